@@ -1,0 +1,31 @@
+# Two commands do everything: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
+BIN := $(VENV)/bin
+
+# Benchmark data is looked for here, unless the caller says otherwise.
+ifneq ($(wildcard ../shared/data),)
+export CARSMOO_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	$(BIN)/carsmoo search --out $(OUT)
+
+test: lint
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@

@@ -1,0 +1,207 @@
+"""Parameters and multiply-adds of a network in closed form, for one genotype or for a whole population at once.
+
+Parameters are all that a network holds but its auxiliary head (as published figures are told); multiply-adds are those
+of the convolutions and the linear classifier that run. Edges with the operation ``none`` are absent and cost nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from carsmoo.config import CellShape, NetworkConfig, halved
+from carsmoo.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.liveness import Live, cell_of, live_cells, live_parts, used_states
+
+
+class Cost(NamedTuple):
+    """Parameters and multiply-adds (for one image) of a part of a network."""
+
+    params: int
+    flops: int
+
+
+def params(genotype: Genotype, network: NetworkConfig) -> int:
+    """Return the number of parameters of ``Network(genotype, network)``, without its auxiliary head.
+
+    Raises:
+        ValueError: if the genotype has an operation outside :data:`~carsmoo.genotype.PRIMITIVES`.
+    """
+    return cost(genotype, network).params
+
+
+def flops(genotype: Genotype, network: NetworkConfig) -> int:
+    """Return the multiply-adds of ``Network(genotype, network)`` for one image, without its auxiliary head.
+
+    Raises:
+        ValueError: if the genotype has an operation outside :data:`~carsmoo.genotype.PRIMITIVES`.
+    """
+    return cost(genotype, network).flops
+
+
+def cost(genotype: Genotype, network: NetworkConfig) -> Cost:
+    """Return both costs of ``Network(genotype, network)``."""
+    genotype.require(PRIMITIVES)
+    widths = len(genotype.normal_concat), len(genotype.reduce_concat)
+    used = {kind: used_states(*cell_of(genotype, kind)) for kind in (False, True)}
+    live = live_parts(genotype, network)
+    total = _frame(network, widths, live, {kind: (0 in u, 1 in u) for kind, u in used.items()})
+    for cell, runs in zip(network.cells(*widths), live.cells, strict=True):
+        for position, (op, i) in enumerate(cell_of(genotype, cell.reduction)[0]):
+            edge = _edge(op, cell, strided=cell.reduction and i < 2, affine=network.affine)
+            total = _add(total, edge, runs=runs and 2 + position // 2 in used[cell.reduction])
+    return total
+
+
+class CostTable:
+    """Both costs for vectors of a space, by look-up: the cost of a network is a sum over its edges.
+
+    Args:
+        space: the space whose vectors are looked up.
+        network: the network they are built into.
+    """
+
+    def __init__(self, space: DARTSSpace, network: NetworkConfig) -> None:
+        self.space = space
+        self.network = network
+
+    def params(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the parameters of each row of ``X`` (n, n_var), (n,).
+
+        Raises:
+            ValueError: if ``X`` is not a batch of vectors of the space.
+        """
+        return self._look_up(X, 0)
+
+    def flops(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the multiply-adds of each row of ``X`` (n, n_var) for one image, (n,).
+
+        Raises:
+            ValueError: if ``X`` is not a batch of vectors of the space.
+        """
+        return self._look_up(X, 1)
+
+    def _look_up(self, X: ArrayLike, which: int) -> NDArray[np.int64]:
+        rows = self.space.check(X)
+        frame, edges = self._tables
+        node = np.arange(2 * self.space.nodes)
+        pair, a, b = (rows[:, gene::GENES_PER_NODE] for gene in range(GENES_PER_NODE))
+        pattern = self._pattern(pair, a, b)
+        low = edges[which, 0, pattern[:, None], node, pair, a]
+        high = edges[which, 1, pattern[:, None], node, pair, b]
+        total: NDArray[np.int64] = frame[which, pattern] + (low + high).sum(axis=1)
+        return total
+
+    def _pattern(self, pair: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which inputs each row's cells use, (n,), an index into :data:`_PATTERNS`."""
+        if "none" not in self.space.ops:
+            return np.full(len(pair), len(_PATTERNS) - 1)
+        inputs, nodes = self._inputs, self.space.nodes
+        node = np.arange(2 * nodes) % nodes
+        none = self.space.ops.index("none")
+        low = np.where(a != none, inputs[node, pair, 0], -1)
+        high = np.where(b != none, inputs[node, pair, 1], -1)
+        code = np.zeros(len(pair), dtype=np.int64)
+        for cell in (slice(None, nodes), slice(nodes, None)):
+            for i in (0, 1):
+                used = (low[:, cell] == i).any(axis=1) | (high[:, cell] == i).any(axis=1)
+                code = 2 * code + used
+        return code
+
+    @cached_property
+    def _inputs(self) -> NDArray[np.int64]:
+        """The inputs of each pair, (nodes, pairs, 2)."""
+        inputs = np.zeros((self.space.nodes, len(self.space.pairs[-1]), 2), dtype=np.int64)
+        for node, pairs in enumerate(self.space.pairs):
+            inputs[node, : len(pairs)] = pairs
+        return inputs
+
+    @cached_property
+    def _tables(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Costs by pattern: of the frame, (2, patterns), and of an edge, (2, side, patterns, node, pair, op)."""
+        space, network = self.space, self.network
+        widths = space.nodes, space.nodes
+        cells = list(network.cells(*widths))
+        frame = np.zeros((2, len(_PATTERNS)), dtype=np.int64)
+        edges = np.zeros(
+            (2, 2, len(_PATTERNS), 2 * space.nodes, len(space.pairs[-1]), len(space.ops)), dtype=np.int64
+        )
+        for code, (normal, reduce) in enumerate(_PATTERNS):
+            live = live_cells(network, normal, reduce)
+            frame[:, code] = _frame(network, widths, live, {False: normal, True: reduce})
+            for kind in (False, True):
+                for op, name in enumerate(space.ops):
+                    for strided in {False, kind}:
+                        total = Cost(0, 0)
+                        for cell, runs in zip(cells, live.cells, strict=True):
+                            if cell.reduction == kind:
+                                total = _add(total, _edge(name, cell, strided, network.affine), runs=runs)
+                        for node in range(space.nodes):
+                            here = (self._inputs[node].T < 2) == strided if kind else np.ones((2, 1), dtype=bool)
+                            at = edges[:, :, code, kind * space.nodes + node, :, op]
+                            at[...] = np.where(here, np.array(total)[:, None, None], at)
+        return frame, edges
+
+
+_PATTERNS = tuple(
+    ((bool(code & 8), bool(code & 4)), (bool(code & 2), bool(code & 1))) for code in range(16)
+)
+"""Whether (normal, reduction) cells use their inputs (0, 1), by code."""
+
+
+def _add(total: Cost, part: Cost, *, runs: bool = True) -> Cost:
+    """Add a part, which has its parameters in any case but multiply-adds only where it runs."""
+    return Cost(total.params + part.params, total.flops + part.flops * runs)
+
+
+def _norm(channels: int, affine: bool) -> int:
+    return 2 * channels if affine else 0
+
+
+def _edge(op: str, cell: CellShape, strided: bool, affine: bool) -> Cost:
+    """Cost of one edge of a cell; ``strided`` where it halves the image."""
+    c = cell.channels
+    area = halved(cell.height, cell.reduction) * halved(cell.width, cell.reduction)
+    if op == "skip_connect" and strided:
+        return Cost(c * c + _norm(c, affine), area * c * c)
+    if op.startswith(("sep_conv", "dil_conv")):
+        kernel = int(op[-1])
+        weights = c * kernel * kernel + c * c
+        repeats = 2 if op.startswith("sep_conv") else 1
+        return Cost(repeats * (weights + _norm(c, affine)), repeats * area * weights)
+    return Cost(0, 0)
+
+
+def _frame(
+    network: NetworkConfig, widths: tuple[int, int], live: Live, uses: dict[bool, tuple[bool, bool]]
+) -> Cost:
+    """Cost of all that is there whatever the genotype: stem, input layers of the cells, classifier.
+
+    Args:
+        network: the network.
+        widths: states that a normal and a reduction cell concatenate.
+        live: what runs.
+        uses: whether each kind of cell (reduction or not) uses its inputs 0 and 1.
+    """
+    colours, height, width = network.image_shape
+    c = network.channels
+    if network.stem == "imagenet":
+        convolutions = [(colours, c // 2, 1), (c // 2, c, 2), (c, c, 3)]
+    else:
+        convolutions = [(colours, network.stem_multiplier * c, 0)]
+    total = Cost(0, 0)
+    for k, (c_in, c_out, halvings) in enumerate(convolutions):
+        weights = 9 * c_in * c_out
+        area = halved(height, halvings) * halved(width, halvings)
+        total = _add(total, Cost(weights + _norm(c_out, network.affine), weights * area), runs=k < live.stem)
+    last = 0
+    for cell, runs in zip(network.cells(*widths), live.cells, strict=True):
+        for c_in, used in zip((cell.in_before, cell.in_last), uses[cell.reduction], strict=True):
+            weights = c_in * cell.channels
+            entry = Cost(weights + _norm(cell.channels, network.affine), weights * cell.height * cell.width)
+            total = _add(total, entry, runs=runs and used)
+        last = cell.channels * widths[cell.reduction]
+    return _add(total, Cost((last + 1) * network.n_classes, last * network.n_classes))

@@ -1,0 +1,57 @@
+"""The table that a run prints, a row a generation: size of the front, its best values, its hypervolume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from moocore import hypervolume, is_nondominated
+from numpy.typing import ArrayLike, NDArray
+from pymoo.util.display.column import Column
+from pymoo.util.display.output import Output
+
+
+class FrontOutput(Output):  # type: ignore[misc]
+    """Columns: generation, evaluations, feasible networks on the front, best value of each objective, hypervolume.
+
+    The hypervolume is that of the front's objectives in units of the first generation's worst values, with the worst as
+    reference point: 0 is no better than the first generation's worst, 1 is everything at zero.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.front = Column("front", width=6)
+        self.hv = Column("hypervolume", width=11)
+        self.best: list[Column] = []
+        self.worst: NDArray[np.float64] | None = None
+
+    def initialize(self, algorithm: Any) -> None:
+        """Make a column for each objective, by its name where the problem tells it."""
+        names = getattr(algorithm.problem, "objective_names", None)
+        names = names or [f"f{k + 1}" for k in range(algorithm.problem.n_obj)]
+        self.best = [Column(f"best {name}", width=max(11, 5 + len(name))) for name in names]
+        self.columns = [self.n_gen, self.n_eval, self.front, *self.best, self.hv]
+
+    def update(self, algorithm: Any) -> None:
+        """Read the row from an algorithm."""
+        super().update(algorithm)
+        feasible = algorithm.pop[algorithm.pop.get("feas")]
+        if len(feasible) == 0:
+            self.front.set(0)
+            for column in (*self.best, self.hv):
+                column.set(None)
+            return
+        F = feasible.get("F")
+        if self.worst is None:
+            self.worst = F.max(axis=0)
+        self.front.set(int(is_nondominated(F, keep_weakly=True).sum()))
+        for column, value in zip(self.best, F.min(axis=0), strict=True):
+            column.set(f"{value:.4g}")
+        self.hv.set(f"{relative_hypervolume(F, self.worst):.4f}")
+
+
+def relative_hypervolume(F: ArrayLike, worst: ArrayLike) -> float:
+    """Return the hypervolume of ``F`` (n, m), minimised, in units of the box between zero and ``worst`` (m,)."""
+    F, worst = np.asarray(F, dtype=np.float64), np.asarray(worst, dtype=np.float64)
+    scale = np.where(worst > 0, worst, 1.0)
+    return float(hypervolume(F / scale, ref=worst / scale))

@@ -1,0 +1,84 @@
+"""Step events: what a problem tells while it works inside one generation, and the progress bars that listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of a phase is done.
+
+    Attributes:
+        phase: ``"warm-up"``, ``"training"`` or ``"scoring"``.
+        time: generations that the problem has advanced.
+        done: steps of the phase that are done; 0 announces it, ``total`` ends it.
+        total: steps that the phase has.
+        unit: what a step is.
+        figures: what was measured in the step, by name.
+    """
+
+    phase: str
+    time: int
+    done: int
+    total: int
+    unit: str
+    figures: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+Listener: TypeAlias = Callable[[Step], None]
+
+
+class ProgressBars:
+    """A listener that draws one bar for the phase at hand, with the time left, and clears it at its end.
+
+    Args:
+        console: where to draw; standard error if not given.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __call__(self, step: Step) -> None:
+        """Draw the bar of ``step``."""
+        if self._progress is None:
+            self._progress = Progress(
+                TextColumn("[bold]{task.description:<9}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[unit]}  {task.fields[figures]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self._task = self._progress.add_task(step.phase, total=step.total, unit=step.unit, figures="")
+            self._progress.start()
+        assert self._task is not None
+        figures = "  ".join(f"{name} {value:.3g}" for name, value in step.figures.items())
+        self._progress.update(self._task, completed=step.done, total=step.total, figures=figures)
+        if step.done >= step.total:
+            self.close()
+
+    def close(self) -> None:
+        """Clear the bar, also of a phase that did not come to its end."""
+        if self._progress is not None:
+            self._progress.stop()
+        self._progress = None

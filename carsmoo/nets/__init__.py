@@ -1,0 +1,1 @@
+"""Everything that needs torch: operations, the supernet, stand-alone networks, data, training, the problem."""

@@ -1,0 +1,120 @@
+"""The operations of the DARTS space, for the supernet and for stand-alone networks alike.
+
+A layer is called as ``layer(x, statistics=None)`` with x (n, c, h, w). Those of stride 2 give ceil(h / 2) x ceil(w / 2)
+at any size, odd ones included. Convolutions have no bias; the norm layer comes from the builder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from carsmoo.nets.norm import Statistics
+
+
+NormBuilder = Callable[[int], nn.Module]
+
+
+class ReLUConvNorm(nn.Module):
+    """ReLU, 1x1 convolution, norm: brings a cell's input to its channels."""
+
+    def __init__(self, c_in: int, c_out: int, norm: NormBuilder) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(c_in, c_out, 1, bias=False)
+        self.norm = norm(c_out)
+
+    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return (n, c_out, h, w)."""
+        y: Tensor = self.norm(self.conv(F.relu(x)), statistics)
+        return y
+
+
+class FactorizedReduce(nn.Module):
+    """Halves the image: two 1x1 convolutions of stride 2, one of them a pixel further, joined."""
+
+    def __init__(self, c_in: int, c_out: int, norm: NormBuilder) -> None:
+        super().__init__()
+        self.even = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride=2, bias=False)
+        self.norm = norm(c_out)
+
+    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return (n, c_out, ceil(h / 2), ceil(w / 2)); past an odd border the further pixel is zero."""
+        x = F.relu(x)
+        height, width = x.shape[2:]
+        shifted = x[:, :, 1:, 1:]
+        if height % 2 or width % 2:
+            shifted = F.pad(shifted, (0, width % 2, 0, height % 2))
+        y: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1), statistics)
+        return y
+
+
+class Separable(nn.Module):
+    """ReLU, depthwise and 1x1 convolution, norm; ``repeats`` times, the first with the stride."""
+
+    def __init__(
+        self, channels: int, kernel: int, stride: int, norm: NormBuilder, *, dilation: int = 1, repeats: int = 1
+    ) -> None:
+        super().__init__()
+        padding = dilation * (kernel - 1) // 2
+        self.depthwise = nn.ModuleList(
+            nn.Conv2d(
+                channels, channels, kernel, stride if k == 0 else 1, padding, dilation, groups=channels, bias=False
+            )
+            for k in range(repeats)
+        )
+        self.pointwise = nn.ModuleList(nn.Conv2d(channels, channels, 1, bias=False) for _ in range(repeats))
+        self.norm = nn.ModuleList(norm(channels) for _ in range(repeats))
+
+    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return (n, c, ceil(h / stride), ceil(w / stride))."""
+        for depthwise, pointwise, norm in zip(self.depthwise, self.pointwise, self.norm, strict=True):
+            x = norm(pointwise(depthwise(F.relu(x))), statistics)
+        return x
+
+
+class Pool(nn.Module):
+    """3x3 pooling; the mean leaves the border's padding out."""
+
+    def __init__(self, kind: str, stride: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.stride = stride
+
+    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return (n, c, ceil(h / stride), ceil(w / stride))."""
+        if self.kind == "max":
+            return F.max_pool2d(x, 3, self.stride, padding=1)
+        return F.avg_pool2d(x, 3, self.stride, padding=1, count_include_pad=False)
+
+    def extra_repr(self) -> str:
+        """Show the layer's settings in its printed form."""
+        return f"{self.kind}, stride={self.stride}"
+
+
+class Identity(nn.Module):
+    """Passes its input on."""
+
+    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return ``x``."""
+        return x
+
+
+def operation(name: str, channels: int, stride: int, norm: NormBuilder) -> nn.Module:
+    """Build the operation ``name`` of the DARTS space.
+
+    Raises:
+        ValueError: if there is no such operation to run (``none`` is an absent edge, not an operation).
+    """
+    match name:
+        case "max_pool_3x3" | "avg_pool_3x3":
+            return Pool(name[:3], stride)
+        case "skip_connect":
+            return Identity() if stride == 1 else FactorizedReduce(channels, channels, norm)
+        case "sep_conv_3x3" | "sep_conv_5x5":
+            return Separable(channels, int(name[-1]), stride, norm, repeats=2)
+        case "dil_conv_3x3" | "dil_conv_5x5":
+            return Separable(channels, int(name[-1]), stride, norm, dilation=2)
+    raise ValueError(f"operation: expected one that computes something, got {name!r}")

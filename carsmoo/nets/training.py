@@ -1,0 +1,92 @@
+"""Training of shared weights on mini-batches of architectures (CARS sec. 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from carsmoo.config import SupernetTraining
+from carsmoo.genotype import Genotype
+from carsmoo.nets.data import ImageData
+from carsmoo.nets.supernet import Supernet
+
+
+class SupernetTrainer:
+    """Trains a supernet by SGD, a step at a time.
+
+    Only the weights that a step's architectures use get a gradient, decay and a momentum step.
+
+    Args:
+        supernet: the shared weights.
+        data: images on the supernet's device.
+        plan: batch size, learning rate and its schedule.
+        generator: draws the order of the images and their augmentation; it lives on the CPU.
+
+    Attributes:
+        steps: steps done so far, of which the schedule knows the learning rate.
+    """
+
+    def __init__(
+        self, supernet: Supernet, data: ImageData, plan: SupernetTraining, generator: torch.Generator
+    ) -> None:
+        self.supernet = supernet
+        self.data = data
+        self.plan = plan
+        self.generator = generator
+        self.steps = 0
+        self.optimizer = torch.optim.SGD(
+            supernet.parameters(), plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, fused=True
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; images that do not fill a batch wait for the next shuffle."""
+        return max(len(self.data.train) // self.plan.batch, 1)
+
+    @property
+    def epochs(self) -> float:
+        """Epochs done so far."""
+        return self.steps / self.steps_per_epoch
+
+    def epoch(self, architectures: Iterator[Sequence[Genotype]]) -> Iterator[Tensor]:
+        """Train for one epoch and yield the mean loss of each step, a scalar on the device.
+
+        Args:
+            architectures: gives the architectures of each step.
+        """
+        order = torch.randperm(len(self.data.train), generator=self.generator)
+        for indices in order[: self.steps_per_epoch * self.plan.batch].tensor_split(self.steps_per_epoch):
+            indices = indices.to(self.data.train.labels.device)
+            images = self.data.augmentation(self.data.train.images[indices], self.generator)
+            yield self.step(self.data.normalise(images), self.data.train.labels[indices], next(architectures))
+
+    def step(self, images: Tensor, labels: Tensor, architectures: Sequence[Genotype]) -> Tensor:
+        """Make one step on the mean of the architectures' gradients (eq. 3) and return their mean loss, a scalar."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.learning_rate_at(self.epochs)
+        losses = []
+        for genotype in architectures:
+            loss = F.cross_entropy(self.supernet(images, genotype), labels) / len(architectures)
+            loss.backward()
+            losses.append(loss.detach())
+        used = {id(p): p for genotype in architectures for p in self.supernet.chosen_parameters(genotype)}
+        torch.nn.utils.clip_grad_norm_(used.values(), self.plan.clip)
+        self._start_momentum(used.values())
+        self.optimizer.step()
+        for parameter in used.values():
+            parameter.grad = None
+        self.steps += 1
+        return torch.stack(losses).sum()
+
+    def _start_momentum(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Give parameters that meet their first step a momentum of zero.
+
+        That is what SGD does by itself, but its fused form cannot mix first with later steps.
+        """
+        if self.plan.momentum > 0:
+            for parameter in parameters:
+                if "momentum_buffer" not in self.optimizer.state[parameter]:
+                    self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

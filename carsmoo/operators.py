@@ -1,0 +1,226 @@
+"""Sampling, crossover and mutation of genotype vectors, and the mix of them that CARS breeds with (sec. 3.3, 4.1).
+
+The operators work on integer vectors whose variables come in groups of equal length, one group a node. They take the
+bounds from the problem, so they serve any pymoo genetic algorithm and any space encoded that way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymoo.core.crossover import Crossover
+from pymoo.core.duplicate import DuplicateElimination
+from pymoo.core.infill import InfillCriterion
+from pymoo.core.mutation import Mutation
+from pymoo.core.population import Population
+from pymoo.core.sampling import Sampling
+from pymoo.core.selection import Selection
+from pymoo.operators.selection.rnd import RandomSelection
+
+from carsmoo.genotype import GENES_PER_NODE
+
+
+class GenotypeSampling(Sampling):  # type: ignore[misc]
+    """Uniform vectors: every path and every operation is equally likely."""
+
+    def _do(
+        self, problem: Any, n_samples: int, *args: Any, random_state: np.random.Generator, **kwargs: Any
+    ) -> NDArray[np.int64]:
+        low, high = integer_bounds(problem)
+        return random_state.integers(low, high + 1, size=(n_samples, len(low)))
+
+
+class NodeCrossover(Crossover):  # type: ignore[misc]
+    """Two parents exchange each node, with its inputs and operations, with probability ``prob_node``.
+
+    Args:
+        prob_node: probability of an exchange, 0..1, for each node by itself.
+        genes: variables of a node.
+
+    Raises:
+        ValueError: for a probability outside 0..1.
+    """
+
+    def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
+        super().__init__(n_parents=2, n_offsprings=2, prob=1.0)
+        self.prob_node = _probability("prob_node", prob_node)
+        self.genes = genes
+
+    def _do(
+        self,
+        problem: Any,
+        X: NDArray[np.int64],
+        *args: Any,
+        random_state: np.random.Generator,
+        **kwargs: Any,
+    ) -> NDArray[np.int64]:
+        _, n_matings, n_var = X.shape
+        swap = _nodes(n_matings, n_var, self.genes, self.prob_node, random_state)
+        return np.where(swap, X[::-1], X)
+
+
+class NodeMutation(Mutation):  # type: ignore[misc]
+    """Each node is redrawn, its inputs and operations uniformly, with probability ``prob_node``.
+
+    Args:
+        prob_node: probability of redrawing, 0..1, for each node by itself.
+        genes: variables of a node.
+
+    Raises:
+        ValueError: for a probability outside 0..1.
+    """
+
+    def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
+        super().__init__(prob=1.0)
+        self.prob_node = _probability("prob_node", prob_node)
+        self.genes = genes
+
+    def _do(
+        self,
+        problem: Any,
+        X: NDArray[np.int64],
+        *args: Any,
+        random_state: np.random.Generator,
+        **kwargs: Any,
+    ) -> NDArray[np.int64]:
+        low, high = integer_bounds(problem)
+        redraw = _nodes(*X.shape, self.genes, self.prob_node, random_state)
+        drawn = random_state.integers(low, high + 1, size=X.shape)
+        return np.where(redraw, drawn, X)
+
+
+class RowDuplicates(DuplicateElimination):  # type: ignore[misc]
+    """Drops an individual that equals an earlier one or one of the others; rows are compared as a set of bytes.
+
+    Args:
+        canonical: maps X (n, n_var) to rows that are equal exactly where two individuals mean the same; the vectors
+            themselves if not given.
+    """
+
+    def __init__(self, canonical: Callable[[NDArray[Any]], NDArray[Any]] | None = None) -> None:
+        super().__init__()
+        self.canonical = canonical
+
+    def _keys(self, pop: Any) -> list[bytes]:
+        X = np.asarray(pop.get("X"))
+        X = np.ascontiguousarray(X if self.canonical is None else self.canonical(X)) + 0  # -0.0 is 0.0
+        return [row.tobytes() for row in X]
+
+    def _do(self, pop: Any, other: Any, is_duplicate: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        seen = set() if other is None else set(self._keys(other))
+        for k, key in enumerate(self._keys(pop)):
+            is_duplicate[k] = key in seen
+            if other is None:
+                seen.add(key)
+        return is_duplicate
+
+
+class CARSMating(InfillCriterion):  # type: ignore[misc]
+    """Offspring as CARS makes them: a quarter by crossover, a quarter by mutation, the rest new and random.
+
+    Each offspring carries ``parents``, the indices of its parents in the population, empty for a newcomer. Duplicates
+    of parents and siblings are dropped and made again, at most ``n_max_iterations`` times; a small space that is
+    exhausted gives fewer offspring, or none.
+
+    Args:
+        crossover: two parents, two children.
+        mutation: one parent, one child.
+        sampling: newcomers.
+        selection: picks parents; uniform if not given.
+        mix: shares of crossover and mutation; the rest are newcomers.
+        eliminate_duplicates: compares by the vectors if not given.
+        **kwargs: as for pymoo's ``InfillCriterion``.
+
+    Raises:
+        ValueError: for shares that are negative or add up to more than one.
+    """
+
+    def __init__(
+        self,
+        *,
+        crossover: Any = None,
+        mutation: Any = None,
+        sampling: Any = None,
+        selection: Selection | None = None,
+        mix: tuple[float, float] = (0.25, 0.25),
+        eliminate_duplicates: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(eliminate_duplicates=eliminate_duplicates or RowDuplicates(), **kwargs)
+        if min(mix) < 0 or sum(mix) > 1:
+            raise ValueError(f"mix: expected two shares that add up to at most 1, got {mix}")
+        self.crossover = crossover or NodeCrossover()
+        self.mutation = mutation or NodeMutation()
+        self.sampling = sampling or GenotypeSampling()
+        self.selection = selection or RandomSelection()
+        self.mix = mix
+
+    def _do(
+        self, problem: Any, pop: Any, n_offsprings: int, random_state: np.random.Generator | None = None, **kwargs: Any
+    ) -> Any:
+        with_crossover, with_either = np.rint(np.cumsum(self.mix) * n_offsprings).astype(int)
+        if len(pop) < 2:
+            with_crossover = 0
+        crossed = self._breed(problem, pop, with_crossover, self._cross, random_state)
+        mutated = self._breed(problem, pop, with_either - with_crossover, self._mutate, random_state)
+        new = self.sampling(problem, n_offsprings - with_either, random_state=random_state)
+        for individual in new:
+            individual.set("parents", np.empty(0, dtype=np.int64))
+        return Population.merge(Population.merge(crossed, mutated), new)
+
+    def _breed(self, problem: Any, pop: Any, n: int, how: Callable[..., Any], random_state: Any) -> Any:
+        return how(problem, pop, n, random_state) if n > 0 else Population.empty()
+
+    def _cross(self, problem: Any, pop: Any, n: int, random_state: Any) -> Any:
+        pairs = self._parents(problem, pop, n, self.crossover, random_state)
+        children = self.crossover(problem, pop, parents=pairs, random_state=random_state)
+        return self._record(children, np.tile(pairs, (self.crossover.n_offsprings, 1)), n)
+
+    def _mutate(self, problem: Any, pop: Any, n: int, random_state: Any) -> Any:
+        chosen = self.selection.do(problem, pop, n, 1, to_pop=False, random_state=random_state)
+        children = Population.new("X", pop[chosen[:, 0]].get("X"))
+        return self._record(self.mutation(problem, children, random_state=random_state), chosen, n)
+
+    def _parents(self, problem: Any, pop: Any, n: int, crossover: Any, random_state: Any) -> NDArray[np.int64]:
+        n_matings = math.ceil(n / crossover.n_offsprings)
+        pairs = self.selection.do(problem, pop, n_matings, crossover.n_parents, to_pop=False, random_state=random_state)
+        return np.asarray(pairs, dtype=np.int64)
+
+    @staticmethod
+    def _record(children: Any, parents: NDArray[np.int64], n: int) -> Any:
+        for child, indices in zip(children, parents, strict=True):
+            child.set("parents", np.array(indices))
+        return children[:n]
+
+
+def integer_bounds(problem: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the bounds of a problem's variables as integers, (n_var,) each.
+
+    Raises:
+        ValueError: if the problem has no bounds, or bounds that are not whole numbers.
+    """
+    if not problem.has_bounds():
+        raise ValueError("bounds: expected a problem with xl and xu, got none")
+    low, high = np.asarray(problem.xl), np.asarray(problem.xu)
+    if not (np.array_equal(low, np.rint(low)) and np.array_equal(high, np.rint(high))):
+        raise ValueError(f"bounds: expected whole numbers, got xl={low}, xu={high}")
+    return low.astype(np.int64), high.astype(np.int64)
+
+
+def _nodes(
+    n: int, n_var: int, genes: int, probability: float, random_state: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return a mask (n, n_var) that holds each node, all its genes, with this probability."""
+    if n_var % genes:
+        raise ValueError(f"n_var: expected a multiple of {genes} genes a node, got {n_var}")
+    return np.repeat(random_state.random((n, n_var // genes)) < probability, genes, axis=1)
+
+
+def _probability(name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}: expected a probability in 0..1, got {value}")
+    return float(value)

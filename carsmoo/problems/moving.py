@@ -1,0 +1,178 @@
+"""Moving problems: an objective's value for the same x changes, because something behind it keeps learning."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pymoo.core.problem import Problem
+from pymoo.core.termination import Termination
+
+from carsmoo.events import Listener, Step
+
+
+class MovingProblem(Problem):  # type: ignore[misc]
+    """A pymoo problem with objectives that move, and a world behind them that :meth:`advance` lets go on.
+
+    A subclass writes :meth:`_moving_values`, :meth:`_advance` and :meth:`_restart`; :meth:`_fixed_values` if it has
+    objectives that do not move; :meth:`_begin` if something must come before any score. This class keeps the rules:
+    scoring never moves the world, what must come first runs once and not in the constructor, and a run that begins on a
+    used problem starts it afresh.
+
+    Args:
+        moving: indices of the objectives that move, each once, within 0..n_obj-1.
+        seed: seed that an algorithm takes if it is given none.
+        **kwargs: as for pymoo's ``Problem``.
+
+    Attributes:
+        time: how many generations the world has advanced since it was started.
+        listeners: called with each :class:`~carsmoo.events.Step`.
+
+    Raises:
+        ValueError: for an index in ``moving`` that is no objective.
+    """
+
+    def __init__(self, *, moving: tuple[int, ...] = (0,), seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not moving or len(set(moving)) < len(moving) or not all(0 <= k < self.n_obj for k in moving):
+            raise ValueError(f"moving: expected different indices among 0..{self.n_obj - 1}, got {moving}")
+        self.moving = tuple(moving)
+        self.seed = seed
+        self.time = 0
+        self.listeners: list[Listener] = []
+        self._begun = False
+        self._guide: NDArray[Any] | None = None
+        self._scored: NDArray[Any] | None = None
+
+    @property
+    def default_pop_size(self) -> int | None:
+        """Population size for an algorithm that is given none; None for no opinion."""
+        return None
+
+    @property
+    def default_termination(self) -> Termination | None:
+        """Termination for an algorithm that is given none; None for no opinion."""
+        return None
+
+    def default_operators(self) -> dict[str, Any]:
+        """Return operators for an algorithm that is given none.
+
+        The keys are those of pymoo's ``GeneticAlgorithm``: ``sampling``, ``selection``, ``crossover``, ``mutation``,
+        ``mating``, ``eliminate_duplicates``, ``repair``.
+        """
+        return {}
+
+    def advance(self, X: ArrayLike) -> None:
+        """Let the world go on by one generation, guided by the population's decision vectors ``X`` (n, n_var).
+
+        Raises:
+            ValueError: if ``X`` does not fit the problem.
+        """
+        X = self.check(X)
+        self._guide = X.copy()
+        self._step(X)
+
+    def tic(self, elapsed: int = 1) -> None:
+        """Let the world go on by ``elapsed`` generations, as pymoo's ``TimeSimulation`` asks it to.
+
+        It is guided by the vectors of the last :meth:`advance`; if there was none, by those evaluated last.
+
+        Raises:
+            ValueError: if nothing was evaluated yet.
+        """
+        X = self._scored if self._guide is None else self._guide
+        if X is None:
+            raise ValueError("tic: expected an evaluation or an advance before it, got none")
+        for _ in range(elapsed):
+            self._step(X)
+
+    def moving_values(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the moving objectives as they are now, (n, len(moving)), minimised, for ``X`` (n, n_var).
+
+        Raises:
+            ValueError: if ``X`` does not fit the problem.
+        """
+        X = self.check(X)
+        self._ensure_begun()
+        return np.asarray(self._moving_values(X), dtype=np.float64).reshape(len(X), len(self.moving))
+
+    def restart(self) -> None:
+        """Start the world afresh: the next score is what the first one was."""
+        if self._begun:
+            self._restart()
+        self._begun = False
+        self.time = 0
+        self._guide = self._scored = None
+
+    def evaluate(self, X: Any, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate as pymoo does, after :meth:`check`.
+
+        Raises:
+            ValueError: if ``X`` does not fit the problem.
+        """
+        single = np.ndim(X) == 1
+        checked = self.check([X] if single else X)
+        return super().evaluate(checked[0] if single else checked, *args, **kwargs)
+
+    def check(self, X: ArrayLike) -> NDArray[Any]:
+        """Return ``X`` as an array (n, n_var).
+
+        Raises:
+            ValueError: if it has another shape.
+        """
+        A = np.asarray(X)
+        if A.ndim != 2 or A.shape[1] != self.n_var:
+            raise ValueError(f"X: expected (n, {self.n_var}), got {A.shape}")
+        return A
+
+    def tell(self, step: Step) -> None:
+        """Pass a step event on to the listeners."""
+        for listener in list(self.listeners):
+            listener(step)
+
+    def _evaluate(self, X: NDArray[Any], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        fixed = [k for k in range(self.n_obj) if k not in self.moving]
+        F = np.empty((len(X), self.n_obj))
+        F[:, list(self.moving)] = self.moving_values(X)
+        if fixed:
+            F[:, fixed] = self._fixed_values(X)
+        self._scored = X.copy()
+        out["F"] = F
+
+    def _step(self, X: NDArray[Any]) -> None:
+        self._ensure_begun()
+        self._advance(X)
+        self.time += 1
+
+    def _ensure_begun(self) -> None:
+        if not self._begun:
+            self._begin()
+            self._begun = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the listeners, which belong to a process."""
+        return {**super().__getstate__(), "listeners": []}
+
+    # ------------------------------------------------------------------ to be written by a subclass
+
+    def _begin(self) -> None:
+        """Do what must come before any score; called once, at the first score or advance."""
+        return
+
+    @abstractmethod
+    def _advance(self, X: NDArray[Any]) -> None:
+        """Let the world go on by one generation, guided by ``X`` (n, n_var)."""
+
+    @abstractmethod
+    def _restart(self) -> None:
+        """Bring the world to where it was before :meth:`_begin`."""
+
+    @abstractmethod
+    def _moving_values(self, X: NDArray[Any]) -> ArrayLike:
+        """Return the moving objectives now, (n, len(moving)), each row whatever the others are."""
+
+    def _fixed_values(self, X: NDArray[Any]) -> ArrayLike:
+        """Return the other objectives, (n, n_obj - len(moving)), in ascending order of their index."""
+        raise TypeError(f"{type(self).__name__}: expected _fixed_values for its fixed objectives, got none")
