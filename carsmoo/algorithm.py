@@ -90,7 +90,9 @@ class Continuous:
         if moving is not None:
             if _advances(given.get("callback")):
                 name = type(self).__name__
-                raise ValueError(f"callback: expected none that advances the problem, as {name} does, got TimeSimulation")
+                raise ValueError(
+                    f"callback: expected none that advances the problem, as {name} does, got TimeSimulation"
+                )
             moving.restart()
             kwargs["termination"] = kwargs["termination"] or moving.default_termination
             kwargs["seed"] = moving.seed if kwargs["seed"] is None else kwargs["seed"]
@@ -130,9 +132,7 @@ class Continuous:
         if problem is None:
             return super()._infill()  # type: ignore[misc]
         X, known = self.pop.get("X"), self.pop.get("F")[:, list(problem.moving)]
-        newborns = self.mating.do(
-            problem, self.pop, self.n_offsprings, algorithm=self, random_state=self.random_state
-        )
+        newborns = self.mating.do(problem, self.pop, self.n_offsprings, algorithm=self, random_state=self.random_state)
         for individual, before in zip(newborns, self._pre_scores(problem, newborns), strict=True):
             individual.set("before", before)
         problem.advance(X)
@@ -165,6 +165,8 @@ class Continuous:
         return self.problem if isinstance(self.problem, MovingProblem) else None
 
     # What the pymoo class beside this mixin has; told for the type checker alone.
+    history: list[Any]
+    data: dict[Any, Any]
     problem: Any
     pop: Any
     pop_size: Any

@@ -15,7 +15,7 @@ class CellShape(NamedTuple):
     """Where one cell sits in a network.
 
     Attributes:
-        index: position in the stack, from 0.
+        position: place in the stack, from 0.
         reduction: whether it halves the image (ceil) and doubles the channels.
         halved_before: whether its first input still has twice the size of its second.
         in_before: channels of its first input, the output of the cell before the last.
@@ -26,7 +26,7 @@ class CellShape(NamedTuple):
         width: columns of its second input.
     """
 
-    index: int
+    position: int
     reduction: bool
     halved_before: bool
     in_before: int
@@ -135,18 +135,18 @@ class NetworkConfig:
         channels = self.channels
         in_before = in_last = channels if self.stem == "imagenet" else self.stem_multiplier * channels
         halvings, halved_before = (3, True) if self.stem == "imagenet" else (0, False)
-        for index in range(self.layers):
-            reduction = self.reduces(index)
+        for position in range(self.layers):
+            reduction = self.reduces(position)
             channels *= 2 if reduction else 1
             size = halved(height, halvings), halved(width, halvings)
-            yield CellShape(index, reduction, halved_before, in_before, in_last, channels, halvings, *size)
+            yield CellShape(position, reduction, halved_before, in_before, in_last, channels, halvings, *size)
             halvings += reduction
             in_before, in_last = in_last, channels * (reduce_width if reduction else normal_width)
             halved_before = reduction
 
-    def reduces(self, index: int) -> bool:
-        """Return whether the cell of this index is a reduction cell."""
-        return index in (self.layers // 3, 2 * self.layers // 3)
+    def reduces(self, position: int) -> bool:
+        """Return whether the cell at this place is a reduction cell."""
+        return position in (self.layers // 3, 2 * self.layers // 3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +229,7 @@ class SupernetTraining:
 
 def halved(size: int, times: int) -> int:
     """Return an image's height or width after so many layers of stride 2, each of which rounds up."""
-    return -(-size // 2**times)
+    return -(-size // (1 << times))
 
 
 def _is_integer(value: object) -> bool:

@@ -126,9 +126,7 @@ class CostTable:
         widths = space.nodes, space.nodes
         cells = list(network.cells(*widths))
         frame = np.zeros((2, len(_PATTERNS)), dtype=np.int64)
-        edges = np.zeros(
-            (2, 2, len(_PATTERNS), 2 * space.nodes, len(space.pairs[-1]), len(space.ops)), dtype=np.int64
-        )
+        edges = np.zeros((2, 2, len(_PATTERNS), 2 * space.nodes, len(space.pairs[-1]), len(space.ops)), dtype=np.int64)
         for code, (normal, reduce) in enumerate(_PATTERNS):
             live = live_cells(network, normal, reduce)
             frame[:, code] = _frame(network, widths, live, {False: normal, True: reduce})
@@ -146,9 +144,7 @@ class CostTable:
         return frame, edges
 
 
-_PATTERNS = tuple(
-    ((bool(code & 8), bool(code & 4)), (bool(code & 2), bool(code & 1))) for code in range(16)
-)
+_PATTERNS = tuple(((bool(code & 8), bool(code & 4)), (bool(code & 2), bool(code & 1))) for code in range(16))
 """Whether (normal, reduction) cells use their inputs (0, 1), by code."""
 
 
@@ -175,9 +171,7 @@ def _edge(op: str, cell: CellShape, strided: bool, affine: bool) -> Cost:
     return Cost(0, 0)
 
 
-def _frame(
-    network: NetworkConfig, widths: tuple[int, int], live: Live, uses: dict[bool, tuple[bool, bool]]
-) -> Cost:
+def _frame(network: NetworkConfig, widths: tuple[int, int], live: Live, uses: dict[bool, tuple[bool, bool]]) -> Cost:
     """Cost of all that is there whatever the genotype: stem, input layers of the cells, classifier.
 
     Args:

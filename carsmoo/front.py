@@ -56,9 +56,7 @@ class Front:
         keep = np.flatnonzero(is_nondominated(values, keep_weakly=True)) if len(values) else np.empty(0, dtype=int)
         order = sorted(keep.tolist(), key=lambda k: (*values[k], str(genotypes[k])))
         unique = list({genotypes[k]: k for k in reversed(order)}.values())[::-1]
-        return cls(
-            tuple(genotypes[k] for k in unique), values[unique], tuple(names), tuple(units), dict(about or {})
-        )
+        return cls(tuple(genotypes[k] for k in unique), values[unique], tuple(names), tuple(units), dict(about or {}))
 
     def __len__(self) -> int:
         return len(self.genotypes)
@@ -87,9 +85,7 @@ class Front:
 
     def to_json(self, path: str | Path) -> None:
         """Write everything: objectives with their units, what they belong to, networks."""
-        networks = [
-            {"objectives": values, "genotype": json.loads(genotype.to_json())} for genotype, values in self
-        ]
+        networks = [{"objectives": values, "genotype": json.loads(genotype.to_json())} for genotype, values in self]
         document = {"objectives": dict(zip(self.names, self.units, strict=True)), "about": self.about}
         Path(path).write_text(json.dumps({**document, "networks": networks}, indent=1) + "\n", encoding="utf-8")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,7 +75,7 @@ class Genotype:
         if not isinstance(text, str):
             raise TypeError(f"genotype: expected a text, got {type(text).__name__}")
         try:
-            statements = ast.parse(text.strip()).body
+            statements = ast.parse(textwrap.dedent(text).strip()).body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ValueError(f"genotype: expected Genotype(normal=[...], ...), got {_short(text)} ({error})") from None
         call = getattr(statements[0], "value", None) if len(statements) == 1 else None
@@ -184,7 +185,7 @@ class DARTSSpace:
                 that is not in ``ops``, a node that takes the same input twice).
         """
         if isinstance(genotype, Genotype):
-            return self.canonical(np.array([self._genes(genotype)], dtype=np.int64))[0]
+            return self.canonical(np.array(self._genes(genotype), dtype=np.int64))
         rows = [self._genes(g) for g in genotype]
         return self.canonical(np.array(rows, dtype=np.int64).reshape(len(rows), self.n_var))
 
@@ -195,7 +196,7 @@ class DARTSSpace:
             ValueError: if ``x`` has another length, is not integer or leaves the bounds.
         """
         single = np.ndim(x) == 1
-        X = self.check([x] if single else x)
+        X = self.check(np.atleast_2d(x))
         concat = tuple(range(2, 2 + self.nodes))
         half = self.n_var // 2
         genotypes = [Genotype(self._cell(row[:half]), concat, self._cell(row[half:]), concat) for row in X.tolist()]
@@ -211,12 +212,12 @@ class DARTSSpace:
             ValueError: as :meth:`decode`.
         """
         single = np.ndim(X) == 1
-        Y = self.check([X] if single else X).copy()
+        Y = self.check(np.atleast_2d(X)).copy()
         if "none" in self.ops:
             for node in range(2 * self.nodes):
                 genes = Y[:, GENES_PER_NODE * node : GENES_PER_NODE * (node + 1)]
                 genes[:] = self._canonical_node[node % self.nodes][genes[:, 0], genes[:, 1], genes[:, 2]]
-        return Y[0] if single else Y
+        return Y.reshape(self.n_var) if single else Y
 
     def check(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return ``X`` as integers, (n, n_var).
@@ -227,9 +228,9 @@ class DARTSSpace:
         A = np.asarray(X)
         if A.ndim != 2 or A.shape[1] != self.n_var:
             raise ValueError(f"X: expected (n, {self.n_var}), got {A.shape}")
-        if not np.issubdtype(A.dtype, np.integer):
-            if not np.issubdtype(A.dtype, np.floating) or not np.array_equal(A, np.floor(A)):
-                raise ValueError(f"X: expected whole numbers, got {_first_bad(A)}")
+        floating = np.issubdtype(A.dtype, np.floating)
+        if not (np.issubdtype(A.dtype, np.integer) or (floating and np.array_equal(A, np.floor(A)))):
+            raise ValueError(f"X: expected whole numbers, got {A[np.floor(A) != A][0] if floating else A.dtype}")
         outside = (self.xl > A) | (self.xu < A)
         if outside.any():
             row, gene = np.argwhere(outside)[0]
@@ -294,7 +295,9 @@ def _edges(name: str, value: Any) -> tuple[Edge, ...]:
     for position, (op, i) in enumerate(edges):
         node = 2 + position // 2
         if not isinstance(op, str) or not 0 <= i < node:
-            raise ValueError(f"{name}: expected for node {node} an operation and an input of 0..{node - 1}, got {op, i}")
+            raise ValueError(
+                f"{name}: expected for node {node} an operation and an input of 0..{node - 1}, got {op, i}"
+            )
     return edges
 
 
@@ -324,12 +327,6 @@ def _literal(node: ast.expr) -> Any:
 
 def _is_named(node: ast.expr, *names: str) -> bool:
     return (isinstance(node, ast.Name) and node.id in names) or (isinstance(node, ast.Attribute) and node.attr in names)
-
-
-def _first_bad(A: NDArray[Any]) -> object:
-    if not np.issubdtype(A.dtype, np.floating):
-        return A.dtype
-    return A[A != np.floor(A)][0]
 
 
 def _short(text: str, length: int = 60) -> str:

@@ -88,7 +88,8 @@ class NodeMutation(Mutation):  # type: ignore[misc]
         **kwargs: Any,
     ) -> NDArray[np.int64]:
         low, high = integer_bounds(problem)
-        redraw = _nodes(*X.shape, self.genes, self.prob_node, random_state)
+        n, n_var = X.shape
+        redraw = _nodes(n, n_var, self.genes, self.prob_node, random_state)
         drawn = random_state.integers(low, high + 1, size=X.shape)
         return np.where(redraw, drawn, X)
 
@@ -211,9 +212,7 @@ def integer_bounds(problem: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return low.astype(np.int64), high.astype(np.int64)
 
 
-def _nodes(
-    n: int, n_var: int, genes: int, probability: float, random_state: np.random.Generator
-) -> NDArray[np.bool_]:
+def _nodes(n: int, n_var: int, genes: int, probability: float, random_state: np.random.Generator) -> NDArray[np.bool_]:
     """Return a mask (n, n_var) that holds each node, all its genes, with this probability."""
     if n_var % genes:
         raise ValueError(f"n_var: expected a multiple of {genes} genes a node, got {n_var}")

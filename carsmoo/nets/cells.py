@@ -1,4 +1,4 @@
-"""What a supernet and a stand-alone network have in common: the stem, a cell's input layers, how its edges are joined."""
+"""What a supernet and a stand-alone network share: the stem, a cell's input layers, how its edges are joined."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Stem(nn.Module):
         else:
             widths = [(colours, network.stem_multiplier * c)]
         stride = 2 if network.stem == "imagenet" else 1
+        self.memory_format = torch.contiguous_format
         self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, stride, padding=1, bias=False) for i, o in widths)
         self.norms = nn.ModuleList(norm(o) for _, o in widths)
 
@@ -41,8 +42,20 @@ class Stem(nn.Module):
         outputs: list[Tensor | None] = [None] * len(self.convs)
         for k, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             if k < live:
-                outputs[k] = x = norm(conv(F.relu(x) if k else x), statistics)
+                x = norm(conv(F.relu(x) if k else x), statistics)
+                outputs[k] = x = x.contiguous(memory_format=self.memory_format)
         return outputs[max(len(outputs) - 2, 0)], outputs[-1]
+
+
+def set_memory_format(module: nn.Module, memory_format: torch.memory_format) -> None:
+    """Lay out the weights of a network or supernet in a memory format, and what its stem gives out too.
+
+    Torch alone cannot tell: the layout of a grey image, or of the weights that read it, is ambiguous.
+    """
+    module.to(memory_format=memory_format)
+    for part in module.modules():
+        if isinstance(part, Stem):
+            part.memory_format = memory_format
 
 
 class Entry(nn.Module):

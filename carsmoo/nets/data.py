@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -21,14 +22,19 @@ DATA_NAMES = ("digits", "cifar10")
 """Names that :func:`load` knows."""
 
 
-class Split(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Split:
     """Images (n, c, h, w), not normalised, uint8 or float32, and their labels (n,), int64."""
 
     images: Tensor
     labels: Tensor
 
-    def __len__(self) -> int:  # type: ignore[override]
+    def __len__(self) -> int:
         return len(self.labels)
+
+    def to(self, device: torch.device) -> Split:
+        """Return the same images on a device."""
+        return Split(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,10 +146,8 @@ class ImageData:
 
     def to(self, device: torch.device) -> ImageData:
         """Return the same data on a device."""
-        moved = {k: Split(*(t.to(device) for t in getattr(self, k))) for k in ("train", "validation", "test")}
-        return ImageData(
-            **{**self.__dict__, **moved, "mean": self.mean.to(device), "std": self.std.to(device)}
-        )
+        parts = ("train", "validation", "test", "mean", "std")
+        return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in parts})
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return images (n, c, h, w) as float32 with mean 0 and deviation 1 by colour."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -96,7 +97,7 @@ class Network(nn.Module):
         shapes = list(network.cells(len(genotype.normal_concat), len(genotype.reduce_concat)))
         self.stem = Stem(network, norm)
         self.cells = nn.ModuleList(NetworkCell(cell, genotype, norm) for cell in shapes)
-        widths = [cell.channels * len(built.concat) for cell, built in zip(shapes, self.cells, strict=True)]
+        widths = [cell.channels * len(cell_of(genotype, cell.reduction)[1]) for cell in shapes]
         self.auxiliary = AuxiliaryHead(widths[network.auxiliary_cell], network) if network.auxiliary else None
         self.classifier = nn.Linear(widths[-1], network.n_classes)
 
@@ -106,13 +107,14 @@ class Network(nn.Module):
 
     def forward_both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the logits and those of the auxiliary head, which is run in training only and None otherwise."""
-        auxiliary, read = None, self.training and self.auxiliary is not None
-        live = live_parts(self.genotype, self.config, auxiliary=read)
+        auxiliary = None
+        head = self.auxiliary if self.training else None
+        live = live_parts(self.genotype, self.config, auxiliary=head is not None)
         before, last = self.stem(x, live.stem)
         for k, (cell, runs) in enumerate(zip(self.cells, live.cells, strict=True)):
             before, last = last, cell(before, last, x, self.drop_path) if runs else None
-            if read and k == self.config.auxiliary_cell:
-                auxiliary = self.auxiliary(last)
+            if head is not None and k == self.config.auxiliary_cell:
+                auxiliary = head(last)
         return self.classifier(last.mean(dim=(2, 3))), auxiliary
 
     @torch.no_grad()
@@ -137,7 +139,8 @@ class Network(nn.Module):
         supernet.space.encode(self.genotype)
         _copy(supernet.stem, self.stem)
         _copy(supernet.classifier, self.classifier)
-        for own, other in zip(self.cells, supernet.cells, strict=True):
+        for cell, other in zip(self.cells, supernet.each_cell(), strict=True):
+            own = cast(NetworkCell, cell)
             _copy(other.entry, own.entry)
             _, nodes = other.chosen(self.genotype)
             for source, target in zip((op for edges in nodes for op, _ in edges), own.ops, strict=True):

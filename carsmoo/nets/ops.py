@@ -7,12 +7,12 @@ at any size, odd ones included. Convolutions have no bias; the norm layer comes 
 from __future__ import annotations
 
 from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from carsmoo.nets.norm import Statistics
-
 
 NormBuilder = Callable[[int], nn.Module]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from carsmoo.cost import CostTable
 from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
+from carsmoo.nets.cells import set_memory_format
 from carsmoo.nets.data import DataLike, ImageData, Split, load
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.supernet import Supernet
@@ -24,6 +25,7 @@ from carsmoo.nets.training import SupernetTrainer
 from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates
 from carsmoo.problems.moving import MovingProblem
 
+T = TypeVar("T")
 Objective: TypeAlias = str | Callable[[Genotype], float]
 
 OBJECTIVES: Mapping[str, str] = {"error": "fraction", "params": "millions", "flops": "millions of multiply-adds"}
@@ -72,14 +74,14 @@ class CARSProblem(MovingProblem):
         self.training = _instance("training", training, SupernetTraining)
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"seed: expected an integer of at least 0, got {seed!r}")
-        network = _instance("network", network, NetworkConfig)
+        shape = _instance("network", network, NetworkConfig)
         names, self._functions = _objectives(objectives)
         self.objective_names = names
         self.objective_units = tuple(OBJECTIVES.get(name, "") for name in names)
         self.device = _device(device)
         self.data_given = data
         self._data: ImageData | None = load(data).to(self.device)
-        self.network = network.for_data(self._data.image_shape, self._data.classes)
+        self.network = shape.for_data(self._data.image_shape, self._data.classes)
         super().__init__(
             n_var=self.space.n_var,
             n_obj=len(names),
@@ -268,7 +270,13 @@ class CARSProblem(MovingProblem):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state` before it scores."""
-        left_out = {"_data": None, "_world": None, "_weights_missing": True, "_error_of": {}, "_value_of": {}}
+        left_out: dict[str, Any] = {
+            "_data": None,
+            "_world": None,
+            "_weights_missing": True,
+            "_error_of": {},
+            "_value_of": {},
+        }
         given = self.data_given if isinstance(self.data_given, str) else None
         return {**super().__getstate__(), **left_out, "data_given": given, "_begun": False}
 
@@ -316,6 +324,7 @@ class _World:
         self.space = problem.space
         self.data = problem._loaded()
         self.supernet = Supernet(problem.space, problem.network, _generator(weights)).to(problem.device)
+        set_memory_format(self.supernet, torch.channels_last)
         self.trainer = SupernetTrainer(self.supernet, self.data, plan, _generator(images))
         self.random_state = np.random.default_rng(architectures)
         train = self.data.train.images
@@ -377,7 +386,7 @@ def _generator(seeds: np.random.SeedSequence) -> torch.Generator:
     return torch.Generator().manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))
 
 
-def _instance(name: str, value: Any, kind: type) -> Any:
+def _instance(name: str, value: T | None, kind: type[T]) -> T:
     value = kind() if value is None else value
     if not isinstance(value, kind):
         raise TypeError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
@@ -417,6 +426,6 @@ def _objectives(objectives: Sequence[Objective]) -> tuple[tuple[str, ...], dict[
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not np.isscalar(value) or not np.isfinite(value):  # type: ignore[arg-type]
+    if isinstance(value, bool) or not np.isscalar(value) or not np.isfinite(value):
         raise ValueError(f"{name}: expected a finite number, got {value!r}")
     return float(value)  # type: ignore[arg-type]

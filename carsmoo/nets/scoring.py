@@ -52,7 +52,7 @@ def errors(
     wrong = torch.zeros(len(genotypes), dtype=torch.int64, device=split.labels.device)
     for k, genotype in enumerate(genotypes):
         statistics = None if calibration is None else recalibrate(supernet, genotype, calibration)
-        for images, labels in zip(split.images.split(batch), split.labels.split(batch), strict=True):
+        for images, labels in zip(torch.split(split.images, batch), torch.split(split.labels, batch), strict=True):
             logits = supernet(normalise(images), genotype, statistics)
             wrong[k] += (logits.argmax(dim=1) != labels).sum()
         if scored is not None:

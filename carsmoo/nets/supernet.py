@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
 from typing import cast
 
@@ -80,16 +81,17 @@ class Supernet(nn.Module):
         generator: draws the initial weights, by torch's rules for each layer.
     """
 
-    def __init__(self, space: DARTSSpace, network: NetworkConfig, generator: torch.Generator | None = None) -> None:
+    def __init__(self, space: DARTSSpace, network: NetworkConfig, generator: torch.Generator) -> None:
         super().__init__()
         self.space = space
         self.network = network
-        self.stem = Stem(network, SubnetNorm)
         cells = list(network.cells(space.nodes, space.nodes))
-        self.cells = nn.ModuleList(SupernetCell(cell, space) for cell in cells)
-        self.classifier = nn.Linear(space.nodes * cells[-1].channels, network.n_classes)
-        if generator is not None:
-            initialise(self, generator)
+        with torch.device("meta"):  # torch would draw the weights from its global generator
+            self.stem = Stem(network, SubnetNorm)
+            self.cells = nn.ModuleList(SupernetCell(cell, space) for cell in cells)
+            self.classifier = nn.Linear(space.nodes * cells[-1].channels, network.n_classes)
+        self.to_empty(device="cpu")
+        initialise(self, generator)
 
     def forward(self, x: Tensor, genotype: Genotype, statistics: Statistics | None = None) -> Tensor:
         """Return the logits of one architecture, (n, classes), for images ``x`` (n, c, h, w).
@@ -101,16 +103,20 @@ class Supernet(nn.Module):
         """
         live = live_parts(genotype, self.network)
         before, last = self.stem(x, live.stem, statistics)
-        for cell, runs in zip(self.cells, live.cells, strict=True):
+        for cell, runs in zip(self.each_cell(), live.cells, strict=True):
             before, last = last, cell(before, last, genotype, x, statistics) if runs else None
         y: Tensor = self.classifier(cast(Tensor, last).mean(dim=(2, 3)))
         return y
 
+    def each_cell(self) -> Iterator[SupernetCell]:
+        """Yield the cells from the stem to the classifier."""
+        return (cast(SupernetCell, cell) for cell in self.cells)
+
     def chosen_parameters(self, genotype: Genotype) -> list[nn.Parameter]:
         """Return the parameters W_i that an architecture uses."""
         live = live_parts(genotype, self.network)
-        modules: list[nn.Module] = [self.classifier, *self.stem.convs[: live.stem]]
-        for cell, runs in zip(self.cells, live.cells, strict=True):
+        modules: list[nn.Module] = [self.classifier, *list(self.stem.convs)[: live.stem]]
+        for cell, runs in zip(self.each_cell(), live.cells, strict=True):
             if runs:
                 used, nodes = cell.chosen(genotype)
                 modules += [layer for i, layer in enumerate((cell.entry.before, cell.entry.last)) if i in used]

@@ -29,9 +29,7 @@ class SupernetTrainer:
         steps: steps done so far, of which the schedule knows the learning rate.
     """
 
-    def __init__(
-        self, supernet: Supernet, data: ImageData, plan: SupernetTraining, generator: torch.Generator
-    ) -> None:
+    def __init__(self, supernet: Supernet, data: ImageData, plan: SupernetTraining, generator: torch.Generator) -> None:
         self.supernet = supernet
         self.data = data
         self.plan = plan
@@ -70,7 +68,7 @@ class SupernetTrainer:
         losses = []
         for genotype in architectures:
             loss = F.cross_entropy(self.supernet(images, genotype), labels) / len(architectures)
-            loss.backward()
+            torch.autograd.backward([loss])
             losses.append(loss.detach())
         used = {id(p): p for genotype in architectures for p in self.supernet.chosen_parameters(genotype)}
         torch.nn.utils.clip_grad_norm_(used.values(), self.plan.clip)

@@ -137,7 +137,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         F = np.empty((len(X), self.n_obj))
         F[:, list(self.moving)] = self.moving_values(X)
         if fixed:
-            F[:, fixed] = self._fixed_values(X)
+            F[:, fixed] = np.reshape(self._fixed_values(X), (len(X), len(fixed)))
         self._scored = X.copy()
         out["F"] = F
 

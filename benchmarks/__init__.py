@@ -1,0 +1,1 @@
+"""One script for each published claim; the last line it prints is ``RESULT {json}``."""

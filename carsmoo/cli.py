@@ -1,0 +1,256 @@
+"""The command line, and the only module that prints.
+
+Exit codes: 0 done, 2 the input is wrong (one line says what was expected and what was given), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from carsmoo import cost as costs
+from carsmoo import plots
+from carsmoo.config import NetworkConfig
+from carsmoo.front import Front
+from carsmoo.genotype import Genotype
+from carsmoo.presets import SearchConfig, parse_settings, read_toml
+from carsmoo.rundir import RunDirectory, RunLog
+from carsmoo.zoo import GENOTYPES, PUBLISHED
+
+app = typer.Typer(
+    help="Multi-objective neural architecture search on a training supernet.",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def carsmoo(context: typer.Context) -> None:
+    """Multi-objective neural architecture search on a training supernet (CARS, pNSGA-III, pymoo)."""
+    if context.invoked_subcommand is None:
+        _say(context.get_help())
+
+
+@app.command()
+def search(
+    out: Annotated[Path, typer.Option(help="Directory for the run; new or empty.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    preset: Annotated[str, typer.Option(help="Settings to start from: demo, cifar10-paper, smoke.")] = "demo",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, such as training.warmup=3; last word over all.")
+    ] = None,
+) -> None:
+    """Search for networks and write the front, its picture and a log to a directory."""
+    plan = SearchConfig.preset(preset)
+    if config is not None:
+        plan = plan.updated(read_toml(config))
+    plan = plan.updated(parse_settings(settings or []))
+    run = RunDirectory(out)
+    run.require_empty()
+
+    from carsmoo.algorithm import PNSGA3
+    from carsmoo.nets.problem import CARSProblem
+
+    problem = CARSProblem(
+        plan.data, plan.space, plan.objectives, plan.network, plan.training, device=plan.device, seed=plan.seed
+    )
+    protection = None if plan.algorithm.protection == "none" else plan.algorithm.protection
+    algorithm = PNSGA3(
+        pop_size=plan.algorithm.pop_size,
+        n_offsprings=plan.algorithm.n_offsprings,
+        protection=protection,
+        newborn_growth=plan.algorithm.newborn_growth,
+    )
+    run = RunDirectory.create(out, plan)
+    begin = time.monotonic()
+    _say(_headline(plan, problem))
+    algorithm.setup(problem, seed=plan.seed, verbose=True, callback=RunLog(run, begin))
+    try:
+        algorithm.run()
+    except KeyboardInterrupt:
+        _close_bars(problem)
+        _interrupted(run)
+        raise typer.Exit(130) from None
+    front = problem.front(algorithm)
+    run.write_front(front)
+    _draw(run)
+    _show(front)
+    best = min(front, key=lambda network: network[1]["error"])
+    test = problem.test_error(best[0])
+    run.log("end", seconds=round(time.monotonic() - begin, 2), test_error_of_best=test)
+    _say(
+        f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "
+        f"(weights of the supernet, epoch {problem.epoch})"
+    )
+    _say(f"{time.monotonic() - begin:.0f} s; results are in {out}: " + ", ".join(_files(run)))
+
+
+@app.command()
+def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]) -> None:
+    """Draw a run's front, its generations and the cells of its best network, as PNG and PDF."""
+    run = RunDirectory(run_dir)
+    _draw(run)
+    front = run.read_front()
+    figure = plots.plot_genotype(front.genotypes[0])
+    for ending in ("png", "pdf"):
+        plots.save(figure, run.path / f"cells.{ending}")
+    _say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
+
+
+@app.command()
+def cost(
+    genotype: Annotated[str, typer.Argument(metavar="NAME|GENOTYPE", help="A published name, or a genotype's text.")],
+    channels: Annotated[int | None, typer.Option(help="Channels of the first cell instead of the usual ones.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Cells instead of the usual number.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Build the networks and count with fvcore too.")] = False,
+) -> None:
+    """Print the parameters and multiply-adds of a genotype on CIFAR-10 and on ImageNet."""
+    found = _genotype(genotype)
+    fields = {name: value for name, value in (("channels", channels), ("layers", layers)) if value is not None}
+    table = Table("network", "image", "params (M)", "multiply-adds (M)", box=None)
+    published = PUBLISHED.get(genotype)
+    if published is not None:
+        table.add_column("published params (M)")
+    lines = []
+    for name, network in (("cifar10", NetworkConfig.cifar(**fields)), ("imagenet", NetworkConfig.imagenet(**fields))):
+        params, flops = costs.cost(found, network)
+        row = [f"{name}, {network.layers} cells of {network.channels}", "x".join(map(str, network.image_shape))]
+        row += [f"{params / 1e6:.3f}", f"{flops / 1e6:.1f}"]
+        if published is not None:
+            said = getattr(published, f"{name}_params")
+            row.append("-" if said is None or fields else f"{said:.1f}")
+        table.add_row(*row)
+        if verify:
+            lines.append(_verified(name, found, network, params, flops))
+    Console().print(table)
+    for line in lines:
+        _say(line)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code; what the user got wrong is one line on standard error."""
+    sys.exit(_run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(argv: list[str]) -> int:
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)
+    usage_error: type[Exception] = typer.BadParameter.__mro__[2]  # the base of what typer raises for wrong arguments
+    try:
+        return int(app(argv, prog_name="carsmoo", standalone_mode=False) or 0)
+    except usage_error as error:
+        say = getattr(error, "format_message", error.__str__)
+        message = str(say())
+    except (ValueError, TypeError, OSError) as error:
+        if os.environ.get("CARSMOO_DEBUG"):
+            raise
+        message = str(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    print("carsmoo: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def _genotype(text: str) -> Genotype:
+    if text in GENOTYPES:
+        return GENOTYPES[text]
+    if "(" not in text and not text.lstrip().startswith("{"):
+        raise ValueError(f"genotype: expected one of {', '.join(GENOTYPES)}, or Genotype(...), got {text!r}")
+    return Genotype.from_json(text) if text.lstrip().startswith("{") else Genotype.parse(text)
+
+
+def _verified(name: str, genotype: Genotype, network: NetworkConfig, params: int, flops: int) -> str:
+    """Count a built network, and its multiply-adds with fvcore, and say whether they are those of the closed form."""
+    from carsmoo.nets.counting import count
+
+    built, counted = count(genotype, network)
+    if (built, counted) != (params, flops):
+        raise ValueError(f"{name}: expected {params} params, {flops} multiply-adds, got {built} built, {counted} run")
+    return f"{name}: built network {built:,} parameters, fvcore {counted:,} multiply-adds: equal to the closed form"
+
+
+def _headline(plan: SearchConfig, problem: Any) -> str:
+    network, training = problem.network, problem.training
+    shape = "x".join(map(str, network.image_shape))
+    return (
+        f"{plan.data} ({shape}), {network.layers} cells of {network.channels} channels on {problem.device}: "
+        f"{training.warmup} epochs of warm-up, then {training.generations} generations of {training.epochs} epochs, "
+        f"N = {plan.algorithm.pop_size or training.population}, seed {plan.seed}"
+    )
+
+
+def _close_bars(problem: Any) -> None:
+    for listener in problem.listeners:
+        if hasattr(listener, "close"):
+            listener.close()
+
+
+def _interrupted(run: RunDirectory) -> None:
+    """Show and draw what the last whole generation left."""
+    if not (run.path / "front.json").is_file():
+        _say(f"interrupted before the first generation was scored; nothing found yet, the log is in {run.path}")
+        return
+    _draw(run)
+    front = run.read_front()
+    _show(front)
+    _say(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
+
+
+def _draw(run: RunDirectory) -> None:
+    front, populations = run.read_front(), run.read_populations()
+    labels = [f"{name} ({unit})" if unit else name for name, unit in zip(front.names, front.units, strict=True)]
+    y = front.names.index("error") if "error" in front.names else 0
+    axes = (next(k for k in range(len(labels)) if k != y), y)
+    last = populations[-1] if populations else None
+    drawn = {"front": plots.plot_front(front.F, labels, population=last, axes=axes)}
+    if populations:
+        drawn["generations"] = plots.plot_generations(populations, labels, axes=axes)
+    for name, ax in drawn.items():
+        for ending in ("png", "pdf"):
+            plots.save(ax, run.path / f"{name}.{ending}")
+
+
+def _show(front: Front) -> None:
+    table = Table(title="Pareto front", title_justify="left", box=None)
+    table.add_column("#", justify="right")
+    for name, unit in zip(front.names, front.units, strict=True):
+        table.add_column(f"{name}\n({unit})" if unit else name, justify="right")
+    table.add_column("operations, normal | reduction")
+    for k, (genotype, values) in enumerate(front, 1):
+        numbers = [f"{value:.4f}" if value < 100 else f"{value:.1f}" for value in values.values()]
+        table.add_row(str(k), *numbers, f"{_operations(genotype.normal)} | {_operations(genotype.reduce)}")
+    Console(width=max(Console().width, 120)).print(table)
+    about = front.about
+    _say(f"errors: {about['split']}, weights of the {about['weights']}, epoch {about['epoch']}")
+
+
+def _operations(edges: Sequence[tuple[str, int]]) -> str:
+    """Return a cell's operations, counted, in a few letters: 3 sep3, 2 skip."""
+    letters = {"conv_": "", "pool_": "", "connect": "", "3x3": "3", "5x5": "5", "_": ""}
+    short = []
+    for op, _ in edges:
+        for long, brief in letters.items():
+            op = op.replace(long, brief)
+        short.append(op.removesuffix("3") if op[:3] in ("max", "avg") else op)
+    return " ".join(f"{short.count(op)}{op}" for op in dict.fromkeys(sorted(short)) if op != "none")
+
+
+def _files(run: RunDirectory) -> list[str]:
+    return sorted(path.name for path in run.path.iterdir())
+
+
+def _say(text: str) -> None:
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

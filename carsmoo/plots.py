@@ -1,0 +1,231 @@
+"""Plots for papers: arrays in, matplotlib Axes out. Every plot reads without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from moocore import is_nondominated
+from numpy.typing import ArrayLike, NDArray
+
+from carsmoo.genotype import Edge, Genotype
+
+Labels: TypeAlias = Sequence[str]
+
+INK = "#1a1a1a"
+GREY = "#9a9a9a"
+_STYLE: dict[str, tuple[str, float]] = {"sep": ("-", 1.6), "dil": ((0, (5, 2)), 1.4), "max": (":", 1.4)}  # type: ignore[dict-item]
+_STYLE |= {"avg": ((0, (1, 1, 3, 1)), 1.2), "ski": ("-", 0.7)}  # type: ignore[dict-item]
+
+
+def new_axes(width: float = 4.8, height: float = 3.4) -> Axes:
+    """Return the axes of a new figure of this size in inches, outside pyplot's global state."""
+    axes: Axes = Figure(figsize=(width, height), layout="constrained").add_subplot()
+    return axes
+
+
+def plot_front(
+    F: ArrayLike,
+    labels: Labels,
+    *,
+    population: ArrayLike | None = None,
+    axes: tuple[int, int] = (1, 0),
+    label: str = "Pareto front",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a front of two objectives as the region it dominates.
+
+    Args:
+        F: objectives of the front, (n, m), minimised.
+        labels: names of the m objectives, with units.
+        population: objectives of others, (k, m), drawn behind.
+        axes: which objective goes along x and which along y.
+        label: of the front in the legend.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: if F is not (n, m) with the m labels, or has no row.
+    """
+    F = _matrix(F, labels)
+    ax = ax or new_axes()
+    x, y = axes
+    points = _staircase(F[:, [x, y]])
+    if population is not None:
+        others = _matrix(population, labels)
+        ax.scatter(others[:, x], others[:, y], s=14, color="none", edgecolor=GREY, linewidth=0.7, label="population")
+    ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=INK, linewidth=1.0, zorder=2)
+    ax.scatter(F[:, x], F[:, y], s=24, color=INK, zorder=3, label=label)
+    _finish(ax, labels[x], labels[y])
+    if population is not None:
+        ax.legend(frameon=False)
+    return ax
+
+
+def plot_generations(
+    fronts: Sequence[ArrayLike],
+    labels: Labels,
+    *,
+    generations: Sequence[int] | None = None,
+    axes: tuple[int, int] = (1, 0),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the fronts of several generations over each other, later ones darker.
+
+    Args:
+        fronts: objectives, (n_i, m) for each generation; what is dominated in the two objectives drawn is left out.
+        labels: names of the m objectives, with units.
+        generations: their numbers; 1, 2, ... if not given.
+        axes: which objective goes along x and which along y.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: if there is no front, or one that is not (n, m) with the m labels.
+    """
+    if len(fronts) == 0:
+        raise ValueError("fronts: expected at least one, got none")
+    ax = ax or new_axes()
+    x, y = axes
+    numbers = list(generations if generations is not None else range(1, len(fronts) + 1))
+    shades = [_shade(k, len(fronts)) for k in range(len(fronts))]
+    for F, shade in zip(fronts, shades, strict=True):
+        points = _staircase(_matrix(F, labels)[:, [x, y]])
+        ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=shade, linewidth=1.2)
+        ax.scatter(points[:, 0], points[:, 1], s=9, color=[shade], zorder=3)
+    if len(numbers) > 1:
+        bounds = [numbers[0] - 0.5, *(n + 0.5 for n in numbers)]
+        scale = ScalarMappable(BoundaryNorm(bounds, len(numbers)), ListedColormap(shades))
+        ticks = numbers if len(numbers) <= 6 else [numbers[round(k)] for k in np.linspace(0, len(numbers) - 1, 5)]
+        ax.figure.colorbar(scale, ax=ax, label="generation", ticks=ticks, spacing="proportional")
+    _finish(ax, labels[x], labels[y])
+    return ax
+
+
+def plot_cell(edges: Sequence[Edge], concat: Sequence[int], *, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw a cell as a graph, from its inputs on the left to its output on the right.
+
+    Convolutions are solid lines, dilated ones dashed, pooling dotted, skips thin; absent edges are left out.
+
+    Args:
+        edges: two (operation, input) pairs a node, as in a genotype.
+        concat: the states that make the output.
+        title: over the drawing.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+    """
+    ax = ax or new_axes(8.4, 3.0)
+    n_nodes = len(edges) // 2
+    places = _places(n_nodes)
+    output = (max(x for x, _ in places.values()) + 1.0, 0.0)
+    for state in concat:
+        _arrow(ax, places[state], output, GREY, "-", 0.6)
+    between: dict[tuple[int, int], int] = {}
+    for position, (op, i) in enumerate(edges):
+        node = 2 + position // 2
+        if op != "none":
+            style, width = _STYLE[op[:3]]
+            twin = between.setdefault((i, node), 0)
+            between[i, node] += 1
+            _arrow(ax, places[i], places[node], INK, style, width, op.replace("_", " "), bend=0.25 * twin)
+    names = {0: "c(k-2)", 1: "c(k-1)"} | {k: str(k - 2) for k in range(2, 2 + n_nodes)}
+    for state, (x, y) in places.items():
+        _box(ax, x, y, names[state], "#e4e4e4" if state < 2 else "white")
+    _box(ax, *output, "c(k)", "#e4e4e4")
+    ax.set_xlim(-0.45, output[0] + 0.45)
+    heights = [y for _, y in places.values()]
+    ax.set_ylim(min(heights) - 0.35, max(heights) + 0.35)
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=10, loc="left")
+    return ax
+
+
+def plot_genotype(genotype: Genotype) -> Figure:
+    """Draw both cells of a genotype, one over the other, in a new figure."""
+    figure = Figure(figsize=(8.4, 6.0), layout="constrained")
+    top, bottom = figure.subplots(2, 1)
+    plot_cell(genotype.normal, genotype.normal_concat, title="normal cell", ax=top)
+    plot_cell(genotype.reduce, genotype.reduce_concat, title="reduction cell", ax=bottom)
+    return figure
+
+
+def save(drawn: Axes | Figure, path: str | Path) -> None:
+    """Write a drawing to a file; PDF and SVG keep their text and lines as vectors, PNG has 200 dots an inch."""
+    figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(path, dpi=200)
+
+
+def _matrix(F: ArrayLike, labels: Labels) -> NDArray[np.float64]:
+    A = np.asarray(F, dtype=np.float64)
+    if A.ndim != 2 or A.shape[1] != len(labels) or len(A) == 0 or len(labels) < 2:
+        raise ValueError(f"F: expected (n, {len(labels)}) as there are labels, n > 0, got {A.shape}")
+    return A
+
+
+def _staircase(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the non-dominated of some points (n, 2), from left to right."""
+    best: NDArray[np.float64] = points[is_nondominated(points)]
+    return best[np.argsort(best[:, 0], kind="stable")]
+
+
+def _shade(k: int, n: int) -> tuple[float, float, float]:
+    """Return the k-th of n shades, from a light grey to a dark blue."""
+    t = k / (n - 1) if n > 1 else 1.0
+    light, dark = np.array([0.80, 0.84, 0.88]), np.array([0.05, 0.12, 0.30])
+    red, green, blue = (light + (dark - light) * t).tolist()
+    return red, green, blue
+
+
+def _finish(ax: Axes, x: str, y: str) -> None:
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(color="#e6e6e6", linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def _places(n_nodes: int) -> dict[int, tuple[float, float]]:
+    """Return where each state is drawn: the inputs far apart, the nodes between them, up and down in turn."""
+    places = {0: (0.0, 1.5), 1: (0.0, -1.5)}
+    for k in range(n_nodes):
+        places[2 + k] = (1.3 * (k + 1), 0.7 if k % 2 == 0 else -0.7)
+    return places
+
+
+def _box(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
+    box: dict[str, Any] = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": INK, "linewidth": 0.9}
+    ax.text(x, y, text, ha="center", va="center", fontsize=9, color=INK, bbox=box, zorder=5)
+
+
+def _arrow(
+    ax: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: str,
+    style: Any,
+    width: float,
+    text: str = "",
+    bend: float = 0.0,
+) -> None:
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "linestyle": style, "linewidth": width}
+    arrow |= {"shrinkA": 10, "shrinkB": 12, "connectionstyle": f"arc3,rad={bend}"}
+    ax.annotate("", xy=end, xytext=start, arrowprops=arrow, zorder=2)
+    if text:
+        (x0, y0), (x1, y1) = start, end
+        x, y = x0 + 0.4 * (x1 - x0), y0 + 0.4 * (y1 - y0)
+        x, y = x + 0.48 * bend * (y1 - y0), y - 0.48 * bend * (x1 - x0)
+        box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
+        ax.text(x, y, text, ha="center", va="center", fontsize=7, color=INK, bbox=box, zorder=4)

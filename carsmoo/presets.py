@@ -1,0 +1,181 @@
+"""The whole configuration of a search: presets, strict TOML, and single settings from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast, get_args, get_type_hints
+
+import tomli_w
+
+from carsmoo.config import NetworkConfig, SupernetTraining
+from carsmoo.genotype import DARTSSpace
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlgorithmConfig:
+    """Settings of :class:`~carsmoo.algorithm.PNSGA3`; ``protection`` "none" is NSGA-III.
+
+    Raises:
+        ValueError: naming the field, what was expected and what was given.
+    """
+
+    protection: Literal["growth", "size", "none"] = "growth"
+    newborn_growth: Literal["measure", "parents"] = "measure"
+    pop_size: int | None = None
+    n_offsprings: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("protection", "newborn_growth"):
+            choices = get_args(get_type_hints(AlgorithmConfig)[name])
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        for name in ("pop_size", "n_offsprings"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name}: expected an integer of at least 1, got {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """Everything that ``carsmoo search`` needs to know, and all that decides its result; the defaults are the demo.
+
+    Args:
+        data: name of the images, see :func:`carsmoo.nets.data.load`.
+        objectives: names of the objectives.
+        seed: of the problem and of the algorithm, at least 0.
+        device: where to compute; chosen by what there is if not given.
+        space: the architectures.
+        network: the networks searched for.
+        training: the plan of the search.
+        algorithm: how survivors are chosen.
+
+    Raises:
+        TypeError: for a field of another type.
+    """
+
+    data: str = "digits"
+    objectives: tuple[str, ...] = ("error", "params")
+    seed: int = 0
+    device: str | None = None
+    space: DARTSSpace = field(default_factory=DARTSSpace)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    training: SupernetTraining = field(default_factory=SupernetTraining)
+    algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, str):
+            raise TypeError(f"data: expected a name, got {self.data!r}")
+        if isinstance(self.objectives, str) or not all(isinstance(name, str) for name in self.objectives):
+            raise TypeError(f"objectives: expected a list of names, got {self.objectives!r}")
+        object.__setattr__(self, "objectives", tuple(self.objectives))
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise TypeError(f"seed: expected an integer of at least 0, got {self.seed!r}")
+
+    @classmethod
+    def preset(cls, name: str) -> SearchConfig:
+        """Return ``demo``, ``cifar10-paper`` (the settings of CARS sec. 4.1) or ``smoke`` (the demo in seconds).
+
+        Raises:
+            ValueError: for another name.
+        """
+        presets: dict[str, Callable[[], SearchConfig]] = {
+            "demo": cls,
+            "cifar10-paper": lambda: cls(
+                data="cifar10",
+                network=NetworkConfig(channels=16, layers=8),
+                training=SupernetTraining.paper(),
+            ),
+            "smoke": lambda: cls(
+                network=NetworkConfig(channels=4, layers=3),
+                training=SupernetTraining(warmup=1, generations=2, epochs=1, population=6, calibration=64),
+            ),
+        }
+        if name not in presets:
+            raise ValueError(f"preset: expected one of {', '.join(presets)}, got {name!r}")
+        return presets[name]()
+
+    def updated(self, settings: Mapping[str, Any]) -> SearchConfig:
+        """Return a copy with nested settings changed, as a TOML file holds them.
+
+        Raises:
+            ValueError, TypeError: naming the setting, what was expected and what was given.
+        """
+        return cast(SearchConfig, _updated(self, settings, ""))
+
+    def to_toml(self) -> str:
+        """Return the whole configuration as TOML; what is None is left out."""
+        return tomli_w.dumps(_plain(dataclasses.asdict(self)))
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the settings of a TOML file.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: expected TOML, got {error}") from None
+
+
+def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
+    """Return nested settings from texts such as ``training.warmup=3``; a value is TOML, or else a text.
+
+    Raises:
+        ValueError: for a text without ``=``.
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        key, found, text = assignment.partition("=")
+        if not found or not key.strip():
+            raise ValueError(f"setting: expected key=value, got {assignment!r}")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        *sections, name = key.strip().split(".")
+        place = settings
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ValueError(f"{section}: expected one setting or a section of them, got both")  # noqa: TRY004
+        place[name] = value
+    return settings
+
+
+def _updated(config: Any, settings: Mapping[str, Any], prefix: str) -> Any:
+    fields = {f.name for f in dataclasses.fields(config)}
+    changes = {}
+    for name, value in settings.items():
+        if name not in fields:
+            raise ValueError(f"{prefix}{name}: expected one of {', '.join(sorted(fields))}, got an unknown setting")
+        current = getattr(config, name)
+        if dataclasses.is_dataclass(current):
+            if not isinstance(value, Mapping):
+                raise ValueError(f"{prefix}{name}: expected a section, got {value!r}")
+            changes[name] = _updated(current, value, f"{prefix}{name}.")
+        elif isinstance(value, Mapping):
+            raise ValueError(f"{prefix}{name}: expected a value, got a section")
+        else:
+            changes[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return dataclasses.replace(config, **changes)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{prefix}{error}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items() if item is not None}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value

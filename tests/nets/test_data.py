@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from carsmoo.nets.data import Augmentation, ImageData, load
+from tests.nets.helpers import generator
+
+
+def test_digits_have_the_splits_of_the_demo() -> None:
+    data = load("digits")
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [960, 477, 360]
+    assert data.image_shape == (1, 8, 8)
+    assert data.classes == 10
+    for part in (data.train, data.validation, data.test):
+        share = np.bincount(part.labels.numpy()) / len(part)
+        assert np.abs(share - 0.1).max() < 0.012
+    rows = [im.numpy().tobytes() for part in (data.train, data.validation, data.test) for im in part.images]
+    assert len(rows) == 1797
+    x = data.normalise(data.train.images)
+    assert abs(float(x.mean())) < 1e-4
+    assert abs(float(x.std()) - 1) < 1e-3
+    assert torch.equal(load("digits").test.images, data.test.images)
+
+
+def test_augmentation_is_a_crop_of_the_padded_image_maybe_mirrored() -> None:
+    x = torch.arange(1, 1 + 200 * 2 * 4 * 5, dtype=torch.float32).reshape(200, 2, 4, 5)
+    y = Augmentation(pad=2, flip=True)(x, generator())
+    assert y.shape == x.shape
+    seen = set()
+    for image, result in zip(x, y, strict=True):
+        padded = torch.nn.functional.pad(image, (2, 2, 2, 2))
+        found = [
+            (top, left, flip)
+            for top in range(5)
+            for left in range(5)
+            for flip in (False, True)
+            for crop in (padded[:, top : top + 4, left : left + 5],)
+            if torch.equal(crop.flip(2) if flip else crop, result)
+        ]
+        assert found
+        seen.add(found[0])
+    assert len(seen) > 30
+    assert Augmentation()(x, generator()) is x
+    assert torch.equal(Augmentation(pad=2)(x, generator(3)), Augmentation(pad=2)(x, generator(3)))
+
+
+def test_own_images_need_only_be_arrays() -> None:
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (120, 3, 9, 7), dtype=np.uint8), np.arange(120) % 4
+    data = load((images, labels))
+    assert data.image_shape == (3, 9, 7)
+    assert data.classes == 4
+    assert (len(data.test), len(data.validation), len(data.train)) == (24, 48, 48)
+    grey = ImageData.from_arrays(
+        rng.random((60, 5, 5)), np.arange(60) % 3, test=(rng.random((9, 5, 5)), np.arange(9) % 3)
+    )
+    assert grey.image_shape == (1, 5, 5)
+    assert len(grey.test) == 9
+    assert load(grey) is grey
+    flat = ImageData.from_arrays(np.zeros((60, 5, 5)), np.arange(60) % 3)
+    assert torch.isfinite(flat.normalise(flat.train.images)).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "says"),
+    [
+        ("mnits", ValueError, "data: expected one of digits, cifar10, got 'mnits'"),
+        ("digits:/here", ValueError, "data: expected 'digits' without a path"),
+        (7, TypeError, "data: expected a name, an ImageData or"),
+        (
+            (np.zeros((9, 8)), np.zeros(9, int)),
+            ValueError,
+            r"images: expected \(n, h, w\) or \(n, c, h, w\), got \(9, 8\)",
+        ),
+        ((np.zeros((9, 8, 8), int), np.zeros(9, int)), ValueError, "images: expected uint8 or floating"),
+        ((np.full((9, 8, 8), np.nan), np.zeros(9, int)), ValueError, "images: expected finite numbers"),
+        ((np.zeros((9, 8, 8)), np.zeros(8, int)), ValueError, "images: expected 9 integer labels"),
+        ((np.zeros((9, 8, 8)), np.zeros(9)), ValueError, "images: expected 9 integer labels"),
+        ((np.zeros((9, 8, 8)), np.array([0] * 8 + [1])), ValueError, "class 1: expected at least 2 images"),
+        ((np.zeros((4, 8, 8)), np.array([0, 0, 1, 1])), ValueError, "images: expected enough of each class"),
+    ],
+)
+def test_wrong_data_are_refused(data: object, error: type, says: str) -> None:
+    with pytest.raises(error, match=says) as caught:
+        load(data)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_say_how_to_get_them(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"cifar10: expected .*cifar-10-batches-py, got nothing there; get it"):
+        load(f"cifar10:{tmp_path}")

@@ -1,0 +1,56 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from carsmoo.genotype import PRIMITIVES
+from carsmoo.nets.norm import SubnetNorm
+from carsmoo.nets.ops import FactorizedReduce, Pool, Separable, operation
+from tests.nets.helpers import generator
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (1, 5), (2, 3)])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("name", PRIMITIVES[1:])
+def test_every_operation_keeps_channels_and_halves_rounding_up(name: str, stride: int, size: tuple[int, int]) -> None:
+    x = torch.randn(3, 4, *size, generator=generator())
+    y = operation(name, 4, stride, SubnetNorm)(x)
+    assert y.shape == (3, 4, *(-(-n // stride) for n in size))
+
+
+def test_the_mean_pool_leaves_the_padding_out() -> None:
+    x = torch.ones(1, 2, 5, 5)
+    assert torch.equal(Pool("avg", 2)(x), torch.ones(1, 2, 3, 3))
+    x[0, 0, 0, 0] = 9
+    assert Pool("max", 1)(x)[0, 0, 0, 0] == 9
+
+
+def test_factorized_reduce_sees_even_and_odd_pixels() -> None:
+    layer = FactorizedReduce(1, 2, lambda channels: Passing())
+    with torch.no_grad():
+        layer.even.weight.fill_(1.0)
+        layer.odd.weight.fill_(1.0)
+    x = torch.arange(1.0, 26.0).reshape(1, 1, 5, 5)
+    y = layer(x)
+    assert torch.equal(y[0, 0], x[0, 0, ::2, ::2])
+    assert torch.equal(y[0, 1], F.pad(x[0, 0, 1::2, 1::2], (0, 1, 0, 1)))
+    even = torch.arange(1.0, 17.0).reshape(1, 1, 4, 4)
+    assert torch.equal(layer(even)[0, 1], even[0, 0, 1::2, 1::2])
+
+
+class Passing(torch.nn.Module):
+    def forward(self, x: torch.Tensor, statistics: object = None) -> torch.Tensor:
+        return x
+
+
+def test_separable_is_depthwise_then_pointwise_after_a_relu() -> None:
+    layer = Separable(3, 5, 2, lambda channels: Passing(), dilation=2)
+    x = torch.randn(2, 3, 9, 9, generator=generator())
+    depthwise = F.conv2d(x.relu(), layer.depthwise[0].weight, stride=2, padding=4, dilation=2, groups=3)
+    assert torch.allclose(layer(x), F.conv2d(depthwise, layer.pointwise[0].weight), atol=1e-6)
+    assert len(operation("sep_conv_3x3", 4, 1, SubnetNorm).depthwise) == 2
+
+
+def test_none_is_no_operation() -> None:
+    for name in ("none", "sep_conv_7x7"):
+        with pytest.raises(ValueError, match="operation: expected one that computes something"):
+            operation(name, 4, 1, SubnetNorm)

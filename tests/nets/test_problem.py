@@ -1,0 +1,232 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.optimize import minimize
+
+import carsmoo
+from carsmoo import CARSProblem, DARTSSpace, Genotype, NetworkConfig, SupernetTraining
+from carsmoo.algorithm import PNSGA3
+from carsmoo.cost import flops, params
+from carsmoo.events import Step
+from carsmoo.genotype import PRIMITIVES
+from carsmoo.nets.data import ImageData
+
+NETWORK = NetworkConfig(channels=4, layers=3)
+PLAN = SupernetTraining(warmup=1, generations=2, epochs=1, population=6, calibration=64)
+RNG = np.random.default_rng(0)
+DATA = ImageData.from_arrays(RNG.random((200, 8, 8)), np.arange(200) % 10, name="noise")
+
+
+def problem(**fields: object) -> CARSProblem:
+    return CARSProblem(**{"data": DATA, "network": NETWORK, "training": PLAN, **fields})  # type: ignore[arg-type]
+
+
+def draw(n: int, seed: int = 0) -> np.ndarray:
+    space = DARTSSpace()
+    return np.random.default_rng(seed).integers(space.xl, space.xu + 1, size=(n, 24))
+
+
+def n_convolutions(genotype: Genotype) -> int:
+    return sum("conv" in op for op, _ in genotype.normal + genotype.reduce)
+
+
+def test_the_objectives_are_what_they_are_called() -> None:
+    made = problem(objectives=("params", "error", n_convolutions, "flops"))
+    assert made.objective_names == ("params", "error", "n_convolutions", "flops")
+    assert made.objective_units == ("millions", "fraction", "", "millions of multiply-adds")
+    assert made.moving == (1,)
+    X = draw(5)
+    F = made.evaluate(X)
+    genotypes = made.space.decode(X)
+    assert F[:, 0].tolist() == [params(g, made.network) / 1e6 for g in genotypes]
+    assert F[:, 2].tolist() == [n_convolutions(g) for g in genotypes]
+    assert F[:, 3].tolist() == [flops(g, made.network) / 1e6 for g in genotypes]
+    assert ((F[:, 1] >= 0) & (F[:, 1] <= 1)).all()
+    assert np.allclose(F[:, 1] * len(DATA.validation), np.rint(F[:, 1] * len(DATA.validation)))
+
+
+def test_scoring_never_moves_it_and_absent_edges_are_one_architecture() -> None:
+    made, X = problem(), draw(6)
+    F = made.evaluate(X)
+    weights = {name: a.copy() for name, a in made.state().items()}
+    fresh = made.moving_values(draw(4, seed=9))
+    assert np.array_equal(made.evaluate(X[::-1])[::-1], F)
+    assert all(np.array_equal(a, weights[name]) for name, a in made.state().items() if name != "scored")
+    alone = problem()
+    alone.evaluate(draw(1, seed=5))
+    assert np.array_equal(alone.moving_values(draw(4, seed=9)), fresh)
+    x = X[0].copy()
+    x[3:6] = [1, PRIMITIVES.index("sep_conv_3x3"), PRIMITIVES.index("none")]
+    y = x.copy()
+    y[3] = 0
+    same = made.evaluate(np.array([x, y]))
+    assert np.array_equal(same[0], same[1])
+
+
+def test_the_warm_up_runs_once_before_the_first_score_and_advancing_trains() -> None:
+    made = problem()
+    steps: list[Step] = []
+    made.listeners.append(steps.append)
+    made.evaluate(draw(3))
+    made.evaluate(draw(3, seed=1))
+    phases = [step.phase for step in steps]
+    per_epoch = len(DATA.train) // 64
+    assert phases == ["warm-up"] * per_epoch + ["scoring"] * 6
+    assert made.epoch == 1
+    before = made.state()["weights/classifier.weight"].copy()
+    made.advance(draw(6))
+    assert made.epoch == 2
+    assert not np.array_equal(made.state()["weights/classifier.weight"], before)
+    training = [step for step in steps if step.phase == "training"]
+    assert [step.done for step in training] == list(range(1, per_epoch + 1))
+    assert training[-1].total == training[-1].done
+    assert training[-1].figures["loss"] > 0
+
+
+def test_training_gives_every_architecture_a_turn() -> None:
+    made = problem()
+    made.evaluate(draw(1))
+    genotypes = made.space.decode(draw(5))
+    stream = made._running().drawn_from(draw(5), 2)
+    drawn = [genotype for _ in range(5) for genotype in next(stream)]
+    assert all(drawn.count(genotype) == 2 for genotype in genotypes)
+
+
+def test_a_search_runs_by_itself_and_one_seed_gives_one_front() -> None:
+    state = torch.get_rng_state()
+    made = problem()
+    result = minimize(made, PNSGA3())
+    again = minimize(made, PNSGA3())
+    other = minimize(problem(), PNSGA3())
+    assert np.array_equal(result.pop.get("X"), again.pop.get("X"))
+    assert np.array_equal(result.pop.get("F"), again.pop.get("F"))
+    assert np.array_equal(result.pop.get("F"), other.pop.get("F"))
+    front = made.front(again)
+    assert front.names == ("error", "params")
+    assert front.about == {
+        "data": "noise",
+        "split": "search-validation",
+        "weights": "supernet",
+        "epoch": 3,
+        "generation": 2,
+        "seed": 0,
+    }
+    assert (np.diff(front.column("error")) >= 0).all()
+    assert (np.diff(front.column("params")) <= 0).all()
+    assert torch.equal(torch.get_rng_state(), state)
+    seeded = minimize(problem(seed=1), PNSGA3())
+    assert not np.array_equal(seeded.pop.get("F"), result.pop.get("F"))
+
+
+def test_statistics_of_the_batch_are_an_option_that_matters() -> None:
+    plan = SupernetTraining(**{**PLAN.__dict__, "statistics": "batch"})
+    X = draw(8)
+    assert not np.array_equal(problem().moving_values(X), problem(training=plan).moving_values(X))
+
+
+def test_copies_share_the_supernet_and_pickles_leave_it_out() -> None:
+    made = problem()
+    result = minimize(made, PNSGA3(), save_history=True)
+    assert copy.deepcopy(made) is made
+    assert all(entry.problem is made for entry in result.history)
+    assert result.algorithm.problem is made
+    assert b"classifier.weight" not in pickle.dumps(result.history)
+    assert len(pickle.dumps(made)) < 20_000
+    unpickled = pickle.loads(pickle.dumps(made))
+    X = draw(4)
+    for call in (unpickled.evaluate, unpickled.advance, unpickled.moving_values):
+        with pytest.raises(RuntimeError, match=r"expected load_state\(\) on an unpickled problem"):
+            call(X)
+    with pytest.raises(ValueError, match="data: expected the images of the unpickled problem"):
+        unpickled.load_state(made.state())
+    unpickled.load_state(made.state(), DATA)
+    assert np.array_equal(unpickled.evaluate(X), made.evaluate(X))
+
+
+def test_a_restored_state_goes_on_bit_for_bit() -> None:
+    made, X = problem(), draw(6)
+    made.evaluate(X)
+    made.advance(X)
+    state = made.state()
+    assert all(isinstance(a, np.ndarray) and a.dtype != object for a in state.values())
+    twin = problem()
+    twin.load_state(state)
+    assert twin.time == 1
+    for one in (made, twin):
+        one.advance(X)
+        one.tic()
+    assert all(np.array_equal(a, twin.state()[name]) for name, a in made.state().items())
+    assert np.array_equal(made.evaluate(X), twin.evaluate(X))
+    with pytest.raises(ValueError, match="state: expected the weights of a problem made with the same arguments"):
+        problem(network=NetworkConfig(channels=6, layers=3)).load_state(state)
+
+
+def test_the_test_split_is_asked_for_by_name_only() -> None:
+    made = problem()
+    X = draw(1)
+    made.evaluate(X)
+    error = made.test_error(made.space.decode(X)[0])
+    assert error * len(DATA.test) == pytest.approx(round(error * len(DATA.test)))
+
+
+def test_floating_operators_are_told_which_to_use() -> None:
+    made = problem()
+    with pytest.raises(ValueError, match=r"whole numbers, got .*; GenotypeSampling, NodeCrossover and NodeMutation"):
+        minimize(made, NSGA2(pop_size=4), ("n_gen", 2), seed=1)
+    assert made.epoch == 0
+    made.check(np.zeros((1, 24), dtype=float))
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "says"),
+    [
+        (
+            {"objectives": ("error", "speed")},
+            ValueError,
+            "objectives: expected among error, params, flops .* got 'speed'",
+        ),
+        ({"objectives": "error"}, TypeError, "objectives: expected a sequence, got 'error'"),
+        ({"objectives": ("params", "flops")}, ValueError, "objectives: expected 'error' among them"),
+        ({"objectives": ("error", "error")}, ValueError, "objectives: expected each once, got 'error' again"),
+        ({"objectives": ("error", lambda genotype: 0)}, ValueError, "objectives: expected a function with a name"),
+        ({"data": "mnits"}, ValueError, "data: expected one of digits, cifar10, got 'mnits'"),
+        ({"data": (np.zeros((9, 8)), np.zeros(9, int))}, ValueError, "images: expected"),
+        ({"space": 4}, TypeError, "space: expected DARTSSpace, got int"),
+        ({"network": {}}, TypeError, "network: expected NetworkConfig, got dict"),
+        ({"training": 3}, TypeError, "training: expected SupernetTraining, got int"),
+        ({"network": NetworkConfig.cifar(4, 3)}, ValueError, r"images: expected \(3, 32, 32\) as the network says"),
+        ({"seed": -1}, ValueError, "seed: expected an integer of at least 0, got -1"),
+        ({"device": "abacus"}, ValueError, "device: expected one that torch knows, got 'abacus'"),
+    ],
+)
+def test_wrong_arguments_are_refused(fields: dict, error: type, says: str) -> None:
+    with pytest.raises(error, match=says) as caught:
+        problem(**fields)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'dat'"):
+        CARSProblem(dat="digits")  # type: ignore[call-arg]
+
+
+def test_a_function_that_gives_no_number_is_named() -> None:
+    def odd(genotype: Genotype) -> float:
+        return float("nan")
+
+    with pytest.raises(ValueError, match="odd: expected a finite number, got nan"):
+        problem(objectives=("error", odd)).evaluate(draw(2))
+
+
+def test_a_result_without_population_has_no_front() -> None:
+    with pytest.raises(ValueError, match="result: expected one with a population, got none"):
+        problem().front(PNSGA3())
+
+
+def test_the_public_names_are_there() -> None:
+    for name in carsmoo.__all__:
+        assert getattr(carsmoo, name).__name__ == name
+    assert set(carsmoo.__all__) <= set(dir(carsmoo))
+    with pytest.raises(AttributeError, match="no attribute 'PNSGA4'"):
+        carsmoo.PNSGA4  # noqa: B018

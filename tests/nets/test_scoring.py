@@ -1,0 +1,58 @@
+import numpy as np
+import torch
+
+from carsmoo.nets.data import Split
+from carsmoo.nets.scoring import errors, recalibrate
+from carsmoo.nets.supernet import Supernet
+from tests.nets.helpers import SMALL, SPACE, generator, genotypes, images
+
+
+def split(n: int = 50) -> Split:
+    return Split(images(n=n, seed=3), torch.arange(n) % 10)
+
+
+def score(shared: Supernet, pool: list, part: Split, batch: int = 500, calibrate: bool = True) -> np.ndarray:
+    calibration = [images(n=16, seed=k) for k in (7, 8)] if calibrate else None
+    return errors(shared, pool, part, lambda x: x, batch=batch, calibration=calibration)
+
+
+def test_an_error_is_the_fraction_wrong_with_the_subnets_own_statistics() -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(6)
+    found = score(shared, pool, part)
+    for genotype, error in zip(pool, found, strict=True):
+        statistics = recalibrate(shared, genotype, [images(n=16, seed=k) for k in (7, 8)])
+        wrong = sum(
+            int(shared(x[None], genotype, statistics).argmax() != y)
+            for x, y in zip(part.images, part.labels, strict=True)
+        )
+        assert error == wrong / 50
+    assert len(set(found.tolist())) > 1
+
+
+def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(6)
+    together = score(shared, pool, part)
+    assert np.array_equal(together, [score(shared, [genotype], part)[0] for genotype in pool])
+    assert np.array_equal(together[::-1], score(shared, pool[::-1], part))
+    assert np.array_equal(together, score(shared, pool, part, batch=7))
+
+
+def test_the_option_takes_the_statistics_of_the_validation_batch() -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(4)
+    found = score(shared, pool, part, batch=25, calibrate=False)
+    with torch.no_grad():
+        for genotype, error in zip(pool, found, strict=True):
+            wrong = sum(
+                int((shared(x, genotype).argmax(dim=1) != y).sum())
+                for x, y in zip(part.images.split(25), part.labels.split(25), strict=True)
+            )
+            assert error == wrong / 50
+
+
+def test_nothing_is_trained_and_progress_is_told() -> None:
+    shared, told = Supernet(SPACE, SMALL, generator()), []
+    before = [p.clone() for p in shared.parameters()]
+    errors(shared, genotypes(3), split(), lambda x: x, batch=50, calibration=None, scored=told.append)
+    assert told == [1, 2, 3]
+    assert all(torch.equal(p, q) for p, q in zip(before, shared.parameters(), strict=True))
+    assert all(p.grad is None for p in shared.parameters())

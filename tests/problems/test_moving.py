@@ -1,0 +1,131 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from pymoo.algorithms.moo.dnsga2 import DNSGA2
+from pymoo.core.problem import Problem
+from pymoo.optimize import minimize
+from pymoo.problems.dyn import TimeSimulation
+
+from carsmoo.events import Step
+from carsmoo.operators import GenotypeSampling, NodeCrossover, NodeMutation
+from carsmoo.problems.moving import MovingProblem
+from tests.toy import ToyProblem
+
+
+def draw(n: int, seed: int = 0) -> np.ndarray:
+    space = ToyProblem().space
+    return np.random.default_rng(seed).integers(space.xl, space.xu + 1, size=(n, space.n_var))
+
+
+def test_scoring_never_moves_the_world_and_no_score_depends_on_the_others() -> None:
+    problem, X = ToyProblem(), draw(6)
+    F = problem.evaluate(X)
+    assert np.array_equal(problem.evaluate(X), F)
+    assert np.array_equal(problem.evaluate(X[::-1])[::-1], F)
+    assert np.array_equal(problem.evaluate(X[2]), F[2])
+    assert np.array_equal(problem.moving_values(X), F[:, :1])
+    problem.advance(X)
+    later = problem.evaluate(X)
+    assert (later[:, 0] < F[:, 0]).all()
+    assert np.array_equal(later[:, 1], F[:, 1])
+    assert problem.time == 1
+
+
+def test_what_comes_first_runs_once_and_not_in_the_constructor() -> None:
+    for first in ("evaluate", "moving_values", "advance"):
+        problem = ToyProblem()
+        assert problem.calls == []
+        getattr(problem, first)(draw(3))
+        problem.evaluate(draw(3))
+        assert [name for name, _ in problem.calls].count("begin") == 1
+        assert problem.calls[0] == ("begin", 0)
+
+
+def test_restart_brings_the_first_score_back() -> None:
+    problem, X = ToyProblem(), draw(4)
+    problem.restart()
+    assert problem.calls == []
+    F = problem.evaluate(X)
+    problem.advance(X)
+    problem.restart()
+    assert problem.time == 0
+    assert np.array_equal(problem.evaluate(X), F)
+    assert [name for name, _ in problem.calls].count("begin") == 2
+
+
+def test_tic_is_guided_by_the_last_advance_else_by_the_last_batch() -> None:
+    problem = ToyProblem()
+    with pytest.raises(ValueError, match="tic: expected an evaluation or an advance before it, got none"):
+        problem.tic()
+    problem.evaluate(draw(3, 1))
+    problem.evaluate(draw(5, 2))
+    problem.tic(2)
+    assert np.array_equal(problem.advanced[0], draw(5, 2))
+    assert problem.time == 2
+    problem.evaluate(draw(4, 4))
+    problem.tic()
+    assert np.array_equal(problem.advanced[2], draw(4, 4))
+    problem.advance(draw(2, 3))
+    problem.evaluate(draw(4, 4))
+    problem.tic()
+    assert np.array_equal(problem.advanced[-1], draw(2, 3))
+
+
+def test_pymoos_dynamic_nsga2_runs_on_it() -> None:
+    problem = ToyProblem()
+    operators = {"sampling": GenotypeSampling(), "crossover": NodeCrossover(), "mutation": NodeMutation()}
+    result = minimize(problem, DNSGA2(pop_size=10, **operators), ("n_gen", 6), seed=1, callback=TimeSimulation())
+    assert problem.time == 6
+    problem.space.check(result.pop.get("X"))
+
+
+def test_listeners_hear_steps_and_stay_behind_in_copies() -> None:
+    problem = ToyProblem()
+    heard: list[Step] = []
+    problem.listeners.append(heard.append)
+    step = Step(phase="training", time=0, done=1, total=2, unit="steps")
+    problem.tell(step)
+    assert heard == [step]
+    assert pickle.loads(pickle.dumps(problem)).listeners == []
+    assert copy.deepcopy(problem).listeners == []
+    assert problem.listeners
+
+
+class Halved(MovingProblem):
+    """One objective that moves, by the rules' least effort."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(n_var=2, n_obj=1, xl=0, xu=1, **kwargs)  # type: ignore[arg-type]
+
+    def _advance(self, X: np.ndarray) -> None:
+        assert len(X)
+
+    def _restart(self) -> None:
+        self.time = 0
+
+    def _moving_values(self, X: np.ndarray) -> np.ndarray:
+        return X[:, 0] / 2**self.time
+
+
+def test_a_problem_may_have_nothing_but_moving_objectives() -> None:
+    problem = Halved()
+    X = np.array([[1.0, 0.0], [0.5, 0.0]])
+    assert problem.evaluate(X).tolist() == [[1.0], [0.5]]
+    problem.advance(X)
+    assert problem.evaluate(X).tolist() == [[0.5], [0.25]]
+    assert problem.default_operators() == {}
+    assert problem.default_pop_size is problem.default_termination is None
+
+
+def test_wrong_input_is_refused() -> None:
+    for moving in ((), (1,), (-1,), (0, 0)):
+        with pytest.raises(ValueError, match=r"moving: expected different indices among 0\.\.0"):
+            Halved(moving=moving)
+    problem = ToyProblem()
+    for call in (problem.evaluate, problem.advance, problem.moving_values):
+        with pytest.raises(ValueError, match=r"X: expected \(n, 24\), got \(3, 20\)"):
+            call(np.zeros((3, 20), dtype=int))
+    assert problem.calls == []
+    assert isinstance(problem, Problem)

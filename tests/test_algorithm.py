@@ -1,0 +1,213 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.algorithms.moo.nsga3 import NSGA3
+from pymoo.core.callback import CallbackCollection
+from pymoo.core.population import Population
+from pymoo.operators.selection.rnd import RandomSelection
+from pymoo.optimize import minimize
+from pymoo.problems import get_problem
+from pymoo.problems.dyn import TimeSimulation
+
+from carsmoo.algorithm import PNSGA3, Continuous, das_dennis, set_growth
+from carsmoo.operators import CARSMating, GenotypeSampling, NodeMutation
+from tests.toy import ToyProblem
+
+
+class ContinuousNSGA2(Continuous, NSGA2):
+    pass
+
+
+def test_without_arguments_everything_comes_from_the_problem() -> None:
+    problem = ToyProblem(pop_size=8, generations=5, seed=3)
+    result = minimize(problem, PNSGA3())
+    algorithm = result.algorithm
+    assert (len(result.pop), algorithm.n_gen - 1, problem.time, algorithm.seed) == (8, 5, 4, 3)
+    assert isinstance(algorithm.mating, CARSMating)
+    assert isinstance(algorithm.initialization.sampling, GenotypeSampling)
+    assert np.array_equal(algorithm.ref_dirs, das_dennis(2, 8))
+    assert algorithm.evaluator.n_eval == 8 + 4 * (8 + 16)
+
+
+def test_what_is_given_goes_before_what_the_problem_offers() -> None:
+    problem = ToyProblem()
+    algorithm = PNSGA3(pop_size=6, n_offsprings=4, mutation=NodeMutation(0.1), seed=9, termination=("n_gen", 3))
+    result = minimize(problem, algorithm)
+    assert (len(result.pop), result.algorithm.n_gen - 1, result.algorithm.seed) == (6, 3, 9)
+    assert result.algorithm.mating.mutation.prob_node == 0.1
+    assert type(result.algorithm.mating).__name__ == "Mating"
+    assert minimize(problem, PNSGA3(ref_dirs=das_dennis(2, 5))).algorithm.pop_size == 5
+    assert minimize(problem, algorithm, ("n_gen", 2), seed=1).algorithm.n_gen - 1 == 2
+
+
+def test_the_order_of_a_generation() -> None:
+    problem = ToyProblem(pop_size=8, generations=3)
+    algorithm = PNSGA3().setup(problem)
+    algorithm.next()
+    assert problem.calls == [("begin", 0), ("score", 8)]
+    parents = algorithm.pop.get("X").copy()
+    problem.calls.clear()
+    algorithm.next()
+    assert problem.calls == [("score", 8), ("advance", 8), ("score", 16)]
+    assert np.array_equal(problem.advanced[0], parents)
+
+
+def test_growth_is_measured_over_the_same_interval_for_parents_and_newborns() -> None:
+    problem = ToyProblem(pop_size=8)
+    algorithm = PNSGA3().setup(problem)
+    algorithm.next()
+    infills = algorithm.ask()
+    assert len(infills) == 16
+    assert all(not one.evaluated for one in infills)
+    algorithm.evaluator.eval(problem, infills, algorithm=algorithm)
+    X, after = infills.get("X"), infills.get("F")[:, 0]
+    algorithm.tell(infills=infills)
+    twin = ToyProblem()
+    before = twin.evaluate(X)[:, 0]
+    growth = np.array([one.get("growth")[0] for one in infills])
+    assert np.allclose(growth, before - after)
+    assert (growth > 0).all()
+    assert set(algorithm.pop) <= set(infills)
+
+
+def test_a_child_may_take_its_parents_mean_growth() -> None:
+    problem = ToyProblem(pop_size=8, generations=4)
+    algorithm = PNSGA3(newborn_growth="parents").setup(problem)
+    algorithm.next()
+    problem.calls.clear()
+    infills = algorithm.ask()
+    newcomers = [one for one in infills[8:] if len(one.get("parents")) == 0]
+    assert problem.calls[0] == ("score", len(newcomers))
+    assert 0 < len(newcomers) < 8
+    algorithm.evaluator.eval(problem, infills)
+    algorithm.tell(infills=infills)
+    for one in infills[8:]:
+        if len(one.get("parents")):
+            mean = np.mean([infills[k].get("growth") for k in one.get("parents")], axis=0)
+            assert np.allclose(one.get("growth"), mean)
+    assert algorithm.evaluator.n_eval == 8 + 16 + len(newcomers)
+
+
+def test_set_growth_by_hand() -> None:
+    pop = Population.new("F", np.array([[0.3, 1.0], [0.2, 2.0], [0.5, 3.0]]))
+    for one, before, parents in zip(pop, ([0.4], [0.4], None), ([], [], [0, 1]), strict=True):
+        one.set("before", None if before is None else np.array(before))
+        one.set("parents", np.array(parents, dtype=int))
+    set_growth(pop, (0,))
+    assert [round(float(one.get("growth")[0]), 9) for one in pop] == [0.1, 0.2, 0.15]
+
+
+@pytest.mark.parametrize("protection", ["growth", "size", None])
+def test_one_seed_one_result_and_a_used_problem_starts_afresh(protection: str | None) -> None:
+    problem = ToyProblem()
+    first, second = (minimize(problem, PNSGA3(protection=protection)) for _ in range(2))  # type: ignore[arg-type]
+    other = minimize(ToyProblem(), PNSGA3(protection=protection), seed=1)  # type: ignore[arg-type]
+    assert np.array_equal(first.pop.get("X"), second.pop.get("X"))
+    assert np.array_equal(first.pop.get("F"), second.pop.get("F"))
+    assert not np.array_equal(first.pop.get("X"), other.pop.get("X"))
+    assert first.pop.get("growth").shape == (8, 1)
+
+
+def test_minimize_the_loop_and_ask_and_tell_agree() -> None:
+    results = [minimize(ToyProblem(), PNSGA3(), save_history=True).algorithm]
+    loop = PNSGA3().setup(ToyProblem())
+    while loop.has_next():
+        loop.next()
+    results.append(loop)
+    asked = PNSGA3().setup(ToyProblem())
+    while asked.has_next():
+        infills = asked.ask()
+        asked.evaluator.eval(asked.problem, infills, algorithm=asked)
+        asked.tell(infills=infills)
+    results.append(asked)
+    for algorithm in results[1:]:
+        assert np.array_equal(algorithm.pop.get("X"), results[0].pop.get("X"))
+        assert np.array_equal(algorithm.opt.get("F"), results[0].opt.get("F"))
+        assert algorithm.evaluator.n_eval == results[0].evaluator.n_eval
+    assert len(results[0].history) == 5
+
+
+def test_one_algorithm_object_serves_several_problems() -> None:
+    algorithm = PNSGA3()
+    sizes = []
+    for problem in (ToyProblem(pop_size=6), get_problem("dtlz2", n_obj=3), ToyProblem(pop_size=8)):
+        algorithm.setup(problem, termination=("n_gen", 2))
+        algorithm.run()
+        sizes.append((len(algorithm.pop), len(algorithm.ref_dirs), algorithm.n_gen - 1))
+    assert sizes == [(6, 6, 2), (100, 91, 2), (8, 8, 2)]
+
+
+@pytest.mark.parametrize(("name", "m"), [("zdt1", 2), ("dtlz2", 3), ("dtlz2", 5)])
+def test_on_a_static_problem_it_is_nsga3(name: str, m: int) -> None:
+    problem = get_problem(name) if name == "zdt1" else get_problem(name, n_obj=m)
+    directions = das_dennis(m, 40)
+    theirs = minimize(problem, NSGA3(directions, selection=RandomSelection()), ("n_gen", 30), seed=2)
+    for protection in ("growth", "size", None):
+        ours = minimize(problem, PNSGA3(directions, protection=protection), ("n_gen", 30), seed=2)  # type: ignore[arg-type]
+        assert np.array_equal(theirs.pop.get("X"), ours.pop.get("X"))
+        assert theirs.algorithm.evaluator.n_eval == ours.algorithm.evaluator.n_eval
+
+
+def test_any_genetic_algorithm_becomes_continuous() -> None:
+    problem = ToyProblem(pop_size=8, generations=4)
+    result = minimize(problem, ContinuousNSGA2())
+    assert (len(result.pop), problem.time) == (8, 3)
+    assert isinstance(result.algorithm.mating, CARSMating)
+    assert result.algorithm.evaluator.n_eval == minimize(problem, PNSGA3()).algorithm.evaluator.n_eval
+    static = minimize(get_problem("zdt1"), ContinuousNSGA2(pop_size=20), ("n_gen", 5), seed=1)
+    plain = minimize(get_problem("zdt1"), NSGA2(pop_size=20), ("n_gen", 5), seed=1)
+    assert np.array_equal(static.pop.get("X"), plain.pop.get("X"))
+
+
+def test_a_start_population_is_scored_again_on_the_world_of_now() -> None:
+    space = ToyProblem().space
+    X = np.random.default_rng(0).integers(space.xl, space.xu + 1, size=(8, 24))
+    stale = Population.new("X", X, "F", np.full((8, 2), 99.0))
+    for one in stale:
+        one.evaluated.update({"F", "G", "H"})
+    result = minimize(ToyProblem(), PNSGA3(sampling=stale), ("n_gen", 1))
+    assert result.pop.get("F").max() < 1000
+    assert not (result.pop.get("F") == 99.0).any()
+
+
+def test_copies_and_pickles_go_on_as_the_original() -> None:
+    algorithm = PNSGA3().setup(ToyProblem())
+    for _ in range(2):
+        algorithm.next()
+    others = [copy.deepcopy(algorithm), pickle.loads(pickle.dumps(algorithm))]
+    algorithm.run()
+    for other in others:
+        other.run()
+        assert np.array_equal(other.pop.get("X"), algorithm.pop.get("X"))
+
+
+def test_das_dennis_is_the_largest_set_not_above() -> None:
+    assert [len(das_dennis(*args)) for args in ((1, 9), (2, 16), (3, 91), (3, 90), (8, 100))] == [1, 16, 91, 78, 36]
+    assert np.allclose(das_dennis(3, 91).sum(axis=1), 1)
+
+
+def test_wrong_calls_are_refused() -> None:
+    problem = ToyProblem()
+    for call, error, says in (
+        (lambda: PNSGA3(popsize=10), TypeError, "PNSGA3: expected keywords among .*, got 'popsize'"),
+        (lambda: PNSGA3(survival=None), TypeError, "got 'survival'"),
+        (lambda: PNSGA3(protection="speed"), ValueError, "protection: expected 'growth', 'size' or None"),  # type: ignore[arg-type]
+        (lambda: PNSGA3(newborn_growth="guess"), ValueError, "newborn_growth: expected one of measure, parents"),  # type: ignore[arg-type]
+        (lambda: PNSGA3(pop_size=0), ValueError, "pop_size: expected an integer of at least 1, got 0"),
+        (lambda: PNSGA3(ref_dirs=np.ones(3)), ValueError, r"ref_dirs: expected \(d, n_obj\)"),
+        (lambda: minimize(problem, PNSGA3(das_dennis(3, 9))), ValueError, r"ref_dirs: expected \(d, 2\)"),
+        (lambda: minimize(problem, PNSGA3(), sead=1), TypeError, "setup: expected keywords among .*, got 'sead'"),
+        (lambda: ContinuousNSGA2(popsize=1), TypeError, "ContinuousNSGA2: expected keywords"),
+        (lambda: minimize(problem, PNSGA3(), callback=TimeSimulation()), ValueError, "got TimeSimulation"),
+        (
+            lambda: minimize(problem, PNSGA3(callback=CallbackCollection(TimeSimulation()))),
+            ValueError,
+            "callback: expected none that advances",
+        ),
+    ):
+        with pytest.raises(error, match=says):
+            call()
+    assert problem.calls == []

@@ -1,0 +1,130 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from carsmoo.cli import main
+from carsmoo.front import Front
+from carsmoo.zoo import GENOTYPES
+
+QUICK = ["--preset", "smoke", "--set", "training.generations=1"]
+
+
+def call(*argv: object) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main([str(arg) for arg in argv])
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "quick"
+    assert call("search", "--out", path, *QUICK) == 0
+    return path
+
+
+def test_a_search_leaves_all_that_a_reader_wants(run_dir: Path) -> None:
+    names = {path.name for path in run_dir.iterdir()}
+    pictures = {f"{name}.{ending}" for name in ("front", "generations") for ending in ("png", "pdf")}
+    assert names == {"config.toml", "log.jsonl", "front.csv", "front.json", *pictures}
+    front = Front.read(run_dir / "front.json")
+    assert front.genotypes == Front.read(run_dir / "front.csv").genotypes
+    assert front.about["split"] == "search-validation"
+    events = [json.loads(line) for line in (run_dir / "log.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events] == ["start", "generation", "generation", "end"]
+    assert events[1]["evaluations"] == 6
+
+
+def test_a_search_tells_the_front_the_test_error_and_where_things_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("search", "--out", tmp_path / "run", *QUICK, "--set", "seed=1") == 0
+    said = capsys.readouterr().out
+    assert said.count("on test") == 1
+    assert "Pareto front" in said
+    assert "hypervolume" in said
+    assert f"results are in {tmp_path / 'run'}" in said.replace("\n", "")
+
+
+def test_plot_draws_the_cells_too(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("plot", run_dir) == 0
+    assert (run_dir / "cells.pdf").read_bytes().startswith(b"%PDF")
+    assert "cells.png" in capsys.readouterr().out
+
+
+def test_cost_prints_both_networks_and_the_published_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("cost", "CARS-I", "--verify") == 0
+    said = capsys.readouterr().out
+    for figure in ("3.595", "3.6", "5.083", "5.1", "equal to the closed form"):
+        assert figure in said
+    for text in (str(GENOTYPES["CARS-A"]), GENOTYPES["CARS-A"].to_json()):
+        assert call("cost", text, "--channels", "16", "--layers", "8") == 0
+    assert "8 cells of 16" in capsys.readouterr().out
+
+
+def test_without_arguments_it_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call() == 0
+    assert all(name in capsys.readouterr().out for name in ("search", "plot"))
+
+
+WRONG = {
+    "command": (["serch"], "No such command"),
+    "no directory": (["search"], "Missing option '--out'"),
+    "option": (["search", "--out", "OUT", "--sead", "1"], "No such option"),
+    "preset": (["search", "--out", "OUT", "--preset", "paper"], "preset: expected one of demo"),
+    "setting": (["search", "--out", "OUT", "--set", "training.warmpu=1"], "training.warmpu: expected one of"),
+    "value": (["search", "--out", "OUT", "--set", "training.warmup=-1"], "training.warmup: expected at least 0"),
+    "not a setting": (["search", "--out", "OUT", "--set", "warmup"], "setting: expected key=value"),
+    "objective": (["search", "--out", "OUT", "--set", 'objectives=["speed", "error"]'], "objectives: expected among"),
+    "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, cifar10, got 'mnits'"),
+    "data files": (["search", "--out", "OUT", "--set", "data=cifar10:OUT"], "cifar10: expected"),
+    "config": (["search", "--out", "OUT", "--config", "OUT.toml"], "No such file"),
+    "device": (["search", "--out", "OUT", "--set", "device=abacus"], "device: expected one that torch knows"),
+    "run": (["plot", "OUT"], "run: expected a directory with front.json"),
+    "name": (["cost", "CARS-Z"], "genotype: expected one of CARS-A"),
+    "cut genotype": (["cost", str(GENOTYPES["CARS-A"])[:80]], "genotype: expected Genotype"),
+    "operation": (["cost", str(GENOTYPES["CARS-A"]).replace("skip_connect", "skip")], "genotype: expected operations"),
+    "channels": (["cost", "CARS-A", "--channels", "0"], "channels: expected at least 2, got 0"),
+}
+
+
+@pytest.mark.parametrize(("argv", "says"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_input_is_one_line_exit_code_two_and_nothing_written(
+    argv: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [arg.replace("OUT", str(tmp_path / "run")) for arg in argv]
+    assert call(*argv) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_runs_directory_is_left_as_it_is(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path.name: path.read_bytes() for path in run_dir.iterdir()}
+    assert call("search", "--out", run_dir, *QUICK) == 2
+    assert "which holds another run" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in run_dir.iterdir()} == before
+
+
+def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "carsmoo.cli", "search", "--out", str(out), "--preset", "smoke"]
+    command += ["--set", "training.generations=500"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip().startswith("2 |"):
+            break
+    process.send_signal(signal.SIGINT)
+    said, error = process.communicate()
+    assert process.returncode == 130
+    assert "interrupted; this is the front of generation" in said
+    assert "Traceback" not in error
+    assert len(Front.read(out / "front.json")) > 0
+    assert (out / "front.pdf").exists()

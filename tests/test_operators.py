@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.optimize import minimize
+
+from carsmoo.genotype import PRIMITIVES, DARTSSpace
+from carsmoo.operators import (
+    CARSMating,
+    GenotypeSampling,
+    NodeCrossover,
+    NodeMutation,
+    RowDuplicates,
+    integer_bounds,
+)
+from tests.toy import ToyProblem
+
+PROBLEM = ToyProblem()
+
+
+def population(n: int, seed: int = 0) -> Population:
+    return GenotypeSampling()(PROBLEM, n, random_state=np.random.default_rng(seed))
+
+
+def nodes(X: np.ndarray) -> np.ndarray:
+    return X.reshape(len(X), -1, 3)
+
+
+def test_sampling_is_uniform_within_the_bounds() -> None:
+    X = population(8000).get("X")
+    assert X.dtype == np.int64
+    PROBLEM.space.check(X)
+    for gene, high in enumerate(PROBLEM.space.xu):
+        counts = np.bincount(X[:, gene], minlength=high + 1)
+        assert len(counts) == high + 1
+        assert np.abs(counts / 8000 - 1 / (high + 1)).max() < 0.02
+
+
+def test_crossover_exchanges_whole_nodes_with_probability_one_half() -> None:
+    parents = population(2000)
+    pairs = np.arange(2000).reshape(1000, 2)
+    children = NodeCrossover()(PROBLEM, parents, parents=pairs, random_state=np.random.default_rng(1)).get("X")
+    X = nodes(parents.get("X"))
+    a, b = X[::2], X[1::2]
+    first, second = nodes(children[:1000]), nodes(children[1000:])
+    kept = ((first == a) & (second == b)).all(axis=2)
+    exchanged = ((first == b) & (second == a)).all(axis=2)
+    assert (kept | exchanged).all()
+    differ = (a != b).any(axis=2)
+    assert abs(exchanged[differ].mean() - 0.5) < 0.02
+
+
+def test_mutation_redraws_whole_nodes_with_probability_one_half() -> None:
+    X = np.tile(PROBLEM.space.xu, (4000, 1))
+    X.setflags(write=False)
+    mutated = NodeMutation()._do(PROBLEM, X, random_state=np.random.default_rng(2))
+    PROBLEM.space.check(mutated)
+    changed = (nodes(mutated) != nodes(X)).any(axis=2).mean(axis=0)
+    same = 1 / np.prod(nodes(PROBLEM.space.xu[None] + 1), axis=2)[0]
+    assert np.abs(changed - 0.5 * (1 - same)).max() < 0.03
+    assert (NodeMutation(prob_node=0.0)._do(PROBLEM, X, random_state=np.random.default_rng(0)) == X).all()
+
+
+def test_the_mix_is_a_quarter_a_quarter_and_one_half() -> None:
+    pop = population(40)
+    off = CARSMating().do(PROBLEM, pop, 40, random_state=np.random.default_rng(3))
+    parents = [len(one.get("parents")) for one in off]
+    assert [parents.count(k) for k in (2, 1, 0)] == [10, 10, 20]
+    X = pop.get("X")
+    for child in off:
+        genes, origins = nodes(child.X[None])[0], [nodes(X[k][None])[0] for k in child.get("parents")]
+        if len(origins) == 2:
+            assert all(any((gene == origin[k]).all() for origin in origins) for k, gene in enumerate(genes))
+        elif len(origins) == 1:
+            assert (genes == origins[0]).all(axis=1).any()
+
+
+def test_offspring_are_new_against_parents_and_siblings_by_their_meaning() -> None:
+    space = DARTSSpace(1, ("none", "skip_connect"))
+    problem = ToyProblem(1)
+    problem.space, problem.n_var, problem.xl, problem.xu = space, space.n_var, space.xl, space.xu
+    pop = GenotypeSampling()(problem, 4, random_state=np.random.default_rng(0))
+    mating = CARSMating(eliminate_duplicates=RowDuplicates(space.canonical))
+    off = mating.do(problem, pop, 12, random_state=np.random.default_rng(1))
+    keys = [tuple(space.canonical(one.X)) for one in off]
+    assert len(set(keys)) == len(keys)
+    assert not set(keys) & {tuple(space.canonical(one.X)) for one in pop}
+
+
+def test_an_exhausted_space_ends_with_fewer_offspring() -> None:
+    space = DARTSSpace(1, ("max_pool_3x3", "skip_connect"))  # 16 architectures
+    problem = ToyProblem(1)
+    problem.space, problem.n_var, problem.xl, problem.xu = space, space.n_var, space.xl, space.xu
+    rows = np.array(np.meshgrid(*([[0], [0, 1], [0, 1]] * 2), indexing="ij")).reshape(6, -1).T
+    every = Population.new("X", rows)
+    assert len(CARSMating().do(problem, every, 8, random_state=np.random.default_rng(0))) == 0
+    some = CARSMating().do(problem, every[:10], 8, random_state=np.random.default_rng(0))
+    assert sorted(map(tuple, some.get("X").tolist())) == sorted(map(tuple, rows[10:].tolist()))
+    lonely = CARSMating().do(problem, every[:1], 8, random_state=np.random.default_rng(0))
+    assert len(lonely) == 8
+
+
+def test_the_operators_serve_pymoos_nsga2() -> None:
+    problem = ToyProblem()
+    algorithm = NSGA2(pop_size=20, sampling=GenotypeSampling(), crossover=NodeCrossover(), mutation=NodeMutation())
+    runs = [minimize(problem, algorithm, ("n_gen", 8), seed=1) for _ in range(2)]
+    X = runs[0].pop.get("X")
+    problem.space.check(X)
+    assert np.array_equal(X, runs[1].pop.get("X"))
+
+
+def test_duplicates_compare_meaning_and_treat_both_zeros_alike() -> None:
+    pop = Population.new("X", np.array([[0.0, 1.0], [-0.0, 1.0], [2.0, 3.0]]))
+    assert len(RowDuplicates().do(pop)) == 2
+    assert len(RowDuplicates().do(pop, Population.new("X", np.array([[2.0, 3.0]])))) == 1
+    none, sep = PRIMITIVES.index("none"), PRIMITIVES.index("sep_conv_3x3")
+    x = np.zeros(24, dtype=int)
+    x[3:6] = [0, sep, none]
+    y = x.copy()
+    y[3] = 1
+    twins = Population.new("X", np.array([x, y]))
+    assert len(RowDuplicates().do(twins)) == 2
+    assert len(RowDuplicates(DARTSSpace().canonical).do(twins)) == 1
+
+
+def test_wrong_calls_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"prob_node: expected a probability in 0..1, got 2"):
+        NodeMutation(prob_node=2)
+    with pytest.raises(ValueError, match="mix: expected two shares"):
+        CARSMating(mix=(0.7, 0.7))
+    with pytest.raises(ValueError, match="bounds: expected a problem with xl and xu"):
+        integer_bounds(Problem(n_var=3))
+    with pytest.raises(ValueError, match="bounds: expected whole numbers"):
+        integer_bounds(Problem(n_var=3, xl=0.5, xu=2))
+    with pytest.raises(ValueError, match="n_var: expected a multiple of 3"):
+        NodeMutation()._do(Problem(n_var=4, xl=0, xu=3), np.zeros((2, 4)), random_state=np.random.default_rng(0))

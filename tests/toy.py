@@ -1,0 +1,57 @@
+"""Small problems for tests: a moving one in closed form, with every call on record."""
+
+from typing import Any
+
+import numpy as np
+from pymoo.termination.max_gen import MaximumGenerationTermination
+
+from carsmoo.genotype import DARTSSpace
+from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates
+from carsmoo.problems.moving import MovingProblem
+
+
+class ToyProblem(MovingProblem):
+    """Error falls with time, the faster the smaller; size is the sum of the genes."""
+
+    def __init__(self, nodes: int = 4, pop_size: int = 8, generations: int = 5, seed: int | None = 0) -> None:
+        self.space = DARTSSpace(nodes)
+        super().__init__(n_var=self.space.n_var, n_obj=2, xl=self.space.xl, xu=self.space.xu, vtype=int, seed=seed)
+        self.sizes = pop_size, generations
+        self.calls: list[tuple[str, int]] = []
+        self.advanced: list[np.ndarray] = []
+
+    @property
+    def default_pop_size(self) -> int:
+        return self.sizes[0]
+
+    @property
+    def default_termination(self) -> MaximumGenerationTermination:
+        return MaximumGenerationTermination(self.sizes[1])
+
+    def default_operators(self) -> dict[str, Any]:
+        duplicates = RowDuplicates(self.space.canonical)
+        return {
+            "sampling": GenotypeSampling(),
+            "crossover": NodeCrossover(),
+            "mutation": NodeMutation(),
+            "mating": CARSMating(eliminate_duplicates=duplicates),
+            "eliminate_duplicates": duplicates,
+        }
+
+    def _begin(self) -> None:
+        self.calls.append(("begin", 0))
+
+    def _advance(self, X: np.ndarray) -> None:
+        self.calls.append(("advance", len(X)))
+        self.advanced.append(X.copy())
+
+    def _restart(self) -> None:
+        self.calls.append(("restart", 0))
+
+    def _moving_values(self, X: np.ndarray) -> np.ndarray:
+        self.calls.append(("score", len(X)))
+        size = X.sum(axis=1)
+        return 1 / (1 + size) + np.exp(-(1 + self.time) / (1 + size / 20))
+
+    def _fixed_values(self, X: np.ndarray) -> np.ndarray:
+        return X.sum(axis=1)
