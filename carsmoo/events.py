@@ -54,10 +54,14 @@ class ProgressBars:
         self.console = console or Console(stderr=True)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
+        self._phase = ""
 
     def __call__(self, step: Step) -> None:
         """Draw the bar of ``step``."""
+        if step.phase != self._phase:
+            self.close()
         if self._progress is None:
+            self._phase = step.phase
             self._progress = Progress(
                 TextColumn("[bold]{task.description:<9}"),
                 BarColumn(),
@@ -81,4 +85,4 @@ class ProgressBars:
         """Clear the bar, also of a phase that did not come to its end."""
         if self._progress is not None:
             self._progress.stop()
-        self._progress = None
+        self._progress, self._phase = None, ""

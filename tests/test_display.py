@@ -28,7 +28,7 @@ def test_a_verbose_run_prints_a_row_a_generation(capsys: pytest.CaptureFixture[s
 
 
 def test_a_start_without_feasible_individuals_prints_dashes(capsys: pytest.CaptureFixture[str]) -> None:
-    minimize(get_problem("c1dtlz3"), PNSGA3(pop_size=12), ("n_gen", 1), seed=1, verbose=True)
+    minimize(get_problem("c1dtlz1"), PNSGA3(pop_size=12), ("n_gen", 1), seed=1, verbose=True)
     row = capsys.readouterr().out.splitlines()[-1].split("|")
     assert [cell.strip() for cell in row[2:]] == ["0", *["-"] * (len(row) - 3)]
 

@@ -12,7 +12,7 @@ def test_bars_show_the_phase_and_what_is_left_and_go_away_at_its_end() -> None:
         bars(Step(phase="training", time=2, done=done, total=3, unit="steps", figures={"loss": 1.5}))
     shown = screen.getvalue()
     assert "training" in shown
-    assert "2/3" in shown
+    assert "3/3" in shown
     assert "loss 1.5" in shown
     assert "left" in shown
     bars(Step(phase="scoring", time=2, done=1, total=9, unit="networks"))

@@ -74,5 +74,5 @@ def test_wrong_texts_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="training: expected one setting or a section"):
         parse_settings(["training=3", "training.warmup=3"])
     (tmp_path / "x.toml").write_text("a = [")
-    with pytest.raises(ValueError, match="x.toml: expected TOML"):
+    with pytest.raises(ValueError, match=r"x\.toml: expected TOML"):
         read_toml(tmp_path / "x.toml")
