@@ -82,7 +82,7 @@ class Continuous:
         given = {name: value for name, value in {**self._given, **kwargs}.items() if value is not None}
         moving = problem if isinstance(problem, MovingProblem) else None
         self.is_initialized, self.n_iter, self.pop, self.off, self.opt = False, None, None, None, None
-        self.history, self.data = [], {}
+        self.history, self.data, self.display = [], {}, given.get("display")
         self.evaluator = given.get("evaluator") or Evaluator()
         kwargs = {**kwargs, "verbose": given.get("verbose", False), "termination": None, "seed": given.get("seed")}
         if "termination" in given:
@@ -167,6 +167,7 @@ class Continuous:
     # What the pymoo class beside this mixin has; told for the type checker alone.
     history: list[Any]
     data: dict[Any, Any]
+    display: Any
     problem: Any
     pop: Any
     pop_size: Any

@@ -176,19 +176,19 @@ class SupernetTraining:
         TypeError, ValueError: naming the field, what was expected and what was given.
     """
 
-    warmup: int = 30
-    generations: int = 10
-    epochs: int = 3
+    warmup: int = 200
+    generations: int = 35
+    epochs: int = 1
     population: int = 16
     batch: int = 64
     architectures: int = 1
-    learning_rate: float = 0.1
+    learning_rate: float = 0.015
     learning_rate_min: float = 0.001
     momentum: float = 0.9
     weight_decay: float = 3e-4
     clip: float = 5.0
     statistics: Literal["recalibrated", "batch"] = "recalibrated"
-    calibration: int = 256
+    calibration: int = 128
     score_batch: int = 500
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from pymoo.core.sampling import Sampling
 from pymoo.core.selection import Selection
 from pymoo.operators.selection.rnd import RandomSelection
 
-from carsmoo.genotype import GENES_PER_NODE
+from carsmoo.genotype import GENES_PER_NODE, DARTSSpace
 
 
 class GenotypeSampling(Sampling):  # type: ignore[misc]
@@ -196,6 +196,21 @@ class CARSMating(InfillCriterion):  # type: ignore[misc]
         for child, indices in zip(children, parents, strict=True):
             child.set("parents", np.array(indices))
         return children[:n]
+
+
+def genotype_operators(space: DARTSSpace) -> dict[str, Any]:
+    """Return the operators for vectors of a space, by the names of pymoo's ``GeneticAlgorithm``.
+
+    Duplicates are told by their meaning, :meth:`DARTSSpace.canonical`.
+    """
+    duplicates = RowDuplicates(space.canonical)
+    return {
+        "sampling": GenotypeSampling(),
+        "crossover": NodeCrossover(),
+        "mutation": NodeMutation(),
+        "mating": CARSMating(eliminate_duplicates=duplicates),
+        "eliminate_duplicates": duplicates,
+    }
 
 
 def integer_bounds(problem: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -6,7 +6,7 @@ import numpy as np
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.genotype import DARTSSpace
-from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates
+from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import MovingProblem
 
 
@@ -29,14 +29,7 @@ class ToyProblem(MovingProblem):
         return MaximumGenerationTermination(self.sizes[1])
 
     def default_operators(self) -> dict[str, Any]:
-        duplicates = RowDuplicates(self.space.canonical)
-        return {
-            "sampling": GenotypeSampling(),
-            "crossover": NodeCrossover(),
-            "mutation": NodeMutation(),
-            "mating": CARSMating(eliminate_duplicates=duplicates),
-            "eliminate_duplicates": duplicates,
-        }
+        return genotype_operators(self.space)
 
     def _begin(self) -> None:
         self.calls.append(("begin", 0))

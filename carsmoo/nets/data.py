@@ -193,7 +193,7 @@ def _digits(where: str) -> ImageData:
         name="digits",
         test_share=360 / 1797,
         validation_share=477 / 1437,
-        augmentation=Augmentation(pad=1),
+        augmentation=Augmentation(),
     )
 
 

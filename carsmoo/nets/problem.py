@@ -22,7 +22,7 @@ from carsmoo.nets.data import DataLike, ImageData, Split, load
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.training import SupernetTrainer
-from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates
+from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import MovingProblem
 
 T = TypeVar("T")
@@ -111,14 +111,7 @@ class CARSProblem(MovingProblem):
 
     def default_operators(self) -> dict[str, Any]:
         """CARS's way of making offspring, duplicates told by their meaning."""
-        duplicates = RowDuplicates(self.space.canonical)
-        return {
-            "sampling": GenotypeSampling(),
-            "crossover": NodeCrossover(),
-            "mutation": NodeMutation(),
-            "mating": CARSMating(eliminate_duplicates=duplicates),
-            "eliminate_duplicates": duplicates,
-        }
+        return genotype_operators(self.space)
 
     # ------------------------------------------------------------------ results
 
