@@ -16,7 +16,8 @@ from pymoo.core.mating import Mating
 from pymoo.core.population import Population
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
-from pymoo.operators.sampling.rnd import FloatRandomSampling
+from pymoo.operators.repair.rounding import RoundingRepair
+from pymoo.operators.sampling.rnd import FloatRandomSampling, IntegerRandomSampling
 from pymoo.operators.selection.rnd import RandomSelection
 from pymoo.problems.dyn import TimeSimulation
 from pymoo.util.ref_dirs import get_reference_directions
@@ -47,7 +48,8 @@ class Continuous:
     6. survival.
 
     The scores of step 2 count as evaluations. Population size, operators, termination and seed come from the problem
-    where they are not given. On a problem that does not move the algorithm is what it is without the mixin.
+    (``default_pop_size``, ``default_operators()``, ``default_termination``, ``seed``) where they are not given and it
+    has them. On a problem that does not move the algorithm is what it is without the mixin.
 
     Args:
         *args: as for the algorithm.
@@ -70,6 +72,7 @@ class Continuous:
         self.newborn_growth = newborn_growth
         self._given = {**bound, **bound.get("kwargs", {})}
         self._own_mating, self._own_initialization = self.mating, self.initialization
+        self._own_pop_size = self.pop_size
 
     def setup(self, problem: Any, **kwargs: Any) -> Any:
         """Prepare a new run on ``problem``, taking from it what was not given; a used moving problem starts afresh.
@@ -94,20 +97,20 @@ class Continuous:
                     f"callback: expected none that advances the problem, as {name} does, got TimeSimulation"
                 )
             moving.restart()
-            kwargs["termination"] = kwargs["termination"] or moving.default_termination
-            kwargs["seed"] = moving.seed if kwargs["seed"] is None else kwargs["seed"]
             shown = [listener for listener in moving.listeners if not isinstance(listener, _VerboseBars)]
             moving.listeners = shown + ([_VerboseBars()] if kwargs["verbose"] else [])
-        self._configure(problem, given, moving)
+        kwargs["termination"] = kwargs["termination"] or getattr(problem, "default_termination", None)
+        kwargs["seed"] = getattr(problem, "seed", None) if kwargs["seed"] is None else kwargs["seed"]
+        self._configure(problem, given)
         return super().setup(problem, **kwargs)  # type: ignore[misc]
 
-    def _configure(self, problem: Any, given: dict[str, Any], moving: MovingProblem | None) -> None:
+    def _configure(self, problem: Any, given: dict[str, Any]) -> None:
         """Settle population size and operators for this run: as given, else the problem's, else the algorithm's own."""
-        size = moving.default_pop_size if moving is not None else None
-        self.pop_size = given.get("pop_size", size or self.pop_size)
+        size = getattr(problem, "default_pop_size", None)
+        self.pop_size = given.get("pop_size", size or self._own_pop_size)
         self.n_offsprings = given.get("n_offsprings", self.pop_size)
         self.mating, self.initialization = self._own_mating, self._own_initialization
-        defaults = moving.default_operators() if moving is not None else {}
+        defaults = _default_operators(problem)
         if not defaults:
             return
         own = {"sampling": self.initialization.sampling, "eliminate_duplicates": self.eliminate_duplicates}
@@ -262,17 +265,33 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
             "output": output,
         }
         self._given = {**kwargs, **{name: value for name, value in named.items() if value is not None}}
+        self._own_pop_size = STATIC_POP_SIZE
 
-    def _configure(self, problem: Any, given: dict[str, Any], moving: MovingProblem | None) -> None:
+    def _configure(self, problem: Any, given: dict[str, Any]) -> None:
         ref_dirs = given.get("ref_dirs")
-        self.pop_size = STATIC_POP_SIZE
         if ref_dirs is not None:
             if ref_dirs.shape[1] != problem.n_obj:
                 raise ValueError(f"ref_dirs: expected (d, {problem.n_obj}) for this problem, got {ref_dirs.shape}")
             given = {"pop_size": len(ref_dirs), **given}
-        super()._configure(problem, given, moving)
+        super()._configure(problem, given)
         self.ref_dirs = das_dennis(problem.n_obj, self.pop_size) if ref_dirs is None else ref_dirs
-        self.survival = PNSGA3Survival(self.ref_dirs, () if moving is None else moving.moving, self.protection)
+        moving = problem.moving if isinstance(problem, MovingProblem) else ()
+        self.survival = PNSGA3Survival(self.ref_dirs, moving, self.protection)
+
+
+def _default_operators(problem: Any) -> dict[str, Any]:
+    """Return the problem's own operators; for integer variables, where it has none, those that pymoo advises."""
+    own = getattr(problem, "default_operators", None)
+    if own is not None:
+        return dict(own())
+    if problem.vtype is int:
+        whole = {"vtype": float, "repair": RoundingRepair()}
+        return {
+            "sampling": IntegerRandomSampling(),
+            "crossover": SBX(eta=30, prob=1.0, **whole),
+            "mutation": PM(eta=20, **whole),
+        }
+    return {}
 
 
 def set_growth(infills: Any, moving: tuple[int, ...]) -> None:

@@ -1,0 +1,178 @@
+"""NAS-Bench-301's surrogate as a moving problem: learning curves in the DARTS space itself."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pymoo.core.termination import Termination
+from pymoo.termination.max_gen import MaximumGenerationTermination
+
+from carsmoo.config import NetworkConfig
+from carsmoo.cost import CostTable
+from carsmoo.front import Front
+from carsmoo.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace
+from carsmoo.operators import genotype_operators
+from carsmoo.problems.moving import MovingProblem
+from carsmoo.problems.tabular import data_file
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+EPOCHS = 98
+"""The last epoch that the surrogate tells."""
+
+_CODES = (
+    "#na#",
+    "avg_pool_3x3",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+    "max_pool_3x3",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "skip_connect",
+)
+_FIRST_EDGE = (0, 2, 5, 9)
+
+
+class NASBench301(MovingProblem):
+    """DARTS genotypes scored by a surrogate of their training (Zela et al., ICLR 2022; YAHPO Gym's, in ONNX).
+
+    Objectives: error (fraction, 1 - validation accuracy) at the epoch that the generation has reached, and parameters
+    or multiply-adds (millions) of the surrogate's network, 8 cells of 32 channels on CIFAR-10, in closed form. The
+    surrogate's vocabulary has no ``none``. What moves is the epoch, whatever population asks for it; the surrogate
+    gives accuracies to 0.001.
+
+    Args:
+        cost: ``"params"`` or ``"flops"``.
+        generations: planned length of a run, over which the epoch goes from the first to the last.
+        population: default population size.
+        path: the surrogate; by default ``nb301/model_v2.onnx`` in ``CARSMOO_DATA``.
+        seed: for an algorithm that is given none.
+
+    Raises:
+        ValueError: for another cost or a number below 1.
+        FileNotFoundError: if the surrogate is missing.
+        ModuleNotFoundError: at the first score, if onnxruntime (the extra ``nb301``) is not installed.
+    """
+
+    def __init__(
+        self,
+        cost: str = "params",
+        *,
+        generations: int = 48,
+        population: int = 32,
+        path: str | Path | None = None,
+        seed: int = 0,
+    ) -> None:
+        if cost not in ("params", "flops"):
+            raise ValueError(f"cost: expected params or flops, got {cost!r}")
+        if generations < 1 or population < 1:
+            raise ValueError(f"generations, population: expected at least 1, got {generations}, {population}")
+        self.path = Path(path or data_file("nb301/model_v2.onnx", "github.com/slds-lmu/yahpo_data (v2_final)"))
+        if not self.path.is_file():
+            raise FileNotFoundError(f"path: expected the surrogate's ONNX file, got {self.path}")
+        self.space = DARTSSpace(ops=PRIMITIVES[1:])
+        self.network = NetworkConfig.cifar(channels=32, layers=8)
+        self.cost_name, self.generations, self.population = cost, generations, population
+        self.objective_names = ("error", cost)
+        self.objective_units = ("fraction", "millions")
+        super().__init__(n_var=self.space.n_var, n_obj=2, xl=self.space.xl, xu=self.space.xu, vtype=int, seed=seed)
+
+    @property
+    def default_pop_size(self) -> int:
+        """The population size given."""
+        return self.population
+
+    @property
+    def default_termination(self) -> Termination:
+        """The planned generations, and the first one that only scores."""
+        return MaximumGenerationTermination(self.generations + 1)
+
+    def default_operators(self) -> dict[str, Any]:
+        """CARS's way of making offspring."""
+        return genotype_operators(self.space)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the networks have reached, 1 to 98."""
+        return min(1 + round(self.time * (EPOCHS - 1) / self.generations), EPOCHS)
+
+    def error_at(self, X: ArrayLike, epoch: int) -> NDArray[np.float64]:
+        """Return the error of each network after ``epoch`` epochs, (n,), a fraction."""
+        inputs = {
+            "x_cat": self.categories(self.check(X)),
+            "x_cont": np.full((len(np.asarray(X)), 1), epoch, dtype=np.float32),
+        }
+        outputs = self._session.run(None, inputs)
+        return 1 - np.asarray(outputs[0], dtype=np.float64).reshape(len(inputs["x_cont"]), -1)[:, 0]
+
+    def final_values(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the objectives after the last epoch, (n, 2)."""
+        X = self.check(X)
+        return np.column_stack([self.error_at(X, EPOCHS), self._fixed_values(X)])
+
+    def front(self, result: Any) -> Front:
+        """Score the population of a pymoo result at the epoch of now, and return its front."""
+        X = result.pop.get("X")
+        F = self.evaluate(X, return_values_of=["F"])
+        about = {
+            "data": "NAS-Bench-301 surrogate",
+            "split": "validation",
+            "weights": "stand-alone",
+            "epoch": self.epoch,
+        }
+        return Front.of(self.space.decode(X), F, self.objective_names, self.objective_units, about)
+
+    def categories(self, X: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return what the surrogate reads, (n, 34): 14 normal edges, 14 reduction edges, inputs of the later nodes."""
+        code = np.array([_CODES.index(op) for op in self.space.ops], dtype=np.int32)
+        edges = np.zeros((len(X), 2, 14), dtype=np.int32)
+        inputs = np.zeros((len(X), 2, self.space.nodes), dtype=np.int32)
+        rows = np.arange(len(X))
+        for cell in range(2):
+            for node in range(self.space.nodes):
+                pair, a, b = X[:, GENES_PER_NODE * (cell * self.space.nodes + node) :].T[:GENES_PER_NODE]
+                low, high = np.array(self.space.pairs[node])[pair].T
+                edges[rows, cell, _FIRST_EDGE[node] + low] = code[a]
+                edges[rows, cell, _FIRST_EDGE[node] + high] = code[b]
+                inputs[:, cell, node] = 1 + pair
+        return np.concatenate([edges.reshape(len(X), 28), inputs[:, :, 1:].reshape(len(X), 6)], axis=1)
+
+    def check(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return ``X`` as integers, (n, n_var).
+
+        Raises:
+            ValueError: for another shape, values out of bounds, or numbers that are not whole.
+        """
+        return self.space.check(X)
+
+    def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.error_at(X, self.epoch)
+
+    def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
+        table = CostTable(self.space, self.network)
+        return (table.params(X) if self.cost_name == "params" else table.flops(X)) / 1e6
+
+    def _advance(self, X: NDArray[np.int64]) -> None:
+        """The epoch follows from the clock that the base class keeps."""
+
+    def _restart(self) -> None:
+        """There is nothing to undo but the clock."""
+
+    @cached_property
+    def _session(self) -> InferenceSession:
+        try:
+            import onnxruntime
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError("NASBench301: expected onnxruntime; install carsmoo[nb301]") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the session, which is opened again where it is needed."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_session"}

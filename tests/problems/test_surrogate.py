@@ -1,0 +1,83 @@
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymoo.optimize import minimize
+
+from carsmoo.algorithm import PNSGA3
+from carsmoo.cost import params
+from carsmoo.problems.surrogate import NASBench301
+
+DATA = Path(os.environ.get("CARSMOO_DATA", "nowhere"))
+pytestmark = pytest.mark.skipif(not (DATA / "nb301").is_dir(), reason="needs nb301 in CARSMOO_DATA")
+
+
+def draw(n: int, seed: int = 0) -> np.ndarray:
+    space = NASBench301().space
+    return np.random.default_rng(seed).integers(space.xl, space.xu + 1, size=(n, 24))
+
+
+def test_the_surrogates_inputs_follow_its_own_tables() -> None:
+    codes = json.loads((DATA / "nb301" / "encoding_v2.json").read_text())
+    prefix = "NetworkSelectorDatasetInfo_COLON_darts_COLON_"
+    names = [f"edge_{cell}_{k}" for cell in ("normal", "reduce") for k in range(14)]
+    names += [f"inputs_node_{cell}_{k}" for cell in ("normal", "reduce") for k in (3, 4, 5)]
+    problem = NASBench301()
+    X = draw(20)
+    rows = problem.categories(X)
+    assert rows.shape == (20, 34)
+    for genotype, row in zip(problem.space.decode(X), rows, strict=True):
+        value = {
+            name: {code: text for text, code in codes[prefix + name].items()}[int(number)]
+            for name, number in zip(names, row, strict=True)
+        }
+        for cell, edges in (("normal", genotype.normal), ("reduce", genotype.reduce)):
+            present = {}
+            for node in range(4):
+                (a, low), (b, high) = edges[2 * node : 2 * node + 2]
+                present |= {(0, 2, 5, 9)[node] + low: a, (0, 2, 5, 9)[node] + high: b}
+                if node:
+                    assert value[f"inputs_node_{cell}_{node + 2}"] == f"{low}_{high}"
+            assert {k: value[f"edge_{cell}_{k}"] for k in range(14) if value[f"edge_{cell}_{k}"] != "#na#"} == present
+
+
+def test_networks_learn_and_no_score_depends_on_the_others() -> None:
+    problem, X = NASBench301(), draw(30)
+    first = problem.evaluate(X)
+    assert np.allclose(problem.evaluate(X[::-1])[::-1], first)
+    assert np.allclose(problem.evaluate(X[3]), first[3])
+    assert first[:, 1].tolist() == [params(g, problem.network) / 1e6 for g in problem.space.decode(X)]
+    for _ in range(problem.generations):
+        problem.advance(X)
+    assert problem.epoch == 98
+    last = problem.evaluate(X)
+    assert (last[:, 0] < first[:, 0] - 0.2).all()
+    assert ((last[:, 0] > 0.04) & (last[:, 0] < 0.15)).all()
+    assert np.array_equal(problem.final_values(X), last)
+
+
+def test_a_search_runs_and_gives_a_front() -> None:
+    problem = NASBench301(generations=4, population=8)
+    result = minimize(problem, PNSGA3())
+    front = problem.front(result)
+    assert (len(result.pop), problem.epoch, front.about["epoch"]) == (8, 98, 98)
+    copy = pickle.loads(pickle.dumps(problem))
+    X = draw(3)
+    assert np.array_equal(copy.evaluate(X), problem.evaluate(X))
+
+
+def test_wrong_arguments_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="cost: expected params or flops, got 'time'"):
+        NASBench301("time")
+    with pytest.raises(ValueError, match="generations, population: expected at least 1"):
+        NASBench301(generations=0)
+    with pytest.raises(FileNotFoundError, match="path: expected the surrogate's ONNX file"):
+        NASBench301(path=tmp_path / "no.onnx")
+    with pytest.raises(ValueError, match=r"X: expected \(n, 24\)"):
+        NASBench301().evaluate(np.zeros((2, 20), dtype=int))
+    monkeypatch.delenv("CARSMOO_DATA")
+    with pytest.raises(FileNotFoundError, match="nb301/model_v2.onnx: expected"):
+        NASBench301()

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from moocore import is_nondominated
+from pymoo.optimize import minimize
+
+from carsmoo.algorithm import PNSGA3
+from carsmoo.problems.synthetic import SmallModelTrap
+
+
+def pair(small: float = 0.1, large: float = 0.9) -> np.ndarray:
+    X = np.full((2, 6), 0.5)
+    X[:, 0] = small, large
+    return X
+
+
+def test_small_networks_lead_early_and_trail_at_the_end() -> None:
+    problem, X = SmallModelTrap(noise=0.0, generations=400), pair()
+    leads = []
+    for _ in range(400):
+        error = problem.evaluate(X)[:, 0]
+        leads.append(bool(error[0] < error[1] - 1e-9))
+        problem.advance(X)
+    assert not leads[0]  # nobody has learnt anything yet
+    assert leads[3]
+    assert not leads[-1]
+    assert np.allclose(problem.evaluate(X), problem.final_values(X), atol=0.05)
+
+
+def test_without_strength_there_is_no_trap() -> None:
+    problem, X = SmallModelTrap(strength=0.0, noise=0.0), pair()
+    for _ in range(5):
+        problem.advance(X)
+        error = problem.evaluate(X)[:, 0]
+        assert error[1] < error[0]
+
+
+def test_noise_falls_with_time_and_size_and_is_a_function_of_x_time_and_seed() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((4000, 6))
+    X[:2000, 0], X[2000:, 0] = 0.0, 1.0
+    clean, noisy = SmallModelTrap(noise=0.0), SmallModelTrap(noise=0.05)
+    deviations = []
+    for _ in range(2):
+        difference = noisy.evaluate(X)[:, 0] - clean.evaluate(X)[:, 0]
+        assert abs(difference.mean()) < 0.005
+        deviations.append((difference[:2000].std(), difference[2000:].std()))
+        for _ in range(40):
+            noisy.advance(X[:2])
+            clean.advance(X[:2])
+    (small, large), (small_later, _) = deviations
+    assert small == pytest.approx(0.05, rel=0.1)
+    assert large == pytest.approx(0.025, rel=0.1)
+    assert small_later == pytest.approx(0.05 / np.e, rel=0.1)
+    assert np.array_equal(noisy.evaluate(X[::-1])[::-1], noisy.evaluate(X))
+    assert not np.array_equal(SmallModelTrap(seed=1).evaluate(X), SmallModelTrap(seed=2).evaluate(X))
+
+
+def test_nothing_lies_below_its_final_front() -> None:
+    problem = SmallModelTrap(n_var=3)
+    front = problem.pareto_front()
+    assert is_nondominated(front).all()
+    reached = problem.final_values(np.random.default_rng(0).random((5000, 3)))
+    together = np.vstack([front, reached])
+    assert is_nondominated(together)[: len(front)].all()
+    assert front[:, 1].min() == 1
+    assert front[:, 1].max() == 10
+    assert front[-1].tolist() == [pytest.approx(0.35), 1.0] or front[0].tolist() == [pytest.approx(0.05), 10.0]
+
+
+def test_an_algorithm_takes_everything_from_it() -> None:
+    result = minimize(SmallModelTrap(generations=5, population=12), PNSGA3())
+    assert (len(result.pop), result.problem.time, result.algorithm.seed) == (12, 5, 0)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    for name, value in (("n_var", 1), ("strength", -1.0), ("noise", -0.1), ("generations", 0), ("population", 0)):
+        with pytest.raises(ValueError, match=f"{name}: expected at least"):
+            SmallModelTrap(**{name: value})
+    with pytest.raises(ValueError, match="speed: expected a number above 0, got 0"):
+        SmallModelTrap(speed=0)
