@@ -8,14 +8,15 @@ Departs: the last stage is cut by NSGA-III's niching (the paper does not say how
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pymoo.algorithms.moo.nsga3 import HyperplaneNormalization, associate_to_niches, calc_niche_count, niching
+from pymoo.algorithms.moo.nsga3 import HyperplaneNormalization, calc_niche_count, niching
 from pymoo.core.population import Population
 from pymoo.core.survival import Survival
+from pymoo.functions import load_function
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 Indices: TypeAlias = NDArray[np.int64]
@@ -130,8 +131,8 @@ def selection(
             raise ValueError(f"F_protected: expected {n} rows as in F, got {len(F_protected)}")
         stages = merge_stages(R, pareto_stages(F_protected))
 
-    ideal, nadir = _normalise(F, R[0], norm)
-    niche, distance, distances = associate_to_niches(F, ref_dirs, ideal, nadir)
+    normalised = _normalised(F, R[0], norm)
+    niche, distance = nearest_directions(normalised, ref_dirs)
     *whole, last = _needed(stages, n_survive)
     kept = np.concatenate([np.empty(0, dtype=np.int64), *whole])
     if (room := n_survive - len(kept)) < len(last):
@@ -143,7 +144,10 @@ def selection(
     rank = np.empty(n, dtype=np.int64)
     for k, stage in enumerate(stages):
         rank[stage] = k
-    optimum = _optimum(R[0], np.concatenate(_needed(R, n_survive)), niche, distances)
+    considered = np.concatenate(_needed(R, n_survive))
+    nearest = considered[nearest_candidates(normalised[considered], ref_dirs, np.unique(niche[considered]))]
+    optimum = R[0][np.isin(R[0], nearest)]
+    optimum = optimum if len(optimum) else R[0]
     return Selection(survivors, rank, niche, distance, optimum)
 
 
@@ -153,22 +157,71 @@ def _needed(stages: Sequence[Indices], n_survive: int) -> list[Indices]:
     return list(stages[: int(np.searchsorted(ends, n_survive)) + 1])
 
 
-def _optimum(first: Indices, considered: Indices, niche: Indices, distances: NDArray[np.float64]) -> Indices:
-    """Return those of the first stage that are nearest, of all considered, to a direction that has candidates."""
-    directions = np.unique(niche[considered])
-    nearest = np.unique(considered[distances[np.ix_(considered, directions)].argmin(axis=0)])
-    optimum = first[np.isin(first, nearest)]
-    return optimum if len(optimum) else first
+def nearest_directions(N: NDArray[np.float64], ref_dirs: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
+    """Return for each point the direction it is nearest to, (n,), and its perpendicular distance to it, (n,).
+
+    Equal, bit for bit and in its ties, to the first minimum of pymoo's full matrix of distances, which is not formed: a
+    matrix product finds the directions that can be nearest, and only those are measured by pymoo.
+
+    Args:
+        N: normalised objectives, (n, m).
+        ref_dirs: directions, (d, m).
+    """
+    perpendicular = load_function("calc_perpendicular_distance")
+    niche = np.empty(len(N), dtype=np.int64)
+    distance = np.empty(len(N))
+    units = ref_dirs / np.linalg.norm(ref_dirs, axis=1, keepdims=True)
+    for rows in _blocks(len(N), len(units)):
+        along = N[rows] @ units.T
+        apart = (N[rows] ** 2).sum(axis=1)[:, None] - along**2  # squared, up to rounding
+        niche[rows] = apart.argmin(axis=1)
+        margin = 1e-9 * (1 + (N[rows] ** 2).sum(axis=1))
+        close = apart <= (apart.min(axis=1) + margin)[:, None]
+        for k in np.flatnonzero(close.sum(axis=1) > 1):
+            few = np.flatnonzero(close[k])
+            niche[rows.start + k] = few[perpendicular(N[rows][k : k + 1], ref_dirs[few]).argmin()]
+    for direction in np.unique(niche):
+        members = np.flatnonzero(niche == direction)
+        distance[members] = perpendicular(N[members], ref_dirs[direction : direction + 1])[:, 0]
+    return niche, distance
 
 
-def _normalise(
-    F: NDArray[np.float64], first: Indices, norm: HyperplaneNormalization | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ideal and the nadir point, from all candidates with ``first`` as the front."""
+def nearest_candidates(N: NDArray[np.float64], ref_dirs: NDArray[np.float64], directions: Indices) -> Indices:
+    """Return the points that are nearest to one of some directions, ascending, ties to the first of them.
+
+    Args:
+        N: normalised objectives, (n, m).
+        ref_dirs: directions, (d, m).
+        directions: which of them.
+    """
+    perpendicular = load_function("calc_perpendicular_distance")
+    chosen = ref_dirs[directions]
+    units = chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
+    square = (N**2).sum(axis=1)
+    nearest = np.empty(len(units), dtype=np.int64)
+    for rows in _blocks(len(units), len(N)):
+        apart = square - (units[rows] @ N.T) ** 2
+        nearest[rows] = apart.argmin(axis=1)
+        close = apart <= (apart.min(axis=1) + 1e-9 * (1 + square.max()))[:, None]
+        for k in np.flatnonzero(close.sum(axis=1) > 1):
+            few = np.flatnonzero(close[k])
+            nearest[rows.start + k] = few[perpendicular(N[few], chosen[rows][k : k + 1]).argmin()]
+    return np.unique(nearest)
+
+
+def _blocks(n: int, width: int, cells: int = 1 << 19) -> Iterator[slice]:
+    """Yield slices of 0..n-1, so that a matrix of a slice's rows by ``width`` has about ``cells`` entries."""
+    step = max(cells // max(width, 1), 1)
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))
+
+
+def _normalised(F: NDArray[np.float64], first: Indices, norm: HyperplaneNormalization | None) -> NDArray[np.float64]:
+    """Return F in units of the box from the ideal to the nadir point, found with ``first`` as the front."""
     norm = HyperplaneNormalization(F.shape[1]) if norm is None else norm
     with warnings.catch_warnings():  # pymoo sets a filter for the whole process in there
         norm.update(F, nds=first)
-    return norm.ideal_point, norm.nadir_point
+    span = norm.nadir_point - norm.ideal_point
+    return np.asarray((F - norm.ideal_point) / np.where(span == 0, 1e-12, span))
 
 
 def _objectives(name: str, value: ArrayLike) -> NDArray[np.float64]:
@@ -231,11 +284,13 @@ class PNSGA3Survival(Survival):  # type: ignore[misc]
         self, problem: Any, pop: Any, *args: Any, n_survive: int = 0, random_state: Any = None, **kwargs: Any
     ) -> Any:
         F = pop.get("F")
-        grown = [individual.get("growth") for individual in pop]
+        grown = [individual.get("growth") for individual in pop] if self.moving else [None]
         protected = None
         if all(growth is not None for growth in grown):
             protected = protected_objectives(F, np.array(grown), self.moving, self.protection)
         found = selection(F, protected, n_survive, self.ref_dirs, random_state, self.norm)
-        pop.set("rank", found.rank, "niche", found.niche, "dist_to_niche", found.distance)
+        columns = zip(found.rank.tolist(), found.niche.tolist(), found.distance.tolist(), strict=True)
+        for individual, (rank, niche, distance) in zip(pop, columns, strict=True):
+            individual.data.update(rank=rank, niche=niche, dist_to_niche=distance)
         self.opt = pop[found.optimum]
         return pop[found.survivors]

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pymoo.algorithms.moo.nsga3 import NSGA3, HyperplaneNormalization, ReferenceDirectionSurvival
+from pymoo.algorithms.moo.nsga3 import (
+    NSGA3,
+    HyperplaneNormalization,
+    ReferenceDirectionSurvival,
+    associate_to_niches,
+)
 from pymoo.core.population import Population
+from pymoo.functions import load_function
 from pymoo.operators.selection.rnd import RandomSelection
 from pymoo.optimize import minimize
 from pymoo.problems import get_problem
@@ -15,6 +21,8 @@ from carsmoo.algorithm import das_dennis
 from carsmoo.survival import (
     PNSGA3Survival,
     merge_stages,
+    nearest_candidates,
+    nearest_directions,
     pareto_stages,
     protected_objectives,
     select,
@@ -90,9 +98,7 @@ def oracle_select(
     if len(survivors) == n:
         return survivors
     N = oracle_normalised(F, R[0])
-    length = np.linalg.norm(directions, axis=1)
-    feet = [(np.sum(v * directions, axis=1) / length)[:, None] * directions / length[:, None] for v in N]
-    far = np.array([np.linalg.norm(foot - v, axis=1) for foot, v in zip(feet, N, strict=True)])
+    far = load_function("calc_perpendicular_distance")(N, directions)  # pymoo's own, for its rounding in ties
     niche, distance = far.argmin(axis=1), far.min(axis=1)
     counts = [sum(niche[i] == d for i in survivors) for d in range(len(directions))]
     left = list(stage)
@@ -154,6 +160,33 @@ def test_select_equals_the_oracle(m: int, seed: int, protect: bool, coarse: bool
     chosen = select(F, F_protected, n_survive, directions, np.random.default_rng(seed))
     expected = oracle_select(F, F_protected, n_survive, directions, np.random.default_rng(seed))
     assert chosen.tolist() == expected
+
+
+def test_perpendicular_distances_by_their_definition() -> None:
+    rng = np.random.default_rng(0)
+    for m in (1, 2, 3, 5):
+        N, directions = rng.random((40, m)), das_dennis(m, 30)
+        units = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        far = np.linalg.norm(N[:, None] - (N @ units.T)[:, :, None] * units[None], axis=2)
+        niche, distance = nearest_directions(N, directions)
+        assert np.allclose(distance, far.min(axis=1))
+        assert np.allclose(far[np.arange(40), niche], far.min(axis=1))
+        chosen = np.arange(0, len(directions), 2)
+        assert nearest_candidates(N, directions, chosen).tolist() == sorted(set(far[:, chosen].argmin(axis=0)))
+
+
+@settings(max_examples=200)
+@given(st.integers(1, 5), st.integers(0, 10_000), st.sampled_from([1.0, 100.0]), st.booleans())
+def test_association_is_pymoos_bit_for_bit(m: int, seed: int, scale: float, coarse: bool) -> None:
+    rng = np.random.default_rng(seed)
+    N, directions = rng.random((int(rng.integers(1, 60)), m)) * scale, das_dennis(m, int(rng.integers(m, 60)))
+    N = np.round(N * 4) / 4 if coarse else N
+    theirs, distance, matrix = associate_to_niches(N, directions, np.zeros(m), np.ones(m))
+    ours, our_distance = nearest_directions(N, directions)
+    assert np.array_equal(ours, theirs)
+    assert np.array_equal(our_distance, distance)
+    used = np.unique(theirs)
+    assert np.array_equal(nearest_candidates(N, directions, used), np.unique(matrix[:, used].argmin(axis=0)))
 
 
 def test_slow_large_networks_survive_by_their_growth() -> None:

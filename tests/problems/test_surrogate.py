@@ -79,5 +79,5 @@ def test_wrong_arguments_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(ValueError, match=r"X: expected \(n, 24\)"):
         NASBench301().evaluate(np.zeros((2, 20), dtype=int))
     monkeypatch.delenv("CARSMOO_DATA")
-    with pytest.raises(FileNotFoundError, match="nb301/model_v2.onnx: expected"):
+    with pytest.raises(FileNotFoundError, match=r"nb301/model_v2\.onnx: expected"):
         NASBench301()

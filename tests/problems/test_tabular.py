@@ -119,7 +119,9 @@ def test_nas_bench_macro_has_its_true_front() -> None:
 def test_missing_or_damaged_files_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARSMOO_DATA", str(tmp_path))
     for make in (naap440, metaqnn, deep_resnets, NASBenchMacro):
-        with pytest.raises(FileNotFoundError, match=r"got no such file; get it from github\.com.* and set CARSMOO_DATA"):
+        with pytest.raises(
+            FileNotFoundError, match=r"got no such file; get it from github\.com.* and set CARSMOO_DATA"
+        ):
             make()
     monkeypatch.delenv("CARSMOO_DATA")
     with pytest.raises(FileNotFoundError, match="got no CARSMOO_DATA"):
