@@ -14,8 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from carsmoo.algorithm import PNSGA3, Continuous
+    from carsmoo.algorithm import PNSGA3
     from carsmoo.config import NetworkConfig, SupernetTraining
+    from carsmoo.continuous import Continuous
     from carsmoo.front import Front
     from carsmoo.genotype import DARTSSpace, Genotype
     from carsmoo.nets.network import Network
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CARSProblem": "carsmoo.nets.problem",
-    "Continuous": "carsmoo.algorithm",
+    "Continuous": "carsmoo.continuous",
     "DARTSSpace": "carsmoo.genotype",
     "Front": "carsmoo.front",
     "Genotype": "carsmoo.genotype",

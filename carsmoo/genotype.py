@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import json
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from carsmoo.notation import read_call, short
 
 Edge: TypeAlias = tuple[str, int]
 
@@ -72,20 +72,7 @@ class Genotype:
         Raises:
             ValueError: if the text is not a whole genotype or names an operation outside ``ops``.
         """
-        if not isinstance(text, str):
-            raise TypeError(f"genotype: expected a text, got {type(text).__name__}")
-        try:
-            statements = ast.parse(textwrap.dedent(text).strip()).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ValueError(f"genotype: expected Genotype(normal=[...], ...), got {_short(text)} ({error})") from None
-        call = getattr(statements[0], "value", None) if len(statements) == 1 else None
-        if not isinstance(call, ast.Call) or not _is_named(call.func, "Genotype"):
-            raise ValueError(f"genotype: expected Genotype(normal=[...], ...), got {_short(text)}")
-        given: dict[str | None, ast.expr] = dict(zip(_FIELDS, call.args, strict=False))
-        given |= {keyword.arg: keyword.value for keyword in call.keywords}
-        if len(call.args) > len(_FIELDS) or set(given) != set(_FIELDS):
-            raise ValueError(f"genotype: expected the fields {', '.join(_FIELDS)}, got {_short(text)}")
-        genotype = cls(**{name: _literal(given[name]) for name in _FIELDS})
+        genotype = cls(**read_call(text, "Genotype", _FIELDS))
         genotype.require(ops)
         return genotype
 
@@ -113,9 +100,9 @@ class Genotype:
         try:
             fields = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(f"genotype: expected JSON, got {_short(str(text))} ({error})") from None
+            raise ValueError(f"genotype: expected JSON, got {short(str(text))} ({error})") from None
         if not isinstance(fields, dict) or set(fields) != set(_FIELDS):
-            raise ValueError(f"genotype: expected the fields {', '.join(_FIELDS)}, got {_short(text)}")
+            raise ValueError(f"genotype: expected the fields {', '.join(_FIELDS)}, got {short(text)}")
         genotype = cls(**fields)
         genotype.require(ops)
         return genotype
@@ -289,7 +276,7 @@ def _edges(name: str, value: Any) -> tuple[Edge, ...]:
     try:
         edges = tuple((op, int(i)) for op, i in value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}: expected (operation, input) pairs, got {_short(repr(value))}") from None
+        raise ValueError(f"{name}: expected (operation, input) pairs, got {short(repr(value))}") from None
     if not edges or len(edges) % 2:
         raise ValueError(f"{name}: expected two edges a node, got {len(edges)} edges")
     for position, (op, i) in enumerate(edges):
@@ -305,30 +292,7 @@ def _concat(name: str, value: Any, states: int) -> tuple[int, ...]:
     try:
         concat = tuple(int(i) for i in value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}: expected a list of states, got {_short(repr(value))}") from None
+        raise ValueError(f"{name}: expected a list of states, got {short(repr(value))}") from None
     if not concat or not all(0 <= i < states for i in concat):
         raise ValueError(f"{name}: expected states among 0..{states - 1}, got {concat}")
     return concat
-
-
-def _literal(node: ast.expr) -> Any:
-    """Value of a literal, or of ``range`` of literals, without executing anything."""
-    try:
-        if isinstance(node, ast.Call) and _is_named(node.func, "range") and not node.keywords:
-            bounds = [ast.literal_eval(arg) for arg in node.args]
-            if 1 <= len(bounds) <= 3 and all(isinstance(b, int) and abs(b) < 1000 for b in bounds):
-                return tuple(range(*bounds))
-        if isinstance(node, ast.Call) and _is_named(node.func, "list", "tuple") and len(node.args) == 1:
-            return _literal(node.args[0])
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        raise ValueError(f"genotype: expected literals, got {_short(ast.unparse(node))}") from None
-
-
-def _is_named(node: ast.expr, *names: str) -> bool:
-    return (isinstance(node, ast.Name) and node.id in names) or (isinstance(node, ast.Attribute) and node.attr in names)
-
-
-def _short(text: str, length: int = 60) -> str:
-    text = " ".join(text.split())
-    return repr(text if len(text) <= length else f"{text[: length - 1]}…")

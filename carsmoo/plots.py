@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
-from moocore import is_nondominated
+from moocore import eaf, is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.genotype import Edge, Genotype
@@ -20,6 +20,7 @@ Labels: TypeAlias = Sequence[str]
 
 INK = "#1a1a1a"
 GREY = "#9a9a9a"
+_DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (3, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 _STYLE: dict[str, tuple[str, float]] = {"sep": ("-", 1.6), "dil": ((0, (5, 2)), 1.4), "max": (":", 1.4)}  # type: ignore[dict-item]
 _STYLE |= {"avg": ((0, (1, 1, 3, 1)), 1.2), "ski": ("-", 0.7)}  # type: ignore[dict-item]
 
@@ -229,3 +230,70 @@ def _arrow(
         x, y = x + 0.48 * bend * (y1 - y0), y - 0.48 * bend * (x1 - x0)
         box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
         ax.text(x, y, text, ha="center", va="center", fontsize=7, color=INK, bbox=box, zorder=4)
+
+
+def plot_convergence(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]], *, ylabel: str = "hypervolume", ax: Axes | None = None
+) -> Axes:
+    """Draw how several algorithms come along: the median over runs, in a band from the lower to the upper quartile.
+
+    Args:
+        curves: for each name evaluations, (k,), and the values of the runs by then, (runs, k).
+        ylabel: what the values are.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: if there is nothing to draw, or evaluations and values do not fit each other.
+    """
+    if not curves:
+        raise ValueError("curves: expected at least one, got none")
+    ax = ax or new_axes()
+    for k, (name, (evaluations, values)) in enumerate(curves.items()):
+        x, runs = np.asarray(evaluations, dtype=np.float64), np.asarray(values, dtype=np.float64)
+        if runs.ndim != 2 or runs.shape[1:] != x.shape:
+            raise ValueError(f"curves[{name!r}]: expected (runs, {len(x)}) values, got {runs.shape}")
+        low, middle, high = np.quantile(runs, [0.25, 0.5, 0.75], axis=0)
+        shade = _shade(len(curves) - 1 - k, len(curves))
+        ax.fill_between(x, low, high, color=shade, alpha=0.2, linewidth=0)
+        ax.plot(x, middle, color=shade, linestyle=_DASHES[k % len(_DASHES)], linewidth=1.5, label=name)
+    _finish(ax, "evaluations", ylabel)
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_attainment(
+    fronts: Mapping[str, Sequence[ArrayLike]], labels: Labels, *, percentile: float = 50.0, ax: Axes | None = None
+) -> Axes:
+    """Draw the surface that a share of each algorithm's runs attains (moocore's empirical attainment function).
+
+    Args:
+        fronts: for each name the final objectives of its runs, (n_i, 2) each, minimised.
+        labels: names of both objectives, with units; the second goes along x.
+        percentile: the share of runs, percent; 50 is the median surface.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: if there is nothing to draw, or objectives are not (n, 2).
+    """
+    if not fronts:
+        raise ValueError("fronts: expected at least one, got none")
+    ax = ax or new_axes()
+    for k, (name, runs) in enumerate(fronts.items()):
+        points = [_matrix(F, labels) for F in runs]
+        sets = np.concatenate([np.full(len(F), i) for i, F in enumerate(points)])
+        surface = eaf(np.concatenate(points), sets=sets, percentiles=[percentile])[:, :2]
+        steps = _staircase(surface[:, [1, 0]])
+        shade = _shade(len(fronts) - 1 - k, len(fronts))
+        style = _DASHES[k % len(_DASHES)]
+        ax.plot(
+            steps[:, 0], steps[:, 1], drawstyle="steps-post", color=shade, linestyle=style, linewidth=1.5, label=name
+        )
+    _finish(ax, labels[1], labels[0])
+    ax.legend(frameon=False)
+    return ax

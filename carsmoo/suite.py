@@ -6,7 +6,8 @@ from typing import Any
 
 from pymoo.algorithms.moo.nsga2 import NSGA2
 
-from carsmoo.algorithm import PNSGA3, Continuous
+from carsmoo.algorithm import PNSGA3
+from carsmoo.continuous import Continuous
 from carsmoo.operators import CARSMating
 from carsmoo.problems.surrogate import NASBench301
 from carsmoo.problems.synthetic import SmallModelTrap

@@ -12,7 +12,8 @@ from pymoo.optimize import minimize
 from pymoo.problems import get_problem
 from pymoo.problems.dyn import TimeSimulation
 
-from carsmoo.algorithm import PNSGA3, Continuous, das_dennis, set_growth
+from carsmoo.algorithm import PNSGA3, das_dennis
+from carsmoo.continuous import Continuous, set_growth
 from carsmoo.operators import CARSMating, GenotypeSampling, NodeMutation
 from tests.toy import ToyProblem
 

@@ -8,8 +8,9 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from carsmoo import suite
-from carsmoo.compare import Comparison, Run, compare, holm, signed_rank, to_csv, to_latex, vargha_delaney
+from carsmoo.compare import Comparison, Run, compare, holm, signed_rank, vargha_delaney
 from carsmoo.problems.synthetic import SmallModelTrap
+from carsmoo.tables import to_csv, to_latex
 
 
 def short_trap(seed: int) -> SmallModelTrap:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -17,11 +16,9 @@ from carsmoo.cost import CostTable
 from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
-from carsmoo.nets.cells import set_memory_format
 from carsmoo.nets.data import DataLike, ImageData, Split, load
 from carsmoo.nets.scoring import errors
-from carsmoo.nets.supernet import Supernet
-from carsmoo.nets.training import SupernetTrainer
+from carsmoo.nets.world import World
 from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import MovingProblem
 
@@ -92,7 +89,7 @@ class CARSProblem(MovingProblem):
             seed=int(seed),
         )
         self._costs = CostTable(self.space, self.network)
-        self._world: _World | None = None
+        self._world: World | None = None
         self._weights_missing = False
         self._error_of: dict[bytes, float] = {}
         self._value_of: dict[tuple[str, bytes], float] = {}
@@ -171,7 +168,7 @@ class CARSProblem(MovingProblem):
     def _begin(self) -> None:
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state() on an unpickled problem before it scores, got none")
-        self._world = _World(self)
+        self._world = self._new_world()
         total = self.training.warmup
         for epoch in range(total):
             self._train("warm-up", epoch, total, self._world.uniform(self.training.architectures))
@@ -245,12 +242,15 @@ class CARSProblem(MovingProblem):
                 self._value_of[key] = _number(name, self._functions[name](self.space.decode(x)))
         return np.array([self._value_of[key] for key in keys])
 
+    def _new_world(self) -> World:
+        return World(self.space, self.network, self.training, self._loaded(), self.seed or 0)
+
     def _loaded(self) -> ImageData:
         if self._data is None:
             raise RuntimeError("data: expected load_state() on an unpickled problem before it scores, got none")
         return self._data
 
-    def _running(self) -> _World:
+    def _running(self) -> World:
         if self._world is None:
             raise RuntimeError("supernet: expected a problem that has begun, got one that has not")
         return self._world
@@ -300,83 +300,12 @@ class CARSProblem(MovingProblem):
             self._data = load(source).to(self.device)
         world = None
         if bool(state["begun"]):
-            world = _World(self)
+            world = self._new_world()
             world.load_state(state)
         self._world, self._weights_missing = world, False
         self._begun, self.time = bool(state["begun"]), int(state["time"])
         self._guide, self._scored = state.get("guide"), state.get("scored")
         self._error_of.clear()
-
-
-class _World:
-    """What moves behind the problem: supernet, trainer and their random streams."""
-
-    def __init__(self, problem: CARSProblem) -> None:
-        weights, images, architectures, subset = np.random.SeedSequence(problem.seed).spawn(4)
-        plan = problem.training
-        self.space = problem.space
-        self.data = problem._loaded()
-        self.supernet = Supernet(problem.space, problem.network, _generator(weights)).to(problem.device)
-        set_memory_format(self.supernet, torch.channels_last)
-        self.trainer = SupernetTrainer(self.supernet, self.data, plan, _generator(images))
-        self.random_state = np.random.default_rng(architectures)
-        train = self.data.train.images
-        chosen = np.random.default_rng(subset).permutation(len(train))[: plan.calibration]
-        fixed = train[torch.from_numpy(np.sort(chosen)).to(train.device)]
-        count = max(len(fixed) // plan.batch, 1)
-        self.calibration = [self.data.normalise(part) for part in fixed.tensor_split(count)]
-
-    def uniform(self, n: int) -> Iterator[list[Genotype]]:
-        """Yield ``n`` uniformly drawn architectures again and again (CARS's parameter warm-up)."""
-        while True:
-            X = self.random_state.integers(self.space.xl, self.space.xu + 1, size=(n, self.space.n_var))
-            yield self.space.decode(X)
-
-    def drawn_from(self, X: NDArray[np.int64], n: int) -> Iterator[list[Genotype]]:
-        """Yield ``n`` architectures of a population again and again; all have a turn before one has another."""
-        genotypes: list[Genotype] = self.space.decode(X)
-        queue: list[int] = []
-        while True:
-            while len(queue) < n:
-                queue += self.random_state.permutation(len(genotypes)).tolist()
-            yield [genotypes[k] for k in queue[:n]]
-            del queue[:n]
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return weights, momentum, steps and random streams as plain arrays."""
-        state = {f"weights/{name}": t.cpu().numpy().copy() for name, t in self.supernet.state_dict().items()}
-        momenta = self.trainer.optimizer.state
-        for name, parameter in self.supernet.named_parameters():
-            if parameter in momenta:
-                state[f"momentum/{name}"] = momenta[parameter]["momentum_buffer"].cpu().numpy().copy()
-        state["steps"] = np.array(self.trainer.steps)
-        state["random/images"] = self.trainer.generator.get_state().numpy().copy()
-        text = json.dumps(self.random_state.bit_generator.state)
-        state["random/architectures"] = np.frombuffer(text.encode(), dtype=np.uint8).copy()
-        return state
-
-    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned.
-
-        Raises:
-            ValueError: if weights are missing, unknown or of another shape.
-        """
-        own = self.supernet.state_dict()
-        given = {name.removeprefix("weights/"): a for name, a in state.items() if name.startswith("weights/")}
-        if set(given) != set(own) or any(given[name].shape != tuple(own[name].shape) for name in own):
-            raise ValueError("state: expected the weights of a problem made with the same arguments, got others")
-        self.supernet.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in given.items()})
-        for name, parameter in self.supernet.named_parameters():
-            if (a := state.get(f"momentum/{name}")) is not None:
-                buffer = torch.from_numpy(a.copy()).to(parameter.device)
-                self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer}
-        self.trainer.steps = int(state["steps"])
-        self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))
-        self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
-
-
-def _generator(seeds: np.random.SeedSequence) -> torch.Generator:
-    return torch.Generator().manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))
 
 
 def _instance(name: str, value: T | None, kind: type[T]) -> T:

@@ -1,0 +1,241 @@
+"""The mixin that lets any pymoo genetic algorithm evolve while its problem learns."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pymoo.core.callback import CallbackCollection
+from pymoo.core.evaluator import Evaluator
+from pymoo.core.initialization import Initialization
+from pymoo.core.mating import Mating
+from pymoo.core.population import Population
+from pymoo.operators.crossover.sbx import SBX
+from pymoo.operators.mutation.pm import PM
+from pymoo.operators.repair.rounding import RoundingRepair
+from pymoo.operators.sampling.rnd import IntegerRandomSampling
+from pymoo.problems.dyn import TimeSimulation
+
+from carsmoo.events import ProgressBars
+from carsmoo.problems.moving import MovingProblem
+
+NewbornGrowth: TypeAlias = Literal["measure", "parents"]
+
+
+class Continuous:
+    """Mixin: a pymoo genetic algorithm that evolves while its problem learns, ``class A(Continuous, NSGA2): pass``.
+
+    A generation on a :class:`~carsmoo.problems.moving.MovingProblem`, in this order (CARS sec. 3.2):
+
+    1. mating makes the offspring from the population;
+    2. the offspring's moving objectives are scored as they are today (the parents' are known);
+    3. ``problem.advance(parents)``;
+    4. fresh copies of the parents and the offspring are evaluated, once, as one batch;
+    5. ``growth`` = before - after for each moving objective is set on each of them (positive = improving);
+    6. survival.
+
+    The scores of step 2 count as evaluations. Population size, operators, termination and seed come from the problem
+    (``default_pop_size``, ``default_operators()``, ``default_termination``, ``seed``) where they are not given and it
+    has them. On a problem that does not move the algorithm is what it is without the mixin.
+
+    Args:
+        *args: as for the algorithm.
+        newborn_growth: ``"measure"`` scores every offspring in step 2; ``"parents"`` gives a child the mean growth of
+            its parents, where mating recorded them, and scores only the others.
+        **kwargs: as for the algorithm.
+
+    Raises:
+        TypeError: for a keyword that the algorithm does not know.
+        ValueError: for another ``newborn_growth``.
+    """
+
+    def __init__(self, *args: Any, newborn_growth: NewbornGrowth = "measure", **kwargs: Any) -> None:
+        if newborn_growth not in get_args(NewbornGrowth):
+            expected = ", ".join(get_args(NewbornGrowth))
+            raise ValueError(f"newborn_growth: expected one of {expected}, got {newborn_growth!r}")
+        reject_unknown(type(self).__name__, kwargs, keywords(type(self)))
+        bound = inspect.signature(super().__init__).bind_partial(*args, **kwargs).arguments
+        super().__init__(*args, **kwargs)
+        self.newborn_growth = newborn_growth
+        self._given = {**bound, **bound.get("kwargs", {})}
+        self._own_mating, self._own_initialization = self.mating, self.initialization
+        self._own_pop_size = self.pop_size
+
+    def setup(self, problem: Any, **kwargs: Any) -> Any:
+        """Prepare a new run on ``problem``, taking from it what was not given; a used moving problem starts afresh.
+
+        Raises:
+            TypeError: for an unknown keyword.
+            ValueError: for a callback that would advance the problem a second time.
+        """
+        reject_unknown("setup", kwargs, {"progress", *keywords(type(self))})
+        given = {name: value for name, value in {**self._given, **kwargs}.items() if value is not None}
+        moving = problem if isinstance(problem, MovingProblem) else None
+        self.is_initialized, self.n_iter, self.pop, self.off, self.opt = False, None, None, None, None
+        self.history, self.data, self.display = [], {}, given.get("display")
+        self.evaluator = given.get("evaluator") or Evaluator()
+        kwargs = {**kwargs, "verbose": given.get("verbose", False), "termination": None, "seed": given.get("seed")}
+        if "termination" in given:
+            kwargs["termination"] = copy.deepcopy(given["termination"])
+        if moving is not None:
+            if _advances(given.get("callback")):
+                name = type(self).__name__
+                raise ValueError(
+                    f"callback: expected none that advances the problem, as {name} does, got TimeSimulation"
+                )
+            moving.restart()
+            shown = [listener for listener in moving.listeners if not isinstance(listener, _VerboseBars)]
+            moving.listeners = shown + ([_VerboseBars()] if kwargs["verbose"] else [])
+        kwargs["termination"] = kwargs["termination"] or getattr(problem, "default_termination", None)
+        kwargs["seed"] = getattr(problem, "seed", None) if kwargs["seed"] is None else kwargs["seed"]
+        self._configure(problem, given)
+        return super().setup(problem, **kwargs)  # type: ignore[misc]
+
+    def _configure(self, problem: Any, given: dict[str, Any]) -> None:
+        """Settle population size and operators for this run: as given, else the problem's, else the algorithm's own."""
+        size = getattr(problem, "default_pop_size", None)
+        self.pop_size = given.get("pop_size", size or self._own_pop_size)
+        self.n_offsprings = given.get("n_offsprings", self.pop_size)
+        self.mating, self.initialization = self._own_mating, self._own_initialization
+        defaults = _default_operators(problem)
+        if not defaults:
+            return
+        own = {"sampling": self.initialization.sampling, "eliminate_duplicates": self.eliminate_duplicates}
+        own |= {name: getattr(self.mating, name, None) for name in ("selection", "crossover", "mutation")}
+        use = {**own, "repair": self.repair, **defaults, **given}
+        if isinstance(use["eliminate_duplicates"], bool):
+            use["eliminate_duplicates"] = self.eliminate_duplicates
+        common = {"repair": use["repair"], "eliminate_duplicates": use["eliminate_duplicates"]}
+        self.initialization = Initialization(use["sampling"], **common)
+        bred = any(name in given for name in ("selection", "crossover", "mutation"))
+        if "mating" in given or ("mating" in defaults and not bred):
+            self.mating = use["mating"]
+        else:
+            self.mating = Mating(use["selection"], use["crossover"], use["mutation"], **common)
+
+    def _initialize_infill(self) -> Any:
+        pop = super()._initialize_infill()  # type: ignore[misc]
+        return Population.new("X", pop.get("X")) if self._moving is not None else pop
+
+    def _infill(self) -> Any:
+        problem = self._moving
+        if problem is None:
+            return super()._infill()  # type: ignore[misc]
+        X, known = self.pop.get("X"), self.pop.get("F")[:, list(problem.moving)]
+        newborns = self.mating.do(problem, self.pop, self.n_offsprings, algorithm=self, random_state=self.random_state)
+        for individual, before in zip(newborns, self._pre_scores(problem, newborns), strict=True):
+            individual.set("before", before)
+        problem.advance(X)
+        parents = Population.new("X", X)
+        parents.set("before", known)
+        return Population.merge(parents, newborns)
+
+    def _pre_scores(self, problem: MovingProblem, newborns: Any) -> list[NDArray[np.float64] | None]:
+        """Return today's moving objectives of the newborns, None for those that take their parents' growth."""
+        scored = [k for k, one in enumerate(newborns) if self.newborn_growth == "measure" or not _has_parents(one)]
+        before: list[NDArray[np.float64] | None] = [None] * len(newborns)
+        if scored:
+            for k, values in zip(scored, problem.moving_values(newborns[scored].get("X")), strict=True):
+                before[k] = values
+            self.evaluator.n_eval += len(scored)
+        return before
+
+    def _advance(self, infills: Any = None, **kwargs: Any) -> Any:
+        problem = self._moving
+        if problem is None:
+            return super()._advance(infills=infills, **kwargs)  # type: ignore[misc]
+        set_growth(infills, problem.moving)
+        self.pop = self.survival.do(
+            problem, infills, n_survive=self.pop_size, algorithm=self, random_state=self.random_state, **kwargs
+        )
+        return None
+
+    @property
+    def _moving(self) -> MovingProblem | None:
+        return self.problem if isinstance(self.problem, MovingProblem) else None
+
+    # What the pymoo class beside this mixin has; told for the type checker alone.
+    history: list[Any]
+    data: dict[Any, Any]
+    display: Any
+    problem: Any
+    pop: Any
+    pop_size: Any
+    n_offsprings: Any
+    mating: Any
+    initialization: Any
+    survival: Any
+    repair: Any
+    eliminate_duplicates: Any
+    evaluator: Any
+    random_state: Any
+
+
+def _default_operators(problem: Any) -> dict[str, Any]:
+    """Return the problem's own operators; for integer variables, where it has none, those that pymoo advises."""
+    own = getattr(problem, "default_operators", None)
+    if own is not None:
+        return dict(own())
+    if problem.vtype is int:
+        whole = {"vtype": float, "repair": RoundingRepair()}
+        return {
+            "sampling": IntegerRandomSampling(),
+            "crossover": SBX(eta=30, prob=1.0, **whole),
+            "mutation": PM(eta=20, **whole),
+        }
+    return {}
+
+
+def set_growth(infills: Any, moving: tuple[int, ...]) -> None:
+    """Set ``growth`` = before - after of each moving objective, (len(moving),), on evaluated individuals.
+
+    One without a score from before takes the mean growth of its parents, which stand first in ``infills``.
+    """
+    after = infills.get("F")[:, list(moving)]
+    children = []
+    for individual, values in zip(infills, after, strict=True):
+        before = individual.get("before")
+        if before is None:
+            children.append(individual)
+        else:
+            individual.set("growth", before - values)
+    for child in children:
+        child.set("growth", np.mean([infills[k].get("growth") for k in child.get("parents")], axis=0))
+
+
+class _VerboseBars(ProgressBars):
+    """The bars that ``verbose=True`` attaches, so that the next run can take them off again."""
+
+
+def _has_parents(individual: Any) -> bool:
+    parents = individual.get("parents")
+    return parents is not None and len(parents) > 0
+
+
+def _advances(callback: Any) -> bool:
+    if isinstance(callback, CallbackCollection):
+        return any(_advances(one) for one in callback.callbacks)
+    return isinstance(callback, TimeSimulation)
+
+
+def keywords(kind: type) -> set[str]:
+    """Return the names that the constructors of a class and its bases take."""
+    names: set[str] = set()
+    for base in kind.__mro__[:-1]:
+        parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+        names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return names - {"self"}
+
+
+def reject_unknown(who: str, kwargs: dict[str, Any], known: set[str]) -> None:
+    """Check keywords, which pymoo would swallow.
+
+    Raises:
+        TypeError: naming the first that is not known.
+    """
+    for name in kwargs:
+        if name not in known:
+            raise TypeError(f"{who}: expected keywords among {', '.join(sorted(known))}, got {name!r}")
