@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,12 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 from carsmoo import cost as costs
-from carsmoo import plots
+from carsmoo import plots, suite
 from carsmoo.config import NetworkConfig
+from carsmoo.console import front_table, score_table
+from carsmoo.events import ProgressBars, Step
 from carsmoo.front import Front
 from carsmoo.genotype import Genotype
 from carsmoo.presets import SearchConfig, parse_settings, read_toml
 from carsmoo.rundir import RunDirectory, RunLog
+from carsmoo.tables import to_csv, to_latex
 from carsmoo.zoo import GENOTYPES, PUBLISHED
 
 app = typer.Typer(
@@ -104,6 +108,55 @@ def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory 
     for ending in ("png", "pdf"):
         plots.save(figure, run.path / f"cells.{ending}")
     _say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
+
+
+@app.command()
+def compare(
+    out: Annotated[Path, typer.Option(help="Directory for the runs and tables; runs that it holds are not run again.")],
+    problems: Annotated[list[str], typer.Option("--problem", help=f"Any of {', '.join(suite.PROBLEMS)}, or trap:4.")],
+    algorithms: Annotated[
+        list[str] | None, typer.Option("--algorithm", help=f"Any of {', '.join(suite.ALGORITHMS)}; all if not given.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to this, exclusive.", min=1)] = 20,
+    baseline: Annotated[str, typer.Option(help="What the others are tested against.")] = "nsga3",
+    jobs: Annotated[int, typer.Option(help="Processes; all cores if not given.")] = -1,
+) -> None:
+    """Compare algorithms on benchmark problems over seeds; write the table as CSV and LaTeX, and the plots."""
+    from carsmoo.compare import compare as run_all
+
+    names = list(dict.fromkeys(algorithms or suite.ALGORITHMS))
+    for name in names:
+        suite.algorithm(name)
+    for name in problems:
+        suite.problem(name, 0)
+    bars = ProgressBars()
+
+    def done(n: int, total: int) -> None:
+        bars(Step(phase="comparing", time=0, done=n, total=total, unit="runs"))
+
+    made = run_all(
+        {name: partial(suite.algorithm, name) for name in names},
+        {name: partial(suite.problem, name) for name in dict.fromkeys(problems)},
+        range(seeds),
+        baseline=baseline,
+        store=out / "runs",
+        n_jobs=jobs,
+        done=done,
+    )
+    scores = made.scores()
+    (out / "table.csv").write_text(to_csv(scores), encoding="utf-8")
+    (out / "table.tex").write_text(to_latex(scores), encoding="utf-8")
+    for problem in made.problems:
+        curves = {name: made.curves(problem, name) for name in made.algorithms}
+        drawn = {"convergence": plots.plot_convergence(curves)}
+        if made.reference(problem).shape[1] == 2:
+            fronts = {name: [run.final for run in made.of(problem, name)] for name in made.algorithms}
+            drawn["attainment"] = plots.plot_attainment(fronts, suite.labels(problem))
+        for kind, ax in drawn.items():
+            for ending in ("png", "pdf"):
+                plots.save(ax, out / f"{problem.replace(':', '-')}-{kind}.{ending}")
+    Console(width=max(Console().width, 140)).print(score_table(scores, baseline))
+    _say(f"table.csv, table.tex and the plots are in {out}")
 
 
 @app.command()
@@ -220,28 +273,9 @@ def _draw(run: RunDirectory) -> None:
 
 
 def _show(front: Front) -> None:
-    table = Table(title="Pareto front", title_justify="left", box=None)
-    table.add_column("#", justify="right")
-    for name, unit in zip(front.names, front.units, strict=True):
-        table.add_column(f"{name}\n({unit})" if unit else name, justify="right")
-    table.add_column("operations, normal | reduction")
-    for k, (genotype, values) in enumerate(front, 1):
-        numbers = [f"{value:.4f}" if value < 100 else f"{value:.1f}" for value in values.values()]
-        table.add_row(str(k), *numbers, f"{_operations(genotype.normal)} | {_operations(genotype.reduce)}")
-    Console(width=max(Console().width, 120)).print(table)
+    Console(width=max(Console().width, 120)).print(front_table(front))
     about = front.about
     _say(f"errors: {about['split']}, weights of the {about['weights']}, epoch {about['epoch']}")
-
-
-def _operations(edges: Sequence[tuple[str, int]]) -> str:
-    """Return a cell's operations, counted, in a few letters: 3 sep3, 2 skip."""
-    letters = {"conv_": "", "pool_": "", "connect": "", "3x3": "3", "5x5": "5", "_": ""}
-    short = []
-    for op, _ in edges:
-        for long, brief in letters.items():
-            op = op.replace(long, brief)
-        short.append(op.removesuffix("3") if op[:3] in ("max", "avg") else op)
-    return " ".join(f"{short.count(op)}{op}" for op in dict.fromkeys(sorted(short)) if op != "none")
 
 
 def _files(run: RunDirectory) -> list[str]:

@@ -250,7 +250,7 @@ def _run(
 
 
 def _path(store: Path, problem: str, algorithm: str, seed: int) -> Path:
-    return store / f"{problem}--{algorithm}--{seed}.json"
+    return store / f"{problem.replace(':', '-')}--{algorithm}--{seed}.json"
 
 
 def _stored(store: Path | None, problem: str, algorithm: str, seed: int) -> Run | None:

@@ -176,8 +176,8 @@ class SupernetTraining:
         TypeError, ValueError: naming the field, what was expected and what was given.
     """
 
-    warmup: int = 200
-    generations: int = 35
+    warmup: int = 110
+    generations: int = 50
     epochs: int = 1
     population: int = 16
     batch: int = 64

@@ -46,6 +46,8 @@ Listener: TypeAlias = Callable[[Step], None]
 class ProgressBars:
     """A listener that draws one bar for the phase at hand, with the time left, and clears it at its end.
 
+    A console that is no terminal is left alone.
+
     Args:
         console: where to draw; standard error if not given.
     """
@@ -72,6 +74,7 @@ class ProgressBars:
                 TimeRemainingColumn(),
                 console=self.console,
                 transient=True,
+                disable=not self.console.is_terminal,
             )
             self._task = self._progress.add_task(step.phase, total=step.total, unit=step.unit, figures="")
             self._progress.start()

@@ -82,3 +82,9 @@ def problem(name: str, seed: int) -> Any:
         case "deep-resnets":
             return deep_resnets(seed=seed)
     raise ValueError(f"problem: expected one of {', '.join(PROBLEMS)}, got {name!r}")
+
+
+def labels(name: str) -> list[str]:
+    """Return the names of a two-objective problem's objectives, with units, for a plot."""
+    sizes = {"trap": "size", "nb301-flops": "multiply-adds (millions)", "naap-440": "multiply-adds (millions)"}
+    return ["error (fraction)", sizes.get(name.partition(":")[0], "params (millions)")]
