@@ -68,7 +68,8 @@ def test_cost_prints_both_networks_and_the_published_figure(capsys: pytest.Captu
 
 def test_without_arguments_it_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert call() == 0
-    assert all(name in capsys.readouterr().out for name in ("search", "plot"))
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("search", "plot", "compare", "cost"))
 
 
 WRONG = {

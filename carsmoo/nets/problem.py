@@ -263,15 +263,10 @@ class CARSProblem(MovingProblem):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state` before it scores."""
-        left_out: dict[str, Any] = {
-            "_data": None,
-            "_world": None,
-            "_weights_missing": True,
-            "_error_of": {},
-            "_value_of": {},
-        }
+        left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
+        left_out |= {"_error_of": {}, "_value_of": {}, "_costs": CostTable(self.space, self.network)}
         given = self.data_given if isinstance(self.data_given, str) else None
-        return {**super().__getstate__(), **left_out, "data_given": given, "_begun": False}
+        return {**super().__getstate__(), **left_out, "data_given": given}
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return everything that :meth:`load_state` needs to go on exactly from here, as plain arrays."""
