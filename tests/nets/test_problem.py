@@ -135,7 +135,7 @@ def test_copies_share_the_supernet_and_pickles_leave_it_out() -> None:
     assert all(entry.problem is made for entry in result.history)
     assert result.algorithm.problem is made
     assert b"classifier.weight" not in pickle.dumps(result.history)
-    assert len(pickle.dumps(made)) < 20_000
+    assert len(pickle.dumps(made)) < 50_000
     unpickled = pickle.loads(pickle.dumps(made))
     X = draw(4)
     for call in (unpickled.evaluate, unpickled.advance, unpickled.moving_values):
