@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pymoo.algorithms.moo.nsga3 import NSGA3
+from pymoo.core.duplicate import NoDuplicateElimination
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
 from pymoo.operators.sampling.rnd import FloatRandomSampling
@@ -16,7 +17,7 @@ from pymoo.util.reference_direction import get_partition_closest_to_points
 
 from carsmoo.continuous import Continuous, NewbornGrowth, keywords, reject_unknown
 from carsmoo.display import FrontOutput
-from carsmoo.operators import RowDuplicates
+from carsmoo.operators import ArrayMating, RowDuplicates
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.survival import PNSGA3Survival, Protection
 
@@ -80,17 +81,21 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
             if ref_dirs.ndim != 2 or len(ref_dirs) == 0:
                 raise ValueError(f"ref_dirs: expected (d, n_obj), got {ref_dirs.shape}")
         reject_unknown(type(self).__name__, kwargs, keywords(type(self)) - {"survival"})
+        bred = {
+            "selection": RandomSelection() if selection is None else selection,
+            "crossover": SBX(eta=30, prob=1.0) if crossover is None else crossover,
+            "mutation": PM(eta=20) if mutation is None else mutation,
+        }
+        unique = RowDuplicates() if eliminate_duplicates in (None, True) else eliminate_duplicates
+        common = {"eliminate_duplicates": unique or NoDuplicateElimination(), "repair": kwargs.get("repair")}
         super().__init__(
             ref_dirs=None,
             survival=None,
             newborn_growth=newborn_growth,
             sampling=FloatRandomSampling() if sampling is None else sampling,
-            selection=RandomSelection() if selection is None else selection,
-            crossover=SBX(eta=30, prob=1.0) if crossover is None else crossover,
-            mutation=PM(eta=20) if mutation is None else mutation,
-            eliminate_duplicates=RowDuplicates() if eliminate_duplicates in (None, True) else eliminate_duplicates,
+            eliminate_duplicates=unique,
             output=FrontOutput() if output is None else output,
-            **kwargs,
+            **{"mating": ArrayMating(**bred, **common), **kwargs},
         )
         self.protection = protection
         named = {
@@ -117,6 +122,12 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         self.ref_dirs = das_dennis(problem.n_obj, self.pop_size) if ref_dirs is None else ref_dirs
         moving = problem.moving if isinstance(problem, MovingProblem) else ()
         self.survival = PNSGA3Survival(self.ref_dirs, moving, self.protection)
+
+    def _set_optimum(self, **kwargs: Any) -> None:
+        if self.problem.has_constraints():
+            super()._set_optimum(**kwargs)
+        else:
+            self.opt = self.survival.opt
 
 
 def das_dennis(n_obj: int, n_points: int) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pymoo.core.callback import CallbackCollection
 from pymoo.core.evaluator import Evaluator
 from pymoo.core.initialization import Initialization
-from pymoo.core.mating import Mating
 from pymoo.core.population import Population
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
@@ -20,6 +19,7 @@ from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.problems.dyn import TimeSimulation
 
 from carsmoo.events import ProgressBars
+from carsmoo.operators import ArrayMating
 from carsmoo.problems.moving import MovingProblem
 
 NewbornGrowth: TypeAlias = Literal["measure", "parents"]
@@ -114,7 +114,7 @@ class Continuous:
         if "mating" in given or ("mating" in defaults and not bred):
             self.mating = use["mating"]
         else:
-            self.mating = Mating(use["selection"], use["crossover"], use["mutation"], **common)
+            self.mating = ArrayMating(use["selection"], use["crossover"], use["mutation"], **common)
 
     def _initialize_infill(self) -> Any:
         pop = super()._initialize_infill()  # type: ignore[misc]

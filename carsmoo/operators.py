@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pymoo.core.crossover import Crossover
 from pymoo.core.duplicate import DuplicateElimination
 from pymoo.core.infill import InfillCriterion
+from pymoo.core.mating import Mating
 from pymoo.core.mutation import Mutation
 from pymoo.core.population import Population
 from pymoo.core.sampling import Sampling
 from pymoo.core.selection import Selection
+from pymoo.core.variable import get
 from pymoo.operators.selection.rnd import RandomSelection
 
 from carsmoo.genotype import GENES_PER_NODE, DARTSSpace
@@ -106,10 +108,20 @@ class RowDuplicates(DuplicateElimination):  # type: ignore[misc]
         super().__init__()
         self.canonical = canonical
 
+    def do(self, pop: Any, *args: Any, return_indices: bool = False, to_itself: bool = True) -> Any:
+        """Return the individuals that equal no earlier one and none of the populations ``args``; as pymoo does."""
+        if return_indices or not to_itself:
+            return super().do(pop, *args, return_indices=return_indices, to_itself=to_itself)
+        if len(pop) == 0:
+            return pop
+        seen = {key for other in args if len(other) > 0 for key in self._keys(other)}
+        first = {key: k for k, key in reversed(list(enumerate(self._keys(pop)))) if key not in seen}
+        return pop[sorted(first.values())]
+
     def _keys(self, pop: Any) -> list[bytes]:
-        X = np.asarray(pop.get("X"))
+        X = vectors(pop)
         X = np.ascontiguousarray(X if self.canonical is None else self.canonical(X)) + 0  # -0.0 is 0.0
-        return [row.tobytes() for row in X]
+        return cast(list[bytes], X.view(np.dtype((np.void, X.itemsize * X.shape[1]))).ravel().tolist())
 
     def _do(self, pop: Any, other: Any, is_duplicate: NDArray[np.bool_]) -> NDArray[np.bool_]:
         seen = set() if other is None else set(self._keys(other))
@@ -118,6 +130,30 @@ class RowDuplicates(DuplicateElimination):  # type: ignore[misc]
             if other is None:
                 seen.add(key)
         return is_duplicate
+
+
+class ArrayMating(Mating):  # type: ignore[misc]
+    """pymoo's mating with the parents' vectors gathered in one array; the random numbers are the same.
+
+    It takes the short way where every pair is crossed and the crossover is no more than its ``_do``; else pymoo's.
+    """
+
+    def _do(
+        self, problem: Any, pop: Any, n_offsprings: int, parents: Any = None, random_state: Any = None, **kwargs: Any
+    ) -> Any:
+        crossover = self.crossover
+        plain = type(crossover).do is Crossover.do and crossover.vtype is None and crossover.repair is None
+        if parents is not None or not plain or get(crossover.prob) != 1.0:
+            return super()._do(problem, pop, n_offsprings, parents=parents, random_state=random_state, **kwargs)
+        n_matings = math.ceil(n_offsprings / crossover.n_offsprings)
+        chosen = self.selection.do(
+            problem, pop, n_matings, crossover.n_parents, to_pop=False, random_state=random_state, **kwargs
+        )
+        X = np.swapaxes(vectors(pop)[chosen], 0, 1)
+        random_state.random(n_matings)  # pymoo draws here who is crossed
+        children = crossover._do(problem, X, random_state=random_state, **kwargs)
+        off = Population.new("X", children.reshape(-1, X.shape[-1]))
+        return self.mutation(problem, off, random_state=random_state, **kwargs)
 
 
 class CARSMating(InfillCriterion):  # type: ignore[misc]
@@ -196,6 +232,11 @@ class CARSMating(InfillCriterion):  # type: ignore[misc]
         for child, indices in zip(children, parents, strict=True):
             child.set("parents", np.array(indices))
         return children[:n]
+
+
+def vectors(pop: Any) -> NDArray[Any]:
+    """Return the decision vectors of a population, (n, n_var)."""
+    return np.array([individual.X for individual in pop])
 
 
 def genotype_operators(space: DARTSSpace) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pymoo.algorithms.moo.nsga3 import HyperplaneNormalization, calc_niche_count, niching
+from pymoo.algorithms.moo.nsga3 import HyperplaneNormalization
 from pymoo.core.population import Population
 from pymoo.core.survival import Survival
 from pymoo.functions import load_function
@@ -21,6 +21,9 @@ from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 Indices: TypeAlias = NDArray[np.int64]
 Protection: TypeAlias = Literal["growth", "size"] | None
+
+SMALL_MATRIX = 50_000
+"""Entries up to which a full matrix of distances is the fastest way to the nearest directions."""
 
 
 class Selection(NamedTuple):
@@ -136,9 +139,8 @@ def selection(
     *whole, last = _needed(stages, n_survive)
     kept = np.concatenate([np.empty(0, dtype=np.int64), *whole])
     if (room := n_survive - len(kept)) < len(last):
-        counts = calc_niche_count(len(ref_dirs), niche[kept])
-        chosen = niching(last, room, counts, niche[last], distance[last], random_state=random_state)
-        last = last[np.asarray(chosen, dtype=np.int64)]
+        counts = np.bincount(niche[kept], minlength=len(ref_dirs))
+        last = last[fill_niches(room, counts, niche[last], distance[last], random_state)]
     survivors = np.concatenate([kept, last])
 
     rank = np.empty(n, dtype=np.int64)
@@ -157,32 +159,84 @@ def _needed(stages: Sequence[Indices], n_survive: int) -> list[Indices]:
     return list(stages[: int(np.searchsorted(ends, n_survive)) + 1])
 
 
+def fill_niches(
+    room: int,
+    counts: NDArray[np.int64],
+    niche: Indices,
+    distance: NDArray[np.float64],
+    random_state: np.random.Generator,
+) -> Indices:
+    """Choose candidates niche by niche, the emptiest niches first (Deb and Jain 2014, algorithm 4).
+
+    An empty niche takes its nearest candidate, another one any. The random numbers are drawn in pymoo's order.
+
+    Args:
+        room: how many to choose, at most n.
+        counts: how many each niche holds already, (d,).
+        niche: niche of each candidate, (n,).
+        distance: distance of each candidate to its niche's direction, (n,).
+        random_state: breaks ties among niches and among candidates.
+
+    Returns:
+        Indices of the chosen, (room,), in the order in which they were chosen.
+    """
+    held: list[int] = counts.tolist()
+    far: list[float] = distance.tolist()
+    chosen: list[int] = []
+    members: dict[int, list[int]] = {}
+    for k, direction in enumerate(niche.tolist()):
+        members.setdefault(direction, []).append(k)
+    while len(chosen) < room:
+        fewest = min(held[direction] for direction in members)
+        emptiest = np.array(sorted(d for d in members if held[d] == fewest))
+        for direction in emptiest[random_state.permutation(len(emptiest))[: room - len(chosen)]].tolist():
+            candidates = members[direction]
+            if len(candidates) > 1:
+                shuffled = np.array(candidates)
+                random_state.shuffle(shuffled)
+                candidates = shuffled.tolist()
+            pick = min(candidates, key=far.__getitem__) if held[direction] == 0 else candidates[0]
+            members[direction].remove(pick)
+            if not members[direction]:
+                del members[direction]
+            held[direction] += 1
+            chosen.append(pick)
+    return np.array(chosen, dtype=np.int64)
+
+
 def nearest_directions(N: NDArray[np.float64], ref_dirs: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
     """Return for each point the direction it is nearest to, (n,), and its perpendicular distance to it, (n,).
 
-    Equal, bit for bit and in its ties, to the first minimum of pymoo's full matrix of distances, which is not formed: a
-    matrix product finds the directions that can be nearest, and only those are measured by pymoo.
+    Equal, bit for bit and in its ties, to the first minimum of pymoo's full matrix of distances. A large one is not
+    formed: a matrix product finds the directions that can be nearest, and only those are measured.
 
     Args:
         N: normalised objectives, (n, m).
         ref_dirs: directions, (d, m).
     """
     perpendicular = load_function("calc_perpendicular_distance")
+    if len(N) * len(ref_dirs) <= SMALL_MATRIX:
+        distances = perpendicular(N, ref_dirs)
+        niche = distances.argmin(axis=1)
+        return niche, distances[np.arange(len(N)), niche]
     niche = np.empty(len(N), dtype=np.int64)
     distance = np.empty(len(N))
     units = ref_dirs / np.linalg.norm(ref_dirs, axis=1, keepdims=True)
     for rows in _blocks(len(N), len(units)):
-        along = N[rows] @ units.T
-        apart = (N[rows] ** 2).sum(axis=1)[:, None] - along**2  # squared, up to rounding
-        niche[rows] = apart.argmin(axis=1)
-        margin = 1e-9 * (1 + (N[rows] ** 2).sum(axis=1))
-        close = apart <= (apart.min(axis=1) + margin)[:, None]
-        for k in np.flatnonzero(close.sum(axis=1) > 1):
+        along = np.abs(N[rows] @ units.T)  # the longer, the nearer
+        niche[rows] = along.argmax(axis=1)
+        longest = along[np.arange(len(along)), niche[rows]]
+        close = along >= (longest - 1e-9 * (1 + longest))[:, None]
+        for k in np.flatnonzero(np.count_nonzero(close, axis=1) > 1):
             few = np.flatnonzero(close[k])
             niche[rows.start + k] = few[perpendicular(N[rows][k : k + 1], ref_dirs[few]).argmin()]
-    for direction in np.unique(niche):
-        members = np.flatnonzero(niche == direction)
-        distance[members] = perpendicular(N[members], ref_dirs[direction : direction + 1])[:, 0]
+    order = np.argsort(niche, kind="stable")
+    used, starts = np.unique(niche[order], return_index=True)
+    ends = np.append(starts[1:], len(order))
+    for some in _blocks(len(used), 1, cells=16):  # some directions at a time, with their own points
+        points = order[starts[some.start] : ends[some.stop - 1]]
+        matrix = perpendicular(N[points], ref_dirs[used[some]])
+        distance[points] = matrix[np.arange(len(points)), np.searchsorted(used[some], niche[points])]
     return niche, distance
 
 
@@ -198,18 +252,20 @@ def nearest_candidates(N: NDArray[np.float64], ref_dirs: NDArray[np.float64], di
     chosen = ref_dirs[directions]
     units = chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
     square = (N**2).sum(axis=1)
+    margin = 1e-9 * (1 + square.max())
     nearest = np.empty(len(units), dtype=np.int64)
     for rows in _blocks(len(units), len(N)):
-        apart = square - (units[rows] @ N.T) ** 2
+        apart = units[rows] @ N.T
+        np.subtract(square, np.square(apart, out=apart), out=apart)  # squared distances, up to rounding
         nearest[rows] = apart.argmin(axis=1)
-        close = apart <= (apart.min(axis=1) + 1e-9 * (1 + square.max()))[:, None]
-        for k in np.flatnonzero(close.sum(axis=1) > 1):
+        close = apart <= apart[np.arange(len(apart)), nearest[rows]][:, None] + margin
+        for k in np.flatnonzero(np.count_nonzero(close, axis=1) > 1):
             few = np.flatnonzero(close[k])
             nearest[rows.start + k] = few[perpendicular(N[few], chosen[rows][k : k + 1]).argmin()]
     return np.unique(nearest)
 
 
-def _blocks(n: int, width: int, cells: int = 1 << 19) -> Iterator[slice]:
+def _blocks(n: int, width: int, cells: int = 1 << 17) -> Iterator[slice]:
     """Yield slices of 0..n-1, so that a matrix of a slice's rows by ``width`` has about ``cells`` entries."""
     step = max(cells // max(width, 1), 1)
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
@@ -283,7 +339,7 @@ class PNSGA3Survival(Survival):  # type: ignore[misc]
     def _do(
         self, problem: Any, pop: Any, *args: Any, n_survive: int = 0, random_state: Any = None, **kwargs: Any
     ) -> Any:
-        F = pop.get("F")
+        F = np.array([individual.F for individual in pop])
         grown = [individual.get("growth") for individual in pop] if self.moving else [None]
         protected = None
         if all(growth is not None for growth in grown):

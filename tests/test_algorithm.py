@@ -39,7 +39,7 @@ def test_what_is_given_goes_before_what_the_problem_offers() -> None:
     result = minimize(problem, algorithm)
     assert (len(result.pop), result.algorithm.n_gen - 1, result.algorithm.seed) == (6, 3, 9)
     assert result.algorithm.mating.mutation.prob_node == 0.1
-    assert type(result.algorithm.mating).__name__ == "Mating"
+    assert type(result.algorithm.mating).__name__ == "ArrayMating"
     assert minimize(problem, PNSGA3(ref_dirs=das_dennis(2, 5))).algorithm.pop_size == 5
     assert minimize(problem, algorithm, ("n_gen", 2), seed=1).algorithm.n_gen - 1 == 2
 
