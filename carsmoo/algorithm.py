@@ -134,6 +134,8 @@ def das_dennis(n_obj: int, n_points: int) -> NDArray[np.float64]:
     """Return the largest Das-Dennis set of reference directions with at most ``n_points``, (d, n_obj)."""
     if n_obj == 1:
         return np.ones((1, 1))
-    partitions = max(get_partition_closest_to_points(n_points, n_obj), 1)
+    partitions = get_partition_closest_to_points(n_points, n_obj)
+    if partitions == 0:
+        return np.full((1, n_obj), 1 / n_obj)
     directions: NDArray[np.float64] = get_reference_directions("das-dennis", n_obj, n_partitions=partitions)
     return directions

@@ -104,7 +104,8 @@ def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory 
     run = RunDirectory(run_dir)
     _draw(run)
     front = run.read_front()
-    figure = plots.plot_genotype(front.genotypes[0])
+    best = int(front.column("error").argmin()) if "error" in front.names else 0
+    figure = plots.plot_genotype(front.genotypes[best])
     for ending in ("png", "pdf"):
         plots.save(figure, run.path / f"cells.{ending}")
     _say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
@@ -262,6 +263,8 @@ def _draw(run: RunDirectory) -> None:
     front, populations = run.read_front(), run.read_populations()
     labels = [f"{name} ({unit})" if unit else name for name, unit in zip(front.names, front.units, strict=True)]
     y = front.names.index("error") if "error" in front.names else 0
+    if len(labels) < 2:
+        return
     axes = (next(k for k in range(len(labels)) if k != y), y)
     last = populations[-1] if populations else None
     drawn = {"front": plots.plot_front(front.F, labels, population=last, axes=axes)}

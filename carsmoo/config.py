@@ -80,7 +80,7 @@ class NetworkConfig:
         if self.classes is not None:
             _integer(self, "classes", least=2)
         if self.images is not None:
-            images = tuple(self.images)
+            images = tuple(self.images) if isinstance(self.images, (tuple, list)) else ()
             if len(images) != 3 or not all(_is_integer(n) and n > 0 for n in images):
                 raise ValueError(f"images: expected (channels, height, width), got {self.images!r}")
             object.__setattr__(self, "images", images)

@@ -1,4 +1,4 @@
-"""The mixin that lets any pymoo genetic algorithm evolve while its problem learns."""
+"""The mixin that lets a pymoo genetic algorithm evolve while its problem learns."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 from pymoo.core.callback import CallbackCollection
+from pymoo.core.duplicate import NoDuplicateElimination
 from pymoo.core.evaluator import Evaluator
 from pymoo.core.initialization import Initialization
 from pymoo.core.population import Population
+from pymoo.core.sampling import Sampling
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
 from pymoo.operators.repair.rounding import RoundingRepair
@@ -19,7 +21,7 @@ from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.problems.dyn import TimeSimulation
 
 from carsmoo.events import ProgressBars
-from carsmoo.operators import ArrayMating
+from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
 
 NewbornGrowth: TypeAlias = Literal["measure", "parents"]
@@ -27,6 +29,10 @@ NewbornGrowth: TypeAlias = Literal["measure", "parents"]
 
 class Continuous:
     """Mixin: a pymoo genetic algorithm that evolves while its problem learns, ``class A(Continuous, NSGA2): pass``.
+
+    It fits every algorithm whose generation is mating, evaluation and one survival of all, as pymoo's
+    ``GeneticAlgorithm`` has it: NSGA-II, NSGA-III, SMS-EMOA, SPEA2 and their like. One whose survival needs more, such
+    as C-TAEA with its second archive, is refused when it comes to that.
 
     A generation on a :class:`~carsmoo.problems.moving.MovingProblem`, in this order (CARS sec. 3.2):
 
@@ -106,13 +112,21 @@ class Continuous:
         own = {"sampling": self.initialization.sampling, "eliminate_duplicates": self.eliminate_duplicates}
         own |= {name: getattr(self.mating, name, None) for name in ("selection", "crossover", "mutation")}
         use = {**own, "repair": self.repair, **defaults, **given}
-        if isinstance(use["eliminate_duplicates"], bool):
-            use["eliminate_duplicates"] = self.eliminate_duplicates
+        if use["eliminate_duplicates"] is False:
+            use["eliminate_duplicates"] = NoDuplicateElimination()
+        elif use["eliminate_duplicates"] is True:
+            use["eliminate_duplicates"] = defaults.get("eliminate_duplicates", self.eliminate_duplicates)
         common = {"repair": use["repair"], "eliminate_duplicates": use["eliminate_duplicates"]}
         self.initialization = Initialization(use["sampling"], **common)
-        bred = any(name in given for name in ("selection", "crossover", "mutation"))
-        if "mating" in given or ("mating" in defaults and not bred):
-            self.mating = use["mating"]
+        offered = defaults.get("mating")
+        if "mating" in given:
+            self.mating = given["mating"]
+        elif isinstance(offered, CARSMating):  # the problem's mix, with the parts that are given
+            newcomers = use["sampling"] if isinstance(use["sampling"], Sampling) else defaults["sampling"]
+            parts = {"crossover": use["crossover"], "mutation": use["mutation"], "selection": given.get("selection")}
+            self.mating = CARSMating(sampling=newcomers, mix=offered.mix, **parts, **common)
+        elif offered is not None:
+            self.mating = offered
         else:
             self.mating = ArrayMating(use["selection"], use["crossover"], use["mutation"], **common)
 
@@ -148,9 +162,12 @@ class Continuous:
         if problem is None:
             return super()._advance(infills=infills, **kwargs)  # type: ignore[misc]
         set_growth(infills, problem.moving)
-        self.pop = self.survival.do(
-            problem, infills, n_survive=self.pop_size, algorithm=self, random_state=self.random_state, **kwargs
-        )
+        common = {"algorithm": self, "random_state": self.random_state, **kwargs}
+        try:
+            self.pop = self.survival.do(problem, infills, n_survive=self.pop_size, **common)
+        except TypeError as error:
+            name = type(self).__name__
+            raise TypeError(f"{name}: expected a survival that needs parents and newborns alone ({error})") from error
         return None
 
     @property

@@ -24,7 +24,7 @@ class Step:
     """One step of a phase is done.
 
     Attributes:
-        phase: ``"warm-up"``, ``"training"`` or ``"scoring"``.
+        phase: what is being done, such as ``"warm-up"``, ``"training"`` or ``"scoring"``.
         time: generations that the problem has advanced.
         done: steps of the phase that are done; 0 announces it, ``total`` ends it.
         total: steps that the phase has.

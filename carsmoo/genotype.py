@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,7 +45,7 @@ class Genotype:
 
     Raises:
         ValueError: for an odd number of edges, an input that does not come before its node, or a concatenation that
-            is empty or names a state that the cell does not have.
+            is empty, repeats a state or names one that is no node of the cell.
     """
 
     normal: tuple[Edge, ...]
@@ -99,7 +100,7 @@ class Genotype:
         """
         try:
             fields = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (json.JSONDecodeError, RecursionError, TypeError) as error:
             raise ValueError(f"genotype: expected JSON, got {short(str(text))} ({error})") from None
         if not isinstance(fields, dict) or set(fields) != set(_FIELDS):
             raise ValueError(f"genotype: expected the fields {', '.join(_FIELDS)}, got {short(text)}")
@@ -131,6 +132,8 @@ class DARTSSpace:
     ops: tuple[str, ...] = PRIMITIVES
 
     def __post_init__(self) -> None:
+        if isinstance(self.ops, str) or not isinstance(self.ops, Sequence):
+            raise TypeError(f"ops: expected a list of operations, got {self.ops!r}")
         object.__setattr__(self, "ops", tuple(self.ops))
         if isinstance(self.nodes, bool) or not isinstance(self.nodes, int) or self.nodes < 1:
             raise ValueError(f"nodes: expected an integer of at least 1, got {self.nodes!r}")
@@ -239,7 +242,12 @@ class DARTSSpace:
             for node, pairs in enumerate(self.pairs):
                 (low, a), (high, b) = sorted((i, self.ops.index(op)) for op, i in edges[2 * node : 2 * node + 2])
                 if low == high:
-                    raise ValueError(f"genotype: expected two different inputs for node {2 + node}, got {low} twice")
+                    if "none" not in (self.ops[a], self.ops[b]):
+                        raise ValueError(
+                            f"genotype: expected two different inputs for node {2 + node}, got {low} twice"
+                        )
+                    present, absent = (b, a) if self.ops[a] == "none" else (a, b)  # an absent edge has no input
+                    (low, a), (high, b) = ((0, absent), (low, present)) if low else ((0, present), (1, absent))
                 genes += [pairs.index((low, high)), a, b]
         return genes
 
@@ -274,7 +282,7 @@ class DARTSSpace:
 
 def _edges(name: str, value: Any) -> tuple[Edge, ...]:
     try:
-        edges = tuple((op, int(i)) for op, i in value)
+        edges = tuple((op, _whole(i)) for op, i in value)
     except (TypeError, ValueError):
         raise ValueError(f"{name}: expected (operation, input) pairs, got {short(repr(value))}") from None
     if not edges or len(edges) % 2:
@@ -290,9 +298,15 @@ def _edges(name: str, value: Any) -> tuple[Edge, ...]:
 
 def _concat(name: str, value: Any, states: int) -> tuple[int, ...]:
     try:
-        concat = tuple(int(i) for i in value)
-    except (TypeError, ValueError):
+        concat = tuple(_whole(i) for i in value)
+    except TypeError:
         raise ValueError(f"{name}: expected a list of states, got {short(repr(value))}") from None
-    if not concat or not all(0 <= i < states for i in concat):
-        raise ValueError(f"{name}: expected states among 0..{states - 1}, got {concat}")
+    if not concat or len(set(concat)) < len(concat) or not all(2 <= i < states for i in concat):
+        raise ValueError(f"{name}: expected different states among 2..{states - 1}, got {concat}")
     return concat
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no number")
+    return operator.index(value)

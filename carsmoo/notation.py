@@ -32,9 +32,9 @@ def read_call(text: str, name: str, fields: Sequence[str]) -> dict[str, Any]:
     call = getattr(statements[0], "value", None) if len(statements) == 1 else None
     if not isinstance(call, ast.Call) or not _is_named(call.func, name):
         raise ValueError(f"{expected}, got {short(text)}")
-    given: dict[str | None, ast.expr] = dict(zip(fields, call.args, strict=False))
-    given |= {keyword.arg: keyword.value for keyword in call.keywords}
-    if len(call.args) > len(fields) or set(given) != set(fields):
+    named = [*zip(fields, call.args, strict=False), *((keyword.arg, keyword.value) for keyword in call.keywords)]
+    given = dict(named)
+    if len(call.args) > len(fields) or len(named) > len(given) or set(given) != set(fields):
         raise ValueError(f"{name.lower()}: expected the fields {', '.join(fields)}, got {short(text)}")
     return {field: _literal(name, given[field]) for field in fields}
 

@@ -187,7 +187,8 @@ class CARSMating(InfillCriterion):  # type: ignore[misc]
         eliminate_duplicates: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(eliminate_duplicates=eliminate_duplicates or RowDuplicates(), **kwargs)
+        duplicates = RowDuplicates() if eliminate_duplicates is None else eliminate_duplicates
+        super().__init__(eliminate_duplicates=duplicates, **kwargs)
         if min(mix) < 0 or sum(mix) > 1:
             raise ValueError(f"mix: expected two shares that add up to at most 1, got {mix}")
         self.crossover = crossover or NodeCrossover()

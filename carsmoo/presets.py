@@ -74,7 +74,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.data, str):
             raise TypeError(f"data: expected a name, got {self.data!r}")
-        if isinstance(self.objectives, str) or not all(isinstance(name, str) for name in self.objectives):
+        if not isinstance(self.objectives, (tuple, list)) or not all(isinstance(name, str) for name in self.objectives):
             raise TypeError(f"objectives: expected a list of names, got {self.objectives!r}")
         object.__setattr__(self, "objectives", tuple(self.objectives))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:

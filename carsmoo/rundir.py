@@ -60,9 +60,11 @@ class RunDirectory:
             file.write(line + "\n")
 
     def write_front(self, front: Front) -> None:
-        """Write the front as CSV and as JSON."""
-        front.to_csv(self.path / f"{FRONT}.csv")
-        front.to_json(self.path / f"{FRONT}.json")
+        """Write the front as CSV and as JSON; each file is replaced at once, whatever interrupts."""
+        for ending, write in (("csv", front.to_csv), ("json", front.to_json)):
+            beside = self.path / f".{FRONT}.{ending}"
+            write(beside)
+            beside.replace(self.path / f"{FRONT}.{ending}")
 
     def read_front(self) -> Front:
         """Return the front.
@@ -78,6 +80,8 @@ class RunDirectory:
     def read_populations(self) -> list[NDArray[np.float64]]:
         """Return the objectives of each generation's population, (n, m) each, from the log.
 
+        A last line that was cut off in the middle is passed over.
+
         Raises:
             ValueError: if there is no log, or a line that is damaged.
         """
@@ -85,7 +89,8 @@ class RunDirectory:
         if not path.is_file():
             raise ValueError(f"run: expected a directory with {LOG}, got {self.path}")
         populations = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        *lines, _ = path.read_text(encoding="utf-8").split("\n")
+        for number, line in enumerate(lines, 1):
             try:
                 event = json.loads(line)
                 if event["event"] == "generation":

@@ -55,7 +55,7 @@ def pareto_stages(F: ArrayLike) -> list[Indices]:
         For each stage the ascending indices of its members; together they hold each of 0..n-1 once.
 
     Raises:
-        ValueError: if ``F`` is not two-dimensional or holds NaN.
+        ValueError: if ``F`` is not two-dimensional or not finite.
     """
     return [np.asarray(stage, dtype=np.int64) for stage in NonDominatedSorting().do(_objectives("F", F))]
 
@@ -107,7 +107,7 @@ def select(
         Indices of the survivors, (n_survive,).
 
     Raises:
-        ValueError: for arrays that do not fit each other, NaN, or an ``n_survive`` out of range.
+        ValueError: for arrays that do not fit each other or are not finite, or an ``n_survive`` out of range.
     """
     return selection(F, F_protected, n_survive, ref_dirs, random_state, norm).survivors
 
@@ -125,6 +125,8 @@ def selection(
     n, m = F.shape
     if ref_dirs.shape[1] != m or len(ref_dirs) == 0:
         raise ValueError(f"ref_dirs: expected (d, {m}) as F has {m} objectives, got {ref_dirs.shape}")
+    if not ref_dirs.any(axis=1).all():
+        raise ValueError("ref_dirs: expected directions, got a row of zeros")
     if not 1 <= n_survive <= n:
         raise ValueError(f"n_survive: expected 1..{n}, got {n_survive}")
     R = stages = pareto_stages(F)
@@ -284,8 +286,9 @@ def _objectives(name: str, value: ArrayLike) -> NDArray[np.float64]:
     A = np.array(value, dtype=np.float64)
     if A.ndim != 2:
         raise ValueError(f"{name}: expected two dimensions, got shape {A.shape}")
-    if np.isnan(A).any():
-        raise ValueError(f"{name}: expected numbers, got NaN in row {int(np.argwhere(np.isnan(A))[0, 0])}")
+    if not np.isfinite(A).all():
+        row, column = np.argwhere(~np.isfinite(A))[0]
+        raise ValueError(f"{name}: expected finite numbers, got {A[row, column]} in row {row}")
     return A
 
 

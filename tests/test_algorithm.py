@@ -3,10 +3,13 @@ import pickle
 
 import numpy as np
 import pytest
+from pymoo.algorithms.moo.ctaea import CTAEA
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.algorithms.moo.nsga3 import NSGA3
 from pymoo.core.callback import CallbackCollection
+from pymoo.core.duplicate import NoDuplicateElimination
 from pymoo.core.population import Population
+from pymoo.core.repair import NoRepair
 from pymoo.operators.selection.rnd import RandomSelection
 from pymoo.optimize import minimize
 from pymoo.problems import get_problem
@@ -14,7 +17,7 @@ from pymoo.problems.dyn import TimeSimulation
 
 from carsmoo.algorithm import PNSGA3, das_dennis
 from carsmoo.continuous import Continuous, set_growth
-from carsmoo.operators import CARSMating, GenotypeSampling, NodeMutation
+from carsmoo.operators import ArrayMating, CARSMating, GenotypeSampling, NodeCrossover, NodeMutation
 from tests.toy import ToyProblem
 
 
@@ -39,7 +42,7 @@ def test_what_is_given_goes_before_what_the_problem_offers() -> None:
     result = minimize(problem, algorithm)
     assert (len(result.pop), result.algorithm.n_gen - 1, result.algorithm.seed) == (6, 3, 9)
     assert result.algorithm.mating.mutation.prob_node == 0.1
-    assert type(result.algorithm.mating).__name__ == "ArrayMating"
+    assert isinstance(result.algorithm.mating, CARSMating)
     assert minimize(problem, PNSGA3(ref_dirs=das_dennis(2, 5))).algorithm.pop_size == 5
     assert minimize(problem, algorithm, ("n_gen", 2), seed=1).algorithm.n_gen - 1 == 2
 
@@ -186,8 +189,37 @@ def test_copies_and_pickles_go_on_as_the_original() -> None:
 
 
 def test_das_dennis_is_the_largest_set_not_above() -> None:
-    assert [len(das_dennis(*args)) for args in ((1, 9), (2, 16), (3, 91), (3, 90), (8, 100))] == [1, 16, 91, 78, 36]
+    assert [len(das_dennis(*args)) for args in ((1, 9), (2, 16), (3, 91), (3, 90), (8, 100), (8, 5))] == [
+        1,
+        16,
+        91,
+        78,
+        36,
+        1,
+    ]
     assert np.allclose(das_dennis(3, 91).sum(axis=1), 1)
+
+
+def test_parts_that_are_given_take_their_place_in_the_problems_mating() -> None:
+    problem, mine = ToyProblem(), GenotypeSampling()
+    mating = PNSGA3(eliminate_duplicates=False, sampling=mine).setup(problem).mating
+    assert isinstance(mating, CARSMating)
+    assert isinstance(mating.eliminate_duplicates, NoDuplicateElimination)
+    assert mating.sampling is mine
+    repair = NoRepair()
+    assert PNSGA3(repair=repair).setup(problem).mating.repair is repair
+    start = GenotypeSampling()(problem, 8, random_state=np.random.default_rng(0))
+    assert isinstance(PNSGA3(sampling=start).setup(problem).mating.sampling, GenotypeSampling)
+    own = ArrayMating(RandomSelection(), NodeCrossover(), NodeMutation())
+    assert isinstance(PNSGA3(mating=own).setup(problem).mating, ArrayMating)
+
+
+def test_an_algorithm_with_a_survival_that_needs_more_is_refused() -> None:
+    class ContinuousCTAEA(Continuous, CTAEA):
+        pass
+
+    with pytest.raises(TypeError, match="ContinuousCTAEA: expected a survival that needs parents and newborns alone"):
+        minimize(ToyProblem(), ContinuousCTAEA(das_dennis(2, 8)))
 
 
 def test_wrong_calls_are_refused() -> None:

@@ -84,7 +84,7 @@ WRONG = {
     "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, cifar10, got 'mnits'"),
     "data files": (["search", "--out", "OUT", "--set", "data=cifar10:OUT"], "cifar10: expected"),
     "config": (["search", "--out", "OUT", "--config", "OUT.toml"], "No such file"),
-    "device": (["search", "--out", "OUT", "--set", "device=abacus"], "device: expected one that torch knows"),
+    "device": (["search", "--out", "OUT", "--set", "device=abacus"], "device: expected one that torch can compute on"),
     "run": (["plot", "OUT"], "run: expected a directory with front.json"),
     "name": (["cost", "CARS-Z"], "genotype: expected one of CARS-A"),
     "cut genotype": (["cost", str(GENOTYPES["CARS-A"])[:80]], "genotype: expected Genotype"),

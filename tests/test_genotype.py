@@ -63,6 +63,13 @@ def test_an_absent_edge_takes_the_lowest_input_that_its_partner_leaves_free() ->
     assert SPACE.decode(SPACE.canonical(x)).normal[6:] == (("sep_conv_3x3", 0), ("none", 1))
 
 
+def test_an_absent_edge_may_name_its_partners_input() -> None:
+    for i in (0, 1):
+        genotype = Genotype((("none", i), ("skip_connect", i)), (2,), (("none", 1), ("none", 1)), (2,))
+        decoded = DARTSSpace(1).decode(DARTSSpace(1).encode(genotype))
+        assert [edge for edge in decoded.normal if edge[0] != "none"] == [("skip_connect", i)]
+
+
 def test_batches_agree_with_single_vectors_and_inputs_are_not_written_to() -> None:
     X = np.random.default_rng(0).integers(SPACE.xl, SPACE.xu + 1, size=(50, 24))
     X.setflags(write=False)
@@ -114,6 +121,13 @@ WRONG_TEXTS = {
     "an input that comes later": "Genotype([('none', 0), ('none', 2)], [2], [('none', 0), ('none', 1)], [2])",
     "an odd number of edges": "Genotype([('none', 0)], [2], [('none', 0), ('none', 1)], [2])",
     "a state that is not there": "Genotype([('none', 0), ('none', 1)], [7], [('none', 0), ('none', 1)], [2])",
+    "an input that is no whole number": "Genotype([('none', 0), ('none', 0.9)], [2], [('none', 0), ('none', 1)], [2])",
+    "an input that is a truth value": "Genotype([('none', 0), ('none', True)], [2], [('none', 0), ('none', 1)], [2])",
+    "an input in the output": "Genotype([('none', 0), ('none', 1)], [1, 2], [('none', 0), ('none', 1)], [2])",
+    "a state twice": "Genotype([('none', 0), ('none', 1)], [2, 2], [('none', 0), ('none', 1)], [2])",
+    "a text for states": "Genotype([('none', 0), ('none', 1)], '2', [('none', 0), ('none', 1)], [2])",
+    "a field twice": str(GENOTYPES["CARS-A"])[:-1] + ", normal_concat=[2])",
+    "a field by place and by name": "Genotype([('none', 0), ('none', 1)], [2], normal=[], reduce_concat=[2])",
     "a huge range": "Genotype([('none', 0), ('none', 1)], range(10**9), [('none', 0), ('none', 1)], [2])",
     "deep nesting": "(" * 5000,
 }
@@ -158,6 +172,6 @@ def test_wrong_spaces_and_genotypes_are_refused() -> None:
         DARTSSpace(3).encode(genotype)
     with pytest.raises(ValueError, match="expected operations among"):
         DARTSSpace(ops=("none", "skip_connect")).encode(genotype)
-    twice = Genotype((("none", 0), ("none", 0)), (2,), (("none", 0), ("none", 1)), (2,))
+    twice = Genotype((("skip_connect", 0), ("max_pool_3x3", 0)), (2,), (("none", 0), ("none", 1)), (2,))
     with pytest.raises(ValueError, match="two different inputs"):
         DARTSSpace(1).encode(twice)

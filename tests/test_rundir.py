@@ -35,5 +35,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"run: expected a directory with log\.jsonl"):
         run.read_populations()
     (tmp_path / "log.jsonl").write_text('{"event": "start"}\n{"event": "gener')
+    assert run.read_populations() == []
+    (tmp_path / "log.jsonl").write_text('{"event": "start"}\n{"event": "gener\n')
     with pytest.raises(ValueError, match=r"log\.jsonl:2: expected an event as JSON"):
         run.read_populations()

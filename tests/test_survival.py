@@ -232,7 +232,7 @@ def test_inputs_are_not_written_to() -> None:
     ("change", "says"),
     [
         ({"F": np.zeros(3)}, "F: expected two dimensions"),
-        ({"F": np.array([[0.0, np.nan]])}, "F: expected numbers, got NaN in row 0"),
+        ({"F": np.array([[0.0, np.nan]])}, "F: expected finite numbers, got nan in row 0"),
         ({"F_protected": np.zeros((4, 2))}, "F_protected: expected 5 rows"),
         ({"n_survive": 0}, r"n_survive: expected 1..5, got 0"),
         ({"n_survive": 6}, r"n_survive: expected 1..5, got 6"),

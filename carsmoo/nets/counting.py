@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 import torch
-from fvcore.nn import FlopCountAnalysis
 
 from carsmoo.config import NetworkConfig
 from carsmoo.genotype import Genotype
 from carsmoo.nets.network import Network
+
+with warnings.catch_warnings():  # fvcore scripts a function with torch.jit when it is imported
+    warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated")
+    from fvcore.nn import FlopCountAnalysis
 
 
 def count(genotype: Genotype, network: NetworkConfig) -> tuple[int, int]:

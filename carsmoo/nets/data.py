@@ -124,6 +124,8 @@ class ImageData:
             (rest, rest_labels), held_out = _split(images, labels, test_share, split_seed)
         else:
             (rest, rest_labels), held_out = (images, labels), _checked("test", *test)
+            if held_out[0].shape[1:] != images.shape[1:]:
+                raise ValueError(f"test: expected images of {images.shape[1:]}, got {held_out[0].shape[1:]}")
         train, validation = _split(rest, rest_labels, validation_share, split_seed)
         classes = int(max(part[1].max() for part in (train, validation, held_out))) + 1
         pixels = torch.from_numpy(train[0]).to(torch.float64).transpose(0, 1).flatten(1)

@@ -288,6 +288,9 @@ class CARSProblem(MovingProblem):
         Raises:
             ValueError: if images are needed and not given, or the arrays do not fit this problem.
         """
+        for name in ("begun", "time"):
+            if name not in state:
+                raise ValueError(f"state: expected what state() returned, got no {name!r}")
         if self._data is None:
             source = self.data_given if data is None else data
             if source is None:
@@ -314,9 +317,12 @@ def _device(device: str | torch.device | None) -> torch.device:
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"device: expected one that torch knows, got {device!r} ({error})") from None
+        made = torch.device(device)
+        torch.zeros(1, device=made).item()
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"device: expected one that torch can compute on, got {device!r} ({reason})") from None
+    return made
 
 
 def _objectives(objectives: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Callable[[Genotype], float]]]:
@@ -329,20 +335,22 @@ def _objectives(objectives: Sequence[Objective]) -> tuple[tuple[str, ...], dict[
             name = getattr(objective, "__name__", "<unnamed>")
             if not name.isidentifier():
                 raise ValueError(f"objectives: expected a function with a name, got {name}")
+            if name in OBJECTIVES:
+                raise ValueError(f"objectives: expected a function with a name of its own, got {name!r}")
             functions[name] = objective
-        elif objective in OBJECTIVES:
+        elif isinstance(objective, str) and objective in OBJECTIVES:
             name = objective
         else:
             raise ValueError(f"objectives: expected among {', '.join(OBJECTIVES)} or a function, got {objective!r}")
         if name in names:
             raise ValueError(f"objectives: expected each once, got {name!r} again")
         names.append(name)
-    if "error" not in names or "error" in functions:
+    if "error" not in names:
         raise ValueError(f"objectives: expected 'error' among them, got {names}")
     return tuple(names), functions
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not np.isscalar(value) or not np.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
         raise ValueError(f"{name}: expected a finite number, got {value!r}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)

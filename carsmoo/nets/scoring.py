@@ -44,7 +44,7 @@ def errors(
         genotypes: the architectures, n of them.
         split: images and labels.
         normalise: makes images ready for the supernet.
-        batch: images scored at a time.
+        batch: images scored at a time, at most.
         calibration: normalised training batches that statistics are measured on; None normalises each batch of the
             split by itself.
         scored: called with the number of architectures scored so far.
@@ -52,7 +52,8 @@ def errors(
     wrong = torch.zeros(len(genotypes), dtype=torch.int64, device=split.labels.device)
     for k, genotype in enumerate(genotypes):
         statistics = None if calibration is None else recalibrate(supernet, genotype, calibration)
-        for images, labels in zip(torch.split(split.images, batch), torch.split(split.labels, batch), strict=True):
+        parts = -(-len(split) // batch)  # of nearly equal size, so that none is too small for statistics of its own
+        for images, labels in zip(split.images.tensor_split(parts), split.labels.tensor_split(parts), strict=True):
             logits = supernet(normalise(images), genotype, statistics)
             wrong[k] += (logits.argmax(dim=1) != labels).sum()
         if scored is not None:

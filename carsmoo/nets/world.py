@@ -87,7 +87,8 @@ class World:
         self.supernet.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in given.items()})
         for name, parameter in self.supernet.named_parameters():
             if (a := state.get(f"momentum/{name}")) is not None:
-                buffer = torch.from_numpy(a.copy()).to(parameter.device)
+                buffer = torch.zeros_like(parameter)  # in the memory format of the weights, which SGD relies on
+                buffer.copy_(torch.from_numpy(a).reshape(parameter.shape))
                 self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer}
         self.trainer.steps = int(state["steps"])
         self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))

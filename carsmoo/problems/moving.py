@@ -18,8 +18,9 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
     A subclass writes :meth:`_moving_values`, :meth:`_advance` and :meth:`_restart`; :meth:`_fixed_values` if it has
     objectives that do not move; :meth:`_begin` if something must come before any score. This class keeps the rules:
-    scoring never moves the world, what must come first runs once and not in the constructor, and a run that begins on a
-    used problem starts it afresh.
+    scoring never moves the world, and what must come first runs once and not in the constructor. A run of PNSGA3, or of
+    any algorithm with :class:`~carsmoo.continuous.Continuous`, starts a used problem afresh; before a run of another
+    algorithm call :meth:`restart`.
 
     Args:
         moving: indices of the objectives that move, each once, within 0..n_obj-1.

@@ -53,9 +53,9 @@ class SmallModelTrap(MovingProblem):
         n_var: int = 6,
         *,
         strength: float = 3.0,
-        noise: float = 0.02,
-        speed: float = 0.2,
-        generations: int = 40,
+        noise: float = 0.005,
+        speed: float = 0.5,
+        generations: int = 20,
         population: int = 32,
         seed: int = 0,
     ) -> None:

@@ -1,5 +1,7 @@
 import copy
+import dataclasses
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from carsmoo.algorithm import PNSGA3
 from carsmoo.cost import flops, params
 from carsmoo.events import Step
 from carsmoo.genotype import PRIMITIVES
-from carsmoo.nets.data import ImageData
+from carsmoo.nets.data import ImageData, Split
 
 NETWORK = NetworkConfig(channels=4, layers=3)
 PLAN = SupernetTraining(warmup=1, generations=2, epochs=1, population=6, calibration=64)
@@ -87,6 +89,29 @@ def test_the_warm_up_runs_once_before_the_first_score_and_advancing_trains() -> 
     assert training[-1].figures["loss"] > 0
 
 
+def test_statistics_come_from_as_many_training_images_as_asked_for() -> None:
+    made = problem()
+    made.evaluate(draw(1))
+    images = torch.cat(made._running().calibration)
+    assert len(images) == PLAN.calibration
+    training = {image.numpy().tobytes() for image in DATA.normalise(DATA.train.images)}
+    assert {image.numpy().tobytes() for image in images} <= training
+
+
+def test_warm_up_and_generations_last_as_long_as_planned_and_warm_up_is_uniform() -> None:
+    plan = SupernetTraining(**{**PLAN.__dict__, "warmup": 3, "epochs": 2})
+    made = problem(training=plan)
+    made.evaluate(draw(1))
+    assert made.epoch == 3
+    made.advance(draw(4))
+    assert made.epoch == 5
+    drawn = [next(stream)[0] for stream in (made._running().uniform(1),) for _ in range(3000)]
+    X = made.space.encode(drawn)
+    for gene in (1, 2):
+        ops = np.bincount(X[:, gene], minlength=8)
+        assert ops.min() > 0.7 * 3000 / 8
+
+
 def test_training_gives_every_architecture_a_turn() -> None:
     made = problem()
     made.evaluate(draw(1))
@@ -97,7 +122,7 @@ def test_training_gives_every_architecture_a_turn() -> None:
 
 
 def test_a_search_runs_by_itself_and_one_seed_gives_one_front() -> None:
-    state = torch.get_rng_state()
+    state, numpys, pythons = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
     made = problem()
     result = minimize(made, PNSGA3())
     again = minimize(made, PNSGA3())
@@ -118,6 +143,8 @@ def test_a_search_runs_by_itself_and_one_seed_gives_one_front() -> None:
     assert (np.diff(front.column("error")) >= 0).all()
     assert (np.diff(front.column("params")) <= 0).all()
     assert torch.equal(torch.get_rng_state(), state)
+    assert np.random.get_state()[1].tolist() == numpys  # noqa: NPY002
+    assert random.getstate() == pythons
     seeded = minimize(problem(seed=1), PNSGA3())
     assert not np.array_equal(seeded.pop.get("F"), result.pop.get("F"))
 
@@ -147,13 +174,22 @@ def test_copies_share_the_supernet_and_pickles_leave_it_out() -> None:
     assert np.array_equal(unpickled.evaluate(X), made.evaluate(X))
 
 
-def test_a_restored_state_goes_on_bit_for_bit() -> None:
-    made, X = problem(), draw(6)
+COLOUR = ImageData.from_arrays(RNG.random((200, 3, 8, 8)), np.arange(200) % 10)
+LARGE = ImageData.from_arrays(RNG.random((200, 3, 33, 33)), np.arange(200) % 10)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"data": COLOUR}, {"data": LARGE, "network": NetworkConfig(channels=4, layers=3, stem="imagenet")}],
+    ids=["grey", "colour", "imagenet"],
+)
+def test_a_restored_state_goes_on_bit_for_bit(fields: dict) -> None:
+    made, X = problem(**fields), draw(6)
     made.evaluate(X)
     made.advance(X)
     state = made.state()
     assert all(isinstance(a, np.ndarray) and a.dtype != object for a in state.values())
-    twin = problem()
+    twin = problem(**fields)
     twin.load_state(state)
     assert twin.time == 1
     for one in (made, twin):
@@ -162,10 +198,15 @@ def test_a_restored_state_goes_on_bit_for_bit() -> None:
     assert all(np.array_equal(a, twin.state()[name]) for name, a in made.state().items())
     assert np.array_equal(made.evaluate(X), twin.evaluate(X))
     with pytest.raises(ValueError, match="state: expected the weights of a problem made with the same arguments"):
-        problem(network=NetworkConfig(channels=6, layers=3)).load_state(state)
+        problem(**{**fields, "network": NetworkConfig(channels=6, layers=3)}).load_state(state)
+    with pytest.raises(ValueError, match=r"state: expected what state\(\) returned, got no 'begun'"):
+        made.load_state({})
 
 
 def test_the_test_split_is_asked_for_by_name_only() -> None:
+    poison = dataclasses.replace(DATA, test=Split(torch.full((40, 1, 8, 8), torch.nan), torch.full((40,), 99)))
+    clean, poisoned = (minimize(problem(data=data), PNSGA3()) for data in (DATA, poison))
+    assert np.array_equal(clean.pop.get("F"), poisoned.pop.get("F"))
     made = problem()
     X = draw(1)
     made.evaluate(X)
@@ -192,6 +233,9 @@ def test_floating_operators_are_told_which_to_use() -> None:
         ({"objectives": "error"}, TypeError, "objectives: expected a sequence, got 'error'"),
         ({"objectives": ("params", "flops")}, ValueError, "objectives: expected 'error' among them"),
         ({"objectives": ("error", "error")}, ValueError, "objectives: expected each once, got 'error' again"),
+        ({"objectives": ("error", params)}, ValueError, "expected a function with a name of its own, got 'params'"),
+        ({"objectives": ("error", ["params"])}, ValueError, "objectives: expected among"),
+        ({"device": "meta"}, ValueError, "device: expected one that torch can compute on, got 'meta'"),
         ({"objectives": ("error", lambda genotype: 0)}, ValueError, "objectives: expected a function with a name"),
         ({"data": "mnits"}, ValueError, "data: expected one of digits, cifar10, got 'mnits'"),
         ({"data": (np.zeros((9, 8)), np.zeros(9, int))}, ValueError, "images: expected"),
@@ -200,7 +244,7 @@ def test_floating_operators_are_told_which_to_use() -> None:
         ({"training": 3}, TypeError, "training: expected SupernetTraining, got int"),
         ({"network": NetworkConfig.cifar(4, 3)}, ValueError, r"images: expected \(3, 32, 32\) as the network says"),
         ({"seed": -1}, ValueError, "seed: expected an integer of at least 0, got -1"),
-        ({"device": "abacus"}, ValueError, "device: expected one that torch knows, got 'abacus'"),
+        ({"device": "abacus"}, ValueError, "device: expected one that torch can compute on, got 'abacus'"),
     ],
 )
 def test_wrong_arguments_are_refused(fields: dict, error: type, says: str) -> None:

@@ -38,7 +38,7 @@ def test_noise_falls_with_time_and_size_and_is_a_function_of_x_time_and_seed() -
     rng = np.random.default_rng(0)
     X = rng.random((4000, 6))
     X[:2000, 0], X[2000:, 0] = 0.0, 1.0
-    clean, noisy = SmallModelTrap(noise=0.0), SmallModelTrap(noise=0.05)
+    clean, noisy = (SmallModelTrap(noise=noise, generations=40) for noise in (0.0, 0.05))
     deviations = []
     for _ in range(2):
         difference = noisy.evaluate(X)[:, 0] - clean.evaluate(X)[:, 0]
