@@ -8,7 +8,7 @@ Departs: the last stage is cut by NSGA-III's niching (the paper does not say how
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,14 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from pymoo.algorithms.moo.nsga3 import HyperplaneNormalization
 from pymoo.core.population import Population
 from pymoo.core.survival import Survival
-from pymoo.functions import load_function
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+from carsmoo.niching import fill_niches, nearest_candidates, nearest_directions
 
 Indices: TypeAlias = NDArray[np.int64]
 Protection: TypeAlias = Literal["growth", "size"] | None
-
-SMALL_MATRIX = 50_000
-"""Entries up to which a full matrix of distances is the fastest way to the nearest directions."""
 
 
 class Selection(NamedTuple):
@@ -149,7 +147,8 @@ def selection(
     for k, stage in enumerate(stages):
         rank[stage] = k
     considered = np.concatenate(_needed(R, n_survive))
-    nearest = considered[nearest_candidates(normalised[considered], ref_dirs, np.unique(niche[considered]))]
+    members = normalised[considered], ref_dirs, niche[considered], distance[considered]
+    nearest = considered[nearest_candidates(*members)]
     optimum = R[0][np.isin(R[0], nearest)]
     optimum = optimum if len(optimum) else R[0]
     return Selection(survivors, rank, niche, distance, optimum)
@@ -159,118 +158,6 @@ def _needed(stages: Sequence[Indices], n_survive: int) -> list[Indices]:
     """Return the stages up to the one that fills ``n_survive`` places."""
     ends = np.cumsum([len(stage) for stage in stages])
     return list(stages[: int(np.searchsorted(ends, n_survive)) + 1])
-
-
-def fill_niches(
-    room: int,
-    counts: NDArray[np.int64],
-    niche: Indices,
-    distance: NDArray[np.float64],
-    random_state: np.random.Generator,
-) -> Indices:
-    """Choose candidates niche by niche, the emptiest niches first (Deb and Jain 2014, algorithm 4).
-
-    An empty niche takes its nearest candidate, another one any. The random numbers are drawn in pymoo's order.
-
-    Args:
-        room: how many to choose, at most n.
-        counts: how many each niche holds already, (d,).
-        niche: niche of each candidate, (n,).
-        distance: distance of each candidate to its niche's direction, (n,).
-        random_state: breaks ties among niches and among candidates.
-
-    Returns:
-        Indices of the chosen, (room,), in the order in which they were chosen.
-    """
-    held: list[int] = counts.tolist()
-    far: list[float] = distance.tolist()
-    chosen: list[int] = []
-    members: dict[int, list[int]] = {}
-    for k, direction in enumerate(niche.tolist()):
-        members.setdefault(direction, []).append(k)
-    while len(chosen) < room:
-        fewest = min(held[direction] for direction in members)
-        emptiest = np.array(sorted(d for d in members if held[d] == fewest))
-        for direction in emptiest[random_state.permutation(len(emptiest))[: room - len(chosen)]].tolist():
-            candidates = members[direction]
-            if len(candidates) > 1:
-                shuffled = np.array(candidates)
-                random_state.shuffle(shuffled)
-                candidates = shuffled.tolist()
-            pick = min(candidates, key=far.__getitem__) if held[direction] == 0 else candidates[0]
-            members[direction].remove(pick)
-            if not members[direction]:
-                del members[direction]
-            held[direction] += 1
-            chosen.append(pick)
-    return np.array(chosen, dtype=np.int64)
-
-
-def nearest_directions(N: NDArray[np.float64], ref_dirs: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
-    """Return for each point the direction it is nearest to, (n,), and its perpendicular distance to it, (n,).
-
-    Equal, bit for bit and in its ties, to the first minimum of pymoo's full matrix of distances. A large one is not
-    formed: a matrix product finds the directions that can be nearest, and only those are measured.
-
-    Args:
-        N: normalised objectives, (n, m).
-        ref_dirs: directions, (d, m).
-    """
-    perpendicular = load_function("calc_perpendicular_distance")
-    if len(N) * len(ref_dirs) <= SMALL_MATRIX:
-        distances = perpendicular(N, ref_dirs)
-        niche = distances.argmin(axis=1)
-        return niche, distances[np.arange(len(N)), niche]
-    niche = np.empty(len(N), dtype=np.int64)
-    distance = np.empty(len(N))
-    units = ref_dirs / np.linalg.norm(ref_dirs, axis=1, keepdims=True)
-    for rows in _blocks(len(N), len(units)):
-        along = np.abs(N[rows] @ units.T)  # the longer, the nearer
-        niche[rows] = along.argmax(axis=1)
-        longest = along[np.arange(len(along)), niche[rows]]
-        close = along >= (longest - 1e-9 * (1 + longest))[:, None]
-        for k in np.flatnonzero(np.count_nonzero(close, axis=1) > 1):
-            few = np.flatnonzero(close[k])
-            niche[rows.start + k] = few[perpendicular(N[rows][k : k + 1], ref_dirs[few]).argmin()]
-    order = np.argsort(niche, kind="stable")
-    used, starts = np.unique(niche[order], return_index=True)
-    ends = np.append(starts[1:], len(order))
-    for some in _blocks(len(used), 1, cells=16):  # some directions at a time, with their own points
-        points = order[starts[some.start] : ends[some.stop - 1]]
-        matrix = perpendicular(N[points], ref_dirs[used[some]])
-        distance[points] = matrix[np.arange(len(points)), np.searchsorted(used[some], niche[points])]
-    return niche, distance
-
-
-def nearest_candidates(N: NDArray[np.float64], ref_dirs: NDArray[np.float64], directions: Indices) -> Indices:
-    """Return the points that are nearest to one of some directions, ascending, ties to the first of them.
-
-    Args:
-        N: normalised objectives, (n, m).
-        ref_dirs: directions, (d, m).
-        directions: which of them.
-    """
-    perpendicular = load_function("calc_perpendicular_distance")
-    chosen = ref_dirs[directions]
-    units = chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
-    square = (N**2).sum(axis=1)
-    margin = 1e-9 * (1 + square.max())
-    nearest = np.empty(len(units), dtype=np.int64)
-    for rows in _blocks(len(units), len(N)):
-        apart = units[rows] @ N.T
-        np.subtract(square, np.square(apart, out=apart), out=apart)  # squared distances, up to rounding
-        nearest[rows] = apart.argmin(axis=1)
-        close = apart <= apart[np.arange(len(apart)), nearest[rows]][:, None] + margin
-        for k in np.flatnonzero(np.count_nonzero(close, axis=1) > 1):
-            few = np.flatnonzero(close[k])
-            nearest[rows.start + k] = few[perpendicular(N[few], chosen[rows][k : k + 1]).argmin()]
-    return np.unique(nearest)
-
-
-def _blocks(n: int, width: int, cells: int = 1 << 17) -> Iterator[slice]:
-    """Yield slices of 0..n-1, so that a matrix of a slice's rows by ``width`` has about ``cells`` entries."""
-    step = max(cells // max(width, 1), 1)
-    return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
 def _normalised(F: NDArray[np.float64], first: Indices, norm: HyperplaneNormalization | None) -> NDArray[np.float64]:

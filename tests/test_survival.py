@@ -9,7 +9,6 @@ from pymoo.algorithms.moo.nsga3 import (
     NSGA3,
     HyperplaneNormalization,
     ReferenceDirectionSurvival,
-    associate_to_niches,
 )
 from pymoo.core.population import Population
 from pymoo.functions import load_function
@@ -21,8 +20,6 @@ from carsmoo.algorithm import das_dennis
 from carsmoo.survival import (
     PNSGA3Survival,
     merge_stages,
-    nearest_candidates,
-    nearest_directions,
     pareto_stages,
     protected_objectives,
     select,
@@ -160,33 +157,6 @@ def test_select_equals_the_oracle(m: int, seed: int, protect: bool, coarse: bool
     chosen = select(F, F_protected, n_survive, directions, np.random.default_rng(seed))
     expected = oracle_select(F, F_protected, n_survive, directions, np.random.default_rng(seed))
     assert chosen.tolist() == expected
-
-
-def test_perpendicular_distances_by_their_definition() -> None:
-    rng = np.random.default_rng(0)
-    for m in (1, 2, 3, 5):
-        N, directions = rng.random((40, m)), das_dennis(m, 30)
-        units = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-        far = np.linalg.norm(N[:, None] - (N @ units.T)[:, :, None] * units[None], axis=2)
-        niche, distance = nearest_directions(N, directions)
-        assert np.allclose(distance, far.min(axis=1))
-        assert np.allclose(far[np.arange(40), niche], far.min(axis=1))
-        chosen = np.arange(0, len(directions), 2)
-        assert nearest_candidates(N, directions, chosen).tolist() == sorted(set(far[:, chosen].argmin(axis=0)))
-
-
-@settings(max_examples=200)
-@given(st.integers(1, 5), st.integers(0, 10_000), st.sampled_from([1.0, 100.0]), st.booleans())
-def test_association_is_pymoos_bit_for_bit(m: int, seed: int, scale: float, coarse: bool) -> None:
-    rng = np.random.default_rng(seed)
-    N, directions = rng.random((int(rng.integers(1, 60)), m)) * scale, das_dennis(m, int(rng.integers(m, 60)))
-    N = np.round(N * 4) / 4 if coarse else N
-    theirs, distance, matrix = associate_to_niches(N, directions, np.zeros(m), np.ones(m))
-    ours, our_distance = nearest_directions(N, directions)
-    assert np.array_equal(ours, theirs)
-    assert np.array_equal(our_distance, distance)
-    used = np.unique(theirs)
-    assert np.array_equal(nearest_candidates(N, directions, used), np.unique(matrix[:, used].argmin(axis=0)))
 
 
 def test_slow_large_networks_survive_by_their_growth() -> None:
