@@ -56,6 +56,22 @@ def test_plot_draws_the_cells_too(run_dir: Path, capsys: pytest.CaptureFixture[s
     assert "cells.png" in capsys.readouterr().out
 
 
+def test_compare_leaves_tables_and_plots_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["compare", "--problem", "trap:4", "--algorithm", "growth", "--algorithm", "nsga3", "--seeds", "3"]
+    argv += ["--jobs", "1", "--out", str(tmp_path / "out")]
+    assert call(*argv) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    plots = {f"trap-4-{kind}.{ending}" for kind in ("convergence", "attainment") for ending in ("png", "pdf")}
+    assert names == {"runs", "table.csv", "table.tex", *plots}
+    first = (tmp_path / "out" / "table.csv").read_text()
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
+    assert len(kept) == 6
+    assert call(*argv) == 0
+    assert (tmp_path / "out" / "table.csv").read_text() == first
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()} == kept
+    assert "p against nsga3" in capsys.readouterr().out
+
+
 def test_cost_prints_both_networks_and_the_published_figure(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("cost", "CARS-I", "--verify") == 0
     said = capsys.readouterr().out
@@ -89,6 +105,15 @@ WRONG = {
     "name": (["cost", "CARS-Z"], "genotype: expected one of CARS-A"),
     "cut genotype": (["cost", str(GENOTYPES["CARS-A"])[:80]], "genotype: expected Genotype"),
     "operation": (["cost", str(GENOTYPES["CARS-A"]).replace("skip_connect", "skip")], "genotype: expected operations"),
+    "compare with what": (["compare", "--out", "OUT"], "Missing option '--problem'"),
+    "problem": (["compare", "--out", "OUT", "--problem", "dtlz"], "problem: expected one of trap"),
+    "algorithm": (["compare", "--out", "OUT", "--problem", "trap", "--algorithm", "moead"], "algorithm: expected one"),
+    "baseline": (["compare", "--out", "OUT", "--problem", "trap", "--baseline", "moead"], "baseline: expected one of"),
+    "seeds": (["compare", "--out", "OUT", "--problem", "trap", "--seeds", "0"], "Invalid value for '--seeds'"),
+    "one objective": (["search", "--out", "OUT", "--set", "objectives=3"], "objectives: expected a list of names"),
+    "operations": (["search", "--out", "OUT", "--set", "space.ops=3"], "space.ops: expected a list of operations"),
+    "images": (["search", "--out", "OUT", "--set", "network.images=3"], "network.images: expected (channels"),
+    "endless input": (["cost", '{"normal": [["skip_connect", 1e999]], "normal_concat": [2]}'], "genotype: expected"),
     "channels": (["cost", "CARS-A", "--channels", "0"], "channels: expected at least 2, got 0"),
 }
 

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from carsmoo.plots import plot_cell, plot_front, plot_generations, plot_genotype, save
+from carsmoo.plots import (
+    plot_attainment,
+    plot_cell,
+    plot_convergence,
+    plot_front,
+    plot_generations,
+    plot_genotype,
+    save,
+)
 from carsmoo.zoo import GENOTYPES
 
 LABELS = ["error (fraction)", "params (millions)", "flops"]
@@ -72,3 +80,26 @@ def test_wrong_arrays_are_refused(wrong: np.ndarray) -> None:
         plot_front(wrong, LABELS)
     with pytest.raises(ValueError, match="fronts: expected at least one, got none"):
         plot_generations([], LABELS)
+
+
+def test_convergence_is_a_median_in_a_band_of_quartiles() -> None:
+    values = np.arange(20.0).reshape(5, 4)
+    ax = plot_convergence({"a": ([1, 2, 3, 4], values), "b": ([1, 2, 3, 4], values + 1)})
+    assert line(ax) == [[k + 1, value] for k, value in enumerate(np.median(values, axis=0).tolist())]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == np.quantile(values, 0.25, axis=0).min()
+    assert {drawn.get_linestyle() for drawn in ax.lines} == {"-", "--"}
+    with pytest.raises(ValueError, match=r"curves\['a'\]: expected \(runs, 3\) values, got \(5, 4\)"):
+        plot_convergence({"a": ([1, 2, 3], values)})
+    with pytest.raises(ValueError, match="curves: expected at least one"):
+        plot_convergence({})
+
+
+def test_the_median_surface_is_attained_by_half_of_the_runs() -> None:
+    runs = [[[0.1, 4.0], [0.3, 2.0]], [[0.2, 4.0], [0.4, 2.0]], [[0.3, 4.0], [0.5, 2.0]]]
+    ax = plot_attainment({"a": runs}, LABELS[:2])
+    assert line(ax) == [[2.0, 0.4], [4.0, 0.2]]
+    best = plot_attainment({"a": runs}, LABELS[:2], percentile=1)
+    assert line(best) == [[2.0, 0.3], [4.0, 0.1]]
+    with pytest.raises(ValueError, match="fronts: expected at least one"):
+        plot_attainment({}, LABELS[:2])
