@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from moocore import is_nondominated
 from pymoo.optimize import minimize
 
 from carsmoo.algorithm import PNSGA3
 from carsmoo.cost import params
 from carsmoo.problems.surrogate import NASBench301
+from carsmoo.zoo import GENOTYPES
 
 DATA = Path(os.environ.get("CARSMOO_DATA", "nowhere"))
 pytestmark = pytest.mark.skipif(not (DATA / "nb301").is_dir(), reason="needs nb301 in CARSMOO_DATA")
@@ -67,6 +69,17 @@ def test_a_search_runs_and_gives_a_front() -> None:
     copy = pickle.loads(pickle.dumps(problem))
     X = draw(3)
     assert np.array_equal(copy.evaluate(X), problem.evaluate(X))
+
+
+@pytest.mark.parametrize("cost", ["params", "flops"])
+def test_the_best_known_front_beats_what_chance_finds_and_what_was_published(cost: str) -> None:
+    problem = NASBench301(cost)
+    front = problem.pareto_front()
+    assert is_nondominated(front).all()
+    known = problem.space.encode([GENOTYPES[name] for name in ("DARTS-V1", "DARTS-V2", "CARS-A", "CARS-I")])
+    others = problem.final_values(np.vstack([draw(2000), known]))
+    beaten = [((front <= other).all(axis=1)).any() for other in others]
+    assert all(beaten)
 
 
 def test_wrong_arguments_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
