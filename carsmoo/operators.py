@@ -135,7 +135,7 @@ class RowDuplicates(DuplicateElimination):  # type: ignore[misc]
 class ArrayMating(Mating):  # type: ignore[misc]
     """pymoo's mating with the parents' vectors gathered in one array; the random numbers are the same.
 
-    It takes the short way where every pair is crossed and the crossover is no more than its ``_do``; else pymoo's.
+    It takes the short way where every pair is crossed and an operator is no more than its ``_do``; else pymoo's.
     """
 
     def _do(
@@ -152,8 +152,12 @@ class ArrayMating(Mating):  # type: ignore[misc]
         X = np.swapaxes(vectors(pop)[chosen], 0, 1)
         random_state.random(n_matings)  # pymoo draws here who is crossed
         children = crossover._do(problem, X, random_state=random_state, **kwargs)
-        off = Population.new("X", children.reshape(-1, X.shape[-1]))
-        return self.mutation(problem, off, random_state=random_state, **kwargs)
+        X, mutation = children.reshape(-1, X.shape[-1]), self.mutation
+        if type(mutation).do is not Mutation.do or mutation.vtype is not None or mutation.repair is not None:
+            return mutation(problem, Population.new("X", X), random_state=random_state, **kwargs)
+        mutated = mutation._do(problem, X, random_state=random_state, **kwargs)
+        chosen = random_state.random(size=len(X)) <= get(mutation.prob, size=len(X))
+        return Population.new("X", np.where(chosen[:, None], mutated, X))
 
 
 class CARSMating(InfillCriterion):  # type: ignore[misc]
