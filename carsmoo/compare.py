@@ -23,7 +23,7 @@ MakeProblem: TypeAlias = Callable[[int], Any]
 Matrix: TypeAlias = NDArray[np.float64]
 
 REFERENCE = 1.1
-"""Reference point of the hypervolume in each objective, in units of the reference front's box."""
+"""Reference point of the hypervolume in each objective, in units of the box of :meth:`Comparison.scaled`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class Score:
     """One algorithm on one problem: median and quartiles over seeds, and tests against the baseline.
 
     Attributes:
-        hv: hypervolume in units of the reference front's box, (25 %, 50 %, 75 %).
+        hv: hypervolume in units of the problem's box, (25 %, 50 %, 75 %).
         igd: IGD+ to the reference front in the same units, (25 %, 50 %, 75 %).
         size_low: 10 % quantile of the last objective in the final population, median over seeds.
         size_high: 90 % quantile, median over seeds.
@@ -98,6 +98,7 @@ class Comparison:
         if baseline not in self.algorithms:
             raise ValueError(f"baseline: expected one of {', '.join(self.algorithms) or 'some runs'}, got {baseline!r}")
         self.baseline = baseline
+        self._boxes: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
     def of(self, problem: str, algorithm: str) -> list[Run]:
         """Return the runs of one algorithm on one problem, by seed."""
@@ -113,10 +114,13 @@ class Comparison:
         return front
 
     def scaled(self, problem: str, F: Matrix) -> Matrix:
-        """Return objectives in units of the reference front's box, 0 its ideal and 1 its nadir point."""
-        front = self.reference(problem)
-        low, span = front.min(axis=0), np.ptp(front, axis=0)
-        return np.asarray((F - low) / np.where(span > 0, span, 1.0))
+        """Return objectives in units of a box: 0 the best that is known, 1 the worst on any run's final front."""
+        if problem not in self._boxes:
+            best = self.reference(problem)
+            fronts = [filter_dominated(run.final) for run in self.runs if run.problem == problem]
+            self._boxes[problem] = best.min(axis=0), np.concatenate([best, *fronts]).max(axis=0)
+        low, high = self._boxes[problem]
+        return np.asarray((F - low) / np.where(high > low, high - low, 1.0))
 
     def scores(self) -> list[Score]:
         """Return one row for each problem and algorithm; the tests of a problem are corrected together."""
@@ -125,21 +129,21 @@ class Comparison:
     def curves(self, problem: str, algorithm: str, points: int = 50) -> tuple[NDArray[np.float64], Matrix]:
         """Return evaluations, (points,), and each run's hypervolume of the population by then, (runs, points)."""
         runs = self.of(problem, algorithm)
-        front = self.reference(problem)
         grid = np.linspace(min(r.evaluations[0] for r in runs), min(r.evaluations[-1] for r in runs), points)
         rows = []
         for run in runs:
-            values = [_hypervolume(np.array(F), front) for F in run.populations]
+            values = [_hypervolume(self.scaled(problem, np.array(F))) for F in run.populations]
             rows.append(np.array(values)[np.searchsorted(run.evaluations, grid, side="right") - 1])
         return grid, np.array(rows)
 
     def _scores(self, problem: str) -> list[Score]:
-        front = self.reference(problem)
+        front = self.scaled(problem, self.reference(problem))
         hv, igd, low, high = {}, {}, {}, {}
         for name in self.algorithms:
             finals = [run.final for run in self.of(problem, name)]
-            hv[name] = np.array([_hypervolume(F, front) for F in finals])
-            igd[name] = np.array([_igd_plus(F, front) for F in finals])
+            scaled = [self.scaled(problem, F) for F in finals]
+            hv[name] = np.array([_hypervolume(F) for F in scaled])
+            igd[name] = np.array([igd_plus(F, ref=front) for F in scaled])
             low[name] = np.array([np.quantile(F[:, -1], 0.1) for F in finals])
             high[name] = np.array([np.quantile(F[:, -1], 0.9) for F in finals])
         others = [name for name in self.algorithms if name != self.baseline]
@@ -290,14 +294,5 @@ def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def _scaled(F: Matrix, front: Matrix) -> Matrix:
-    low, span = front.min(axis=0), np.ptp(front, axis=0)
-    return np.asarray((F - low) / np.where(span > 0, span, 1.0))
-
-
-def _hypervolume(F: Matrix, front: Matrix) -> float:
-    return float(hypervolume(_scaled(F, front), ref=np.full(F.shape[1], REFERENCE)))
-
-
-def _igd_plus(F: Matrix, front: Matrix) -> float:
-    return float(igd_plus(_scaled(F, front), ref=_scaled(front, front)))
+def _hypervolume(F: Matrix) -> float:
+    return float(hypervolume(F, ref=np.full(F.shape[1], REFERENCE)))

@@ -18,7 +18,8 @@ def to_csv(scores: Sequence[Score]) -> str:
     writer.writerow(HEADER)
     for s in scores:
         sizes = (s.size_low, s.size_high)
-        writer.writerow([s.problem, s.algorithm, s.n, *s.hv, *s.igd, *sizes, s.p, s.a12, s.p_size])
+        figures = (*s.hv, *s.igd, *sizes, s.p, s.a12, s.p_size)
+        writer.writerow([s.problem, s.algorithm, s.n, *(f"{figure:.6g}" for figure in figures)])
     return text.getvalue()
 
 
