@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pymoo.core.problem import Problem
 from pymoo.core.termination import Termination
+from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.events import Listener, Step
 
@@ -177,3 +178,39 @@ class MovingProblem(Problem):  # type: ignore[misc]
     def _fixed_values(self, X: NDArray[Any]) -> ArrayLike:
         """Return the other objectives, (n, n_obj - len(moving)), in ascending order of their index."""
         raise TypeError(f"{type(self).__name__}: expected _fixed_values for its fixed objectives, got none")
+
+
+class ClockProblem(MovingProblem):
+    """A moving problem whose world is its clock: what is scored follows from the time, whatever population advances it.
+
+    Args:
+        generations: planned length of a run, at least 1.
+        population: default population size, at least 1.
+        **kwargs: as for :class:`MovingProblem`.
+
+    Raises:
+        ValueError: for a number below 1.
+    """
+
+    def __init__(self, *, generations: int, population: int, **kwargs: Any) -> None:
+        for name, value in (("generations", generations), ("population", population)):
+            if value < 1:
+                raise ValueError(f"{name}: expected at least 1, got {value}")
+        super().__init__(**kwargs)
+        self.generations, self.population = generations, population
+
+    @property
+    def default_pop_size(self) -> int:
+        """The population size given."""
+        return self.population
+
+    @property
+    def default_termination(self) -> Termination:
+        """The planned generations, and the first one that only scores."""
+        return MaximumGenerationTermination(self.generations + 1)
+
+    def _advance(self, X: NDArray[Any]) -> None:
+        """The clock that the base class keeps is all that moves."""
+
+    def _restart(self) -> None:
+        """There is nothing to undo but the clock."""

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
-from pymoo.core.termination import Termination
-from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.config import NetworkConfig
 from carsmoo.cost import CostTable
 from carsmoo.front import Front
 from carsmoo.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace
 from carsmoo.operators import genotype_operators
-from carsmoo.problems.moving import MovingProblem
+from carsmoo.problems.moving import ClockProblem
 from carsmoo.problems.tabular import data_file
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ _CODES = (
 _FIRST_EDGE = (0, 2, 5, 9)
 
 
-class NASBench301(MovingProblem):
+class NASBench301(ClockProblem):
     """DARTS genotypes scored by a surrogate of their training (Zela et al., ICLR 2022; YAHPO Gym's, in ONNX).
 
     Objectives: error (fraction, 1 - validation accuracy) at the epoch that the generation has reached, and parameters
@@ -74,27 +72,24 @@ class NASBench301(MovingProblem):
     ) -> None:
         if cost not in ("params", "flops"):
             raise ValueError(f"cost: expected params or flops, got {cost!r}")
-        if generations < 1 or population < 1:
-            raise ValueError(f"generations, population: expected at least 1, got {generations}, {population}")
         self.path = Path(path or data_file("nb301/model_v2.onnx", "github.com/slds-lmu/yahpo_data (v2_final)"))
         if not self.path.is_file():
             raise FileNotFoundError(f"path: expected the surrogate's ONNX file, got {self.path}")
         self.space = DARTSSpace(ops=PRIMITIVES[1:])
         self.network = NetworkConfig.cifar(channels=32, layers=8)
-        self.cost_name, self.generations, self.population = cost, generations, population
+        self.cost_name = cost
         self.objective_names = ("error", cost)
         self.objective_units = ("fraction", "millions")
-        super().__init__(n_var=self.space.n_var, n_obj=2, xl=self.space.xl, xu=self.space.xu, vtype=int, seed=seed)
-
-    @property
-    def default_pop_size(self) -> int:
-        """The population size given."""
-        return self.population
-
-    @property
-    def default_termination(self) -> Termination:
-        """The planned generations, and the first one that only scores."""
-        return MaximumGenerationTermination(self.generations + 1)
+        super().__init__(
+            generations=generations,
+            population=population,
+            seed=seed,
+            n_var=self.space.n_var,
+            n_obj=2,
+            xl=self.space.xl,
+            xu=self.space.xu,
+            vtype=int,
+        )
 
     def default_operators(self) -> dict[str, Any]:
         """CARS's way of making offspring."""
@@ -160,12 +155,6 @@ class NASBench301(MovingProblem):
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         table = CostTable(self.space, self.network)
         return (table.params(X) if self.cost_name == "params" else table.flops(X)) / 1e6
-
-    def _advance(self, X: NDArray[np.int64]) -> None:
-        """The epoch follows from the clock that the base class keeps."""
-
-    def _restart(self) -> None:
-        """There is nothing to undo but the clock."""
 
     def _calc_pareto_front(self) -> NDArray[np.float64]:
         """The best known front after the last epoch; where it comes from stands at :data:`FRONT`."""

@@ -6,18 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymoo.core.termination import Termination
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
 from pymoo.operators.sampling.rnd import FloatRandomSampling
-from pymoo.termination.max_gen import MaximumGenerationTermination
 from scipy.stats import norm
 
 from carsmoo.operators import CARSMating, RowDuplicates
-from carsmoo.problems.moving import MovingProblem
+from carsmoo.problems.moving import ClockProblem
 
 
-class SmallModelTrap(MovingProblem):
+class SmallModelTrap(ClockProblem):
     """Networks of which the larger end better but learn slower, so that early on the small ones look best.
 
     A network is x in [0, 1]^n_var. Its size is s = x_1; the other variables are choices, each best at 1/2, whose mean
@@ -63,27 +61,15 @@ class SmallModelTrap(MovingProblem):
             ("n_var", n_var, 2),
             ("strength", strength, 0),
             ("noise", noise, 0),
-            ("generations", generations, 1),
-            ("population", population, 1),
         ):
             if not value >= low:
                 raise ValueError(f"{name}: expected at least {low}, got {value}")
         if not speed > 0:
             raise ValueError(f"speed: expected a number above 0, got {speed}")
-        super().__init__(n_var=n_var, n_obj=2, xl=0.0, xu=1.0, vtype=float, seed=seed)
+        plan = {"generations": generations, "population": population, "seed": seed}
+        super().__init__(**plan, n_var=n_var, n_obj=2, xl=0.0, xu=1.0, vtype=float)
         self.objective_names = ("error", "size")
         self.strength, self.noise, self.speed = strength, noise, speed
-        self.generations, self.population = generations, population
-
-    @property
-    def default_pop_size(self) -> int:
-        """The population size given."""
-        return self.population
-
-    @property
-    def default_termination(self) -> Termination:
-        """The planned generations, and the first one that only scores."""
-        return MaximumGenerationTermination(self.generations + 1)
 
     def default_operators(self) -> dict[str, Any]:
         """CARS's mix with SBX and polynomial mutation in the place of the node-wise operators."""
@@ -120,12 +106,6 @@ class SmallModelTrap(MovingProblem):
 
     def _fixed_values(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(1 + 9 * X[:, 0])
-
-    def _advance(self, X: NDArray[np.float64]) -> None:
-        """The clock that the base class keeps is all that moves."""
-
-    def _restart(self) -> None:
-        """There is nothing to undo but the clock."""
 
     def _calc_pareto_front(self, n_points: int = 200) -> NDArray[np.float64]:
         """Final front in closed form: all choices at their best, sizes from the smallest to the largest."""

@@ -16,11 +16,10 @@ from pymoo.core.infill import InfillCriterion
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
-from pymoo.core.termination import Termination
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates
-from carsmoo.problems.moving import MovingProblem
+from carsmoo.problems.moving import ClockProblem
 
 
 def data_file(relative: str, source: str) -> Path:
@@ -100,7 +99,7 @@ class NASBenchMacro(Problem):  # type: ignore[misc]
         return front
 
 
-class CurveTable(MovingProblem):
+class CurveTable(ClockProblem):
     """Measured learning curves as a moving problem: a network is a row, its error that of the epoch reached.
 
     The rows have no genes, so offspring are rows that the run has not seen yet, whatever the parents; what is compared
@@ -142,10 +141,12 @@ class CurveTable(MovingProblem):
         if not (1 <= first <= self.n_epochs and epochs >= 1):
             raise ValueError(f"first, epochs: expected 1..{self.n_epochs} and at least 1, got {first}, {epochs}")
         most = max(rows // 20, 2)
-        self.population = most if population is None else population
-        if not 1 <= self.population <= most:
+        population = most if population is None else population
+        if not 1 <= population <= most:
             raise ValueError(f"population: expected 1..{most}, 5 % of {rows} rows, got {population}")
-        super().__init__(n_var=1, n_obj=2, xl=0, xu=rows - 1, vtype=int, seed=seed)
+        lasts = min((self.n_epochs - first) // epochs, rows // population - 1)  # as long as there is something new
+        plan = {"generations": max(lasts, 1), "population": population, "seed": seed}
+        super().__init__(**plan, n_var=1, n_obj=2, xl=0, xu=rows - 1, vtype=int)
         self.table_name, self.objective_names = name, ("error", cost_name)
         self.epochs_per_generation, self.first = epochs, first
 
@@ -182,17 +183,6 @@ class CurveTable(MovingProblem):
             raise ValueError(f"{path}: expected numbers, got {error}") from None
         return cls(costs, accuracies / (100 if percent else 1), **fields)
 
-    @property
-    def default_pop_size(self) -> int:
-        """The population size given, or 5 % of the rows."""
-        return self.population
-
-    @property
-    def default_termination(self) -> Termination:
-        """As many generations as there are epochs, or unseen rows, for."""
-        left = (self.n_epochs - self.first) // self.epochs_per_generation
-        return MaximumGenerationTermination(1 + min(left, len(self.cost) // self.population - 1))
-
     def default_operators(self) -> dict[str, Any]:
         """Rows not seen yet, both at the start and as offspring."""
         unseen = UnseenRows(len(self.cost))
@@ -219,12 +209,6 @@ class CurveTable(MovingProblem):
         if ((rows != X[:, 0]) | (rows < 0) | (rows >= len(self.cost))).any():
             raise ValueError(f"X: expected row numbers 0..{len(self.cost) - 1}, got {X[:, 0].tolist()}")
         return rows
-
-    def _advance(self, X: NDArray[Any]) -> None:
-        """The epoch follows from the clock that the base class keeps."""
-
-    def _restart(self) -> None:
-        """There is nothing to undo but the clock."""
 
     def _calc_pareto_front(self) -> NDArray[np.float64]:
         """The true front after the last epoch, from the whole table."""

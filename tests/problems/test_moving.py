@@ -8,9 +8,10 @@ from pymoo.core.problem import Problem
 from pymoo.optimize import minimize
 from pymoo.problems.dyn import TimeSimulation
 
+from carsmoo.algorithm import PNSGA3
 from carsmoo.events import Step
 from carsmoo.operators import GenotypeSampling, NodeCrossover, NodeMutation
-from carsmoo.problems.moving import MovingProblem
+from carsmoo.problems.moving import ClockProblem, MovingProblem
 from tests.toy import ToyProblem
 
 
@@ -129,3 +130,25 @@ def test_wrong_input_is_refused() -> None:
             call(np.zeros((3, 20), dtype=int))
     assert problem.calls == []
     assert isinstance(problem, Problem)
+
+
+class Clocked(ClockProblem):
+    """What moves follows from the clock alone."""
+
+    def __init__(self, **fields: int) -> None:
+        super().__init__(n_var=1, n_obj=1, xl=0, xu=1, **fields)
+
+    def _moving_values(self, X: np.ndarray) -> np.ndarray:
+        return X[:, 0] + self.time
+
+
+def test_a_world_may_be_its_clock() -> None:
+    problem = Clocked(generations=3, population=4)
+    result = minimize(problem, PNSGA3())
+    assert (problem.time, len(result.pop)) == (3, 4)
+    assert (result.pop.get("F")[:, 0] == result.pop.get("X")[:, 0] + 3).all()
+    problem.restart()
+    assert problem.evaluate(np.array([[0.5]])).tolist() == [[0.5]]
+    for name in ("generations", "population"):
+        with pytest.raises(ValueError, match=f"{name}: expected at least 1, got 0"):
+            Clocked(**{"generations": 1, "population": 1, name: 0})

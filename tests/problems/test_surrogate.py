@@ -85,7 +85,7 @@ def test_the_best_known_front_beats_what_chance_finds_and_what_was_published(cos
 def test_wrong_arguments_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="cost: expected params or flops, got 'time'"):
         NASBench301("time")
-    with pytest.raises(ValueError, match="generations, population: expected at least 1"):
+    with pytest.raises(ValueError, match="generations: expected at least 1, got 0"):
         NASBench301(generations=0)
     with pytest.raises(FileNotFoundError, match="path: expected the surrogate's ONNX file"):
         NASBench301(path=tmp_path / "no.onnx")
