@@ -76,6 +76,7 @@ def plot_generations(
     labels: Labels,
     *,
     generations: Sequence[int] | None = None,
+    at_most: int = 7,
     axes: tuple[int, int] = (1, 0),
     ax: Axes | None = None,
 ) -> Axes:
@@ -85,6 +86,7 @@ def plot_generations(
         fronts: objectives, (n_i, m) for each generation; what is dominated in the two objectives drawn is left out.
         labels: names of the m objectives, with units.
         generations: their numbers; 1, 2, ... if not given.
+        at_most: how many to draw: the first, the last and others evenly between them.
         axes: which objective goes along x and which along y.
         ax: where to draw; a new figure if not given.
 
@@ -98,17 +100,18 @@ def plot_generations(
         raise ValueError("fronts: expected at least one, got none")
     ax = ax or new_axes()
     x, y = axes
-    numbers = list(generations if generations is not None else range(1, len(fronts) + 1))
-    shades = [_shade(k, len(fronts)) for k in range(len(fronts))]
-    for F, shade in zip(fronts, shades, strict=True):
-        points = _staircase(_matrix(F, labels)[:, [x, y]])
+    drawn = np.unique(np.linspace(0, len(fronts) - 1, min(at_most, len(fronts))).round().astype(int)).tolist()
+    numbers = [k + 1 if generations is None else generations[k] for k in drawn]
+    shades = [_shade(k, len(drawn)) for k in range(len(drawn))]
+    for k, shade in zip(drawn, shades, strict=True):
+        points = _staircase(_matrix(fronts[k], labels)[:, [x, y]])
         ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=shade, linewidth=1.2)
         ax.scatter(points[:, 0], points[:, 1], s=9, color=[shade], zorder=3)
     if len(numbers) > 1:
-        bounds = [numbers[0] - 0.5, *(n + 0.5 for n in numbers)]
-        scale = ScalarMappable(BoundaryNorm(bounds, len(numbers)), ListedColormap(shades))
-        ticks = numbers if len(numbers) <= 6 else [numbers[round(k)] for k in np.linspace(0, len(numbers) - 1, 5)]
-        ax.figure.colorbar(scale, ax=ax, label="generation", ticks=ticks, spacing="proportional")
+        scale = ScalarMappable(BoundaryNorm(np.arange(len(numbers) + 1) - 0.5, len(numbers)), ListedColormap(shades))
+        bar = ax.figure.colorbar(scale, ax=ax, label="generation", ticks=range(len(numbers)))
+        bar.ax.set_yticklabels([str(number) for number in numbers])
+        bar.ax.tick_params(length=0)
     _finish(ax, labels[x], labels[y])
     return ax
 
@@ -226,7 +229,8 @@ def _arrow(
     ax.annotate("", xy=end, xytext=start, arrowprops=arrow, zorder=2)
     if text:
         (x0, y0), (x1, y1) = start, end
-        x, y = x0 + 0.4 * (x1 - x0), y0 + 0.4 * (y1 - y0)
+        along = 0.29 if 2 < x1 - x0 < 3 else 0.4  # clear of the node that an edge of two columns passes
+        x, y = x0 + along * (x1 - x0), y0 + along * (y1 - y0)
         x, y = x + 0.48 * bend * (y1 - y0), y - 0.48 * bend * (x1 - x0)
         box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
         ax.text(x, y, text, ha="center", va="center", fontsize=7, color=INK, bbox=box, zorder=4)

@@ -43,6 +43,8 @@ def test_later_generations_are_darker_and_dominated_points_are_left_out() -> Non
     assert len(set(greys)) == 4
     assert all(len(line(ax, k)) == 3 for k in range(4))
     assert len(plot_generations([F], LABELS).lines) == 1
+    ax = plot_generations([F - 0.001 * k for k in range(51)], LABELS, at_most=5)
+    assert [min(y for _, y in line(ax, k)) for k in range(5)] == pytest.approx([0.1, 0.088, 0.075, 0.062, 0.05])
 
 
 def test_a_cell_shows_its_operations_and_not_the_absent_ones() -> None:
