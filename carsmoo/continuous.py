@@ -95,7 +95,7 @@ class Continuous:
             moving.restart()
             shown = [listener for listener in moving.listeners if not isinstance(listener, _VerboseBars)]
             moving.listeners = shown + ([_VerboseBars()] if kwargs["verbose"] else [])
-        kwargs["termination"] = kwargs["termination"] or getattr(problem, "default_termination", None)
+        kwargs["termination"] = kwargs["termination"] or copy.deepcopy(getattr(problem, "default_termination", None))
         kwargs["seed"] = getattr(problem, "seed", None) if kwargs["seed"] is None else kwargs["seed"]
         self._configure(problem, given)
         return super().setup(problem, **kwargs)  # type: ignore[misc]

@@ -16,17 +16,10 @@ class ToyProblem(MovingProblem):
     def __init__(self, nodes: int = 4, pop_size: int = 8, generations: int = 5, seed: int | None = 0) -> None:
         self.space = DARTSSpace(nodes)
         super().__init__(n_var=self.space.n_var, n_obj=2, xl=self.space.xl, xu=self.space.xu, vtype=int, seed=seed)
-        self.sizes = pop_size, generations
+        self.default_pop_size = pop_size
+        self.default_termination = MaximumGenerationTermination(generations)
         self.calls: list[tuple[str, int]] = []
         self.advanced: list[np.ndarray] = []
-
-    @property
-    def default_pop_size(self) -> int:
-        return self.sizes[0]
-
-    @property
-    def default_termination(self) -> MaximumGenerationTermination:
-        return MaximumGenerationTermination(self.sizes[1])
 
     def default_operators(self) -> dict[str, Any]:
         return genotype_operators(self.space)

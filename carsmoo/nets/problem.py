@@ -8,7 +8,6 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from pymoo.core.termination import Termination
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.config import NetworkConfig, SupernetTraining
@@ -88,6 +87,8 @@ class CARSProblem(MovingProblem):
             moving=(names.index("error"),),
             seed=int(seed),
         )
+        self.default_pop_size = self.training.population
+        self.default_termination = MaximumGenerationTermination(self.training.generations + 1)  # the first only scores
         self._costs = CostTable(self.space, self.network)
         self._world: World | None = None
         self._weights_missing = False
@@ -95,16 +96,6 @@ class CARSProblem(MovingProblem):
         self._value_of: dict[tuple[str, bytes], float] = {}
 
     # ------------------------------------------------------------------ defaults for an algorithm
-
-    @property
-    def default_pop_size(self) -> int:
-        """The plan's population size."""
-        return self.training.population
-
-    @property
-    def default_termination(self) -> Termination:
-        """The plan's generations, and pymoo's first one, which only scores the initial population."""
-        return MaximumGenerationTermination(self.training.generations + 1)
 
     def default_operators(self) -> dict[str, Any]:
         """CARS's way of making offspring, duplicates told by their meaning."""

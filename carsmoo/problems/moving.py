@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pymoo.core.problem import Problem
-from pymoo.core.termination import Termination
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.events import Listener, Step
@@ -24,39 +23,37 @@ class MovingProblem(Problem):  # type: ignore[misc]
     algorithm call :meth:`restart`.
 
     Args:
-        moving: indices of the objectives that move, each once, within 0..n_obj-1.
+        moving: indices of the objectives that move, each once, within 0..n_obj-1; the class's own if not given.
         seed: seed that an algorithm takes if it is given none.
         **kwargs: as for pymoo's ``Problem``.
 
     Attributes:
         time: how many generations the world has advanced since it was started.
+        default_pop_size: population size for an algorithm that is given none; None for no opinion.
+        default_termination: termination, in any form that pymoo takes, for an algorithm that is given none; None for no
+            opinion.
         listeners: called with each :class:`~carsmoo.events.Step`.
 
     Raises:
         ValueError: for an index in ``moving`` that is no objective.
     """
 
-    def __init__(self, *, moving: tuple[int, ...] = (0,), seed: int | None = None, **kwargs: Any) -> None:
+    moving: tuple[int, ...] = (0,)
+    default_pop_size: int | None = None
+    default_termination: Any = None
+
+    def __init__(self, *, moving: tuple[int, ...] | None = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        moving = type(self).moving if moving is None else tuple(moving)
         if not moving or len(set(moving)) < len(moving) or not all(0 <= k < self.n_obj for k in moving):
             raise ValueError(f"moving: expected different indices among 0..{self.n_obj - 1}, got {moving}")
-        self.moving = tuple(moving)
+        self.moving = moving
         self.seed = seed
         self.time = 0
         self.listeners: list[Listener] = []
         self._begun = False
         self._guide: NDArray[Any] | None = None
         self._scored: NDArray[Any] | None = None
-
-    @property
-    def default_pop_size(self) -> int | None:
-        """Population size for an algorithm that is given none; None for no opinion."""
-        return None
-
-    @property
-    def default_termination(self) -> Termination | None:
-        """Termination for an algorithm that is given none; None for no opinion."""
-        return None
 
     def default_operators(self) -> dict[str, Any]:
         """Return operators for an algorithm that is given none.
@@ -198,16 +195,8 @@ class ClockProblem(MovingProblem):
                 raise ValueError(f"{name}: expected at least 1, got {value}")
         super().__init__(**kwargs)
         self.generations, self.population = generations, population
-
-    @property
-    def default_pop_size(self) -> int:
-        """The population size given."""
-        return self.population
-
-    @property
-    def default_termination(self) -> Termination:
-        """The planned generations, and the first one that only scores."""
-        return MaximumGenerationTermination(self.generations + 1)
+        self.default_pop_size = population
+        self.default_termination = MaximumGenerationTermination(generations + 1)  # the first one only scores
 
     def _advance(self, X: NDArray[Any]) -> None:
         """The clock that the base class keeps is all that moves."""

@@ -120,6 +120,36 @@ def test_a_problem_may_have_nothing_but_moving_objectives() -> None:
     assert problem.default_pop_size is problem.default_termination is None
 
 
+class Plain(MovingProblem):
+    """Written with nothing but the public names."""
+
+    moving = (1,)
+    default_pop_size = 6
+    default_termination = ("n_gen", 4)
+
+    def __init__(self) -> None:
+        super().__init__(n_var=2, n_obj=2, xl=0.0, xu=1.0)
+        self.grown = 0
+
+    def advance(self, X: np.ndarray) -> None:
+        assert len(X) == 6
+        self.grown += 1
+
+    def moving_values(self, X: np.ndarray) -> np.ndarray:
+        return 1 - X[:, [0]] * (1 - 0.5**self.grown)
+
+    def _evaluate(self, X: np.ndarray, out: dict, *args: object, **kwargs: object) -> None:
+        out["F"] = np.column_stack([X[:, 0], self.moving_values(X)])
+
+
+def test_the_public_names_are_enough_for_a_problem() -> None:
+    problem = Plain()
+    result = minimize(problem, PNSGA3(), seed=1)
+    assert (len(result.pop), problem.grown, problem.moving) == (6, 3, (1,))
+    expected = result.pop.get("X")[:, 0] * (0.5**2 - 0.5**3)
+    assert np.allclose(result.pop.get("growth")[:, 0], expected)
+
+
 def test_wrong_input_is_refused() -> None:
     for moving in ((), (1,), (-1,), (0, 0)):
         with pytest.raises(ValueError, match=r"moving: expected different indices among 0\.\.0"):
