@@ -10,7 +10,8 @@ from pymoo.algorithms.moo.nsga3 import NSGA3
 from pymoo.core.duplicate import NoDuplicateElimination
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
-from pymoo.operators.sampling.rnd import FloatRandomSampling
+from pymoo.operators.repair.rounding import RoundingRepair
+from pymoo.operators.sampling.rnd import FloatRandomSampling, IntegerRandomSampling
 from pymoo.operators.selection.rnd import RandomSelection
 from pymoo.util.ref_dirs import get_reference_directions
 from pymoo.util.reference_direction import get_partition_closest_to_points
@@ -122,6 +123,18 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         self.ref_dirs = das_dennis(problem.n_obj, self.pop_size) if ref_dirs is None else ref_dirs
         moving = problem.moving if isinstance(problem, MovingProblem) else ()
         self.survival = PNSGA3Survival(self.ref_dirs, moving, self.protection)
+
+    def _offered_operators(self, problem: Any) -> dict[str, Any]:
+        """Return the problem's operators; for whole numbers, where it has none, those that pymoo advises."""
+        offered = super()._offered_operators(problem)
+        if offered or problem.vtype is not int:
+            return offered
+        whole = {"vtype": float, "repair": RoundingRepair()}
+        return {
+            "sampling": IntegerRandomSampling(),
+            "crossover": SBX(eta=30, prob=1.0, **whole),
+            "mutation": PM(eta=20, **whole),
+        }
 
     def _set_optimum(self, **kwargs: Any) -> None:
         if self.problem.has_constraints():

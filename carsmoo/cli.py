@@ -204,7 +204,7 @@ def _run(argv: list[str]) -> int:
     except usage_error as error:
         say = getattr(error, "format_message", error.__str__)
         message = str(say())
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         if os.environ.get("CARSMOO_DEBUG"):
             raise
         message = str(error)

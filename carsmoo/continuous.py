@@ -14,10 +14,6 @@ from pymoo.core.evaluator import Evaluator
 from pymoo.core.initialization import Initialization
 from pymoo.core.population import Population
 from pymoo.core.sampling import Sampling
-from pymoo.operators.crossover.sbx import SBX
-from pymoo.operators.mutation.pm import PM
-from pymoo.operators.repair.rounding import RoundingRepair
-from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.problems.dyn import TimeSimulation
 
 from carsmoo.events import ProgressBars
@@ -45,7 +41,7 @@ class Continuous:
 
     The scores of step 2 count as evaluations. Population size, operators, termination and seed come from the problem
     (``default_pop_size``, ``default_operators()``, ``default_termination``, ``seed``) where they are not given and it
-    has them. On a problem that does not move the algorithm is what it is without the mixin.
+    has them. On a problem that neither moves nor has them the algorithm is what it is without the mixin.
 
     Args:
         *args: as for the algorithm.
@@ -106,7 +102,7 @@ class Continuous:
         self.pop_size = given.get("pop_size", size or self._own_pop_size)
         self.n_offsprings = given.get("n_offsprings", self.pop_size)
         self.mating, self.initialization = self._own_mating, self._own_initialization
-        defaults = _default_operators(problem)
+        defaults = self._offered_operators(problem)
         if not defaults:
             return
         own = {"sampling": self.initialization.sampling, "eliminate_duplicates": self.eliminate_duplicates}
@@ -129,6 +125,11 @@ class Continuous:
             self.mating = offered
         else:
             self.mating = ArrayMating(use["selection"], use["crossover"], use["mutation"], **common)
+
+    def _offered_operators(self, problem: Any) -> dict[str, Any]:
+        """Return the operators that the problem offers; empty for none."""
+        offer = getattr(problem, "default_operators", None)
+        return {} if offer is None else dict(offer())
 
     def _initialize_infill(self) -> Any:
         pop = super()._initialize_infill()  # type: ignore[misc]
@@ -189,21 +190,6 @@ class Continuous:
     eliminate_duplicates: Any
     evaluator: Any
     random_state: Any
-
-
-def _default_operators(problem: Any) -> dict[str, Any]:
-    """Return the problem's own operators; for integer variables, where it has none, those that pymoo advises."""
-    own = getattr(problem, "default_operators", None)
-    if own is not None:
-        return dict(own())
-    if problem.vtype is int:
-        whole = {"vtype": float, "repair": RoundingRepair()}
-        return {
-            "sampling": IntegerRandomSampling(),
-            "crossover": SBX(eta=30, prob=1.0, **whole),
-            "mutation": PM(eta=20, **whole),
-        }
-    return {}
 
 
 def set_growth(infills: Any, moving: tuple[int, ...]) -> None:

@@ -177,6 +177,14 @@ def test_pymoos_nsga3_needs_only_its_reference_directions() -> None:
     assert result.problem.time == 4
 
 
+def test_the_mixin_changes_nothing_on_a_problem_that_neither_moves_nor_offers_operators() -> None:
+    for make in (Knapsack, lambda: get_problem("zdt1", n_var=5)):
+        with_it, without = (
+            minimize(make(), kind(pop_size=12), TERMINATION, seed=1) for kind in (ContinuousNSGA2, NSGA2)
+        )
+        assert state(with_it.algorithm) == state(without.algorithm)
+
+
 def test_a_budget_of_evaluations_counts_the_pre_scores() -> None:
     problem = SmallModelTrap(generations=50, population=12)
     result = minimize(problem, PNSGA3(), MaximumFunctionCallTermination(12 + 3 * 36))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -80,11 +79,3 @@ class BatchNorm(nn.BatchNorm2d):
         if statistics is not None:
             raise ValueError("statistics: expected None, since a stand-alone network keeps its own, got Statistics")
         return super().forward(x)
-
-
-@torch.no_grad()
-def reset_statistics(module: nn.Module) -> None:
-    """Give every :class:`BatchNorm` in ``module`` the statistics of a new layer."""
-    for layer in module.modules():
-        if isinstance(layer, BatchNorm):
-            layer.reset_running_stats()

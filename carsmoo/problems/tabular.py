@@ -108,7 +108,6 @@ class CurveTable(ClockProblem):
     Args:
         cost: what each network costs, (n,), minimised.
         accuracy: accuracy after each epoch, (n, e), fractions.
-        name: of the table.
         cost_name: of the cost.
         epochs: epochs that a generation goes on by.
         first: epoch, from 1, at which the first population is scored.
@@ -124,7 +123,6 @@ class CurveTable(ClockProblem):
         cost: ArrayLike,
         accuracy: ArrayLike,
         *,
-        name: str = "curves",
         cost_name: str = "params",
         epochs: int = 1,
         first: int = 1,
@@ -147,7 +145,7 @@ class CurveTable(ClockProblem):
         lasts = min((self.n_epochs - first) // epochs, rows // population - 1)  # as long as there is something new
         plan = {"generations": max(lasts, 1), "population": population, "seed": seed}
         super().__init__(**plan, n_var=1, n_obj=2, xl=0, xu=rows - 1, vtype=int)
-        self.table_name, self.objective_names = name, ("error", cost_name)
+        self.objective_names = ("error", cost_name)
         self.epochs_per_generation, self.first = epochs, first
 
     @classmethod
@@ -266,18 +264,18 @@ def naap440(**fields: Any) -> CurveTable:
     The learning rate cycles over three epochs, so a generation goes on by three.
     """
     path = data_file("naap-440/naap440v2.csv", "github.com/talcs/NAAP-440")
-    fields = {"name": "naap-440", "cost_name": "macs", "epochs": 3, "first": 3, **fields}
+    fields = {"cost_name": "macs", "epochs": 3, "first": 3, **fields}
     return CurveTable.read(path, cost="NumMACs", accuracy="e{}Accuracy", **fields)
 
 
 def metaqnn(**fields: Any) -> CurveTable:
     """MetaQNN: 1000 CNNs on CIFAR-10, 20 epochs, cost in millions of parameters."""
     path = data_file("accelerating-nas/metaqnn_cifar10.csv", "github.com/MITAutoML/accelerating_nas")
-    return CurveTable.read(path, cost="num_params", accuracy="acc_{}", **{"name": "metaqnn", **fields})
+    return CurveTable.read(path, cost="num_params", accuracy="acc_{}", **fields)
 
 
 def deep_resnets(**fields: Any) -> CurveTable:
     """Deep ResNets: 486 ResNets on CIFAR-10, 49 epochs after the first, cost in millions of parameters."""
     path = data_file("accelerating-nas/deep_resnets_cifar10.csv", "github.com/MITAutoML/accelerating_nas")
-    fields = {"name": "deep-resnets", "epochs": 2, **fields}
+    fields = {"epochs": 2, **fields}
     return CurveTable.read(path, cost="num_params", accuracy="acc_{}", **fields)

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,12 @@ def test_the_best_known_front_beats_what_chance_finds_and_what_was_published(cos
     others = problem.final_values(np.vstack([draw(2000), known]))
     beaten = [((front <= other).all(axis=1)).any() for other in others]
     assert all(beaten)
+
+
+def test_a_missing_onnxruntime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModuleNotFoundError, match=r"expected onnxruntime; install carsmoo\[nb301\]"):
+        NASBench301().evaluate(draw(2))
 
 
 def test_wrong_arguments_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
