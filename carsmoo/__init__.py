@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from carsmoo.algorithm import PNSGA3
+    from carsmoo.checkpoint import Checkpoint
     from carsmoo.config import NetworkConfig, SupernetTraining
     from carsmoo.continuous import Continuous
     from carsmoo.front import Front
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from carsmoo.nets.network import Network
     from carsmoo.nets.problem import CARSProblem
     from carsmoo.problems.moving import MovingProblem
+    from carsmoo.snapshot import resume
 
 _HOME = {
     "CARSProblem": "carsmoo.nets.problem",
+    "Checkpoint": "carsmoo.checkpoint",
     "Continuous": "carsmoo.continuous",
     "DARTSSpace": "carsmoo.genotype",
     "Front": "carsmoo.front",
@@ -34,11 +37,13 @@ _HOME = {
     "NetworkConfig": "carsmoo.config",
     "PNSGA3": "carsmoo.algorithm",
     "SupernetTraining": "carsmoo.config",
+    "resume": "carsmoo.snapshot",
 }
 
 __all__ = [
     "PNSGA3",
     "CARSProblem",
+    "Checkpoint",
     "Continuous",
     "DARTSSpace",
     "Front",
@@ -47,6 +52,7 @@ __all__ = [
     "Network",
     "NetworkConfig",
     "SupernetTraining",
+    "resume",
 ]
 
 

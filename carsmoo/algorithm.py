@@ -113,6 +113,14 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         self._given = {**kwargs, **{name: value for name, value in named.items() if value is not None}}
         self._own_pop_size = STATIC_POP_SIZE
 
+    def settings(self) -> dict[str, Any] | None:
+        """Return what the algorithm was made with, as plain data; None if more was given than sizes and protection."""
+        sizes = ("pop_size", "n_offsprings")
+        if type(self) is not PNSGA3 or not set(self._given) <= {*sizes, "callback", "seed", "termination", "verbose"}:
+            return None
+        given = {name: int(self._given[name]) for name in sizes if name in self._given}
+        return {"protection": self.protection, "newborn_growth": self.newborn_growth, **given}
+
     def _configure(self, problem: Any, given: dict[str, Any]) -> None:
         ref_dirs = given.get("ref_dirs")
         if ref_dirs is not None:

@@ -1,13 +1,13 @@
 """The command line, and the only module that prints.
 
-Exit codes: 0 done, 2 the input is wrong (one line says what was expected and what was given), 130 interrupted.
+Exit codes: 0 done; 2 the input is wrong (one line says what was expected and what was given); 1 a search could not go
+on, such as on a full disk (one line says why); 130 and 143 interrupted by SIGINT and SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,14 +18,17 @@ from rich.console import Console
 from rich.table import Table
 
 from carsmoo import cost as costs
-from carsmoo import plots, suite
+from carsmoo import suite
 from carsmoo.config import NetworkConfig
 from carsmoo.console import front_table, score_table
 from carsmoo.events import ProgressBars, Step
 from carsmoo.front import Front
 from carsmoo.genotype import Genotype
+from carsmoo.interrupt import InterruptedRunError
+from carsmoo.pictures import draw_cells, draw_comparison, draw_run
 from carsmoo.presets import SearchConfig, parse_settings, read_toml
-from carsmoo.rundir import RunDirectory, RunLog
+from carsmoo.rundir import RunDirectory
+from carsmoo.session import Session, StoppedError
 from carsmoo.tables import to_csv, to_latex
 from carsmoo.zoo import GENOTYPES, PUBLISHED
 
@@ -44,6 +47,10 @@ def carsmoo(context: typer.Context) -> None:
         _say(context.get_help())
 
 
+Every = Annotated[int, typer.Option("--every", help="Epochs of warm-up or generations between checkpoints.", min=1)]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write figures for TensorBoard too (tensorboardX).")]
+
+
 @app.command()
 def search(
     out: Annotated[Path, typer.Option(help="Directory for the run; new or empty.")],
@@ -52,62 +59,44 @@ def search(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, such as training.warmup=3; last word over all.")
     ] = None,
+    every: Every = 1,
+    tensorboard: TensorBoard = False,
 ) -> None:
     """Search for networks and write the front, its picture and a log to a directory."""
     plan = SearchConfig.preset(preset)
     if config is not None:
         plan = plan.updated(read_toml(config))
     plan = plan.updated(parse_settings(settings or []))
-    run = RunDirectory(out)
-    run.require_empty()
+    RunDirectory(out).require_empty()
+    session = Session(out, say=_say, every=every, tensorboard=tensorboard)
+    session.start(plan)
+    _search(session)
 
-    from carsmoo.algorithm import PNSGA3
-    from carsmoo.nets.problem import CARSProblem
 
-    problem = CARSProblem(
-        plan.data, plan.space, plan.objectives, plan.network, plan.training, device=plan.device, seed=plan.seed
-    )
-    protection = None if plan.algorithm.protection == "none" else plan.algorithm.protection
-    algorithm = PNSGA3(
-        pop_size=plan.algorithm.pop_size,
-        n_offsprings=plan.algorithm.n_offsprings,
-        protection=protection,
-        newborn_growth=plan.algorithm.newborn_growth,
-    )
-    run = RunDirectory.create(out, plan)
-    begin = time.monotonic()
-    _say(_headline(plan, problem))
-    algorithm.setup(problem, seed=plan.seed, verbose=True, callback=RunLog(run, begin))
-    try:
-        algorithm.run()
-    except KeyboardInterrupt:
-        _close_bars(problem)
-        _interrupted(run)
-        raise typer.Exit(130) from None
-    front = problem.front(algorithm)
-    run.write_front(front)
-    _draw(run)
-    _show(front)
-    best = min(front, key=lambda network: network[1]["error"])
-    test = problem.test_error(best[0])
-    run.log("end", seconds=round(time.monotonic() - begin, 2), test_error_of_best=test)
-    _say(
-        f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "
-        f"(weights of the supernet, epoch {problem.epoch})"
-    )
-    _say(f"{time.monotonic() - begin:.0f} s; results are in {out}: " + ", ".join(_files(run)))
+@app.command()
+def resume(
+    run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run that was stopped.")],
+    generations: Annotated[
+        int | None, typer.Option(help="Generations of evolution in all, instead of as many as planned.", min=1)
+    ] = None,
+    inexact: Annotated[
+        bool, typer.Option("--inexact", help="Go on with other versions, device or threads: the last bits may differ.")
+    ] = False,
+    every: Every = 1,
+    tensorboard: TensorBoard = False,
+) -> None:
+    """Go on with a search where it was saved last, with the results of one that was never stopped."""
+    session = Session(run_dir, say=_say, every=every, tensorboard=tensorboard)
+    session.go_on(generations, exact=not inexact)
+    _search(session)
 
 
 @app.command()
 def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]) -> None:
     """Draw a run's front, its generations and the cells of its best network, as PNG and PDF."""
     run = RunDirectory(run_dir)
-    _draw(run)
-    front = run.read_front()
-    best = int(front.column("error").argmin()) if "error" in front.names else 0
-    figure = plots.plot_genotype(front.genotypes[best])
-    for ending in ("png", "pdf"):
-        plots.save(figure, run.path / f"cells.{ending}")
+    draw_run(run)
+    draw_cells(run)
     _say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
 
 
@@ -147,15 +136,7 @@ def compare(
     scores = made.scores()
     (out / "table.csv").write_text(to_csv(scores), encoding="utf-8")
     (out / "table.tex").write_text(to_latex(scores), encoding="utf-8")
-    for problem in made.problems:
-        curves = {name: made.curves(problem, name) for name in made.algorithms}
-        drawn = {"convergence": plots.plot_convergence(curves)}
-        if made.reference(problem).shape[1] == 2:
-            fronts = {name: [run.final for run in made.of(problem, name)] for name in made.algorithms}
-            drawn["attainment"] = plots.plot_attainment(fronts, suite.labels(problem))
-        for kind, ax in drawn.items():
-            for ending in ("png", "pdf"):
-                plots.save(ax, out / f"{problem.replace(':', '-')}-{kind}.{ending}")
+    draw_comparison(made, out)
     Console(width=max(Console().width, 140)).print(score_table(scores, baseline))
     _say(f"table.csv, table.tex and the plots are in {out}")
 
@@ -199,6 +180,7 @@ def _run(argv: list[str]) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)
     usage_error: type[Exception] = typer.BadParameter.__mro__[2]  # the base of what typer raises for wrong arguments
+    code = 2
     try:
         return int(app(argv, prog_name="carsmoo", standalone_mode=False) or 0)
     except usage_error as error:
@@ -208,10 +190,53 @@ def _run(argv: list[str]) -> int:
         if os.environ.get("CARSMOO_DEBUG"):
             raise
         message = str(error)
+    except StoppedError as error:
+        if os.environ.get("CARSMOO_DEBUG"):
+            raise
+        message, code = str(error), 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
     print("carsmoo: " + " ".join(message.split()), file=sys.stderr)
-    return 2
+    return code
+
+
+def _search(session: Session) -> None:
+    """Run a search that was begun or gone on with, to its end or until a signal comes, and tell what it found."""
+    run, problem = session.run_dir, session.problem
+    _say(_headline(session.plan, problem))
+    with session.interruption:
+        try:
+            front = session.run()
+            draw_run(run)
+            _show(front)
+            best = min(front, key=lambda network: network[1]["error"])
+            test = problem.test_error(best[0])
+        except InterruptedRunError as stop:
+            _interrupted(session)
+            raise typer.Exit(stop.exit_code) from None
+        except StoppedError:
+            so_far = session.log.front
+            if so_far is not None:
+                _show(so_far)
+            raise
+    run.log("end", seconds=session.log.seconds, test_error_of_best=test)
+    _say(
+        f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "
+        f"(weights of the supernet, epoch {problem.epoch})"
+    )
+    _say(f"{session.log.seconds:.0f} s; results are in {run.path}: " + ", ".join(_files(run)))
+
+
+def _interrupted(session: Session) -> None:
+    """Show and draw what the last whole generation left, and say how it goes on."""
+    run, front = session.run_dir, session.log.front
+    if front is None:
+        _say(f"interrupted before the first generation was scored; the log and a checkpoint are in {run.path}")
+    else:
+        draw_run(run)
+        _show(front)
+        _say(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
+    _say(f"go on with: carsmoo resume {run.path}")
 
 
 def _genotype(text: str) -> Genotype:
@@ -240,39 +265,6 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
         f"{training.warmup} epochs of warm-up, then {training.generations} generations of {training.epochs} epochs, "
         f"N = {plan.algorithm.pop_size or training.population}, seed {plan.seed}"
     )
-
-
-def _close_bars(problem: Any) -> None:
-    for listener in problem.listeners:
-        if hasattr(listener, "close"):
-            listener.close()
-
-
-def _interrupted(run: RunDirectory) -> None:
-    """Show and draw what the last whole generation left."""
-    if not (run.path / "front.json").is_file():
-        _say(f"interrupted before the first generation was scored; nothing found yet, the log is in {run.path}")
-        return
-    _draw(run)
-    front = run.read_front()
-    _show(front)
-    _say(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
-
-
-def _draw(run: RunDirectory) -> None:
-    front, populations = run.read_front(), run.read_populations()
-    labels = [f"{name} ({unit})" if unit else name for name, unit in zip(front.names, front.units, strict=True)]
-    y = front.names.index("error") if "error" in front.names else 0
-    if len(labels) < 2:
-        return
-    axes = (next(k for k in range(len(labels)) if k != y), y)
-    last = populations[-1] if populations else None
-    drawn = {"front": plots.plot_front(front.F, labels, population=last, axes=axes)}
-    if populations:
-        drawn["generations"] = plots.plot_generations(populations, labels, axes=axes)
-    for name, ax in drawn.items():
-        for ending in ("png", "pdf"):
-            plots.save(ax, run.path / f"{name}.{ending}")
 
 
 def _show(front: Front) -> None:

@@ -16,6 +16,7 @@ from pymoo.core.population import Population
 from pymoo.core.sampling import Sampling
 from pymoo.problems.dyn import TimeSimulation
 
+from carsmoo.callbacks import Callbacks, RunCallback
 from carsmoo.events import ProgressBars
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
@@ -74,7 +75,7 @@ class Continuous:
             ValueError: for a callback that would advance the problem a second time.
         """
         reject_unknown("setup", kwargs, {"progress", *keywords(type(self))})
-        given = {name: value for name, value in {**self._given, **kwargs}.items() if value is not None}
+        given = {**_told(self._given), **_told(kwargs)}
         moving = problem if isinstance(problem, MovingProblem) else None
         self.is_initialized, self.n_iter, self.pop, self.off, self.opt = False, None, None, None, None
         self.history, self.data, self.display = [], {}, given.get("display")
@@ -89,12 +90,15 @@ class Continuous:
                     f"callback: expected none that advances the problem, as {name} does, got TimeSimulation"
                 )
             moving.restart()
-            shown = [listener for listener in moving.listeners if not isinstance(listener, _VerboseBars)]
-            moving.listeners = shown + ([_VerboseBars()] if kwargs["verbose"] else [])
+            if kwargs["verbose"]:
+                moving.run_listeners.append(ProgressBars())
         kwargs["termination"] = kwargs["termination"] or copy.deepcopy(getattr(problem, "default_termination", None))
         kwargs["seed"] = getattr(problem, "seed", None) if kwargs["seed"] is None else kwargs["seed"]
         self._configure(problem, given)
-        return super().setup(problem, **kwargs)  # type: ignore[misc]
+        super().setup(problem, **kwargs)  # type: ignore[misc]
+        if isinstance(self.callback, RunCallback):
+            self.callback.begin(self)
+        return self
 
     def _configure(self, problem: Any, given: dict[str, Any]) -> None:
         """Settle population size and operators for this run: as given, else the problem's, else the algorithm's own."""
@@ -176,6 +180,7 @@ class Continuous:
         return self.problem if isinstance(self.problem, MovingProblem) else None
 
     # What the pymoo class beside this mixin has; told for the type checker alone.
+    callback: Any
     history: list[Any]
     data: dict[Any, Any]
     display: Any
@@ -209,8 +214,9 @@ def set_growth(infills: Any, moving: tuple[int, ...]) -> None:
         child.set("growth", np.mean([infills[k].get("growth") for k in child.get("parents")], axis=0))
 
 
-class _VerboseBars(ProgressBars):
-    """The bars that ``verbose=True`` attaches, so that the next run can take them off again."""
+def _told(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that say something."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _has_parents(individual: Any) -> bool:
@@ -219,7 +225,7 @@ def _has_parents(individual: Any) -> bool:
 
 
 def _advances(callback: Any) -> bool:
-    if isinstance(callback, CallbackCollection):
+    if isinstance(callback, (Callbacks, CallbackCollection)):
         return any(_advances(one) for one in callback.callbacks)
     return isinstance(callback, TimeSimulation)
 

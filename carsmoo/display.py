@@ -25,6 +25,14 @@ class FrontOutput(Output):  # type: ignore[misc]
         self.best: list[Column] = []
         self.worst: NDArray[np.float64] | None = None
 
+    def state(self) -> list[float] | None:
+        """Return what later rows refer to: the first generation's worst values."""
+        return None if self.worst is None else self.worst.tolist()
+
+    def load_state(self, state: list[float] | None) -> None:
+        """Refer to what :meth:`state` returned."""
+        self.worst = None if state is None else np.array(state)
+
     def initialize(self, algorithm: Any) -> None:
         """Make a column for each objective, by its name where the problem tells it."""
         names = getattr(algorithm.problem, "objective_names", None)

@@ -30,6 +30,7 @@ class Step:
         total: steps that the phase has.
         unit: what a step is.
         figures: what was measured in the step, by name.
+        boundary: whether the problem's state, taken now, is a point to go on from.
     """
 
     phase: str
@@ -38,6 +39,7 @@ class Step:
     total: int
     unit: str
     figures: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    boundary: bool = False
 
 
 Listener: TypeAlias = Callable[[Step], None]

@@ -111,6 +111,15 @@ class SearchConfig:
         """
         return cast(SearchConfig, _updated(self, settings, ""))
 
+    @classmethod
+    def from_toml(cls, text: str) -> SearchConfig:
+        """Return the configuration that :meth:`to_toml` wrote.
+
+        Raises:
+            ValueError, TypeError: naming what was expected and what was given.
+        """
+        return cls().updated(tomllib.loads(text))
+
     def to_toml(self) -> str:
         """Return the whole configuration as TOML; what is None is left out."""
         return tomli_w.dumps(_plain(dataclasses.asdict(self)))
@@ -152,6 +161,28 @@ def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
                 raise ValueError(f"{section}: expected one setting or a section of them, got both")  # noqa: TRY004
         place[name] = value
     return settings
+
+
+def build(config: SearchConfig) -> tuple[Any, Any]:
+    """Return the problem and the algorithm of a configuration, a CARSProblem and a PNSGA3."""
+    from carsmoo.algorithm import PNSGA3
+    from carsmoo.nets.problem import CARSProblem
+
+    problem = CARSProblem(
+        config.data, config.space, config.objectives, config.network, config.training, config.device, config.seed
+    )
+    settings = dataclasses.asdict(config.algorithm)
+    protection = None if settings["protection"] == "none" else settings["protection"]
+    return problem, PNSGA3(**{**settings, "protection": protection})
+
+
+def config_of(problem: Any, algorithm: Any) -> SearchConfig | None:
+    """Return the configuration that :func:`build` makes this problem and this algorithm of; None if there is none."""
+    parts = [made.settings() if callable(getattr(made, "settings", None)) else None for made in (problem, algorithm)]
+    if parts[0] is None or parts[1] is None:
+        return None
+    chosen = {**parts[1], "protection": parts[1]["protection"] or "none"}
+    return SearchConfig(**parts[0], algorithm=AlgorithmConfig(**chosen))
 
 
 def _updated(config: Any, settings: Mapping[str, Any], prefix: str) -> Any:

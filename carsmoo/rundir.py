@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import platform
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymoo.core.callback import Callback
 
+from carsmoo.callbacks import RunCallback
+from carsmoo.checkpoint import FOLDER, LOG, versions
+from carsmoo.events import Step
 from carsmoo.front import Front
-from carsmoo.presets import SearchConfig
+from carsmoo.presets import SearchConfig, read_toml
+from carsmoo.problems.moving import MovingProblem
+from carsmoo.store import Store, write_whole
 
-FRONT, LOG, CONFIG = "front", "log.jsonl", "config.toml"
+FRONT, CONFIG = "front", "config.toml"
 
 
 class RunDirectory:
@@ -35,14 +38,32 @@ class RunDirectory:
 
         Raises:
             FileExistsError: if there is anything in it already.
+            BlockingIOError: if another run is going on there.
         """
         run = cls(path)
         run.require_empty()
-        run.path.mkdir(parents=True, exist_ok=True)
-        (run.path / CONFIG).write_text(config.to_toml(), encoding="utf-8")
-        versions = {name: version(name) for name in ("carsmoo", "pymoo", "moocore", "torch", "numpy")}
-        run.log("start", versions=versions, python=platform.python_version(), seed=config.seed)
+        run.lock()
+        run.require_empty()
+        write_whole(run.path / CONFIG, config.to_toml().encode())
+        run.log_start(config)
         return run
+
+    def lock(self) -> None:
+        """Keep other processes from running here until this one ends.
+
+        Raises:
+            BlockingIOError: if another one does.
+        """
+        Store(self.path / FOLDER).lock()
+
+    def config(self) -> SearchConfig | None:
+        """Return the configuration; None if there is no file of it.
+
+        Raises:
+            ValueError, TypeError: if it is damaged, naming the setting.
+        """
+        path = self.path / CONFIG
+        return SearchConfig().updated(read_toml(path)) if path.is_file() else None
 
     def require_empty(self) -> None:
         """Check that a new run may use the directory.
@@ -50,7 +71,9 @@ class RunDirectory:
         Raises:
             FileExistsError: if it is a file or holds anything.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        lock = self.path / FOLDER / "lock"
+        held = [path for path in self.path.rglob("*") if path not in (lock, lock.parent)]
+        if held or (self.path.exists() and not self.path.is_dir()):
             raise FileExistsError(f"out: expected a new or empty directory, got {self.path}, which holds another run")
 
     def log(self, event: str, **figures: Any) -> None:
@@ -58,6 +81,10 @@ class RunDirectory:
         line = json.dumps({"event": event, "at": round(time.time(), 3), **figures})
         with (self.path / LOG).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    def log_start(self, config: SearchConfig) -> None:
+        """Log that a run begins, with what versions."""
+        self.log("start", versions=versions(), python=platform.python_version(), seed=config.seed)
 
     def write_front(self, front: Front) -> None:
         """Write the front as CSV and as JSON; each file is replaced at once, whatever interrupts."""
@@ -100,31 +127,62 @@ class RunDirectory:
         return populations
 
 
-class RunLog(Callback):  # type: ignore[misc]
-    """A pymoo callback that logs each generation and keeps the front of the last one in the directory.
+class RunLog(RunCallback):
+    """A callback that logs each epoch and generation, and keeps the front of the last one in the directory.
 
     Args:
         run: where to.
-        begin: time at which the run began, of ``time.monotonic``.
+        seconds: how long the run had been going on before.
+
+    Attributes:
+        front: that of the last whole generation; None before the first one was scored.
     """
 
-    def __init__(self, run: RunDirectory, begin: float) -> None:
+    def __init__(self, run: RunDirectory, seconds: float = 0.0) -> None:
         super().__init__()
         self.run = run
-        self.begin = begin
+        self.front: Front | None = None
+        self._before = seconds
+        self._begin = time.monotonic()
+        self._algorithm: Any = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has been going on, without the time between its parts."""
+        return round(self._before + time.monotonic() - self._begin, 2)
+
+    def begin(self, algorithm: Any) -> None:
+        """Start the clock, and listen to the problem's steps."""
+        self._begin, self._algorithm = time.monotonic(), algorithm
+        if isinstance(algorithm.problem, MovingProblem):
+            algorithm.problem.run_listeners.append(self._hear)
 
     def notify(self, algorithm: Any) -> None:
         """Write the generation that has just ended."""
-        problem, pop = algorithm.problem, algorithm.pop
-        X, F = pop.get("X"), pop.get("F")
+        problem, F = algorithm.problem, algorithm.pop.get("F")
         self.run.log(
             "generation",
             generation=algorithm.n_gen,
             evaluations=algorithm.evaluator.n_eval,
             epoch=problem.epoch,
-            seconds=round(time.monotonic() - self.begin, 2),
+            seconds=self.seconds,
             best=dict(zip(problem.objective_names, F.min(axis=0).tolist(), strict=True)),
             F=F.tolist(),
         )
-        front = Front.of(problem.space.decode(X), F, problem.objective_names, problem.objective_units, problem.about())
+        self.keep(front_of(algorithm))
+
+    def keep(self, front: Front) -> None:
+        """Keep the front of the last whole generation, here and in the directory."""
+        self.front = front
         self.run.write_front(front)
+
+    def _hear(self, step: Step) -> None:
+        if step.figures:
+            self.run.log(step.phase, generation=self._algorithm.n_gen, seconds=self.seconds, **step.figures)
+
+
+def front_of(algorithm: Any) -> Front:
+    """Return the front of an algorithm's population as it was scored last."""
+    problem, pop = algorithm.problem, algorithm.pop
+    genotypes = problem.space.decode(pop.get("X"))
+    return Front.of(genotypes, pop.get("F"), problem.objective_names, problem.objective_units, problem.about())

@@ -30,13 +30,14 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_search_leaves_all_that_a_reader_wants(run_dir: Path) -> None:
     names = {path.name for path in run_dir.iterdir()}
     pictures = {f"{name}.{ending}" for name in ("front", "generations") for ending in ("png", "pdf")}
-    assert names == {"config.toml", "log.jsonl", "front.csv", "front.json", *pictures}
+    assert names == {"checkpoint", "config.toml", "log.jsonl", "front.csv", "front.json", *pictures}
     front = Front.read(run_dir / "front.json")
     assert front.genotypes == Front.read(run_dir / "front.csv").genotypes
     assert front.about["split"] == "search-validation"
     events = [json.loads(line) for line in (run_dir / "log.jsonl").read_text().splitlines()]
-    assert [event["event"] for event in events] == ["start", "generation", "generation", "end"]
-    assert events[1]["evaluations"] == 6
+    assert [event["event"] for event in events] == ["start", "warm-up", "generation", "training", "generation", "end"]
+    assert [event["generation"] for event in events[1:-1]] == [1, 1, 2, 2]
+    assert events[2]["evaluations"] == 6
 
 
 def test_a_search_tells_the_front_the_test_error_and_where_things_are(
@@ -131,10 +132,10 @@ def test_wrong_input_is_one_line_exit_code_two_and_nothing_written(
 
 
 def test_another_runs_directory_is_left_as_it_is(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path.name: path.read_bytes() for path in run_dir.iterdir()}
+    before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     assert call("search", "--out", run_dir, *QUICK) == 2
     assert "which holds another run" in capsys.readouterr().err
-    assert {path.name: path.read_bytes() for path in run_dir.iterdir()} == before
+    assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
 
 
 def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_a_verbose_run_prints_a_row_a_generation(capsys: pytest.CaptureFixture[s
     assert [int(row[0]) for row in rows] == [1, 2, 3]
     assert float(rows[-1][3]) == pytest.approx(result.pop.get("F")[:, 0].min(), rel=1e-3)
     assert 0 < float(rows[-1][-1]) <= 1
-    assert result.problem.listeners
+    assert len(result.problem.run_listeners) == 1
 
 
 def test_a_start_without_feasible_individuals_prints_dashes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -150,6 +151,16 @@ class ImageData:
         """Return the same data on a device."""
         parts = ("train", "validation", "test", "mean", "std")
         return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in parts})
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that a search and its test see of the data."""
+        found = hashlib.sha256()
+        splits = [part for split in (self.train, self.validation, self.test) for part in (split.images, split.labels)]
+        for part in (*splits, self.mean, self.std):
+            found.update(f"{part.dtype} {tuple(part.shape)}".encode())
+            found.update(part.cpu().contiguous().numpy().data)
+        found.update(repr((self.classes, self.augmentation)).encode())
+        return found.hexdigest()
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return images (n, c, h, w) as float32 with mean 0 and deviation 1 by colour."""

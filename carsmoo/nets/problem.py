@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,21 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.config import NetworkConfig, SupernetTraining
-from carsmoo.cost import CostTable
 from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.nets.data import DataLike, ImageData, Split, load
+from carsmoo.nets.device import environment, pick
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.world import World
+from carsmoo.objectives import OBJECTIVES, Objective, Objectives
 from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import MovingProblem
 
 T = TypeVar("T")
-Objective: TypeAlias = str | Callable[[Genotype], float]
-
-OBJECTIVES: Mapping[str, str] = {"error": "fraction", "params": "millions", "flops": "millions of multiply-adds"}
-"""The named objectives and their units."""
 
 
 class CARSProblem(MovingProblem):
@@ -70,14 +68,15 @@ class CARSProblem(MovingProblem):
         self.training = _instance("training", training, SupernetTraining)
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"seed: expected an integer of at least 0, got {seed!r}")
-        shape = _instance("network", network, NetworkConfig)
-        names, self._functions = _objectives(objectives)
-        self.objective_names = names
-        self.objective_units = tuple(OBJECTIVES.get(name, "") for name in names)
-        self.device = _device(device)
+        self._shape = _instance("network", network, NetworkConfig)
+        self._device_given = device
+        self.device = pick(device)
         self.data_given = data
         self._data: ImageData | None = load(data).to(self.device)
-        self.network = shape.for_data(self._data.image_shape, self._data.classes)
+        self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
+        self._objectives = Objectives(objectives, self.space, self.network)
+        names = self.objective_names = self._objectives.names
+        self.objective_units = self._objectives.units
         super().__init__(
             n_var=self.space.n_var,
             n_obj=len(names),
@@ -89,11 +88,9 @@ class CARSProblem(MovingProblem):
         )
         self.default_pop_size = self.training.population
         self.default_termination = MaximumGenerationTermination(self.training.generations + 1)  # the first only scores
-        self._costs = CostTable(self.space, self.network)
         self._world: World | None = None
         self._weights_missing = False
         self._error_of: dict[bytes, float] = {}
-        self._value_of: dict[tuple[str, bytes], float] = {}
 
     # ------------------------------------------------------------------ defaults for an algorithm
 
@@ -159,17 +156,16 @@ class CARSProblem(MovingProblem):
     def _begin(self) -> None:
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state() on an unpickled problem before it scores, got none")
-        self._world = self._new_world()
-        total = self.training.warmup
-        for epoch in range(total):
-            self._train("warm-up", epoch, total, self._world.uniform(self.training.architectures))
+        if self._world is None:
+            self._world = self._new_world()
+        total, n = self.training.warmup, self.training.architectures
+        for epoch in range(self.epoch, total):  # a run that was stopped in here goes on with the next
+            self._world.train("warm-up", range(epoch, epoch + 1), total, lambda world: world.uniform(n), self._told)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
         self._error_of.clear()
-        total = self.training.epochs
-        population = self._running().drawn_from(X, self.training.architectures)
-        for epoch in range(total):
-            self._train("training", epoch, total, population)
+        total, n = self.training.epochs, self.training.architectures
+        self._running().train("training", range(total), total, lambda world: world.drawn_from(X, n), self._told)
 
     def _restart(self) -> None:
         if self._weights_missing:
@@ -177,18 +173,19 @@ class CARSProblem(MovingProblem):
         self._world = None
         self._error_of.clear()
 
-    def _train(self, phase: str, epoch: int, total: int, architectures: Iterator[list[Genotype]]) -> None:
-        trainer = self._running().trainer
-        steps = trainer.steps_per_epoch
-        total_steps, done = total * steps, epoch * steps
-        losses = torch.zeros((), device=self.device)
-        for k, loss in enumerate(trainer.epoch(architectures)):
-            losses += loss
-            last = k + 1 == steps
-            figures = {"loss": float(losses) / steps, "epoch": self.epoch} if last else {}
-            self.tell(
-                Step(phase=phase, time=self.time, done=done + k + 1, total=total_steps, unit="steps", figures=figures)
+    def _told(self, phase: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+        boundary = phase == "warm-up" and bool(figures)  # the end of an epoch, of which the supernet knows all
+        self.tell(
+            Step(
+                phase=phase,
+                time=self.time,
+                done=done,
+                total=total,
+                unit="steps",
+                figures=figures,
+                boundary=boundary,
             )
+        )
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         keys = [row.tobytes() for row in self.space.canonical(X)]
@@ -219,19 +216,7 @@ class CARSProblem(MovingProblem):
         )
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        columns = [self._column(name, X) for name in self.objective_names if name != "error"]
-        return np.stack(columns, axis=1)
-
-    def _column(self, name: str, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        if name == "params":
-            return self._costs.params(X) / 1e6
-        if name == "flops":
-            return self._costs.flops(X) / 1e6
-        keys = [(name, row.tobytes()) for row in self.space.canonical(X)]
-        for key, x in zip(keys, X, strict=True):
-            if key not in self._value_of:
-                self._value_of[key] = _number(name, self._functions[name](self.space.decode(x)))
-        return np.array([self._value_of[key] for key in keys])
+        return self._objectives.fixed(X)
 
     def _new_world(self) -> World:
         return World(self.space, self.network, self.training, self._loaded(), self.seed or 0)
@@ -255,19 +240,9 @@ class CARSProblem(MovingProblem):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
-        left_out |= {"_error_of": {}, "_value_of": {}, "_costs": CostTable(self.space, self.network)}
+        left_out |= {"_started": False, "_error_of": {}}
         given = self.data_given if isinstance(self.data_given, str) else None
         return {**super().__getstate__(), **left_out, "data_given": given}
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything that :meth:`load_state` needs to go on exactly from here, as plain arrays."""
-        state: dict[str, NDArray[Any]] = {"time": np.array(self.time), "begun": np.array(self._begun)}
-        for name, X in (("guide", self._guide), ("scored", self._scored)):
-            if X is not None:
-                state[name] = X.copy()
-        if self._world is not None:
-            state |= self._world.state()
-        return state
 
     def load_state(self, state: Mapping[str, NDArray[Any]], data: DataLike | None = None) -> None:
         """Go on from where :meth:`state` was taken.
@@ -279,22 +254,61 @@ class CARSProblem(MovingProblem):
         Raises:
             ValueError: if images are needed and not given, or the arrays do not fit this problem.
         """
-        for name in ("begun", "time"):
-            if name not in state:
-                raise ValueError(f"state: expected what state() returned, got no {name!r}")
         if self._data is None:
             source = self.data_given if data is None else data
             if source is None:
                 raise ValueError("data: expected the images of the unpickled problem, got none")
             self._data = load(source).to(self.device)
+        super().load_state(state)
+        self._weights_missing = False
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        """Return the supernet with all that trains it, and the values of objectives that are functions."""
+        state = {} if self._world is None else self._world.state()
+        return {**state, **self._objectives.state()}
+
+    def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         world = None
-        if bool(state["begun"]):
+        if "steps" in state:
             world = self._new_world()
             world.load_state(state)
-        self._world, self._weights_missing = world, False
-        self._begun, self.time = bool(state["begun"]), int(state["time"])
-        self._guide, self._scored = state.get("guide"), state.get("scored")
+        elif bool(state["begun"]):
+            raise ValueError("state: expected the weights of a problem that has begun, got none")
+        self._world = world
         self._error_of.clear()
+        self._objectives.load_state(state)
+
+    def configuration(self) -> dict[str, Any]:
+        """Return what the problem was made with; of functions the names, of images a digest."""
+        data = self._loaded()
+        return {
+            "kind": type(self).__qualname__,
+            "data": {"name": data.name, "sha256": data.digest()},
+            "space": {"nodes": self.space.nodes, "ops": list(self.space.ops)},
+            "objectives": list(self.objective_names),
+            "network": {**dataclasses.asdict(self.network), "images": list(self.network.image_shape)},
+            "training": dataclasses.asdict(self.training),
+            "seed": self.seed,
+        }
+
+    def settings(self) -> dict[str, Any] | None:
+        """Return the arguments that make this problem, if names and numbers say it all, else None."""
+        named = isinstance(self.data_given, str) and all(name in OBJECTIVES for name in self.objective_names)
+        if not named or type(self) is not CARSProblem:
+            return None
+        return {
+            "data": self.data_given,
+            "objectives": self.objective_names,
+            "seed": self.seed,
+            "device": None if self._device_given is None else str(self._device_given),
+            "space": self.space,
+            "network": self._shape,
+            "training": self.training,
+        }
+
+    def environment(self) -> dict[str, Any]:
+        """Return what of this machine decides the last bits of a score."""
+        return environment(self.device)
 
 
 def _instance(name: str, value: T | None, kind: type[T]) -> T:
@@ -302,46 +316,3 @@ def _instance(name: str, value: T | None, kind: type[T]) -> T:
     if not isinstance(value, kind):
         raise TypeError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
     return value
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        made = torch.device(device)
-        torch.zeros(1, device=made).item()
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"device: expected one that torch can compute on, got {device!r} ({reason})") from None
-    return made
-
-
-def _objectives(objectives: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Callable[[Genotype], float]]]:
-    """Return the names of the objectives, and the functions behind those that are functions."""
-    if isinstance(objectives, str) or not isinstance(objectives, Sequence):
-        raise TypeError(f"objectives: expected a sequence, got {objectives!r}")
-    names, functions = [], {}
-    for objective in objectives:
-        if callable(objective):
-            name = getattr(objective, "__name__", "<unnamed>")
-            if not name.isidentifier():
-                raise ValueError(f"objectives: expected a function with a name, got {name}")
-            if name in OBJECTIVES:
-                raise ValueError(f"objectives: expected a function with a name of its own, got {name!r}")
-            functions[name] = objective
-        elif isinstance(objective, str) and objective in OBJECTIVES:
-            name = objective
-        else:
-            raise ValueError(f"objectives: expected among {', '.join(OBJECTIVES)} or a function, got {objective!r}")
-        if name in names:
-            raise ValueError(f"objectives: expected each once, got {name!r} again")
-        names.append(name)
-    if "error" not in names:
-        raise ValueError(f"objectives: expected 'error' among them, got {names}")
-    return tuple(names), functions
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
-        raise ValueError(f"{name}: expected a finite number, got {value!r}")
-    return float(value)

@@ -25,8 +25,11 @@ class SupernetTrainer:
         plan: batch size, learning rate and its schedule.
         generator: draws the order of the images and their augmentation; it lives on the CPU.
 
+    A step whose gradient is not finite changes nothing and is counted, on the device, without waiting for it.
+
     Attributes:
-        steps: steps done so far, of which the schedule knows the learning rate.
+        steps: steps done so far, the skipped ones too, of which the schedule knows the learning rate.
+        slowdown: factor on the plan's learning rate, 1 unless training had to be rolled back.
     """
 
     def __init__(self, supernet: Supernet, data: ImageData, plan: SupernetTraining, generator: torch.Generator) -> None:
@@ -35,6 +38,8 @@ class SupernetTrainer:
         self.plan = plan
         self.generator = generator
         self.steps = 0
+        self.slowdown = 1.0
+        self._skipped = torch.zeros((), device=data.train.labels.device)
         self.optimizer = torch.optim.SGD(
             supernet.parameters(), plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, fused=True
         )
@@ -62,22 +67,35 @@ class SupernetTrainer:
             yield self.step(self.data.normalise(images), self.data.train.labels[indices], next(architectures))
 
     def step(self, images: Tensor, labels: Tensor, architectures: Sequence[Genotype]) -> Tensor:
-        """Make one step on the mean of the architectures' gradients (eq. 3) and return their mean loss, a scalar."""
+        """Make one step on the mean of the architectures' gradients (eq. 3) and return their mean loss, a scalar.
+
+        The loss of a skipped step is returned as 0.
+        """
         for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.learning_rate_at(self.epochs)
+            group["lr"] = self.plan.learning_rate_at(self.epochs) * self.slowdown
         losses = []
         for genotype in architectures:
             loss = F.cross_entropy(self.supernet(images, genotype), labels) / len(architectures)
             torch.autograd.backward([loss])
             losses.append(loss.detach())
         used = {id(p): p for genotype in architectures for p in self.supernet.chosen_parameters(genotype)}
-        torch.nn.utils.clip_grad_norm_(used.values(), self.plan.clip)
+        norm = torch.nn.utils.clip_grad_norm_(used.values(), self.plan.clip)
+        loss = torch.stack(losses).sum()
+        skip = ~(norm.isfinite() & loss.isfinite())
+        self._skipped += skip
         self._start_momentum(used.values())
+        setattr(self.optimizer, "found_inf", skip.float())  # noqa: B010  SGD's fused form then leaves all alone
         self.optimizer.step()
         for parameter in used.values():
             parameter.grad = None
         self.steps += 1
-        return torch.stack(losses).sum()
+        return torch.where(skip, torch.zeros_like(loss), loss)
+
+    def take_skipped(self) -> int:
+        """Return how many steps were skipped since this was asked last."""
+        skipped = int(self._skipped)
+        self._skipped.zero_()
+        return skipped
 
     def _start_momentum(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give parameters that meet their first step a momentum of zero.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.genotype import DARTSSpace, Genotype
@@ -16,6 +18,16 @@ from carsmoo.nets.cells import set_memory_format
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.training import SupernetTrainer
+
+Drawn: TypeAlias = Iterator[list[Genotype]]
+Tell: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
+
+SLOWDOWN = 0.1
+"""What the learning rate is multiplied by when training diverged."""
+
+
+class DivergenceError(ArithmeticError):
+    """Training that gives no finite gradients any more: more than half of an epoch's steps had none."""
 
 
 class World:
@@ -39,19 +51,73 @@ class World:
         set_memory_format(self.supernet, torch.channels_last)
         self.trainer = SupernetTrainer(self.supernet, data, plan, _generator(images))
         self.random_state = np.random.default_rng(architectures)
+        named = dict(self.supernet.named_parameters())
+        shapes = {name: list(parameter.shape) for name, parameter in named.items()}
+        self._parameters = list(named.values())
+        self._layout = np.frombuffer(hashlib.sha256(json.dumps(shapes).encode()).digest(), dtype=np.uint8)
+        self._state: dict[str, NDArray[Any]] | None = None
         train = data.train.images
         chosen = np.random.default_rng(subset).permutation(len(train))[: plan.calibration]
         fixed = train[torch.from_numpy(np.sort(chosen)).to(train.device)]
         count = max(len(fixed) // plan.batch, 1)
         self.calibration = [data.normalise(part) for part in fixed.tensor_split(count)]
 
-    def uniform(self, n: int) -> Iterator[list[Genotype]]:
+    def train(self, phase: str, epochs: range, total: int, draw: Callable[[World], Drawn], tell: Tell) -> None:
+        """Train for some epochs; should that diverge, once more from here at a lower learning rate that stays.
+
+        Args:
+            phase: what to call it.
+            epochs: which of the phase's epochs.
+            total: how many the phase has.
+            draw: gives the architectures of each step.
+            tell: called with the phase, steps done, steps in all, and at the end of an epoch what was measured.
+
+        Raises:
+            DivergenceError: if it diverges at the lower learning rate too.
+        """
+        before = self.state()
+        try:
+            self._train(phase, epochs, total, draw(self), tell)
+        except DivergenceError:
+            if self.trainer.slowdown < 1:
+                raise
+            self.load_state(before)
+            self.trainer.slowdown = SLOWDOWN
+            tell("rollback", 1, 1, {"slowdown": SLOWDOWN})
+            self._train(phase, epochs, total, draw(self), tell)
+
+    def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, tell: Tell) -> None:
+        self._state = None
+        steps = self.trainer.steps_per_epoch
+        for epoch in epochs:
+            losses = torch.zeros((), device=self.data.train.labels.device)
+            for k, loss in enumerate(self.trainer.epoch(architectures), 1):
+                losses += loss
+                if k < steps:
+                    tell(phase, epoch * steps + k, total * steps, {})
+            figures = self._figures(losses)
+            tell(phase, (epoch + 1) * steps, total * steps, figures)
+
+    def _figures(self, losses: Tensor) -> dict[str, float]:
+        """Return the mean loss of an epoch's steps, and how many were skipped if any was."""
+        trainer = self.trainer
+        skipped, steps, epoch = trainer.take_skipped(), trainer.steps_per_epoch, round(trainer.epochs)
+        if 2 * skipped > steps:
+            rate = trainer.plan.learning_rate_at(trainer.epochs) * trainer.slowdown
+            raise DivergenceError(
+                f"training: expected finite gradients, got none in {skipped} of {steps} steps of epoch {epoch} "
+                f"at learning rate {rate:.3g}"
+            )
+        figures = {"loss": float(losses) / (steps - skipped), "epoch": epoch}
+        return {**figures, "skipped": skipped} if skipped else figures
+
+    def uniform(self, n: int) -> Drawn:
         """Yield ``n`` uniformly drawn architectures again and again (CARS's parameter warm-up)."""
         while True:
             X = self.random_state.integers(self.space.xl, self.space.xu + 1, size=(n, self.space.n_var))
             yield self.space.decode(X)
 
-    def drawn_from(self, X: NDArray[np.int64], n: int) -> Iterator[list[Genotype]]:
+    def drawn_from(self, X: NDArray[np.int64], n: int) -> Drawn:
         """Yield ``n`` architectures of a population again and again; all have a turn before one has another."""
         genotypes: list[Genotype] = self.space.decode(X)
         queue: list[int] = []
@@ -62,37 +128,72 @@ class World:
             del queue[:n]
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return weights, momentum, steps and random streams as plain arrays."""
-        state = {f"weights/{name}": t.cpu().numpy().copy() for name, t in self.supernet.state_dict().items()}
-        momenta = self.trainer.optimizer.state
-        for name, parameter in self.supernet.named_parameters():
-            if parameter in momenta:
-                state[f"momentum/{name}"] = momenta[parameter]["momentum_buffer"].cpu().numpy().copy()
-        state["steps"] = np.array(self.trainer.steps)
-        state["random/images"] = self.trainer.generator.get_state().numpy().copy()
-        text = json.dumps(self.random_state.bit_generator.state)
-        state["random/architectures"] = np.frombuffer(text.encode(), dtype=np.uint8).copy()
-        return state
+        """Return weights, momentum, steps and random streams as plain arrays, not to be written to.
 
+        Weights are one array (n,), in the order of the supernet's parameters, and so are the momenta of those that have
+        moved. While nothing is trained they are copied once.
+        """
+        if self._state is None:
+            self._state = self._copied()
+        return dict(self._state)
+
+    def _copied(self) -> dict[str, NDArray[Any]]:
+        momenta = [self.trainer.optimizer.state.get(p, {}).get("momentum_buffer") for p in self._parameters]
+        text = json.dumps(self.random_state.bit_generator.state)
+        return {
+            "layout": self._layout,
+            "weights": _joined(self._parameters),
+            "moved": np.array([m is not None for m in momenta]),
+            "momentum": _joined([m for m in momenta if m is not None]),
+            "steps": np.array(self.trainer.steps),
+            "slowdown": np.array(self.trainer.slowdown),
+            "random/images": self.trainer.generator.get_state().numpy().copy(),
+            "random/architectures": np.frombuffer(text.encode(), dtype=np.uint8).copy(),
+        }
+
+    @torch.no_grad()
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned.
 
         Raises:
-            ValueError: if weights are missing, unknown or of another shape.
+            ValueError: if it is that of other weights, or not all of it is there.
         """
-        own = self.supernet.state_dict()
-        given = {name.removeprefix("weights/"): a for name, a in state.items() if name.startswith("weights/")}
-        if set(given) != set(own) or any(given[name].shape != tuple(own[name].shape) for name in own):
+        missing = [name for name in self._copied() if name not in state]
+        if missing:
+            raise ValueError(f"state: expected what state() returned, got no {missing[0]!r}")
+        if not np.array_equal(state["layout"], self._layout):
             raise ValueError("state: expected the weights of a problem made with the same arguments, got others")
-        self.supernet.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in given.items()})
-        for name, parameter in self.supernet.named_parameters():
-            if (a := state.get(f"momentum/{name}")) is not None:
-                buffer = torch.zeros_like(parameter)  # in the memory format of the weights, which SGD relies on
-                buffer.copy_(torch.from_numpy(a).reshape(parameter.shape))
-                self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer}
+        self._state = None
+        for parameter, values in zip(self._parameters, _parted(self._parameters, state["weights"]), strict=True):
+            parameter.copy_(values)
+        self.trainer.optimizer.state.clear()
+        moved = [p for p, has in zip(self._parameters, state["moved"], strict=True) if has]
+        for parameter, values in zip(moved, _parted(moved, state["momentum"]), strict=True):
+            buffer = torch.zeros_like(parameter)  # in the memory format of the weights, which SGD relies on
+            self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer.copy_(values)}
         self.trainer.steps = int(state["steps"])
+        self.trainer.slowdown = float(state["slowdown"])
         self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))
         self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
+
+
+def _joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:
+    """Return the values of some tensors one after the other, each in the order of its dimensions."""
+    parts = [tensor.detach().reshape(-1) for tensor in tensors]
+    return torch.cat(parts).cpu().numpy() if parts else np.empty(0, dtype=np.float32)
+
+
+def _parted(tensors: Sequence[Tensor], values: NDArray[np.float32]) -> list[Tensor]:
+    """Return the values that :func:`_joined` put together, in the shapes of the tensors.
+
+    Raises:
+        ValueError: if there are more or fewer.
+    """
+    sizes = [tensor.numel() for tensor in tensors]
+    if values.shape != (sum(sizes),) or values.dtype != np.float32:
+        raise ValueError(f"state: expected {sum(sizes)} float32 values, got {values.dtype} {values.shape}")
+    parts = torch.split(torch.from_numpy(values), sizes) if sizes else ()
+    return [part.reshape(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
 
 def _generator(seeds: np.random.SeedSequence) -> torch.Generator:

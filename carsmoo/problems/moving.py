@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,11 @@ from pymoo.core.problem import Problem
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.events import Listener, Step
+from carsmoo.state import capture, restore
+from carsmoo.trees import Arrays, pack, unpack
+
+_KEPT_APART = ("listeners", "run_listeners", "time", "_begun", "_started", "_guide", "_scored")
+_WORLD = "world.json"
 
 
 class MovingProblem(Problem):  # type: ignore[misc]
@@ -33,6 +39,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         default_termination: termination, in any form that pymoo takes, for an algorithm that is given none; None for no
             opinion.
         listeners: called with each :class:`~carsmoo.events.Step`.
+        run_listeners: the same, but only until the next run starts.
 
     Raises:
         ValueError: for an index in ``moving`` that is no objective.
@@ -51,6 +58,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self.seed = seed
         self.time = 0
         self.listeners: list[Listener] = []
+        self.run_listeners: list[Listener] = []
+        self._started = False
         self._begun = False
         self._guide: NDArray[Any] | None = None
         self._scored: NDArray[Any] | None = None
@@ -99,11 +108,48 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
     def restart(self) -> None:
         """Start the world afresh: the next score is what the first one was."""
-        if self._begun:
+        if self._started:
             self._restart()
-        self._begun = False
+        self._started = self._begun = False
         self.time = 0
         self._guide = self._scored = None
+        self.run_listeners = []
+
+    def state(self) -> Arrays:
+        """Return everything that :meth:`load_state` needs to go on exactly from here, as plain arrays.
+
+        Raises:
+            TypeError: if the problem holds something that is no plain data, and does not write ``_state`` itself.
+        """
+        state: Arrays = {"time": np.array(self.time), "begun": np.array(self._begun)}
+        for name, X in (("guide", self._guide), ("scored", self._scored)):
+            if X is not None:
+                state[name] = X.copy()
+        return {**state, **self._state()}
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from where :meth:`state` was taken, of a problem made with the same arguments.
+
+        Raises:
+            ValueError: if the arrays do not fit this problem.
+        """
+        for name in ("begun", "time"):
+            if name not in state:
+                raise ValueError(f"state: expected what state() returned, got no {name!r}")
+        self._load_state(state)
+        self._begun, self.time = bool(state["begun"]), int(state["time"])
+        self._started = True
+        self._guide, self._scored = state.get("guide"), state.get("scored")
+
+    def configuration(self) -> dict[str, Any]:
+        """Return what the problem was made with, as plain data: a run goes on only where it is the same."""
+        public = [name for name in vars(self) if not name.startswith("_") and name not in _KEPT_APART]
+        left_out = [name for name in vars(self) if name not in public]
+        return {"kind": type(self).__qualname__, "made": capture(self, left_out, lenient=True)["attributes"]}
+
+    def environment(self) -> dict[str, Any]:
+        """Return what of this machine decides the last bits of a score: versions, device, threads."""
+        return {}
 
     def evaluate(self, X: Any, *args: Any, **kwargs: Any) -> Any:
         """Evaluate as pymoo does, after :meth:`check`.
@@ -128,7 +174,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
     def tell(self, step: Step) -> None:
         """Pass a step event on to the listeners."""
-        for listener in list(self.listeners):
+        for listener in [*self.listeners, *self.run_listeners]:
             listener(step)
 
     def _evaluate(self, X: NDArray[Any], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -147,12 +193,13 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
     def _ensure_begun(self) -> None:
         if not self._begun:
+            self._started = True
             self._begin()
             self._begun = True
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the listeners, which belong to a process."""
-        return {**super().__getstate__(), "listeners": []}
+        return {**super().__getstate__(), "listeners": [], "run_listeners": []}
 
     # ------------------------------------------------------------------ to be written by a subclass
 
@@ -171,6 +218,17 @@ class MovingProblem(Problem):  # type: ignore[misc]
     @abstractmethod
     def _moving_values(self, X: NDArray[Any]) -> ArrayLike:
         """Return the moving objectives now, (n, len(moving)), each row whatever the others are."""
+
+    def _state(self) -> Arrays:
+        """Return the world as plain arrays: all that the problem holds, unless a subclass knows better."""
+        text, arrays = pack(capture(self, _KEPT_APART))
+        return {**arrays, _WORLD: np.frombuffer(text.encode(), dtype=np.uint8)}
+
+    def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take over the world that :meth:`_state` returned."""
+        if _WORLD not in state:
+            raise ValueError("state: expected that of a problem of the same kind, got another")
+        restore(self, unpack(state[_WORLD].tobytes().decode(), state))
 
     def _fixed_values(self, X: NDArray[Any]) -> ArrayLike:
         """Return the other objectives, (n, n_obj - len(moving)), in ascending order of their index."""
@@ -203,3 +261,10 @@ class ClockProblem(MovingProblem):
 
     def _restart(self) -> None:
         """There is nothing to undo but the clock."""
+
+    def _state(self) -> Arrays:
+        """The clock that the base class keeps is all there is."""
+        return {}
+
+    def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """There is nothing to take over but the clock."""

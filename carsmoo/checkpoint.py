@@ -1,0 +1,185 @@
+"""Checkpoints: the whole state of a run, saved at its boundaries by a pymoo callback."""
+
+from __future__ import annotations
+
+import os
+import time
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from carsmoo.callbacks import RunCallback
+from carsmoo.display import FrontOutput
+from carsmoo.events import Step
+from carsmoo.presets import config_of
+from carsmoo.problems.moving import MovingProblem
+from carsmoo.state import capture
+from carsmoo.store import Store
+from carsmoo.trees import Tree, pack
+
+if TYPE_CHECKING:
+    from carsmoo.snapshot import Snapshot
+
+FORMAT = 1
+"""Version of the format. It rises with any change of what a checkpoint means, and others are refused."""
+
+FOLDER = "checkpoint"
+LOG = "log.jsonl"
+
+_NOT_STATE = (
+    *("problem", "callback", "display", "output", "history", "off", "start_time"),  # what is around a run
+    *("verbose", "save_history", "_given"),  # how it is shown, and what is settled by now
+)
+
+
+class Checkpoint(RunCallback):
+    """A pymoo callback that saves the state of a run, so that :func:`carsmoo.resume` goes on from it bit for bit.
+
+    It saves when a run begins, after each warm-up epoch of a moving problem and after each generation. A save is
+    written at once or not at all, and the last two are kept. The directory is locked while the run goes on.
+
+    It takes algorithms with :class:`~carsmoo.continuous.Continuous`, such as PNSGA3, on moving and on other problems.
+
+    Args:
+        path: directory of the run; the saves go to its folder ``checkpoint``.
+        every: boundaries from one save to the next, at least 1; the last generation is always saved.
+
+    Raises:
+        ValueError: for another ``every``.
+    """
+
+    def __init__(self, path: str | Path, every: int = 1) -> None:
+        super().__init__()
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"every: expected an integer of at least 1, got {every!r}")
+        self.path = Path(path)
+        self.every = every
+        self.store = Store(self.path / FOLDER)
+        self._number = 0
+        self._boundaries = 0
+        self._begin = 0.0
+        self._problem: Any = None
+        self._constant: dict[str, Any] | None = None
+        self._from: Snapshot | None = None
+
+    def begin(self, algorithm: Any) -> None:
+        """Start to save the run of an algorithm that was set up just now.
+
+        Raises:
+            FileExistsError: if the directory holds another run's checkpoints.
+            BlockingIOError: if another run is going on there.
+            TypeError: if the problem or the algorithm holds what cannot be saved.
+        """
+        self.store.lock()
+        self._problem = problem = algorithm.problem
+        fresh = captured(algorithm)
+        config = config_of(problem, algorithm)
+        self._constant = {
+            "format": FORMAT,
+            "versions": versions(),
+            "environment": problem.environment() if isinstance(problem, MovingProblem) else {},
+            "problem": configuration(problem),
+            "config": None if config is None else config.to_toml(),
+            "seed": algorithm.seed,
+            "setup": fresh if self._from is None else self._from.document["setup"],
+        }
+        if isinstance(problem, MovingProblem):
+            problem.run_listeners.append(self._hear)
+        self._begin = time.time() - (0.0 if self._from is None else self._from.seconds)
+        if self._from is not None:
+            self._number = self._from.number
+            return
+        if self.store.files():
+            raise FileExistsError(
+                f"{self.path}: expected a directory without checkpoints, or carsmoo.resume(...) of it"
+            )
+        self._save(fresh)
+
+    def continue_from(self, snapshot: Snapshot) -> None:
+        """Take the run that begins next for one that goes on from a snapshot.
+
+        Raises:
+            BlockingIOError: if another process runs there.
+        """
+        self.store.lock()
+        self._from = snapshot
+
+    def notify(self, algorithm: Any) -> None:
+        """Save the generation that has just ended.
+
+        Raises:
+            TypeError: for an algorithm that does not tell when its run begins.
+            OSError: if it cannot be written; the saves before it are untouched then.
+        """
+        if self._constant is None:
+            raise TypeError(
+                f"Checkpoint: expected an algorithm with carsmoo.Continuous, got {type(algorithm).__name__}; "
+                f"write class A(Continuous, {type(algorithm).__name__})"
+            )
+        ends = algorithm.termination.has_terminated()
+        if self._due() or ends:
+            output = getattr(algorithm.display, "output", None)
+            shown = output.state() if isinstance(output, FrontOutput) else None
+            self._save(captured(algorithm, ended=True), shown)
+        if ends:
+            self.store.unlock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Checkpoint:
+        """Return the checkpoint itself: a run has one, whoever copies its algorithm."""
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to a process and a run."""
+        return {**vars(self), "store": Store(self.store.folder), "_problem": None, "_constant": None, "_from": None}
+
+    def _hear(self, step: Step) -> None:
+        if step.boundary and self._due():
+            assert self._constant is not None
+            self._save(self._constant["setup"])
+
+    def _due(self) -> bool:
+        self._boundaries += 1
+        return self._boundaries % self.every == 0
+
+    def _save(self, algorithm: Tree, output: Any = None) -> None:
+        assert self._constant is not None
+        seconds = time.time() - self._begin
+        changing = {"algorithm": algorithm, "seconds": seconds, "output": output, "log_bytes": self._log_bytes()}
+        text, arrays = pack({**self._constant, **changing})
+        if isinstance(self._problem, MovingProblem):
+            arrays |= {f"state/{name}": a for name, a in self._problem.state().items()}
+        self._number += 1
+        self.store.save(self._number, text, arrays)
+
+    def _log_bytes(self) -> int | None:
+        """Return the size of the log, all of it flushed to the disk; None if there is none."""
+        log = self.path / LOG
+        if not log.is_file():
+            return None
+        with log.open("ab") as file:
+            os.fsync(file.fileno())
+            return file.tell()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide what a run does."""
+    return {name: version(name) for name in ("carsmoo", "pymoo", "moocore", "numpy")}
+
+
+def captured(algorithm: Any, *, ended: bool = False) -> Tree:
+    """Return an algorithm's state, as it is, or as it will be once the callbacks of a generation are done."""
+    held = dict(vars(algorithm))
+    if ended:
+        held["n_iter"] += 1
+        if held["archive"] is not None:
+            held["archive"] = held["archive"].add(algorithm.off)
+    return {**capture(SimpleNamespace(**held), _NOT_STATE), "kind": type(algorithm).__qualname__}
+
+
+def configuration(problem: Any) -> Tree:
+    """Return what a problem was made with, as plain data."""
+    if isinstance(problem, MovingProblem):
+        return problem.configuration()
+    private = [name for name in vars(problem) if name.startswith("_")]
+    return {"kind": type(problem).__qualname__, "made": capture(problem, private, lenient=True)["attributes"]}

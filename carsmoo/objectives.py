@@ -1,0 +1,120 @@
+"""What is minimised: the names a user gives, and the values of those objectives that no training moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsmoo.config import NetworkConfig
+from carsmoo.cost import CostTable
+from carsmoo.genotype import DARTSSpace, Genotype
+
+Objective: TypeAlias = str | Callable[[Genotype], float]
+
+OBJECTIVES: Mapping[str, str] = {"error": "fraction", "params": "millions", "flops": "millions of multiply-adds"}
+"""The named objectives and their units."""
+
+
+class Objectives:
+    """The objectives of an architecture search, and their values where these do not move.
+
+    Args:
+        given: minimised, in this order, ``"error"`` among them: names of :data:`OBJECTIVES`, or functions of a
+            genotype, known by their names, that return a finite number. A function is called once a genotype.
+        space: the architectures.
+        network: the networks whose costs are counted.
+
+    Attributes:
+        names: the objectives' names.
+        units: the objectives' units, empty for a function's.
+
+    Raises:
+        TypeError, ValueError: naming what was expected and what was given.
+    """
+
+    def __init__(self, given: Sequence[Objective], space: DARTSSpace, network: NetworkConfig) -> None:
+        self.names, self._functions = _named(given)
+        self.units = tuple(OBJECTIVES.get(name, "") for name in self.names)
+        self.space, self.network = space, network
+        self.costs = CostTable(space, network)
+        self._known: dict[tuple[str, bytes], float] = {}
+
+    def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return all objectives but the error, (n, m - 1), in their order, of vectors ``X`` (n, n_var).
+
+        Raises:
+            ValueError: if a function returns no finite number.
+            RuntimeError: if a function raises.
+        """
+        columns = [self._column(name, X) for name in self.names if name != "error"]
+        return np.stack(columns, axis=1, dtype=np.float64)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the values of functions that are known, which might be measurements, as plain arrays."""
+        state: dict[str, NDArray[Any]] = {}
+        for name in self._functions:
+            known = [(np.frombuffer(key, np.int64), value) for (of, key), value in self._known.items() if of == name]
+            if known:
+                X, values = zip(*known, strict=True)
+                state |= {f"values/{name}/X": np.stack(X), f"values/{name}/F": np.array(values)}
+        return state
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take over the values that :meth:`state` returned."""
+        self._known.clear()
+        for name in self._functions:
+            X, values = (state.get(f"values/{name}/{part}", np.empty(0)) for part in "XF")
+            self._known |= {(name, x.tobytes()): float(v) for x, v in zip(X, values, strict=True)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what can be counted again."""
+        return {**vars(self), "_known": {}, "costs": CostTable(self.space, self.network)}
+
+    def _column(self, name: str, X: NDArray[np.int64]) -> NDArray[np.float64]:
+        if name == "params":
+            return self.costs.params(X) / 1e6
+        if name == "flops":
+            return self.costs.flops(X) / 1e6
+        keys = [(name, row.tobytes()) for row in self.space.canonical(X)]
+        for key, x in zip(keys, X, strict=True):
+            if key not in self._known:
+                self._known[key] = self._value(name, self.space.decode(x))
+        return np.array([self._known[key] for key in keys])
+
+    def _value(self, name: str, genotype: Genotype) -> float:
+        try:
+            value = self._functions[name](genotype)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}; of {genotype}"
+            raise RuntimeError(f"{name}: expected a number, got {what}") from error
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+            raise ValueError(f"{name}: expected a finite number, got {value!r}; of {genotype}")
+        return float(value)
+
+
+def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Callable[[Genotype], float]]]:
+    """Return the names of the objectives, and the functions behind those that are functions."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise TypeError(f"objectives: expected a sequence, got {given!r}")
+    names, functions = [], {}
+    for objective in given:
+        if callable(objective):
+            name = getattr(objective, "__name__", "<unnamed>")
+            if not name.isidentifier():
+                raise ValueError(f"objectives: expected a function with a name, got {name}")
+            if name in OBJECTIVES:
+                raise ValueError(f"objectives: expected a function with a name of its own, got {name!r}")
+            functions[name] = objective
+        elif isinstance(objective, str) and objective in OBJECTIVES:
+            name = objective
+        else:
+            raise ValueError(f"objectives: expected among {', '.join(OBJECTIVES)} or a function, got {objective!r}")
+        if name in names:
+            raise ValueError(f"objectives: expected each once, got {name!r} again")
+        names.append(name)
+    if "error" not in names:
+        raise ValueError(f"objectives: expected 'error' among them, got {names}")
+    return tuple(names), functions

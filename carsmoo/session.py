@@ -1,0 +1,177 @@
+"""A search in a directory: begun or gone on with, logged, saved at each boundary, and left in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from carsmoo.callbacks import Callbacks, RunCallback
+from carsmoo.checkpoint import FOLDER, LOG, Checkpoint, versions
+from carsmoo.events import ProgressBars
+from carsmoo.front import Front
+from carsmoo.interrupt import Interruption
+from carsmoo.presets import SearchConfig, build
+from carsmoo.rundir import RunDirectory, RunLog, front_of
+from carsmoo.snapshot import Snapshot, go_on, read
+from carsmoo.store import Store
+
+Say = Callable[[str], None]
+
+
+class StoppedError(Exception):
+    """A search that could not go on; its message says why, and how it goes on."""
+
+
+class Session:
+    """A search in a directory.
+
+    Args:
+        path: the directory.
+        say: called with what is worth telling.
+        every: boundaries from one checkpoint to the next.
+        tensorboard: whether figures are written for TensorBoard too.
+
+    Attributes:
+        run_dir: the directory.
+        plan: the configuration.
+        problem: the problem, once begun.
+        algorithm: the algorithm, once begun.
+    """
+
+    plan: SearchConfig
+    problem: Any
+    algorithm: Any
+
+    def __init__(self, path: Path, *, say: Say, every: int = 1, tensorboard: bool = False) -> None:
+        self.run_dir = RunDirectory(path)
+        self.say = say
+        self.every = every
+        self.log = RunLog(self.run_dir)
+        self.interruption = Interruption(
+            lambda: self._bars_close("finishing the step at hand; once more stops at once")
+        )
+        self._tensorboard = tensorboard
+
+    def start(self, plan: SearchConfig) -> None:
+        """Begin a new search.
+
+        Raises:
+            ValueError, TypeError: if something in the plan does not fit, naming it.
+            FileExistsError: if the directory holds another run.
+            ImportError: if TensorBoard is asked for and not installed.
+        """
+        problem, algorithm = build(plan)
+        callbacks = self._callbacks()
+        RunDirectory.create(self.run_dir.path, plan)
+        self.plan = plan
+        self._begin(problem, algorithm, callbacks)
+
+    def go_on(self, generations: int | None = None, *, exact: bool = True) -> None:
+        """Go on with the search that the directory holds.
+
+        Args:
+            generations: generations of evolution in all, instead of as many as planned.
+            exact: whether other versions, threads or another device are refused.
+
+        Raises:
+            ValueError: if there is none, or the first difference to it as it was, by name.
+            BlockingIOError: if it is still going on.
+        """
+        path = self.run_dir.path
+        if not path.is_dir():
+            raise ValueError(f"run: expected the directory of a run, got {path}")
+        config = self.run_dir.config()
+        if config is not None and not Store(path / FOLDER).files():
+            self.run_dir.lock()
+            self._again(config, generations)
+            return
+        snapshot = read(path)
+        for name in snapshot.damaged:
+            self.say(f"{name} is damaged; going on from the checkpoint before it")
+        plan = config or snapshot.config
+        if plan is None:
+            raise ValueError(f"run: expected one of the command line, got that of a script in {path}; resume it there")
+        self.plan = plan
+        self._go_on_from(snapshot, generations, exact)
+
+    def run(self) -> Front:
+        """Search to the end, and return the front as it is scored then.
+
+        Raises:
+            InterruptedRunError: if a signal came.
+            StoppedError: if it cannot go on.
+        """
+        try:
+            self.algorithm.run()
+            front: Front = self.problem.front(self.algorithm)
+            self.run_dir.write_front(front)
+        except (OSError, ArithmeticError, RuntimeError, ValueError, MemoryError) as error:
+            reason = " ".join(str(error).split())
+            raise StoppedError(f"{reason}; what was saved goes on with: carsmoo resume {self.run_dir.path}") from error
+        finally:
+            self._bars_close()
+        return front
+
+    def _again(self, config: SearchConfig, generations: int | None) -> None:
+        """Begin a search anew that was stopped before anything of it was saved."""
+        self.say("nothing was saved yet; the search starts from its beginning")
+        problem, algorithm = build(config)
+        callbacks = self._callbacks()
+        (self.run_dir.path / LOG).unlink(missing_ok=True)
+        self.run_dir.log_start(config)
+        self.plan = config
+        termination = None if generations is None else ("n_gen", generations + 1)
+        self._begin(problem, algorithm, callbacks, termination)
+
+    def _begin(self, problem: Any, algorithm: Any, callbacks: Callbacks, termination: Any = None) -> None:
+        options = {"termination": termination, "seed": self.plan.seed, "verbose": True, "callback": callbacks}
+        self.problem, self.algorithm = problem, algorithm.setup(problem, **options)
+
+    def _go_on_from(self, snapshot: Snapshot, generations: int | None, exact: bool) -> None:
+        done = snapshot.generation
+        if generations is not None and generations + 1 < done:
+            raise ValueError(f"generations: expected at least the {done - 1} that are done, got {generations}")
+        if exact:
+            _use_threads(snapshot)
+        problem, algorithm = build(self.plan)
+        self.log = RunLog(self.run_dir, snapshot.seconds)
+        self.problem, self.algorithm = go_on(
+            snapshot,
+            problem,
+            algorithm,
+            termination=None if generations is None else ("n_gen", generations + 1),
+            callback=self._callbacks(done),
+            verbose=True,
+            exact=exact,
+        )
+        self.run_dir.log("resume", generation=done, checkpoint=snapshot.number, versions=versions())
+        if done:
+            self.log.keep(front_of(self.algorithm))
+        self.say(f"going on from generation {done}" if done else f"going on from epoch {self.problem.epoch} of warm-up")
+
+    def _callbacks(self, generation: int = 0) -> Callbacks:
+        """Return what is called each generation, in this order: logs, checkpoint, and whether a signal came."""
+        logs: list[RunCallback] = [self.log]
+        if self._tensorboard:
+            from carsmoo.tensorboard import TensorBoardLog
+
+            logs.append(TensorBoardLog(self.run_dir.path / "tensorboard", generation))
+        return Callbacks(*logs, Checkpoint(self.run_dir.path, self.every), self.interruption)
+
+    def _bars_close(self, text: str | None = None) -> None:
+        """Clear the progress bars, and say something below them."""
+        for listener in getattr(getattr(self, "problem", None), "run_listeners", []):
+            if isinstance(listener, ProgressBars):
+                listener.close()
+        if text is not None:
+            self.say(text)
+
+
+def _use_threads(snapshot: Snapshot) -> None:
+    """Compute with as many threads as the run did, on which the last bits depend."""
+    import torch
+
+    threads = snapshot.document["environment"].get("threads")
+    if isinstance(threads, int) and 1 <= threads <= 1024:
+        torch.set_num_threads(threads)

@@ -1,0 +1,97 @@
+"""Captured states as trees: compared, and turned into JSON with their arrays aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tree: TypeAlias = Any
+"""None, bool, int, float, str, an array, or a dictionary that says what it is: lists, sets, objects, populations."""
+
+Arrays: TypeAlias = dict[str, NDArray[Any]]
+
+
+def difference(expected: Tree, got: Tree) -> str | None:
+    """Return the first place where two captured states differ, as ``place: expected A, got B``; None if they agree.
+
+    Generators are not compared: a seed says what they start from.
+    """
+    return next(_differences(expected, got, ""), None)
+
+
+def pack(tree: Tree) -> tuple[str, Arrays]:
+    """Return a tree as JSON with its arrays aside, by names that the JSON refers to."""
+    arrays: Arrays = {}
+
+    def plain(node: Tree, where: str) -> Any:
+        if isinstance(node, np.ndarray):
+            arrays[where] = node
+            return {"array": where}
+        if isinstance(node, dict):
+            return {name: plain(value, join(where, name)) for name, value in node.items()}
+        if isinstance(node, list):
+            return [plain(value, join(where, k)) for k, value in enumerate(node)]
+        return node
+
+    return json.dumps(plain(tree, "")), arrays
+
+
+def unpack(text: str, arrays: Mapping[str, NDArray[Any]]) -> Tree:
+    """Return the tree that :func:`pack` was given.
+
+    Raises:
+        ValueError: if the text is no JSON or names an array that there is not.
+    """
+
+    def full(node: Any) -> Tree:
+        if isinstance(node, dict):
+            return arrays[node["array"]] if set(node) == {"array"} else {k: full(value) for k, value in node.items()}
+        return [full(value) for value in node] if isinstance(node, list) else node
+
+    try:
+        return full(json.loads(text))
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"state: expected a tree and its arrays, got something else ({brief(error)})") from None
+
+
+def join(where: str, name: object) -> str:
+    """Return the name of a place within another."""
+    return f"{where}/{name}" if where else str(name)
+
+
+def brief(error: BaseException) -> str:
+    """Return an error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:120]
+
+
+def _differences(expected: Tree, got: Tree, where: str) -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(got, dict):
+        if "generator" in expected and "generator" in got:
+            return
+        for name in [*expected, *(name for name in got if name not in expected)]:
+            place = where if name in ("attributes", "list", "tuple", "dict", "object") else join(where, name)
+            yield from _differences(expected.get(name), got.get(name), place)
+    elif isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
+        for k, (a, b) in enumerate(zip(expected, got, strict=True)):
+            named = isinstance(a, list) and len(a) == 2 and isinstance(a[0], str)
+            yield from _differences(a, b, where if named else join(where, k))
+    elif isinstance(expected, np.ndarray) and isinstance(got, np.ndarray):
+        same = expected.dtype == got.dtype and expected.shape == got.shape
+        if not (same and np.array_equal(expected, got, equal_nan=expected.dtype.kind == "f")):
+            yield f"{where}: expected {_short(expected)}, got {_short(got)}"
+    elif type(expected) is not type(got) or (expected != got and not (expected != expected and got != got)):
+        yield f"{where}: expected {_short(expected)}, got {_short(got)}"
+
+
+def _short(node: Tree) -> str:
+    """Return a node in a few words."""
+    if isinstance(node, dict):
+        for kind in ("object", "code", "list", "tuple", "set", "number"):
+            if kind in node:
+                return _short(node[kind])
+    text = " ".join(str(node.tolist() if isinstance(node, np.ndarray) else node).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
