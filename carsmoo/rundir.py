@@ -71,8 +71,8 @@ class RunDirectory:
         Raises:
             FileExistsError: if it is a file or holds anything.
         """
-        lock = self.path / FOLDER / "lock"
-        held = [path for path in self.path.rglob("*") if path not in (lock, lock.parent)]
+        lock, unwritten = self.path / FOLDER / "lock", self.path / f".{CONFIG}"  # a run killed at its very start
+        held = [path for path in self.path.rglob("*") if path not in (lock, lock.parent, unwritten)]
         if held or (self.path.exists() and not self.path.is_dir()):
             raise FileExistsError(f"out: expected a new or empty directory, got {self.path}, which holds another run")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,11 @@ class TensorBoardLog(RunCallback):
             from tensorboardX import SummaryWriter
         except ImportError:
             raise ImportError("tensorboard: expected tensorboardX, got none; pip install tensorboardX") from None
-        self._writer = SummaryWriter(str(path), purge_step=generation + 1)
+        self._open = partial(SummaryWriter, str(path), purge_step=generation + 1)
 
     def begin(self, algorithm: Any) -> None:
-        """Listen to the problem's steps."""
+        """Open the files, and listen to the problem's steps."""
+        self._writer = self._open()
         if isinstance(algorithm.problem, MovingProblem):
             algorithm.problem.run_listeners.append(self._hear)
 

@@ -18,9 +18,10 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 def difference(expected: Tree, got: Tree) -> str | None:
     """Return the first place where two captured states differ, as ``place: expected A, got B``; None if they agree.
 
-    Generators are not compared: a seed says what they start from.
+    A number or a text is named before an array. Generators are not compared: a seed says what they start from.
     """
-    return next(_differences(expected, got, ""), None)
+    found = sorted(_differences(expected, got, ""), key=lambda one: one[0])
+    return found[0][1] if found else None
 
 
 def pack(tree: Tree) -> tuple[str, Arrays]:
@@ -68,7 +69,7 @@ def brief(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:120]
 
 
-def _differences(expected: Tree, got: Tree, where: str) -> Iterator[str]:
+def _differences(expected: Tree, got: Tree, where: str) -> Iterator[tuple[bool, str]]:
     if isinstance(expected, dict) and isinstance(got, dict):
         if "generator" in expected and "generator" in got:
             return
@@ -77,14 +78,16 @@ def _differences(expected: Tree, got: Tree, where: str) -> Iterator[str]:
             yield from _differences(expected.get(name), got.get(name), place)
     elif isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
         for k, (a, b) in enumerate(zip(expected, got, strict=True)):
-            named = isinstance(a, list) and len(a) == 2 and isinstance(a[0], str)
-            yield from _differences(a, b, where if named else join(where, k))
+            if isinstance(a, list) and isinstance(b, list) and len(a) == len(b) == 2 and a[0] == b[0]:  # a dict's item
+                yield from _differences(a[1], b[1], join(where, a[0]))
+            else:
+                yield from _differences(a, b, join(where, k))
     elif isinstance(expected, np.ndarray) and isinstance(got, np.ndarray):
         same = expected.dtype == got.dtype and expected.shape == got.shape
         if not (same and np.array_equal(expected, got, equal_nan=expected.dtype.kind == "f")):
-            yield f"{where}: expected {_short(expected)}, got {_short(got)}"
+            yield True, f"{where}: expected {_short(expected)}, got {_short(got)}"
     elif type(expected) is not type(got) or (expected != got and not (expected != expected and got != got)):
-        yield f"{where}: expected {_short(expected)}, got {_short(got)}"
+        yield False, f"{where}: expected {_short(expected)}, got {_short(got)}"
 
 
 def _short(node: Tree) -> str:
