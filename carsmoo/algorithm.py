@@ -16,8 +16,10 @@ from pymoo.operators.selection.rnd import RandomSelection
 from pymoo.util.ref_dirs import get_reference_directions
 from pymoo.util.reference_direction import get_partition_closest_to_points
 
-from carsmoo.continuous import Continuous, NewbornGrowth, keywords, reject_unknown
+from carsmoo.checks import keywords, numbers, reject_unknown, whole
+from carsmoo.continuous import Continuous, NewbornGrowth
 from carsmoo.display import FrontOutput
+from carsmoo.notation import shown
 from carsmoo.operators import ArrayMating, RowDuplicates
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.survival import PNSGA3Survival, Protection
@@ -77,10 +79,7 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         for name, size in (("pop_size", pop_size), ("n_offsprings", n_offsprings)):
             if size is not None and (isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1):
                 raise ValueError(f"{name}: expected an integer of at least 1, got {size!r}")
-        if ref_dirs is not None:
-            ref_dirs = np.asarray(ref_dirs, dtype=np.float64)
-            if ref_dirs.ndim != 2 or len(ref_dirs) == 0:
-                raise ValueError(f"ref_dirs: expected (d, n_obj), got {ref_dirs.shape}")
+        ref_dirs = None if ref_dirs is None else _directions(ref_dirs)
         reject_unknown(type(self).__name__, kwargs, keywords(type(self)) - {"survival"})
         bred = {
             "selection": RandomSelection() if selection is None else selection,
@@ -112,6 +111,12 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         }
         self._given = {**kwargs, **{name: value for name, value in named.items() if value is not None}}
         self._own_pop_size = STATIC_POP_SIZE
+
+    def setup(self, problem: Any, **kwargs: Any) -> Any:
+        """Prepare a new run as :meth:`Continuous.setup` does."""
+        if kwargs.get("ref_dirs") is not None:
+            kwargs["ref_dirs"] = _directions(kwargs["ref_dirs"])
+        return super().setup(problem, **kwargs)
 
     def settings(self) -> dict[str, Any] | None:
         """Return what the algorithm was made with, as plain data; None if more was given than sizes and protection."""
@@ -151,8 +156,22 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
             self.opt = self.survival.opt
 
 
+def _directions(ref_dirs: ArrayLike) -> NDArray[np.float64]:
+    A = numbers("ref_dirs", ref_dirs)
+    if A.ndim != 2 or 0 in A.shape:
+        raise ValueError(f"ref_dirs: expected (d, n_obj), got {A.shape}")
+    if not np.isfinite(A).all() or not A.any(axis=1).all():
+        raise ValueError(f"ref_dirs: expected finite directions without a row of zeros, got {shown(A.tolist())}")
+    return A
+
+
 def das_dennis(n_obj: int, n_points: int) -> NDArray[np.float64]:
-    """Return the largest Das-Dennis set of reference directions with at most ``n_points``, (d, n_obj)."""
+    """Return the largest Das-Dennis set of reference directions with at most ``n_points``, (d, n_obj).
+
+    Raises:
+        TypeError, ValueError: for a number that is no integer or below 1.
+    """
+    n_obj, n_points = whole("n_obj", n_obj, 1), whole("n_points", n_points, 1)
     if n_obj == 1:
         return np.ones((1, 1))
     partitions = get_partition_closest_to_points(n_points, n_obj)

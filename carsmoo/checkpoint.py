@@ -46,6 +46,7 @@ class Checkpoint(RunCallback):
         every: boundaries from one save to the next, at least 1; the last generation is always saved.
 
     Raises:
+        TypeError: for a path that is none.
         ValueError: for another ``every``.
     """
 
@@ -53,6 +54,8 @@ class Checkpoint(RunCallback):
         super().__init__()
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"every: expected an integer of at least 1, got {every!r}")
+        if not isinstance(path, (str, Path)):
+            raise TypeError(f"path: expected that of a directory, got {path!r}")
         self.path = Path(path)
         self.every = every
         self.store = Store(self.path / FOLDER)

@@ -18,6 +18,9 @@ from pymoo.core.callback import Callback
 from pymoo.optimize import minimize
 from scipy.stats import rankdata, wilcoxon
 
+from carsmoo.checks import whole
+from carsmoo.notation import shown
+
 MakeAlgorithm: TypeAlias = Callable[[], Any]
 MakeProblem: TypeAlias = Callable[[int], Any]
 Matrix: TypeAlias = NDArray[np.float64]
@@ -190,11 +193,20 @@ def compare(
         done: called with the number of runs that are done and of all.
 
     Raises:
+        TypeError: for what makes no algorithm or no problem, or seeds that are no integers.
         ValueError: for names or seeds that are missing or doubled, or a stored run that is damaged.
     """
+    _check_made("algorithms", algorithms)
+    _check_made("problems", problems)
+    if not isinstance(seeds, Sequence) or isinstance(seeds, str):
+        raise TypeError(f"seeds: expected a list of integers, got {shown(seeds)}")
+    for seed in seeds:
+        whole("seeds", seed, 0)
+    if whole("n_jobs", n_jobs, -(1 << 16)) == 0:
+        raise ValueError("n_jobs: expected a number of processes or -1 for all cores, got 0")
     if not algorithms or not problems or len(set(seeds)) < len(seeds) or not seeds:
         raise ValueError("compare: expected algorithms, problems and different seeds, got none or some twice")
-    if baseline not in algorithms:
+    if not isinstance(baseline, str) or baseline not in algorithms:
         raise ValueError(f"baseline: expected one of {', '.join(algorithms)}, got {baseline!r}")
     folder = None if store is None else Path(store)
     if folder is not None:
@@ -208,6 +220,16 @@ def compare(
         if done is not None:
             done(len(found), len(jobs))
     return Comparison([found[job] for job in jobs], baseline)
+
+
+def _check_made(what: str, made: Any) -> None:
+    if not isinstance(made, Mapping):
+        raise TypeError(f"{what}: expected functions that make one, by name, got {shown(made)}")
+    for name, make in made.items():
+        if not isinstance(name, str) or Path(name).name != name:
+            raise ValueError(f"{what}: expected names that a file may have, got {shown(name)}")
+        if not callable(make):
+            raise TypeError(f"{what}[{name!r}]: expected a function that makes one, got {shown(make)}")
 
 
 class _Populations(Callback):  # type: ignore[misc]
@@ -262,11 +284,15 @@ def _stored(store: Path | None, problem: str, algorithm: str, seed: int) -> Run 
     if path is None or not path.is_file():
         return None
     try:
-        return Run(**json.loads(path.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, TypeError) as error:
+        run = Run(**json.loads(path.read_text(encoding="utf-8")))
+        fits = run.final.ndim == 2 and len(run.evaluations) == len(run.populations)
+    except (ValueError, TypeError, IndexError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected a stored run, got something else ({error}); remove it to run again"
         ) from None
+    if not fits or (run.problem, run.algorithm, run.seed) != (problem, algorithm, seed):
+        raise ValueError(f"{path}: expected a stored run, got another one's; remove it to run again")
+    return run
 
 
 def signed_rank(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
+from carsmoo.notation import shown
+
 Stem = Literal["cifar", "imagenet"]
 
 
@@ -45,7 +47,7 @@ class NetworkConfig:
 
     Args:
         channels: channels of a state in the first cell; doubled at each of the two reductions. At least 2.
-        layers: cells in the stack, at least 1; those at one and two thirds reduce.
+        layers: cells in the stack, 1 to 1000; those at one and two thirds reduce.
         stem: ``"cifar"``, one 3x3 convolution, or ``"imagenet"``, three of stride 2.
         images: (channels, height, width) of an image. None: those of the data the network meets, or where there is no
             data (costs, a network built by hand) CIFAR-10's (3, 32, 32).
@@ -71,7 +73,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         _integer(self, "channels", least=2)
-        _integer(self, "layers", least=1)
+        _integer(self, "layers", least=1, most=1000)
         _integer(self, "stem_multiplier", least=1)
         _number(self, "drop_path", 0, 1, open_above=True)
         _choice(self, "stem", get_args(Stem))
@@ -236,12 +238,14 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _integer(config: object, name: str, *, least: int) -> None:
+def _integer(config: object, name: str, *, least: int, most: int = 10**9) -> None:
     value = getattr(config, name)
     if not _is_integer(value):
         raise TypeError(f"{name}: expected an integer, got {value!r}")
     if value < least:
         raise ValueError(f"{name}: expected at least {least}, got {value}")
+    if value > most:
+        raise ValueError(f"{name}: expected at most {most}, got {shown(value)}")
 
 
 def _number(
@@ -250,6 +254,8 @@ def _number(
     value = getattr(config, name)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name}: expected a number, got {value!r}")
+    if isinstance(value, int) and value > 10**300:
+        raise ValueError(f"{name}: expected a number, got one of {value.bit_length()} bits")
     above = low < value if open_below else low <= value
     below = value < high if open_above or high == math.inf else value <= high
     if not (above and below):

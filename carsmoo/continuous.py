@@ -13,11 +13,16 @@ from pymoo.core.duplicate import NoDuplicateElimination
 from pymoo.core.evaluator import Evaluator
 from pymoo.core.initialization import Initialization
 from pymoo.core.population import Population
+from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
+from pymoo.core.termination import Termination
 from pymoo.problems.dyn import TimeSimulation
+from pymoo.termination import get_termination
 
 from carsmoo.callbacks import Callbacks, RunCallback
+from carsmoo.checks import instance, keywords, reject_unknown, whole
 from carsmoo.events import ProgressBars
+from carsmoo.notation import shown
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
 
@@ -71,11 +76,14 @@ class Continuous:
         """Prepare a new run on ``problem``, taking from it what was not given; a used moving problem starts afresh.
 
         Raises:
-            TypeError: for an unknown keyword.
-            ValueError: for a callback that would advance the problem a second time.
+            TypeError: for an unknown keyword, or what is no problem.
+            ValueError: for a termination, a seed, a callback or a size that is none, or a callback that would advance
+                the problem a second time.
         """
-        reject_unknown("setup", kwargs, {"progress", *keywords(type(self))})
+        instance("problem", problem, Problem)
+        reject_unknown("setup", kwargs, {"progress", *keywords(type(self))} - {"protection", "newborn_growth"})
         given = {**_told(self._given), **_told(kwargs)}
+        _check_run(given)
         moving = problem if isinstance(problem, MovingProblem) else None
         self.is_initialized, self.n_iter, self.pop, self.off, self.opt = False, None, None, None, None
         self.history, self.data, self.display = [], {}, given.get("display")
@@ -105,6 +113,8 @@ class Continuous:
         size = getattr(problem, "default_pop_size", None)
         self.pop_size = given.get("pop_size", size or self._own_pop_size)
         self.n_offsprings = given.get("n_offsprings", self.pop_size)
+        for name in ("pop_size", "n_offsprings"):
+            whole(name, getattr(self, name), 1)
         self.mating, self.initialization = self._own_mating, self._own_initialization
         defaults = self._offered_operators(problem)
         if not defaults:
@@ -219,6 +229,21 @@ def _told(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
+def _check_run(given: dict[str, Any]) -> None:
+    """Check what a run is given for its end, its random numbers and its callback."""
+    termination, seed, callback = (given.get(name) for name in ("termination", "seed", "callback"))
+    if termination is not None and not isinstance(termination, Termination):
+        try:
+            get_termination(*termination)
+        except Exception:  # pymoo raises nothing narrower
+            expected = "a Termination of pymoo or the like of ('n_gen', 20)"
+            raise ValueError(f"termination: expected {expected}, got {shown(termination)}") from None
+    if seed is not None:
+        whole("seed", seed, 0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: expected a Callback of pymoo or a function, got {shown(callback)}")
+
+
 def _has_parents(individual: Any) -> bool:
     parents = individual.get("parents")
     return parents is not None and len(parents) > 0
@@ -228,23 +253,3 @@ def _advances(callback: Any) -> bool:
     if isinstance(callback, (Callbacks, CallbackCollection)):
         return any(_advances(one) for one in callback.callbacks)
     return isinstance(callback, TimeSimulation)
-
-
-def keywords(kind: type) -> set[str]:
-    """Return the names that the constructors of a class and its bases take."""
-    names: set[str] = set()
-    for base in kind.__mro__[:-1]:
-        parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
-        names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    return names - {"self"}
-
-
-def reject_unknown(who: str, kwargs: dict[str, Any], known: set[str]) -> None:
-    """Check keywords, which pymoo would swallow.
-
-    Raises:
-        TypeError: naming the first that is not known.
-    """
-    for name in kwargs:
-        if name not in known:
-            raise TypeError(f"{who}: expected keywords among {', '.join(sorted(known))}, got {name!r}")

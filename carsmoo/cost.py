@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from carsmoo.checks import instance
 from carsmoo.config import CellShape, NetworkConfig, halved
 from carsmoo.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace, Genotype
 from carsmoo.liveness import Live, cell_of, live_cells, live_parts, used_states
@@ -43,8 +44,14 @@ def flops(genotype: Genotype, network: NetworkConfig) -> int:
 
 
 def cost(genotype: Genotype, network: NetworkConfig) -> Cost:
-    """Return both costs of ``Network(genotype, network)``."""
-    genotype.require(PRIMITIVES)
+    """Return both costs of ``Network(genotype, network)``.
+
+    Raises:
+        TypeError: for anything but a Genotype and a NetworkConfig.
+        ValueError: if the genotype has an operation outside :data:`~carsmoo.genotype.PRIMITIVES`.
+    """
+    instance("genotype", genotype, Genotype).require(PRIMITIVES)
+    instance("network", network, NetworkConfig)
     widths = len(genotype.normal_concat), len(genotype.reduce_concat)
     used = {kind: used_states(*cell_of(genotype, kind)) for kind in (False, True)}
     live = live_parts(genotype, network)
@@ -62,11 +69,14 @@ class CostTable:
     Args:
         space: the space whose vectors are looked up.
         network: the network they are built into.
+
+    Raises:
+        TypeError: for anything but a DARTSSpace and a NetworkConfig.
     """
 
     def __init__(self, space: DARTSSpace, network: NetworkConfig) -> None:
-        self.space = space
-        self.network = network
+        self.space = instance("space", space, DARTSSpace)
+        self.network = instance("network", network, NetworkConfig)
 
     def params(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the parameters of each row of ``X`` (n, n_var), (n,).

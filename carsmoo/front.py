@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ import numpy as np
 from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
+from carsmoo.checks import instance, numbers
 from carsmoo.genotype import Genotype
+from carsmoo.notation import short
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,16 +49,26 @@ class Front:
         """Return the non-dominated of some networks as a front; of equal genotypes one is kept.
 
         Raises:
-            ValueError: if the lengths do not fit each other or a value is NaN.
+            TypeError: if something else is among the genotypes.
+            ValueError: if the lengths do not fit each other, a name comes twice or a value is NaN or infinite.
         """
-        values = np.array(F, dtype=np.float64).reshape(len(genotypes), len(names))
+        for genotype in genotypes:
+            instance("genotypes", genotype, Genotype)
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"names: expected different ones, got {list(names)}")
+        values = numbers("F", F)
+        if values.size != len(genotypes) * len(names):
+            raise ValueError(f"F: expected ({len(genotypes)}, {len(names)}), got {values.shape}")
+        values = values.reshape(len(genotypes), len(names))
         if len(units) != len(names):
             raise ValueError(f"units: expected {len(names)} as there are names, got {len(units)}")
-        if np.isnan(values).any():
-            raise ValueError("F: expected numbers, got NaN")
+        _require_finite("F: ", values)
         keep = np.flatnonzero(is_nondominated(values, keep_weakly=True)) if len(values) else np.empty(0, dtype=int)
         order = sorted(keep.tolist(), key=lambda k: (*values[k], str(genotypes[k])))
-        unique = list({genotypes[k]: k for k in reversed(order)}.values())[::-1]
+        first: dict[Genotype, int] = {}
+        for k in order:
+            first.setdefault(genotypes[k], k)
+        unique = list(first.values())
         return cls(tuple(genotypes[k] for k in unique), values[unique], tuple(names), tuple(units), dict(about or {}))
 
     def __len__(self) -> int:
@@ -98,11 +111,13 @@ class Front:
             OSError: if it cannot be read.
         """
         path = Path(path)
-        text = path.read_text(encoding="utf-8")
         try:
+            text = path.read_bytes().decode()
             return _from_csv(text) if path.suffix == ".csv" else _from_json(text)
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError, csv.Error) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error) as error:
             raise ValueError(f"{path}: expected a front, got something else ({error!r})") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: expected a front, got something else ({error})") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -113,13 +128,39 @@ def _from_json(text: str) -> Front:
     networks = document["networks"]
     rows = [[float(network["objectives"][name]) for name in names] for network in networks]
     genotypes = tuple(Genotype.from_json(json.dumps(network["genotype"])) for network in networks)
-    return Front(genotypes, np.array(rows).reshape(len(rows), len(names)), names, units, dict(document["about"]))
+    if not isinstance(document["about"], dict) or not all(isinstance(unit, str) for unit in units):
+        raise ValueError("expected units as texts and 'about' as an object, got others")
+    return _front(genotypes, rows, names, units, document["about"])
 
 
 def _from_csv(text: str) -> Front:
-    header, *rows = list(csv.reader(text.splitlines()))
-    *names, last = header
-    if last != "genotype":
-        raise ValueError(f"expected a last column 'genotype', got {last!r}")
-    F = np.array([[float(value) for value in row[:-1]] for row in rows]).reshape(len(rows), len(names))
-    return Front(tuple(Genotype.parse(row[-1]) for row in rows), F, tuple(names), ("",) * len(names), {})
+    header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    names = header[:-1]
+    if header[-1:] != ["genotype"]:
+        raise ValueError(f"expected a last column 'genotype', got {short(', '.join(header))}")
+    cut = next((k for k, row in enumerate(rows, 1) if len(row) != len(header)), 0)
+    if cut:
+        raise ValueError(f"expected {len(header)} values in row {cut}, got {len(rows[cut - 1])}")
+    values = [[float(value) for value in row[:-1]] for row in rows]
+    return _front(tuple(Genotype.parse(row[-1]) for row in rows), values, tuple(names), ("",) * len(names), {})
+
+
+def _front(
+    genotypes: tuple[Genotype, ...],
+    rows: list[list[float]],
+    names: tuple[str, ...],
+    units: tuple[str, ...],
+    about: dict[str, Any],
+) -> Front:
+    F = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"expected different objectives, got {list(names)}")
+    _require_finite("", F)
+    return Front(genotypes, F, names, units, about)
+
+
+def _require_finite(where: str, F: NDArray[np.float64]) -> None:
+    if np.isnan(F).any():
+        raise ValueError(f"{where}expected numbers, got NaN")
+    if np.isinf(F).any():  # three objectives with an infinity crash moocore
+        raise ValueError(f"{where}expected finite numbers, got {F[np.isinf(F)][0]}")

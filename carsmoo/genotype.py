@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.notation import read_call, short
+from carsmoo.checks import array
+from carsmoo.notation import read_call, short, shown
 
 Edge: TypeAlias = tuple[str, int]
 
@@ -100,7 +101,7 @@ class Genotype:
         """
         try:
             fields = json.loads(text)
-        except (json.JSONDecodeError, RecursionError, TypeError) as error:
+        except (ValueError, RecursionError, TypeError) as error:
             raise ValueError(f"genotype: expected JSON, got {short(str(text))} ({error})") from None
         if not isinstance(fields, dict) or set(fields) != set(_FIELDS):
             raise ValueError(f"genotype: expected the fields {', '.join(_FIELDS)}, got {short(text)}")
@@ -121,11 +122,11 @@ class DARTSSpace:
     ``n_var = 6 * nodes`` (24 for four nodes). Each vector within ``xl..xu`` is a valid architecture.
 
     Args:
-        nodes: intermediate nodes of a cell, at least 1.
+        nodes: intermediate nodes of a cell, 1 to 64.
         ops: operations to choose from, a selection of :data:`PRIMITIVES`.
 
     Raises:
-        ValueError: for fewer than one node, no operation, a repeated one, or one that is not a primitive.
+        ValueError: for another number of nodes, no operation, a repeated one, or one that is not a primitive.
     """
 
     nodes: int = 4
@@ -135,8 +136,8 @@ class DARTSSpace:
         if isinstance(self.ops, str) or not isinstance(self.ops, Sequence):
             raise TypeError(f"ops: expected a list of operations, got {self.ops!r}")
         object.__setattr__(self, "ops", tuple(self.ops))
-        if isinstance(self.nodes, bool) or not isinstance(self.nodes, int) or self.nodes < 1:
-            raise ValueError(f"nodes: expected an integer of at least 1, got {self.nodes!r}")
+        if isinstance(self.nodes, bool) or not isinstance(self.nodes, int) or not 1 <= self.nodes <= 64:
+            raise ValueError(f"nodes: expected an integer in 1..64, got {shown(self.nodes)}")
         unknown = [op for op in self.ops if op not in PRIMITIVES]
         if not self.ops or unknown or len(set(self.ops)) < len(self.ops):
             raise ValueError(f"ops: expected different operations among {', '.join(PRIMITIVES)}, got {self.ops!r}")
@@ -176,6 +177,8 @@ class DARTSSpace:
         """
         if isinstance(genotype, Genotype):
             return self.canonical(np.array(self._genes(genotype), dtype=np.int64))
+        if isinstance(genotype, str) or not isinstance(genotype, Iterable):
+            raise TypeError(f"genotype: expected a Genotype or several, got {shown(genotype)}")
         rows = [self._genes(g) for g in genotype]
         return self.canonical(np.array(rows, dtype=np.int64).reshape(len(rows), self.n_var))
 
@@ -185,7 +188,8 @@ class DARTSSpace:
         Raises:
             ValueError: if ``x`` has another length, is not integer or leaves the bounds.
         """
-        single = np.ndim(x) == 1
+        x = array("X", x)
+        single = x.ndim == 1
         X = self.check(np.atleast_2d(x))
         concat = tuple(range(2, 2 + self.nodes))
         half = self.n_var // 2
@@ -201,7 +205,8 @@ class DARTSSpace:
         Raises:
             ValueError: as :meth:`decode`.
         """
-        single = np.ndim(X) == 1
+        X = array("X", X)
+        single = X.ndim == 1
         Y = self.check(np.atleast_2d(X)).copy()
         if "none" in self.ops:
             for node in range(2 * self.nodes):
@@ -215,7 +220,7 @@ class DARTSSpace:
         Raises:
             ValueError: if the shape is another, a value is not a whole number, or one lies outside ``xl..xu``.
         """
-        A = np.asarray(X)
+        A = array("X", X)
         if A.ndim != 2 or A.shape[1] != self.n_var:
             raise ValueError(f"X: expected (n, {self.n_var}), got {A.shape}")
         floating = np.issubdtype(A.dtype, np.floating)
@@ -284,14 +289,14 @@ def _edges(name: str, value: Any) -> tuple[Edge, ...]:
     try:
         edges = tuple((op, _whole(i)) for op, i in value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}: expected (operation, input) pairs, got {short(repr(value))}") from None
+        raise ValueError(f"{name}: expected (operation, input) pairs, got {shown(value)}") from None
     if not edges or len(edges) % 2:
         raise ValueError(f"{name}: expected two edges a node, got {len(edges)} edges")
     for position, (op, i) in enumerate(edges):
         node = 2 + position // 2
         if not isinstance(op, str) or not 0 <= i < node:
             raise ValueError(
-                f"{name}: expected for node {node} an operation and an input of 0..{node - 1}, got {op, i}"
+                f"{name}: expected for node {node} an operation and an input of 0..{node - 1}, got {shown((op, i))}"
             )
     return edges
 
@@ -300,9 +305,9 @@ def _concat(name: str, value: Any, states: int) -> tuple[int, ...]:
     try:
         concat = tuple(_whole(i) for i in value)
     except TypeError:
-        raise ValueError(f"{name}: expected a list of states, got {short(repr(value))}") from None
+        raise ValueError(f"{name}: expected a list of states, got {shown(value)}") from None
     if not concat or len(set(concat)) < len(concat) or not all(2 <= i < states for i in concat):
-        raise ValueError(f"{name}: expected different states among 2..{states - 1}, got {concat}")
+        raise ValueError(f"{name}: expected different states among 2..{states - 1}, got {shown(concat)}")
     return concat
 
 

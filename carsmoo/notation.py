@@ -45,6 +45,15 @@ def short(text: str, length: int = 60) -> str:
     return repr(text if len(text) <= length else f"{text[: length - 1]}…")
 
 
+def shown(value: object) -> str:
+    """Return what somebody gave as text on one line, cut to a length."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no integers of thousands of digits
+        text = f"a {type(value).__name__} with a huge number"
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
 def _literal(name: str, node: ast.expr) -> Any:
     try:
         if isinstance(node, ast.Call) and _is_named(node.func, "range") and not node.keywords:

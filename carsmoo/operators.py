@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +24,7 @@ from pymoo.core.selection import Selection
 from pymoo.core.variable import get
 from pymoo.operators.selection.rnd import RandomSelection
 
+from carsmoo.checks import keywords, reject_unknown, whole
 from carsmoo.genotype import GENES_PER_NODE, DARTSSpace
 
 
@@ -44,13 +46,13 @@ class NodeCrossover(Crossover):  # type: ignore[misc]
         genes: variables of a node.
 
     Raises:
-        ValueError: for a probability outside 0..1.
+        TypeError, ValueError: for a probability outside 0..1, or genes that are no number of at least 1.
     """
 
     def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
         super().__init__(n_parents=2, n_offsprings=2, prob=1.0)
         self.prob_node = _probability("prob_node", prob_node)
-        self.genes = genes
+        self.genes = whole("genes", genes, 1)
 
     def _do(
         self,
@@ -73,13 +75,13 @@ class NodeMutation(Mutation):  # type: ignore[misc]
         genes: variables of a node.
 
     Raises:
-        ValueError: for a probability outside 0..1.
+        TypeError, ValueError: for a probability outside 0..1, or genes that are no number of at least 1.
     """
 
     def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
         super().__init__(prob=1.0)
         self.prob_node = _probability("prob_node", prob_node)
-        self.genes = genes
+        self.genes = whole("genes", genes, 1)
 
     def _do(
         self,
@@ -177,7 +179,8 @@ class CARSMating(InfillCriterion):  # type: ignore[misc]
         **kwargs: as for pymoo's ``InfillCriterion``.
 
     Raises:
-        ValueError: for shares that are negative or add up to more than one.
+        TypeError: for an unknown keyword.
+        ValueError: for shares that are not two, or negative, or add up to more than one.
     """
 
     def __init__(
@@ -191,10 +194,12 @@ class CARSMating(InfillCriterion):  # type: ignore[misc]
         eliminate_duplicates: Any = None,
         **kwargs: Any,
     ) -> None:
+        reject_unknown("CARSMating", kwargs, keywords(InfillCriterion))
         duplicates = RowDuplicates() if eliminate_duplicates is None else eliminate_duplicates
         super().__init__(eliminate_duplicates=duplicates, **kwargs)
-        if min(mix) < 0 or sum(mix) > 1:
-            raise ValueError(f"mix: expected two shares that add up to at most 1, got {mix}")
+        pair = isinstance(mix, (tuple, list)) and len(mix) == 2 and all(isinstance(share, Real) for share in mix)
+        if not (pair and min(mix) >= 0 and sum(mix) <= 1):
+            raise ValueError(f"mix: expected two shares that add up to at most 1, got {mix!r}")
         self.crossover = crossover or NodeCrossover()
         self.mutation = mutation or NodeMutation()
         self.sampling = sampling or GenotypeSampling()
@@ -281,6 +286,6 @@ def _nodes(n: int, n_var: int, genes: int, probability: float, random_state: np.
 
 
 def _probability(name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name}: expected a probability in 0..1, got {value}")
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+        raise ValueError(f"{name}: expected a probability in 0..1, got {value!r}")
     return float(value)

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from moocore import eaf, is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.genotype import Edge, Genotype
+from carsmoo.checks import instance, numbers, whole
+from carsmoo.genotype import PRIMITIVES, Edge, Genotype
+from carsmoo.notation import shown
 
 Labels: TypeAlias = Sequence[str]
 
@@ -54,11 +56,11 @@ def plot_front(
         The axes drawn on.
 
     Raises:
-        ValueError: if F is not (n, m) with the m labels, or has no row.
+        ValueError: if F is not (n, m) with the m labels, has no row, or ``axes`` are no two of the objectives.
     """
     F = _matrix(F, labels)
+    x, y = _drawn(axes, labels)
     ax = ax or new_axes()
-    x, y = axes
     points = _staircase(F[:, [x, y]])
     if population is not None:
         others = _matrix(population, labels)
@@ -94,12 +96,18 @@ def plot_generations(
         The axes drawn on.
 
     Raises:
-        ValueError: if there is no front, or one that is not (n, m) with the m labels.
+        ValueError: if there is no front, or one that is not (n, m) with the m labels, if ``generations`` are not as
+            many as there are fronts, or ``axes`` no two of the objectives.
     """
+    if not isinstance(fronts, (Sequence, np.ndarray)):
+        raise TypeError(f"fronts: expected a list of arrays, got {shown(fronts)}")
     if len(fronts) == 0:
         raise ValueError("fronts: expected at least one, got none")
+    if generations is not None and len(generations) != len(fronts):
+        raise ValueError(f"generations: expected {len(fronts)} as there are fronts, got {len(generations)}")
+    whole("at_most", at_most, 1)
+    x, y = _drawn(axes, labels)
     ax = ax or new_axes()
-    x, y = axes
     drawn = np.unique(np.linspace(0, len(fronts) - 1, min(at_most, len(fronts))).round().astype(int)).tolist()
     numbers = [k + 1 if generations is None else generations[k] for k in drawn]
     shades = [_shade(k, len(drawn)) for k in range(len(drawn))]
@@ -129,7 +137,12 @@ def plot_cell(edges: Sequence[Edge], concat: Sequence[int], *, title: str = "", 
 
     Returns:
         The axes drawn on.
+
+    Raises:
+        ValueError: if edges and concatenation are no cell, see :class:`~carsmoo.genotype.Genotype`.
     """
+    cell = Genotype(edges, concat, edges, concat)  # type: ignore[arg-type]  # checks them
+    cell.require(PRIMITIVES)
     ax = ax or new_axes(8.4, 3.0)
     n_nodes = len(edges) // 2
     places = _places(n_nodes)
@@ -157,7 +170,13 @@ def plot_cell(edges: Sequence[Edge], concat: Sequence[int], *, title: str = "", 
 
 
 def plot_genotype(genotype: Genotype) -> Figure:
-    """Draw both cells of a genotype, one over the other, in a new figure."""
+    """Draw both cells of a genotype, one over the other, in a new figure.
+
+    Raises:
+        TypeError: for anything but a genotype.
+        ValueError: for one with an unknown operation.
+    """
+    instance("genotype", genotype, Genotype)
     figure = Figure(figsize=(8.4, 6.0), layout="constrained")
     top, bottom = figure.subplots(2, 1)
     plot_cell(genotype.normal, genotype.normal_concat, title="normal cell", ax=top)
@@ -166,17 +185,39 @@ def plot_genotype(genotype: Genotype) -> Figure:
 
 
 def save(drawn: Axes | Figure, path: str | Path) -> None:
-    """Write a drawing to a file; PDF and SVG keep their text and lines as vectors, PNG has 200 dots an inch."""
+    """Write a drawing to a file; PDF and SVG keep their text and lines as vectors, PNG has 200 dots an inch.
+
+    Raises:
+        TypeError: for what is no drawing.
+        ValueError: for a path without an ending that matplotlib knows.
+        OSError: if it cannot be written.
+    """
+    if not isinstance(drawn, (Axes, Figure)):
+        raise TypeError(f"drawn: expected Axes or a Figure, got {shown(drawn)}")
     figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
     assert figure is not None
+    if Path(path).suffix[1:] not in figure.canvas.get_supported_filetypes():
+        raise ValueError(f"path: expected an ending such as .pdf, .svg or .png, got {str(path)!r}")
     figure.savefig(path, dpi=200)
 
 
 def _matrix(F: ArrayLike, labels: Labels) -> NDArray[np.float64]:
-    A = np.asarray(F, dtype=np.float64)
+    A = numbers("F", F)
+    if isinstance(labels, str) or not isinstance(labels, Sequence):
+        raise TypeError(f"labels: expected a list of names, got {shown(labels)}")
     if A.ndim != 2 or A.shape[1] != len(labels) or len(A) == 0 or len(labels) < 2:
         raise ValueError(f"F: expected (n, {len(labels)}) as there are labels, n > 0, got {A.shape}")
+    if not np.isfinite(A).all():
+        raise ValueError(f"F: expected finite numbers, got {A[~np.isfinite(A)][0]}")
     return A
+
+
+def _drawn(axes: tuple[int, int], labels: Labels) -> tuple[int, int]:
+    """Return which objective goes along x and which along y."""
+    known = range(len(labels)) if isinstance(labels, Sequence) else ()
+    if not isinstance(axes, (tuple, list)) or len(axes) != 2 or axes[0] == axes[1] or not all(k in known for k in axes):
+        raise ValueError(f"axes: expected two different indices among 0..{len(known) - 1}, got {shown(axes)}")
+    return axes[0], axes[1]
 
 
 def _staircase(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -252,13 +293,11 @@ def plot_convergence(
     Raises:
         ValueError: if there is nothing to draw, or evaluations and values do not fit each other.
     """
-    if not curves:
-        raise ValueError("curves: expected at least one, got none")
+    if not isinstance(curves, Mapping) or not curves:
+        raise ValueError(f"curves: expected at least one, by name, got {shown(curves) if curves else 'none'}")
+    parsed = {name: _curve(f"curves[{name!r}]", curve) for name, curve in curves.items()}
     ax = ax or new_axes()
-    for k, (name, (evaluations, values)) in enumerate(curves.items()):
-        x, runs = np.asarray(evaluations, dtype=np.float64), np.asarray(values, dtype=np.float64)
-        if runs.ndim != 2 or runs.shape[1:] != x.shape:
-            raise ValueError(f"curves[{name!r}]: expected (runs, {len(x)}) values, got {runs.shape}")
+    for k, (name, (x, runs)) in enumerate(parsed.items()):
         low, middle, high = np.quantile(runs, [0.25, 0.5, 0.75], axis=0)
         shade = _shade(len(curves) - 1 - k, len(curves))
         ax.fill_between(x, low, high, color=shade, alpha=0.2, linewidth=0)
@@ -266,6 +305,18 @@ def plot_convergence(
     _finish(ax, "evaluations", ylabel)
     ax.legend(frameon=False)
     return ax
+
+
+def _curve(where: str, curve: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return evaluations, (k,), and values, (runs, k)."""
+    if not isinstance(curve, (tuple, list)) or len(curve) != 2:
+        raise ValueError(f"{where}: expected (evaluations, values), got {shown(curve)}")
+    x, runs = numbers(where, curve[0]), numbers(where, curve[1])
+    if x.ndim != 1 or runs.ndim != 2 or runs.shape[1:] != x.shape or 0 in runs.shape:
+        raise ValueError(f"{where}: expected (runs, {x.size}) values, got {runs.shape}")
+    if not (np.isfinite(x).all() and np.isfinite(runs).all()):
+        raise ValueError(f"{where}: expected finite numbers, got NaN or infinity")
+    return x, runs
 
 
 def plot_attainment(
@@ -283,17 +334,23 @@ def plot_attainment(
         The axes drawn on.
 
     Raises:
-        ValueError: if there is nothing to draw, or objectives are not (n, 2).
+        ValueError: if there is nothing to draw, objectives are not (n, 2), or ``percentile`` is not in (0, 100].
     """
-    if not fronts:
-        raise ValueError("fronts: expected at least one, got none")
+    if not isinstance(fronts, Mapping) or not fronts:
+        raise ValueError(f"fronts: expected at least one, by name, got {shown(fronts) if fronts else 'none'}")
+    if isinstance(labels, str) or len(labels) != 2:
+        raise ValueError(f"labels: expected two, got {shown(labels)}")
+    if not 0 < percentile <= 100:
+        raise ValueError(f"percentile: expected a number in (0, 100], got {shown(percentile)}")
+    found = {name: [_matrix(F, labels) for F in runs] for name, runs in fronts.items()}
+    if not all(found.values()):
+        raise ValueError("fronts: expected a run of each name, got none of some")
     ax = ax or new_axes()
-    for k, (name, runs) in enumerate(fronts.items()):
-        points = [_matrix(F, labels) for F in runs]
+    for k, (name, points) in enumerate(found.items()):
         sets = np.concatenate([np.full(len(F), i) for i, F in enumerate(points)])
         surface = eaf(np.concatenate(points), sets=sets, percentiles=[percentile])[:, :2]
         steps = _staircase(surface[:, [1, 0]])
-        shade = _shade(len(fronts) - 1 - k, len(fronts))
+        shade = _shade(len(found) - 1 - k, len(found))
         style = _DASHES[k % len(_DASHES)]
         ax.plot(
             steps[:, 0], steps[:, 1], drawstyle="steps-post", color=shade, linestyle=style, linewidth=1.5, label=name

@@ -11,8 +11,10 @@ from typing import Any, Literal, cast, get_args, get_type_hints
 
 import tomli_w
 
+from carsmoo.checks import instance
 from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.genotype import DARTSSpace
+from carsmoo.notation import shown
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -79,6 +81,11 @@ class SearchConfig:
         object.__setattr__(self, "objectives", tuple(self.objectives))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise TypeError(f"seed: expected an integer of at least 0, got {self.seed!r}")
+        if self.device is not None and not isinstance(self.device, str):
+            raise TypeError(f"device: expected a name, got {self.device!r}")
+        kinds = {"space": DARTSSpace, "network": NetworkConfig, "training": SupernetTraining}
+        for name, kind in {**kinds, "algorithm": AlgorithmConfig}.items():
+            instance(name, getattr(self, name), kind)
 
     @classmethod
     def preset(cls, name: str) -> SearchConfig:
@@ -99,7 +106,7 @@ class SearchConfig:
                 training=SupernetTraining(warmup=1, generations=2, epochs=1, population=6, calibration=64),
             ),
         }
-        if name not in presets:
+        if not isinstance(name, str) or name not in presets:
             raise ValueError(f"preset: expected one of {', '.join(presets)}, got {name!r}")
         return presets[name]()
 
@@ -109,6 +116,8 @@ class SearchConfig:
         Raises:
             ValueError, TypeError: naming the setting, what was expected and what was given.
         """
+        if not isinstance(settings, Mapping):
+            raise TypeError(f"settings: expected a mapping, got {shown(settings)}")
         return cast(SearchConfig, _updated(self, settings, ""))
 
     @classmethod
@@ -118,7 +127,7 @@ class SearchConfig:
         Raises:
             ValueError, TypeError: naming what was expected and what was given.
         """
-        return cls().updated(tomllib.loads(text))
+        return cls().updated(_read("configuration", text))
 
     def to_toml(self) -> str:
         """Return the whole configuration as TOML; what is None is left out."""
@@ -133,32 +142,35 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         ValueError: if it is not TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected TOML, got {error}") from None
+    return _read(str(path), text)
 
 
 def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
     """Return nested settings from texts such as ``training.warmup=3``; a value is TOML, or else a text.
 
     Raises:
+        TypeError: for what is no text.
         ValueError: for a text without ``=``.
     """
     settings: dict[str, Any] = {}
     for assignment in assignments:
-        key, found, text = assignment.partition("=")
+        key, found, text = instance("setting", assignment, str).partition("=")
         if not found or not key.strip():
             raise ValueError(f"setting: expected key=value, got {assignment!r}")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
+            document = tomllib.loads(f"value = {text}")
+        except (ValueError, RecursionError):
+            document = {}
+        value = document["value"] if len(document) == 1 else text  # a line more is no value
         *sections, name = key.strip().split(".")
         place = settings
         for section in sections:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
-                raise ValueError(f"{section}: expected one setting or a section of them, got both")  # noqa: TRY004
+                raise ValueError(f"{_line(section)}: expected one setting or a section of them, got both")  # noqa: TRY004
         place[name] = value
     return settings
 
@@ -190,7 +202,9 @@ def _updated(config: Any, settings: Mapping[str, Any], prefix: str) -> Any:
     changes = {}
     for name, value in settings.items():
         if name not in fields:
-            raise ValueError(f"{prefix}{name}: expected one of {', '.join(sorted(fields))}, got an unknown setting")
+            raise ValueError(
+                f"{_line(prefix, name)}: expected one of {', '.join(sorted(fields))}, got an unknown setting"
+            )
         current = getattr(config, name)
         if dataclasses.is_dataclass(current):
             if not isinstance(value, Mapping):
@@ -204,6 +218,18 @@ def _updated(config: Any, settings: Mapping[str, Any], prefix: str) -> Any:
         return dataclasses.replace(config, **changes)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{prefix}{error}") from None
+
+
+def _read(what: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(instance(what, text, str))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{what}: expected TOML, got {_line(error)}") from None
+
+
+def _line(*parts: object) -> str:
+    """Return parts as text on one line."""
+    return " ".join("".join(map(str, parts)).split())
 
 
 def _plain(value: Any) -> Any:

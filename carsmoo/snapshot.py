@@ -63,6 +63,8 @@ def read(path: str | Path) -> Snapshot:
     Raises:
         ValueError: if there is none, or it is of another format.
     """
+    if not isinstance(path, (str, Path)):
+        raise TypeError(f"path: expected that of a run's directory, got {path!r}")
     store = Store(Path(path) / FOLDER)
     saved = store.newest()
     if saved is None:

@@ -62,7 +62,7 @@ def problem(name: str, seed: int) -> Any:
         ValueError: for a name outside :data:`PROBLEMS`.
         FileNotFoundError: if its data are missing, saying what to get.
     """
-    kind, _, detail = name.partition(":")
+    kind, _, detail = str(name).partition(":")
     if kind == "trap":
         try:
             return SmallModelTrap(strength=float(detail or 3), seed=seed)

@@ -18,7 +18,9 @@ from pymoo.core.population import Population
 from pymoo.core.survival import Survival
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
+from carsmoo.checks import array, instance, numbers
 from carsmoo.niching import fill_niches, nearest_candidates, nearest_directions
+from carsmoo.notation import shown
 
 Indices: TypeAlias = NDArray[np.int64]
 Protection: TypeAlias = Literal["growth", "size"] | None
@@ -68,7 +70,13 @@ def merge_stages(R: Sequence[Indices], Q: Sequence[Indices]) -> list[Indices]:
     Returns:
         The merged stages, ascending within each; a candidate is only in the first stage that has it, and stages that
         this leaves empty are left out.
+
+    Raises:
+        ValueError: for a stage that is no array of indices.
     """
+    for name, stages in (("R", R), ("Q", Q)):
+        if not isinstance(stages, Sequence) or not all(_are_indices(stage) for stage in stages):
+            raise ValueError(f"{name}: expected stages of indices, got {shown(stages)}")
     merged: list[Indices] = []
     seen: set[int] = set()
     for i in range(max(len(R), len(Q))):
@@ -105,6 +113,7 @@ def select(
         Indices of the survivors, (n_survive,).
 
     Raises:
+        TypeError: for a ``random_state`` that is no generator.
         ValueError: for arrays that do not fit each other or are not finite, or an ``n_survive`` out of range.
     """
     return selection(F, F_protected, n_survive, ref_dirs, random_state, norm).survivors
@@ -125,14 +134,15 @@ def selection(
         raise ValueError(f"ref_dirs: expected (d, {m}) as F has {m} objectives, got {ref_dirs.shape}")
     if not ref_dirs.any(axis=1).all():
         raise ValueError("ref_dirs: expected directions, got a row of zeros")
-    if not 1 <= n_survive <= n:
-        raise ValueError(f"n_survive: expected 1..{n}, got {n_survive}")
+    if isinstance(n_survive, bool) or not isinstance(n_survive, (int, np.integer)) or not 1 <= n_survive <= n:
+        raise ValueError(f"n_survive: expected 1..{n}, got {n_survive!r}")
     R = stages = pareto_stages(F)
     if F_protected is not None:
         F_protected = _objectives("F_protected", F_protected)
         if len(F_protected) != n:
             raise ValueError(f"F_protected: expected {n} rows as in F, got {len(F_protected)}")
         stages = merge_stages(R, pareto_stages(F_protected))
+    instance("random_state", random_state, np.random.Generator)
 
     normalised = _normalised(F, R[0], norm)
     niche, distance = nearest_directions(normalised, ref_dirs)
@@ -169,8 +179,13 @@ def _normalised(F: NDArray[np.float64], first: Indices, norm: HyperplaneNormaliz
     return np.asarray((F - norm.ideal_point) / np.where(span == 0, 1e-12, span))
 
 
+def _are_indices(stage: Any) -> bool:
+    A = array("stage", stage)
+    return A.ndim == 1 and (A.size == 0 or (A.dtype.kind in "iu" and bool((A >= 0).all())))
+
+
 def _objectives(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    A = np.array(value, dtype=np.float64)
+    A = numbers(name, value)
     if A.ndim != 2:
         raise ValueError(f"{name}: expected two dimensions, got shape {A.shape}")
     if not np.isfinite(A).all():

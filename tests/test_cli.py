@@ -9,6 +9,7 @@ import pytest
 
 from carsmoo.cli import main
 from carsmoo.front import Front
+from carsmoo.snapshot import read
 from carsmoo.zoo import GENOTYPES
 
 QUICK = ["--preset", "smoke", "--set", "training.generations=1"]
@@ -116,6 +117,49 @@ WRONG = {
     "images": (["search", "--out", "OUT", "--set", "network.images=3"], "network.images: expected (channels"),
     "endless input": (["cost", '{"normal": [["skip_connect", 1e999]], "normal_concat": [2]}'], "genotype: expected"),
     "channels": (["cost", "CARS-A", "--channels", "0"], "channels: expected at least 2, got 0"),
+    "layers": (["cost", "CARS-A", "--layers", "99999999999"], "layers: expected at most 1000, got 99999999999"),
+    "layers by name": (["cost", "CARS-A", "--layers", "many"], "Invalid value for '--layers'"),
+    "no genotype": (["cost"], "Missing argument 'NAME|GENOTYPE'"),
+    "empty genotype": (["cost", ""], "genotype: expected one of CARS-A"),
+    "two genotypes": (["cost", "CARS-A", "CARS-B"], "unexpected extra argument"),
+    "deep genotype": (["cost", "{" * 50_000], "genotype: expected JSON, got"),
+    "half a character": (["cost", "\ud800("], "genotype: expected Genotype"),
+    "resume what": (["resume"], "Missing argument 'DIR'"),
+    "resume where": (["resume", "OUT"], "run: expected the directory of a run, got"),
+    "resume how long": (["resume", "OUT", "--generations", "0"], "Invalid value for '--generations'"),
+    "resume how often": (["resume", "OUT", "--every", "0"], "Invalid value for '--every'"),
+    "plot what": (["plot"], "Missing argument 'DIR'"),
+    "jobs": (["compare", "--out", "OUT", "--problem", "trap", "--jobs", "0"], "n_jobs: expected a number of processes"),
+    "endless trap": (["compare", "--out", "OUT", "--problem", "trap:inf"], "problem: expected trap:STRENGTH"),
+    "trap below zero": (["compare", "--out", "OUT", "--problem", "trap:-1"], "problem: expected trap:STRENGTH"),
+    "a strength of another": (["compare", "--out", "OUT", "--problem", "macro:4"], "problem: expected one of trap"),
+    "compare where": (["compare", "--problem", "trap"], "Missing option '--out'"),
+    "no baseline": (
+        ["compare", "--out", "OUT", "--problem", "trap", "--algorithm", "growth"],
+        "baseline: expected one of growth, got 'nsga3'",
+    ),
+    "how often": (["search", "--out", "OUT", "--every", "0"], "Invalid value for '--every'"),
+    "deep setting": (["search", "--out", "OUT", "--set", "seed=" + "[" * 50_000], "seed: expected an integer"),
+    "two lines": (["search", "--out", "OUT", "--set", "seed=3\nwarmup=4"], "seed: expected an integer of at least 0"),
+    "endless seed": (["search", "--out", "OUT", "--set", "seed=" + "9" * 5000], "seed: expected an integer"),
+    "a device's number": (["search", "--out", "OUT", "--set", "device=3"], "device: expected a name, got 3"),
+    "no objectives": (["search", "--out", "OUT", "--set", "objectives=[]"], "objectives: expected 'error' among them"),
+    "a rate that is none": (
+        ["search", "--out", "OUT", "--set", "training.clip=nan"],
+        "training.clip: expected a number",
+    ),
+    "other images": (["search", "--out", "OUT", "--set", "network.images=[3,32,32]"], "images: expected (3, 32, 32)"),
+    "a section for a value": (["search", "--out", "OUT", "--set", "seed.x=3"], "seed: expected a value, got a section"),
+    "a value for a section": (["search", "--out", "OUT", "--set", "training=3"], "training: expected a section, got 3"),
+    "nodes": (["search", "--out", "OUT", "--set", "space.nodes=1000000"], "space.nodes: expected an integer in 1..64"),
+    "stem": (
+        ["search", "--out", "OUT", "--set", "network.stem=mnist"],
+        "network.stem: expected one of cifar, imagenet",
+    ),
+    "protection": (
+        ["search", "--out", "OUT", "--set", "algorithm.protection=fat"],
+        "algorithm.protection: expected one",
+    ),
 }
 
 
@@ -138,20 +182,74 @@ def test_another_runs_directory_is_left_as_it_is(run_dir: Path, capsys: pytest.C
     assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
 
 
-def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
-    out = tmp_path / "run"
+def interrupted(out: Path, *signals: signal.Signals) -> tuple[int, str, str]:
+    """Search in a process that is sent signals once its second generation is told; return its exit code and words."""
     command = [sys.executable, "-m", "carsmoo.cli", "search", "--out", str(out), "--preset", "smoke"]
     command += ["--set", "training.generations=500"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip().startswith("2 |"):
-            break
-    process.send_signal(signal.SIGINT)
-    said, error = process.communicate()
-    assert process.returncode == 130
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env=environment, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.strip().startswith("2 |"):
+                process.send_signal(signals[0])
+            if line.startswith("finishing the step at hand"):
+                for again in signals[1:]:
+                    process.send_signal(again)
+        return process.wait(), said, process.stderr.read()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_what_was_found_and_says_how_it_goes_on(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    exit_code, said, error = interrupted(out, number)
+    assert exit_code == code
+    assert "finishing the step at hand; once more stops at once" in said
     assert "interrupted; this is the front of generation" in said
-    assert "Traceback" not in error
+    assert said.endswith(f"go on with: carsmoo resume {out}\n")
+    assert error == ""
     assert len(Front.read(out / "front.json")) > 0
-    assert (out / "front.pdf").exists()
+    assert call("resume", out, "--generations", "2") == 0
+    events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [event["generation"] for event in events if event["event"] == "generation"] == [1, 2, 3]
+    assert events[-1]["event"] == "end"
+
+
+def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    exit_code, _, error = interrupted(out, signal.SIGINT, signal.SIGINT)
+    assert exit_code == 130
+    assert "Traceback" not in error
+    assert read(out).generation >= 1
+    assert read(out).damaged == ()
+
+
+LIMITED = """
+import resource, sys
+from carsmoo.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+main(sys.argv[2:])
+"""
+
+
+def test_files_that_may_not_grow_end_a_search_in_one_line_with_the_last_checkpoint_whole(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LIMITED, "80000", "search", "--out", str(tmp_path / "run"), "--preset", "smoke"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "File too large" in done.stderr
+    assert f"what was saved goes on with: carsmoo resume {tmp_path / 'run'}" in done.stderr
+    assert read(tmp_path / "run").damaged == ()
+    assert call("resume", tmp_path / "run") == 0
+
+
+def test_a_finished_run_is_shown_again(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (run_dir / "front.json").read_bytes()
+    assert call("resume", run_dir) == 0
+    assert "going on from generation 2" in capsys.readouterr().out
+    assert (run_dir / "front.json").read_bytes() == before

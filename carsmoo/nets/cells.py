@@ -40,11 +40,14 @@ class Stem(nn.Module):
         Both are the same after a CIFAR stem.
         """
         outputs: list[Tensor | None] = [None] * len(self.convs)
-        for k, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            if k < live:
-                x = norm(conv(F.relu(x) if k else x), statistics)
-                outputs[k] = x = x.contiguous(memory_format=self.memory_format)
+        for k in range(live):
+            outputs[k] = x = self.layer(k, x, statistics)
         return outputs[max(len(outputs) - 2, 0)], outputs[-1]
+
+    def layer(self, k: int, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return what convolution ``k`` and its norm make of their input."""
+        y: Tensor = self.norms[k](self.convs[k](F.relu(x) if k else x), statistics)
+        return y.contiguous(memory_format=self.memory_format)
 
 
 def set_memory_format(module: nn.Module, memory_format: torch.memory_format) -> None:

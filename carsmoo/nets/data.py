@@ -22,6 +22,9 @@ from torchvision import datasets
 DATA_NAMES = ("digits", "cifar10")
 """Names that :func:`load` knows."""
 
+MOST_CLASSES = 1_000_000
+"""Labels are numbers of classes, below this."""
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -226,17 +229,22 @@ def _cifar10(where: str) -> ImageData:
 
 
 def _checked(name: str, images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    X, y = np.asarray(images), np.asarray(labels)
+    try:
+        X, y = np.asarray(images), np.asarray(labels)
+    except ValueError:
+        raise ValueError(f"{name}: expected images of one size, got several sizes") from None
     if X.ndim == 3:
         X = X[:, None]
     if X.ndim != 4 or 0 in X.shape:
         raise ValueError(f"{name}: expected (n, h, w) or (n, c, h, w), got {np.shape(images)}")
     if X.dtype != np.uint8 and not np.issubdtype(X.dtype, np.floating):
         raise ValueError(f"{name}: expected uint8 or floating numbers, got {X.dtype}")
-    if X.dtype != np.uint8 and not np.isfinite(X).all():
-        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
+    if X.dtype != np.uint8 and not (np.abs(X) <= np.finfo(np.float32).max).all():
+        raise ValueError(f"{name}: expected finite numbers of float32, got NaN or larger ones")
     if y.shape != (len(X),) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
         raise ValueError(f"{name}: expected {len(X)} integer labels from 0, got {y.dtype} {y.shape}")
+    if y.max() >= MOST_CLASSES:
+        raise ValueError(f"{name}: expected labels below {MOST_CLASSES}, got {y.max()}")
     return X if X.dtype == np.uint8 else X.astype(np.float32), y.astype(np.int64)
 
 

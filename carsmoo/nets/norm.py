@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,30 +19,46 @@ class Moments(NamedTuple):
 
 
 class Statistics:
-    """The batch-norm statistics of one subnet: recorded over training batches, then applied.
+    """The batch-norm statistics of one subnet, or of one part of it: recorded over training batches, then applied.
 
-    While it records, a layer normalises by its batch and keeps a running mean of the batches' moments (each batch
-    counts alike, the variance unbiased); afterwards it normalises by those.
+    A layer's input may be several batches behind each other. Those that :attr:`recorded` counts are normalised each by
+    itself, and a running mean of their moments is kept (each batch counts alike, the variance unbiased); what comes
+    after them is normalised by those.
+
+    Args:
+        recorded: sizes of the batches that lead the next inputs and are recorded.
     """
 
-    def __init__(self) -> None:
-        self.recording = True
+    def __init__(self, recorded: Sequence[int] = ()) -> None:
+        self.recorded = recorded
         self._moments: dict[int, Moments] = {}
 
     def normalise(self, layer: SubnetNorm, x: Tensor) -> Tensor:
         """Return ``x`` (n, c, h, w), normalised for ``layer``.
 
         Raises:
-            KeyError: if ``layer`` was not met while recording.
+            KeyError: if nothing was recorded for ``layer``, and ``x`` has no batch to record.
         """
-        if not self.recording:
-            moments = self._moments[id(layer)]
-            return F.batch_norm(x, moments.mean, moments.var, eps=layer.eps)
-        moments = self._moments.get(id(layer)) or Moments(x.new_zeros(x.shape[1]), x.new_zeros(x.shape[1]), 0)
-        batches = moments.batches + 1
-        y = F.batch_norm(x, moments.mean, moments.var, training=True, momentum=1 / batches, eps=layer.eps)
-        self._moments[id(layer)] = moments._replace(batches=batches)
+        if not self.recorded:
+            mean, var, _ = self._moments[id(layer)]
+            return F.batch_norm(x, mean, var, eps=layer.eps)
+        mean, var, batches = self._moments.get(id(layer)) or _nothing(x)
+        y = torch.empty_like(x)
+        rest = len(x) - sum(self.recorded)
+        sizes = [*self.recorded, rest]
+        parts = zip(torch.split(x, sizes), torch.split(y, sizes), strict=True)
+        moments = x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
+        for k, (part, result) in enumerate(parts):
+            records = k < len(self.recorded)
+            if len(part):
+                out = (result, *(moments if records else (x.new_empty(0), x.new_empty(0))))
+                torch.native_batch_norm(part, None, None, mean, var, records, 1 / (batches + k + 1), layer.eps, out=out)
+        self._moments[id(layer)] = Moments(mean, var, batches + len(self.recorded))
         return y
+
+
+def _nothing(x: Tensor) -> Moments:
+    return Moments(x.new_zeros(x.shape[1]), x.new_zeros(x.shape[1]), 0)
 
 
 class SubnetNorm(nn.Module):

@@ -134,6 +134,7 @@ class CARSProblem(MovingProblem):
 
         For the end of a search, once: whoever chooses by it searches on the test split.
         """
+        _instance("genotype", genotype, Genotype)
         self._ensure_begun()
         return float(self._errors([genotype], self._loaded().test)[0])
 

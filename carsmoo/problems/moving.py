@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from pymoo.core.problem import Problem
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
+from carsmoo.checks import array, whole
 from carsmoo.events import Listener, Step
+from carsmoo.notation import shown
 from carsmoo.state import capture, restore
 from carsmoo.trees import Arrays, pack, unpack
 
@@ -42,7 +44,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         run_listeners: the same, but only until the next run starts.
 
     Raises:
-        ValueError: for an index in ``moving`` that is no objective.
+        TypeError, ValueError: for an index in ``moving`` that is no objective, or a seed that is no integer from 0.
     """
 
     moving: tuple[int, ...] = (0,)
@@ -51,11 +53,18 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
     def __init__(self, *, moving: tuple[int, ...] | None = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        moving = type(self).moving if moving is None else tuple(moving)
-        if not moving or len(set(moving)) < len(moving) or not all(0 <= k < self.n_obj for k in moving):
-            raise ValueError(f"moving: expected different indices among 0..{self.n_obj - 1}, got {moving}")
-        self.moving = moving
-        self.seed = seed
+        moving = type(self).moving if moving is None else moving
+        indices = tuple(moving) if isinstance(moving, (tuple, list)) else ()
+        whole_ones = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) for k in indices)
+        if (
+            not indices
+            or not whole_ones
+            or not set(indices) <= set(range(self.n_obj))
+            or len({*indices}) < len(indices)
+        ):
+            raise ValueError(f"moving: expected different indices among 0..{self.n_obj - 1}, got {shown(moving)}")
+        self.moving = tuple(int(k) for k in indices)
+        self.seed = None if seed is None else whole("seed", seed, 0)
         self.time = 0
         self.listeners: list[Listener] = []
         self.run_listeners: list[Listener] = []
@@ -76,9 +85,11 @@ class MovingProblem(Problem):  # type: ignore[misc]
         """Let the world go on by one generation, guided by the population's decision vectors ``X`` (n, n_var).
 
         Raises:
-            ValueError: if ``X`` does not fit the problem.
+            ValueError: if ``X`` does not fit the problem, or has no row.
         """
         X = self.check(X)
+        if len(X) == 0:
+            raise ValueError(f"X: expected (n, {self.n_var}) with n > 0 to be guided by, got {X.shape}")
         self._guide = X.copy()
         self._step(X)
 
@@ -88,8 +99,9 @@ class MovingProblem(Problem):  # type: ignore[misc]
         It is guided by the vectors of the last :meth:`advance`; if there was none, by those evaluated last.
 
         Raises:
-            ValueError: if nothing was evaluated yet.
+            TypeError, ValueError: for an ``elapsed`` that is no integer from 0, or if nothing was evaluated yet.
         """
+        elapsed = whole("elapsed", elapsed, 0)
         X = self._scored if self._guide is None else self._guide
         if X is None:
             raise ValueError("tic: expected an evaluation or an advance before it, got none")
@@ -157,7 +169,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         Raises:
             ValueError: if ``X`` does not fit the problem.
         """
-        single = np.ndim(X) == 1
+        single = array("X", X).ndim == 1
         checked = self.check([X] if single else X)
         return super().evaluate(checked[0] if single else checked, *args, **kwargs)
 
@@ -167,7 +179,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         Raises:
             ValueError: if it has another shape.
         """
-        A = np.asarray(X)
+        A = array("X", X)
         if A.ndim != 2 or A.shape[1] != self.n_var:
             raise ValueError(f"X: expected (n, {self.n_var}), got {A.shape}")
         return A
@@ -244,13 +256,12 @@ class ClockProblem(MovingProblem):
         **kwargs: as for :class:`MovingProblem`.
 
     Raises:
-        ValueError: for a number below 1.
+        TypeError, ValueError: for a number that is no integer or below 1.
     """
 
     def __init__(self, *, generations: int, population: int, **kwargs: Any) -> None:
         for name, value in (("generations", generations), ("population", population)):
-            if value < 1:
-                raise ValueError(f"{name}: expected at least 1, got {value}")
+            whole(name, value, 1)
         super().__init__(**kwargs)
         self.generations, self.population = generations, population
         self.default_pop_size = population

@@ -58,6 +58,7 @@ class NASBench301(ClockProblem):
     Raises:
         ValueError: for another cost or a number below 1.
         FileNotFoundError: if the surrogate is missing.
+        ValueError: at the first score, if the surrogate is damaged.
         ModuleNotFoundError: at the first score, if onnxruntime (the extra ``nb301``) is not installed.
     """
 
@@ -115,8 +116,15 @@ class NASBench301(ClockProblem):
         return np.column_stack([self.error_at(X, EPOCHS), self._fixed_values(X)])
 
     def front(self, result: Any) -> Front:
-        """Score the population of a pymoo result at the epoch of now, and return its front."""
-        X = result.pop.get("X")
+        """Score the population of a pymoo result at the epoch of now, and return its front.
+
+        Raises:
+            ValueError: if there is no population.
+        """
+        pop = getattr(result, "pop", None)
+        if pop is None or len(pop) == 0:
+            raise ValueError("result: expected one with a population, got none")
+        X = pop.get("X")
         F = self.evaluate(X, return_values_of=["F"])
         about = {
             "data": "NAS-Bench-301 surrogate",
@@ -172,7 +180,13 @@ class NASBench301(ClockProblem):
             raise ModuleNotFoundError("NASBench301: expected onnxruntime; install carsmoo[nb301]") from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+        try:
+            return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own kinds have no common base
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"{self.path}: expected the surrogate's ONNX file, got something else ({reason})"
+            ) from None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the session, which is opened again where it is needed."""

@@ -11,6 +11,7 @@ from pymoo.operators.mutation.pm import PM
 from pymoo.operators.sampling.rnd import FloatRandomSampling
 from scipy.stats import norm
 
+from carsmoo.checks import numbers, real, whole
 from carsmoo.operators import CARSMating, RowDuplicates
 from carsmoo.problems.moving import ClockProblem
 
@@ -41,7 +42,7 @@ class SmallModelTrap(ClockProblem):
         seed: of the noise, and of an algorithm that is given none.
 
     Raises:
-        ValueError: for an argument out of its range.
+        TypeError, ValueError: for an argument that is no number, or out of its range.
     """
 
     start = 0.9
@@ -57,14 +58,10 @@ class SmallModelTrap(ClockProblem):
         population: int = 32,
         seed: int = 0,
     ) -> None:
-        for name, value, low in (
-            ("n_var", n_var, 2),
-            ("strength", strength, 0),
-            ("noise", noise, 0),
-        ):
-            if not value >= low:
-                raise ValueError(f"{name}: expected at least {low}, got {value}")
-        if not speed > 0:
+        whole("n_var", n_var, 2)
+        for name, value in (("strength", strength), ("noise", noise), ("speed", speed)):
+            real(name, value, 0)
+        if speed == 0:
             raise ValueError(f"speed: expected a number above 0, got {speed}")
         plan = {"generations": generations, "population": population, "seed": seed}
         super().__init__(**plan, n_var=n_var, n_obj=2, xl=0.0, xu=1.0, vtype=float)
@@ -81,6 +78,18 @@ class SmallModelTrap(ClockProblem):
             "mating": CARSMating(crossover=crossover, mutation=mutation, sampling=FloatRandomSampling()),
             "eliminate_duplicates": RowDuplicates(),
         }
+
+    def check(self, X: Any) -> NDArray[np.float64]:
+        """Return ``X`` as numbers, (n, n_var).
+
+        Raises:
+            ValueError: for another shape, or values that are no numbers in 0..1.
+        """
+        A = numbers("X", super().check(X))
+        outside = ~((A >= 0) & (A <= 1))
+        if outside.any():
+            raise ValueError(f"X: expected numbers in 0..1, got {A[outside][0]}")
+        return A
 
     def final_error(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the error that each network reaches in the end, (n,)."""

@@ -18,6 +18,8 @@ from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
+from carsmoo.checks import array, numbers, whole
+from carsmoo.notation import shown
 from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates
 from carsmoo.problems.moving import ClockProblem
 
@@ -57,11 +59,14 @@ class NASBenchMacro(Problem):  # type: ignore[misc]
     def __init__(
         self, cost: Literal["params", "flops"] | tuple[str, ...] = "params", path: str | Path | None = None
     ) -> None:
-        costs = (cost,) if isinstance(cost, str) else tuple(cost)
-        if not costs or not set(costs) <= {"params", "flops"} or len(set(costs)) < len(costs):
+        costs = cost if isinstance(cost, tuple) else (cost,)
+        if not costs or not all(name in ("params", "flops") for name in costs) or len(set(costs)) < len(costs):
             raise ValueError(f"cost: expected params, flops or both, got {cost!r}")
         file = path or data_file("nas-bench-macro/nas-bench-macro_cifar10.json", "github.com/xiusu/NAS-Bench-Macro")
-        table = json.loads(Path(file).read_text(encoding="utf-8"))
+        try:
+            table = json.loads(Path(file).read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{file}: expected JSON, got something else ({error})") from None
         self.X_all = np.array(list(itertools.product(range(3), repeat=8)), dtype=np.int64)
         try:
             entries = [table["".join(map(str, row))] for row in self.X_all.tolist()]
@@ -70,6 +75,8 @@ class NASBenchMacro(Problem):  # type: ignore[misc]
         except (KeyError, TypeError) as error:
             raise ValueError(f"{file}: expected all 6561 networks, got none under {error}") from None
         self.F_all = np.array(columns).T
+        if not np.isfinite(self.F_all).all():
+            raise ValueError(f"{file}: expected finite numbers, got NaN or infinity")
         self.objective_names = ("error", *costs)
         self.default_pop_size = 32
         self.default_termination = MaximumGenerationTermination(20)
@@ -91,8 +98,22 @@ class NASBenchMacro(Problem):  # type: ignore[misc]
         values: NDArray[np.float64] = self.evaluate(np.asarray(X), return_values_of=["F"])
         return values
 
+    def evaluate(self, X: Any, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate as pymoo does.
+
+        Raises:
+            ValueError: for another shape, or a block that is none of 0, 1 and 2.
+        """
+        A = array("X", X)
+        if A.ndim not in (1, 2) or A.shape[-1] != self.n_var:
+            raise ValueError(f"X: expected (n, {self.n_var}), got {A.shape}")
+        return super().evaluate(A, *args, **kwargs)
+
     def _evaluate(self, X: NDArray[Any], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        out["F"] = self.F_all[np.rint(X).astype(np.int64) @ 3 ** np.arange(7, -1, -1)]
+        wrong = ~np.isin(X, (0, 1, 2))
+        if wrong.any():
+            raise ValueError(f"X: expected blocks 0, 1 or 2, got {X[wrong][0]}")
+        out["F"] = self.F_all[X.astype(np.int64) @ 3 ** np.arange(7, -1, -1)]
 
     def _calc_pareto_front(self) -> NDArray[np.float64]:
         front: NDArray[np.float64] = self.F_all[is_nondominated(self.F_all)]
@@ -129,18 +150,22 @@ class CurveTable(ClockProblem):
         population: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.cost = np.array(cost, dtype=np.float64)
-        self.error = 1 - np.array(accuracy, dtype=np.float64)
-        if self.cost.ndim != 1 or self.error.ndim != 2 or len(self.cost) != len(self.error):
+        self.cost, self.error = numbers("cost", cost), 1 - numbers("accuracy", accuracy)
+        if self.cost.ndim != 1 or len(self.cost) < 2:
+            raise ValueError(f"cost: expected (n,) with n > 1, got {self.cost.shape}")
+        if self.error.ndim != 2 or len(self.cost) != len(self.error):
             raise ValueError(f"accuracy: expected ({len(self.cost)}, epochs), got {self.error.shape}")
         if np.isnan(self.cost).any() or np.isnan(self.error).any():
             raise ValueError("table: expected numbers, got NaN")
+        if np.isinf(self.cost).any() or ((self.error < 0) | (self.error > 1)).any():
+            raise ValueError("table: expected finite costs and accuracies in 0..1, got others")
         rows, self.n_epochs = self.error.shape
+        first, epochs = whole("first", first, -1), whole("epochs", epochs, -1)
         if not (1 <= first <= self.n_epochs and epochs >= 1):
             raise ValueError(f"first, epochs: expected 1..{self.n_epochs} and at least 1, got {first}, {epochs}")
         most = max(rows // 20, 2)
         population = most if population is None else population
-        if not 1 <= population <= most:
+        if not 1 <= whole("population", population, -1) <= most:
             raise ValueError(f"population: expected 1..{most}, 5 % of {rows} rows, got {population}")
         lasts = min((self.n_epochs - first) // epochs, rows // population - 1)  # as long as there is something new
         plan = {"generations": max(lasts, 1), "population": population, "seed": seed}
@@ -163,22 +188,29 @@ class CurveTable(ClockProblem):
             **fields: as for the class.
 
         Raises:
-            ValueError: if a column is missing or a value is no number.
+            ValueError: naming the file, if a column is missing, a row is cut or a value is no number.
             OSError: if the file cannot be read.
         """
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        names = set(rows[0]) if rows else set()
+        if not isinstance(accuracy, str) or accuracy.count("{}") != 1:
+            raise ValueError(f"accuracy: expected a name with {{}} for the epoch, got {shown(accuracy)}")
+        try:
+            with Path(path).open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                rows, names = list(reader), set(reader.fieldnames or ())
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{path}: expected CSV, got something else ({error})") from None
         columns = list(itertools.takewhile(names.__contains__, map(accuracy.format, itertools.count(1))))
         if cost not in names or not columns:
-            raise ValueError(
-                f"{path}: expected columns {cost} and {accuracy.format(1)}, got {', '.join(sorted(names))}"
-            )
+            raise ValueError(f"{path}: expected columns {cost} and {accuracy.format(1)}, got {shown(sorted(names))}")
+        if (cut := next((k for k, row in enumerate(rows, 1) if None in row or None in row.values()), 0)) > 0:
+            raise ValueError(f"{path}: expected {len(names)} values in row {cut}, got more or fewer")
         try:
             costs = [float(row[cost]) * unit for row in rows]
             accuracies = np.array([[float(row[name]) for name in columns] for row in rows])
         except ValueError as error:
             raise ValueError(f"{path}: expected numbers, got {error}") from None
+        if not (np.isfinite(costs).all() and np.isfinite(accuracies).all()):
+            raise ValueError(f"{path}: expected finite numbers, got NaN or infinity")
         return cls(costs, accuracies / (100 if percent else 1), **fields)
 
     def default_operators(self) -> dict[str, Any]:
@@ -258,6 +290,16 @@ class _FirstRows(Sampling):  # type: ignore[misc]
         return self.unseen.draw(n_samples, random_state)
 
 
+def _published(path: Path, shape: tuple[int, int], **fields: Any) -> CurveTable:
+    """Read a table that is known to have this many rows and epochs and to end with a whole line."""
+    table = CurveTable.read(path, **fields)
+    whole_line = path.read_bytes().endswith(b"\n")
+    if table.error.shape != shape or not whole_line:
+        got = f"{len(table.error)} of {table.n_epochs}{'' if whole_line else ', the last one cut'}"
+        raise ValueError(f"{path}: expected {shape[0]} rows of {shape[1]} epochs, got {got}")
+    return table
+
+
 def naap440(**fields: Any) -> CurveTable:
     """NAAP-440: 440 small CNNs on CIFAR-10, 90 epochs, cost in millions of multiply-adds.
 
@@ -265,17 +307,17 @@ def naap440(**fields: Any) -> CurveTable:
     """
     path = data_file("naap-440/naap440v2.csv", "github.com/talcs/NAAP-440")
     fields = {"cost_name": "macs", "epochs": 3, "first": 3, **fields}
-    return CurveTable.read(path, cost="NumMACs", accuracy="e{}Accuracy", **fields)
+    return _published(path, (440, 90), cost="NumMACs", accuracy="e{}Accuracy", **fields)
 
 
 def metaqnn(**fields: Any) -> CurveTable:
     """MetaQNN: 1000 CNNs on CIFAR-10, 20 epochs, cost in millions of parameters."""
     path = data_file("accelerating-nas/metaqnn_cifar10.csv", "github.com/MITAutoML/accelerating_nas")
-    return CurveTable.read(path, cost="num_params", accuracy="acc_{}", **fields)
+    return _published(path, (1000, 20), cost="num_params", accuracy="acc_{}", **fields)
 
 
 def deep_resnets(**fields: Any) -> CurveTable:
     """Deep ResNets: 486 ResNets on CIFAR-10, 49 epochs after the first, cost in millions of parameters."""
     path = data_file("accelerating-nas/deep_resnets_cifar10.csv", "github.com/MITAutoML/accelerating_nas")
     fields = {"epochs": 2, **fields}
-    return CurveTable.read(path, cost="num_params", accuracy="acc_{}", **fields)
+    return _published(path, (486, 49), cost="num_params", accuracy="acc_{}", **fields)

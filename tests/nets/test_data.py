@@ -75,7 +75,7 @@ def test_own_images_need_only_be_arrays() -> None:
             r"images: expected \(n, h, w\) or \(n, c, h, w\), got \(9, 8\)",
         ),
         ((np.zeros((9, 8, 8), int), np.zeros(9, int)), ValueError, "images: expected uint8 or floating"),
-        ((np.full((9, 8, 8), np.nan), np.zeros(9, int)), ValueError, "images: expected finite numbers"),
+        ((np.full((9, 8, 8), np.nan), np.zeros(9, int)), ValueError, "images: expected finite numbers of float32"),
         ((np.zeros((9, 8, 8)), np.zeros(8, int)), ValueError, "images: expected 9 integer labels"),
         ((np.zeros((9, 8, 8)), np.zeros(9)), ValueError, "images: expected 9 integer labels"),
         ((np.zeros((9, 8, 8)), np.array([0] * 8 + [1])), ValueError, "class 1: expected at least 2 images"),

@@ -20,8 +20,9 @@ def test_statistics_are_the_mean_over_batches_and_then_stay() -> None:
     layer, other, statistics = SubnetNorm(3), SubnetNorm(3), Statistics()
     with torch.no_grad():
         for x in batches:
+            statistics.recorded = [len(x)]
             assert torch.allclose(layer(x, statistics), layer(x))
-        statistics.recording = False
+        statistics.recorded = ()
         mean = torch.stack([x.mean(dim=(0, 2, 3)) for x in batches]).mean(dim=0)
         var = torch.stack([x.var(dim=(0, 2, 3)) for x in batches]).mean(dim=0)
         x = batches[0][:2]
@@ -30,6 +31,22 @@ def test_statistics_are_the_mean_over_batches_and_then_stay() -> None:
         assert torch.equal(layer(x[:1], statistics), layer(x, statistics)[:1])
         with pytest.raises(KeyError):
             other(x, statistics)
+
+
+def test_batches_behind_each_other_are_recorded_one_by_one_and_applied_to_the_rest() -> None:
+    parts = [k + torch.randn(n, 3, 4, 4, generator=generator(k)) for k, n in enumerate((8, 5, 9))]
+    layer, apart = SubnetNorm(3), Statistics()
+    expected = []
+    for x in parts[:2]:
+        apart.recorded = [len(x)]
+        expected.append(layer(x, apart))
+    apart.recorded = ()
+    expected.append(layer(parts[2], apart))
+    assert torch.equal(layer(torch.cat(parts), Statistics([8, 5])), torch.cat(expected))
+    only = Statistics([8, 5])
+    assert torch.equal(layer(torch.cat(parts[:2]), only), torch.cat(expected[:2]))
+    only.recorded = ()
+    assert torch.equal(layer(parts[2], only), expected[2])
 
 
 def test_a_stand_alone_layer_is_torchs_and_takes_no_statistics() -> None:

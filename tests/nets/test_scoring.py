@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from carsmoo.nets.data import Split
-from carsmoo.nets.scoring import errors, recalibrate
+from carsmoo.nets.scoring import MEMORY, errors, recalibrate
 from carsmoo.nets.supernet import Supernet
 from tests.nets.helpers import SMALL, SPACE, generator, genotypes, images
 
@@ -11,9 +11,11 @@ def split(n: int = 50) -> Split:
     return Split(images(n=n, seed=3), torch.arange(n) % 10)
 
 
-def score(shared: Supernet, pool: list, part: Split, batch: int = 500, calibrate: bool = True) -> np.ndarray:
+def score(
+    shared: Supernet, pool: list, part: Split, batch: int = 500, calibrate: bool = True, memory: int = MEMORY
+) -> np.ndarray:
     calibration = [images(n=16, seed=k) for k in (7, 8)] if calibrate else None
-    return errors(shared, pool, part, lambda x: x, batch=batch, calibration=calibration)
+    return errors(shared, pool, part, lambda x: x, batch=batch, calibration=calibration, memory=memory)
 
 
 def test_an_error_is_the_fraction_wrong_with_the_subnets_own_statistics() -> None:
@@ -35,6 +37,9 @@ def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
     assert np.array_equal(together, [score(shared, [genotype], part)[0] for genotype in pool])
     assert np.array_equal(together[::-1], score(shared, pool[::-1], part))
     assert np.array_equal(together, score(shared, pool, part, batch=7))
+    for memory in (1, 10**6, 3 * 10**6):  # an image at a time, some at a time, some with the calibration images
+        assert np.array_equal(together, score(shared, pool, part, memory=memory))
+    assert score(shared, [], part).shape == (0,)
 
 
 def test_the_option_takes_the_statistics_of_the_validation_batch() -> None:
