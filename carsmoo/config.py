@@ -172,7 +172,13 @@ class SupernetTraining:
         statistics: what a subnet's batch norm uses when it is scored: ``"recalibrated"``, its own statistics on a
             fixed set of training images, or ``"batch"``, those of the validation batch.
         calibration: training images that recalibration uses.
-        score_batch: images scored at a time.
+        score_batch: images scored at a time, at most.
+        score_memory: MiB that the layers' outputs of a population may take at once while it is scored. It changes no
+            score: fewer images, then fewer subnets, are taken at a time.
+        racing: whether a subnet that is beaten for certain is not scored to its end. Its score is then a rougher one,
+            and depends on who was scored along with it.
+        memory_format: how weights and images lie in memory; ``"auto"`` is channels-last, unless the other is measured
+            to be much faster on the machine at hand. A run that goes on keeps what it began with.
 
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.
@@ -184,7 +190,7 @@ class SupernetTraining:
     population: int = 16
     batch: int = 64
     architectures: int = 1
-    learning_rate: float = 0.015
+    learning_rate: float = 0.016
     learning_rate_min: float = 0.001
     momentum: float = 0.9
     weight_decay: float = 3e-4
@@ -192,11 +198,14 @@ class SupernetTraining:
     statistics: Literal["recalibrated", "batch"] = "recalibrated"
     calibration: int = 128
     score_batch: int = 500
+    score_memory: int = 1024
+    racing: bool = False
+    memory_format: Literal["auto", "channels_last", "contiguous"] = "auto"
 
     def __post_init__(self) -> None:
         for name in ("warmup", "generations"):
             _integer(self, name, least=0)
-        for name in ("epochs", "population", "architectures", "score_batch"):
+        for name in ("epochs", "population", "architectures", "score_batch", "score_memory"):
             _integer(self, name, least=1)
         for name in ("batch", "calibration"):
             _integer(self, name, least=2)
@@ -206,6 +215,8 @@ class SupernetTraining:
             _number(self, name, 0, math.inf)
         _number(self, "momentum", 0, 1, open_above=True)
         _choice(self, "statistics", ("recalibrated", "batch"))
+        _boolean(self, "racing")
+        _choice(self, "memory_format", ("auto", "channels_last", "contiguous"))
         if self.learning_rate_min > self.learning_rate:
             raise ValueError(
                 f"learning_rate_min: expected at most learning_rate {self.learning_rate}, got {self.learning_rate_min}"

@@ -64,6 +64,7 @@ class Session:
         problem, algorithm = build(plan)
         callbacks = self._callbacks()
         RunDirectory.create(self.run_dir.path, plan)
+        _set_threads(problem.fastest_threads())
         self.plan = plan
         self._begin(problem, algorithm, callbacks)
 
@@ -118,6 +119,7 @@ class Session:
         self.say("nothing was saved yet; the search starts from its beginning")
         problem, algorithm = build(config)
         callbacks = self._callbacks()
+        _set_threads(problem.fastest_threads())
         (self.run_dir.path / LOG).unlink(missing_ok=True)
         self.run_dir.log_start(config)
         self.plan = config
@@ -170,8 +172,13 @@ class Session:
 
 def _use_threads(snapshot: Snapshot) -> None:
     """Compute with as many threads as the run did, on which the last bits depend."""
-    import torch
-
     threads = snapshot.document["environment"].get("threads")
     if isinstance(threads, int) and 1 <= threads <= 1024:
+        _set_threads(threads)
+
+
+def _set_threads(threads: int) -> None:
+    import torch
+
+    if threads != torch.get_num_threads():
         torch.set_num_threads(threads)

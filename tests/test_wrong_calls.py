@@ -490,7 +490,11 @@ def search_on(data: Any, **fields: Any) -> CARSProblem:
 IMAGES, CLASSES = np.zeros((60, 8, 8)), np.arange(60) % 3
 
 SEARCHES: dict[str, Wrong] = {
-    "a NaN": (lambda: search_on((IMAGES + np.nan, CLASSES)), ValueError, "images: expected finite numbers of float32, got NaN"),
+    "a NaN": (
+        lambda: search_on((IMAGES + np.nan, CLASSES)),
+        ValueError,
+        "images: expected finite numbers of float32, got NaN",
+    ),
     "labels too few": (lambda: search_on((IMAGES, CLASSES[1:])), ValueError, r"expected 60 integer labels .*\(59,\)"),
     "labels that are no integers": (lambda: search_on((IMAGES, CLASSES + 0.5)), ValueError, "integer labels .*float64"),
     "labels below zero": (lambda: search_on((IMAGES, CLASSES - 1)), ValueError, "images: expected 60 integer labels"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -22,6 +23,16 @@ def pick(device: str | torch.device | None) -> torch.device:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"device: expected one that torch can compute on, got {device!r} ({reason})") from None
     return made
+
+
+def precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context that computes as precisely as is fast there: bfloat16 where a CUDA device has it, else float32.
+
+    It keeps float32's range, so that gradients need no scaling.
+    """
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.autocast("cuda", torch.bfloat16)
+    return nullcontext()
 
 
 def environment(device: torch.device) -> dict[str, Any]:

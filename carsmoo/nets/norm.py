@@ -47,18 +47,19 @@ class Statistics:
         rest = len(x) - sum(self.recorded)
         sizes = [*self.recorded, rest]
         parts = zip(torch.split(x, sizes), torch.split(y, sizes), strict=True)
-        moments = x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
+        moments = torch.empty_like(mean), torch.empty_like(var)
         for k, (part, result) in enumerate(parts):
             records = k < len(self.recorded)
             if len(part):
-                out = (result, *(moments if records else (x.new_empty(0), x.new_empty(0))))
+                out = (result, *(moments if records else (mean.new_empty(0), mean.new_empty(0))))
                 torch.native_batch_norm(part, None, None, mean, var, records, 1 / (batches + k + 1), layer.eps, out=out)
         self._moments[id(layer)] = Moments(mean, var, batches + len(self.recorded))
         return y
 
 
 def _nothing(x: Tensor) -> Moments:
-    return Moments(x.new_zeros(x.shape[1]), x.new_zeros(x.shape[1]), 0)
+    mean, var = torch.zeros(2, x.shape[1], device=x.device)  # float32, whatever x is
+    return Moments(mean, var, 0)
 
 
 class SubnetNorm(nn.Module):

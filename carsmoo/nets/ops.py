@@ -51,6 +51,40 @@ class FactorizedReduce(nn.Module):
         return y
 
 
+class Depthwise(nn.Conv2d):
+    """A depthwise convolution without bias, padded to keep the size, that leaves out work on nothing but padding.
+
+    The results are those of torch's layer. With stride and dilation 2 it reads even pixels only, and is an undilated
+    convolution of those; taps that reach past the border from every pixel of a small image are left out. Torch has
+    fast kernels for what is left, above all backward. While a network is traced it is the plain layer.
+
+    Args:
+        channels: channels in and out.
+        kernel: odd height and width.
+        stride: 1 or 2.
+        dilation: 1 or 2.
+    """
+
+    def __init__(self, channels: int, kernel: int, stride: int, dilation: int) -> None:
+        padding = dilation * (kernel - 1) // 2
+        super().__init__(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, c, ceil(h / stride), ceil(w / stride)) of ``x`` (n, c, h, w)."""
+        if torch.jit.is_tracing() or torch.compiler.is_compiling():  # type: ignore[no-untyped-call, attr-defined]
+            return super().forward(x)
+        stride, dilation = self.stride[0], self.dilation[0]
+        if stride == dilation == 2:
+            x = x[:, :, ::2, ::2]
+            stride = dilation = 1
+        centre = self.kernel_size[0] // 2
+        reach = min(centre, (max(x.shape[2:]) - 1) // dilation)
+        taps = slice(centre - reach, centre + reach + 1)
+        return F.conv2d(
+            x, self.weight[:, :, taps, taps], None, stride, reach * dilation, dilation if reach else 1, self.groups
+        )
+
+
 class Separable(nn.Module):
     """ReLU, depthwise and 1x1 convolution, norm; ``repeats`` times, the first with the stride."""
 
@@ -58,12 +92,8 @@ class Separable(nn.Module):
         self, channels: int, kernel: int, stride: int, norm: NormBuilder, *, dilation: int = 1, repeats: int = 1
     ) -> None:
         super().__init__()
-        padding = dilation * (kernel - 1) // 2
         self.depthwise = nn.ModuleList(
-            nn.Conv2d(
-                channels, channels, kernel, stride if k == 0 else 1, padding, dilation, groups=channels, bias=False
-            )
-            for k in range(repeats)
+            Depthwise(channels, kernel, stride if k == 0 else 1, dilation) for k in range(repeats)
         )
         self.pointwise = nn.ModuleList(nn.Conv2d(channels, channels, 1, bias=False) for _ in range(repeats))
         self.norm = nn.ModuleList(norm(channels) for _ in range(repeats))

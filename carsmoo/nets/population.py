@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -20,6 +20,9 @@ from carsmoo.nets.supernet import Supernet, SupernetCell
 
 IMAGES = 0
 """Number of the node that is the images themselves."""
+
+UNREAD = -1
+"""In place of a node's last reader where no output depends on it."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,15 @@ class PopulationGraph:
         self.nodes: list[Node] = [Node(None, (), None, colours * height * width)]
         self.applications: list[int] = []
         self._numbers: dict[tuple[Any, ...], int] = {}
-        outputs = {k: self._subnet(genotypes[k]) for k in _alike_together(genotypes)}
+        outputs = {k: self._subnet(genotypes[k]) for k in alike_together(genotypes)}
         self.outputs = [outputs[k] for k in range(len(genotypes))]
-        self._last_reader = self._last_readers()
 
     def run(
         self,
         images: Tensor,
         statistics: Callable[[int], Statistics] | None = None,
         values: MutableMapping[int, Tensor] | None = None,
+        wanted: Collection[int] | None = None,
     ) -> Iterable[tuple[int, Tensor]]:
         """Yield (index of a genotype, its logits (n, classes)) for normalised images (n, c, h, w), in any order.
 
@@ -79,13 +82,17 @@ class PopulationGraph:
             images: the images.
             statistics: gives the statistics of a node's norm layers; None normalises by the batch.
             values: where the values of nodes are held while they are needed.
+            wanted: indices of the genotypes that are computed; all if not given.
         """
         readers: dict[int, list[int]] = {}
-        for k, output in enumerate(self.outputs):
-            readers.setdefault(output, []).append(k)
+        for k in range(len(self.outputs)) if wanted is None else sorted(wanted):
+            readers.setdefault(self.outputs[k], []).append(k)
+        last = self._last_readers(readers)
         values = {} if values is None else values
         values[IMAGES] = images
-        for number, node in enumerate(self.nodes[1:], 1):
+        for number, node in enumerate(self.nodes):
+            if last[number] == UNREAD or number == IMAGES:
+                continue
             held = [values[i] for i in node.inputs]
             if node.layer is not None:
                 values[number] = node.layer(held[0], None if statistics is None else statistics(number))
@@ -95,23 +102,28 @@ class PopulationGraph:
             for k in readers.get(number, ()):
                 yield k, values[number]
             for i in {*node.inputs, number}:
-                if self._last_reader[i] <= number and i != IMAGES:
+                if last[i] <= number and i != IMAGES:
                     del values[i]
 
     def peak_size(self) -> int:
         """Return the most numbers that are held at once for one image, the images themselves included."""
         held = peak = self.nodes[IMAGES].size
+        last = self._last_readers(self.outputs)
         for number, node in enumerate(self.nodes[1:], 1):
             held += node.size
             peak = max(peak, held)
-            held -= sum(self.nodes[i].size for i in {*node.inputs, number} - {IMAGES} if self._last_reader[i] <= number)
+            held -= sum(self.nodes[i].size for i in {*node.inputs, number} - {IMAGES} if last[i] <= number)
         return peak
 
-    def _last_readers(self) -> list[int]:
-        last = list(range(len(self.nodes)))
-        for number, node in enumerate(self.nodes):
-            for i in node.inputs:
-                last[i] = max(last[i], number)
+    def _last_readers(self, outputs: Iterable[int]) -> list[int]:
+        """Return for each node the last one that reads it, itself for an output, :data:`UNREAD` if none does."""
+        last = [UNREAD] * len(self.nodes)
+        for number in outputs:
+            last[number] = number
+        for number in range(len(self.nodes) - 1, IMAGES, -1):
+            if last[number] != UNREAD:
+                for i in self.nodes[number].inputs:
+                    last[i] = max(last[i], number)
         return last
 
     def _add(self, key: tuple[Any, ...], node: Node) -> int:
@@ -181,7 +193,7 @@ class PopulationGraph:
         return total
 
 
-def _alike_together(genotypes: Sequence[Genotype]) -> list[int]:
+def alike_together(genotypes: Sequence[Genotype]) -> list[int]:
     """Return the order in which subnets share most with the one before: by their normal, then their reduction cell."""
     return sorted(range(len(genotypes)), key=lambda k: (genotypes[k].normal, genotypes[k].reduce))
 

@@ -17,7 +17,9 @@ from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.nets.data import DataLike, ImageData, Split, load
 from carsmoo.nets.device import environment, pick
+from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
+from carsmoo.nets.tuning import FORMATS, memory_format, threads
 from carsmoo.nets.world import World
 from carsmoo.objectives import OBJECTIVES, Objective, Objectives
 from carsmoo.operators import genotype_operators
@@ -198,12 +200,19 @@ class CARSProblem(MovingProblem):
             def scored(done: int) -> None:
                 self.tell(Step(phase="scoring", time=self.time, done=done, total=total, unit="networks"))
 
-            found = self._errors(genotypes, self._loaded().validation, scored)
+            race = None
+            if self.training.racing and total > self.training.population:
+                race = Race(self._objectives.fixed(X[list(new.values())]), self.training.population)
+            found = self._errors(genotypes, self._loaded().validation, scored, race)
             self._error_of.update(zip(new, found.tolist(), strict=True))
         return np.array([[self._error_of[key]] for key in keys])
 
     def _errors(
-        self, genotypes: Sequence[Genotype], split: Split, scored: Callable[[int], None] | None = None
+        self,
+        genotypes: Sequence[Genotype],
+        split: Split,
+        scored: Callable[[int], None] | None = None,
+        race: Race | None = None,
     ) -> NDArray[np.float64]:
         world, plan = self._running(), self.training
         return errors(
@@ -212,15 +221,23 @@ class CARSProblem(MovingProblem):
             split,
             world.data.normalise,
             batch=plan.score_batch,
+            memory=plan.score_memory << 20,
             calibration=world.calibration if plan.statistics == "recalibrated" else None,
+            race=race,
             scored=scored,
         )
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         return self._objectives.fixed(X)
 
-    def _new_world(self) -> World:
-        return World(self.space, self.network, self.training, self._loaded(), self.seed or 0)
+    def _new_world(self, layout: str | None = None) -> World:
+        """Return a world in a memory format, the fastest if none is named."""
+        made = self.space, self.network, self.training, self._loaded()
+        return World(*made, self.seed or 0, memory_format(*made) if layout is None else layout)
+
+    def fastest_threads(self) -> int:
+        """Return with how many threads the supernet trains fastest here; :func:`torch.set_num_threads` sets them."""
+        return threads(self.space, self.network, self.training, self._loaded())
 
     def _loaded(self) -> ImageData:
         if self._data is None:
@@ -271,7 +288,10 @@ class CARSProblem(MovingProblem):
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         world = None
         if "steps" in state:
-            world = self._new_world()
+            layout = bytes(state.get("memory_format", np.empty(0, np.uint8))).decode(errors="replace")
+            if layout not in FORMATS:
+                raise ValueError(f"state: expected a memory format among {', '.join(FORMATS)}, got {layout!r}")
+            world = self._new_world(layout)
             world.load_state(state)
         elif bool(state["begun"]):
             raise ValueError("state: expected the weights of a problem that has begun, got none")

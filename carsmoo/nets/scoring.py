@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from carsmoo.genotype import Genotype
 from carsmoo.nets.data import Split
+from carsmoo.nets.device import precision
 from carsmoo.nets.norm import Statistics
-from carsmoo.nets.population import PopulationGraph
+from carsmoo.nets.population import PopulationGraph, alike_together
+from carsmoo.nets.racing import Race
 from carsmoo.nets.supernet import Supernet
 
 BYTES = 4
@@ -43,6 +46,7 @@ def errors(
     batch: int,
     calibration: Sequence[torch.Tensor] | None,
     memory: int = MEMORY,
+    race: Race | None = None,
     scored: Callable[[int], None] | None = None,
 ) -> NDArray[np.float64]:
     """Return the top-1 error of each architecture on a split, a fraction 0..1, (n,).
@@ -59,37 +63,90 @@ def errors(
         batch: images scored at a time, at most.
         calibration: normalised training batches that statistics are measured on; None normalises each batch of the
             split by itself.
-        memory: bytes that the values held at once may take; with calibration, fewer images are scored at a time to
-            keep to it.
+        memory: bytes that the values held at once may take; to keep to it the population is scored in groups, and
+            with calibration fewer images at a time.
+        race: if given, those whose fate is settled are not scored to the end (where the population is one group); their
+            errors are those on the images they met.
         scored: called with the number of architectures scored so far.
     """
-    if not genotypes:
-        return np.empty(0)
-    graph = PopulationGraph(supernet, genotypes)
+    found = np.empty(len(genotypes))
+    whole = max((len(images) for images in calibration or []), default=1)  # images that have to be there at once
+    done = 0
+    for group, graph in fitting_graphs(supernet, genotypes, memory // (BYTES * whole)):
+        raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
+        part = _errors(graph, split, normalise, batch, calibration, memory, raced, partial(_further, scored, done))
+        found[group] = part
+        done += len(group)
+    return found
+
+
+def fitting_graphs(
+    supernet: Supernet, genotypes: Sequence[Genotype], size: int
+) -> Iterator[tuple[list[int], PopulationGraph]]:
+    """Yield graphs that hold at most ``size`` numbers for an image, and which genotypes each computes.
+
+    A population that is too large is halved, those with equal cells left together; one subnet alone is never refused.
+    """
+    waiting = [alike_together(genotypes)] if genotypes else []
+    while waiting:
+        group = waiting.pop()
+        graph = PopulationGraph(supernet, [genotypes[k] for k in group])
+        if len(group) == 1 or graph.peak_size() <= size:
+            yield group, graph
+        else:
+            half = len(group) // 2
+            waiting += [group[half:], group[:half]]
+
+
+def _errors(
+    graph: PopulationGraph,
+    split: Split,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    batch: int,
+    calibration: Sequence[torch.Tensor] | None,
+    memory: int,
+    race: Race | None,
+    scored: Callable[[int], None],
+) -> NDArray[np.float64]:
+    device = split.labels.device
     known: defaultdict[int, Statistics] = defaultdict(Statistics)
-    recorded: list[int] = []
     leading = list(calibration or [])
     if calibration is not None:
         fits = memory // (BYTES * graph.peak_size())
         batch = max(min(batch, fits), 1)
         if sum(len(images) for images in leading) + batch > fits:  # by themselves, before anything is scored
             for images in leading:
-                for _ in graph.run(images, _recording(known, [len(images)])):
-                    pass
+                with precision(device):
+                    for _ in graph.run(images, _recording(known, [len(images)])):
+                        pass
             leading = []
     parts = -(-len(split) // batch)  # of nearly equal size, so that none is too small for statistics of its own
-    wrong = torch.zeros(len(genotypes), dtype=torch.int64, device=split.labels.device)
-    done = 0
-    for images, labels in zip(split.images.tensor_split(parts), split.labels.tensor_split(parts), strict=True):
+    if race is not None:
+        parts = max(parts, race.rounds)
+    n = len(graph.outputs)
+    wrong = torch.zeros(n, dtype=torch.int64, device=device)
+    met, running = np.zeros(n, dtype=np.int64), np.arange(n)
+    for k, (images, labels) in enumerate(
+        zip(split.images.tensor_split(parts), split.labels.tensor_split(parts), strict=True)
+    ):
         recorded = [len(part) for part in leading]
+        statistics = None if calibration is None else _recording(known, recorded)
         x = torch.cat([*leading, normalise(images)])
-        for k, logits in graph.run(x, None if calibration is None else _recording(known, recorded)):
-            wrong[k] += (logits[sum(recorded) :].argmax(dim=1) != labels).sum()
-            done += 1
-            if scored is not None and done % parts == 0:
-                scored(done // parts)
+        with precision(device):
+            for done, (i, logits) in enumerate(graph.run(x, statistics, wanted=running), 1):
+                wrong[i] += (logits[sum(recorded) :].argmax(dim=1) != labels).sum()
+                if k + 1 == parts:
+                    scored(n - len(running) + done)
+        met[running] += len(images)
         leading = []
-    return wrong.cpu().numpy() / len(split)
+        if race is not None and k + 1 < parts:
+            running = race.still_open(wrong.cpu().numpy(), met, running)
+    return wrong.cpu().numpy() / met
+
+
+def _further(scored: Callable[[int], None] | None, before: int, n: int) -> None:
+    if scored is not None:
+        scored(before + n)
 
 
 def _recording(known: defaultdict[int, Statistics], sizes: Sequence[int]) -> Callable[[int], Statistics]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from carsmoo.config import SupernetTraining
 from carsmoo.genotype import Genotype
 from carsmoo.nets.data import ImageData
+from carsmoo.nets.device import precision
 from carsmoo.nets.supernet import Supernet
 
 
@@ -60,9 +61,8 @@ class SupernetTrainer:
         Args:
             architectures: gives the architectures of each step.
         """
-        order = torch.randperm(len(self.data.train), generator=self.generator)
+        order = torch.randperm(len(self.data.train), generator=self.generator).to(self.data.train.labels.device)
         for indices in order[: self.steps_per_epoch * self.plan.batch].tensor_split(self.steps_per_epoch):
-            indices = indices.to(self.data.train.labels.device)
             images = self.data.augmentation(self.data.train.images[indices], self.generator)
             yield self.step(self.data.normalise(images), self.data.train.labels[indices], next(architectures))
 
@@ -75,7 +75,8 @@ class SupernetTrainer:
             group["lr"] = self.plan.learning_rate_at(self.epochs) * self.slowdown
         losses = []
         for genotype in architectures:
-            loss = F.cross_entropy(self.supernet(images, genotype), labels) / len(architectures)
+            with precision(images.device):
+                loss = F.cross_entropy(self.supernet(images, genotype), labels) / len(architectures)
             torch.autograd.backward([loss])
             losses.append(loss.detach())
         used = {id(p): p for genotype in architectures for p in self.supernet.chosen_parameters(genotype)}

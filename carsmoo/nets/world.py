@@ -18,6 +18,7 @@ from carsmoo.nets.cells import set_memory_format
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.training import SupernetTrainer
+from carsmoo.nets.tuning import FORMATS
 
 Drawn: TypeAlias = Iterator[list[Genotype]]
 Tell: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
@@ -39,21 +40,30 @@ class World:
         plan: how the shared weights are trained.
         data: images, on the device where the supernet is to live.
         seed: of initial weights, order and augmentation of images, architectures and the calibration images.
+        layout: name of the memory format of weights and images.
     """
 
     def __init__(
-        self, space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData, seed: int
+        self,
+        space: DARTSSpace,
+        network: NetworkConfig,
+        plan: SupernetTraining,
+        data: ImageData,
+        seed: int,
+        layout: str = "channels_last",
     ) -> None:
         weights, images, architectures, subset = np.random.SeedSequence(seed).spawn(4)
         self.space = space
         self.data = data
+        self.layout = layout
         self.supernet = Supernet(space, network, _generator(weights)).to(data.train.images.device)
-        set_memory_format(self.supernet, torch.channels_last)
+        set_memory_format(self.supernet, FORMATS[layout])
         self.trainer = SupernetTrainer(self.supernet, data, plan, _generator(images))
         self.random_state = np.random.default_rng(architectures)
         named = dict(self.supernet.named_parameters())
-        shapes = {name: list(parameter.shape) for name, parameter in named.items()}
+        shapes = {name: [list(parameter.shape), parameter.stride()] for name, parameter in named.items()}
         self._parameters = list(named.values())
+        self._weights = [_flat(parameter) for parameter in self._parameters]
         self._layout = np.frombuffer(hashlib.sha256(json.dumps(shapes).encode()).digest(), dtype=np.uint8)
         self._state: dict[str, NDArray[Any]] | None = None
         train = data.train.images
@@ -130,8 +140,8 @@ class World:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, momentum, steps and random streams as plain arrays, not to be written to.
 
-        Weights are one array (n,), in the order of the supernet's parameters, and so are the momenta of those that have
-        moved. While nothing is trained they are copied once.
+        Weights are one array (n,), in the order of the supernet's parameters and of each one's memory, and so are the
+        momenta of those that have moved. While nothing is trained they are copied once.
         """
         if self._state is None:
             self._state = self._copied()
@@ -142,9 +152,10 @@ class World:
         text = json.dumps(self.random_state.bit_generator.state)
         return {
             "layout": self._layout,
-            "weights": _joined(self._parameters),
+            "weights": _joined(self._weights),
             "moved": np.array([m is not None for m in momenta]),
-            "momentum": _joined([m for m in momenta if m is not None]),
+            "momentum": _joined([_flat(m) for m in momenta if m is not None]),
+            "memory_format": np.frombuffer(self.layout.encode(), dtype=np.uint8),
             "steps": np.array(self.trainer.steps),
             "slowdown": np.array(self.trainer.slowdown),
             "random/images": self.trainer.generator.get_state().numpy().copy(),
@@ -164,36 +175,40 @@ class World:
         if not np.array_equal(state["layout"], self._layout):
             raise ValueError("state: expected the weights of a problem made with the same arguments, got others")
         self._state = None
-        for parameter, values in zip(self._parameters, _parted(self._parameters, state["weights"]), strict=True):
-            parameter.copy_(values)
+        _put_back(self._weights, state["weights"])
         self.trainer.optimizer.state.clear()
         moved = [p for p, has in zip(self._parameters, state["moved"], strict=True) if has]
-        for parameter, values in zip(moved, _parted(moved, state["momentum"]), strict=True):
-            buffer = torch.zeros_like(parameter)  # in the memory format of the weights, which SGD relies on
-            self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer.copy_(values)}
+        buffers = [torch.zeros_like(parameter) for parameter in moved]  # in the weights' memory format, as SGD needs
+        _put_back([_flat(buffer) for buffer in buffers], state["momentum"])
+        for parameter, buffer in zip(moved, buffers, strict=True):
+            self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer}
         self.trainer.steps = int(state["steps"])
         self.trainer.slowdown = float(state["slowdown"])
         self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))
         self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
 
 
+def _flat(tensor: Tensor) -> Tensor:
+    """Return the values of a dense tensor as they lie in memory, (n,), without a copy."""
+    return tensor.detach().as_strided((tensor.numel(),), (1,))
+
+
 def _joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:
-    """Return the values of some tensors one after the other, each in the order of its dimensions."""
-    parts = [tensor.detach().reshape(-1) for tensor in tensors]
-    return torch.cat(parts).cpu().numpy() if parts else np.empty(0, dtype=np.float32)
+    """Return the values of some flat tensors one after the other."""
+    return torch.cat(list(tensors)).cpu().numpy() if tensors else np.empty(0, dtype=np.float32)
 
 
-def _parted(tensors: Sequence[Tensor], values: NDArray[np.float32]) -> list[Tensor]:
-    """Return the values that :func:`_joined` put together, in the shapes of the tensors.
+def _put_back(tensors: Sequence[Tensor], values: NDArray[np.float32]) -> None:
+    """Write the values that :func:`_joined` put together into flat tensors.
 
     Raises:
         ValueError: if there are more or fewer.
     """
-    sizes = [tensor.numel() for tensor in tensors]
+    sizes = [len(tensor) for tensor in tensors]
     if values.shape != (sum(sizes),) or values.dtype != np.float32:
         raise ValueError(f"state: expected {sum(sizes)} float32 values, got {values.dtype} {values.shape}")
-    parts = torch.split(torch.from_numpy(values), sizes) if sizes else ()
-    return [part.reshape(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+    for tensor, part in zip(tensors, torch.split(torch.from_numpy(values), sizes) if sizes else (), strict=True):
+        tensor.copy_(part)
 
 
 def _generator(seeds: np.random.SeedSequence) -> torch.Generator:

@@ -49,6 +49,15 @@ def test_batches_behind_each_other_are_recorded_one_by_one_and_applied_to_the_re
     assert torch.equal(layer(parts[2], only), expected[2])
 
 
+def test_moments_are_float32_where_the_input_is_less_precise() -> None:
+    x = torch.randn(24, 3, 4, 4, generator=generator())
+    layer, fine, rough = SubnetNorm(3), Statistics([16]), Statistics([16])
+    y = layer(x.bfloat16(), rough)
+    assert y.dtype == torch.bfloat16
+    assert torch.allclose(y.float(), layer(x, fine), atol=0.05)
+    assert all(moment.dtype == torch.float32 for moments in rough._moments.values() for moment in moments[:2])
+
+
 def test_a_stand_alone_layer_is_torchs_and_takes_no_statistics() -> None:
     layer, reference = BatchNorm(3), torch.nn.BatchNorm2d(3)
     x = torch.randn(8, 3, 4, 4, generator=generator())

@@ -1,10 +1,13 @@
+import functools
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from carsmoo.genotype import PRIMITIVES
 from carsmoo.nets.norm import SubnetNorm
-from carsmoo.nets.ops import FactorizedReduce, Pool, Separable, operation
+from carsmoo.nets.ops import Depthwise, FactorizedReduce, Pool, Separable, operation
 from tests.nets.helpers import generator
 
 
@@ -54,3 +57,21 @@ def test_none_is_no_operation() -> None:
     for name in ("none", "sep_conv_7x7"):
         with pytest.raises(ValueError, match="operation: expected one that computes something"):
             operation(name, 4, 1, SubnetNorm)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 2), (4, 4), (5, 9), (8, 8), (16, 3)])
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), list(itertools.product((3, 5), (1, 2), (1, 2))))
+def test_a_depthwise_convolution_is_torchs(size: tuple[int, int], kernel: int, stride: int, dilation: int) -> None:
+    layer = Depthwise(6, kernel, stride, dilation).to(memory_format=torch.channels_last)
+    x = torch.randn(3, 6, *size, generator=generator()).to(memory_format=torch.channels_last)
+    results = []
+    for forward in (layer.forward, functools.partial(torch.nn.Conv2d.forward, layer)):
+        mine = x.clone().requires_grad_()
+        y = forward(mine)
+        y.square().sum().backward()
+        results.append((y.detach(), mine.grad, layer.weight.grad))
+        layer.weight.grad = None
+    (y, gradient, of_weight), expected = results
+    assert torch.allclose(y, expected[0], atol=1e-6)
+    assert torch.allclose(gradient, expected[1], atol=1e-5)
+    assert torch.allclose(of_weight, expected[2], atol=1e-4, rtol=1e-5)

@@ -2,7 +2,8 @@ import numpy as np
 import torch
 
 from carsmoo.nets.data import Split
-from carsmoo.nets.scoring import MEMORY, errors, recalibrate
+from carsmoo.nets.population import PopulationGraph
+from carsmoo.nets.scoring import MEMORY, errors, fitting_graphs, recalibrate
 from carsmoo.nets.supernet import Supernet
 from tests.nets.helpers import SMALL, SPACE, generator, genotypes, images
 
@@ -40,6 +41,21 @@ def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
     for memory in (1, 10**6, 3 * 10**6):  # an image at a time, some at a time, some with the calibration images
         assert np.array_equal(together, score(shared, pool, part, memory=memory))
     assert score(shared, [], part).shape == (0,)
+
+
+def test_a_population_too_large_for_the_memory_is_scored_in_groups() -> None:
+    shared, pool = Supernet(SPACE, SMALL, generator()), genotypes(7)
+    whole = PopulationGraph(shared, pool).peak_size()
+    alone = max(PopulationGraph(shared, [genotype]).peak_size() for genotype in pool)
+    for size, least in ((whole, 1), (whole - 1, 2), (alone, 2), (1, 7)):
+        groups = list(fitting_graphs(shared, pool, size))
+        assert sorted(k for group, _ in groups for k in group) == list(range(7))
+        assert all(graph.peak_size() <= size or len(group) == 1 for group, graph in groups)
+        assert len(groups) >= least
+    told: list[int] = []
+    calibration = [images(n=16, seed=7)]
+    errors(shared, pool, split(), lambda x: x, batch=9, calibration=calibration, memory=1, scored=told.append)
+    assert told == list(range(1, 8))
 
 
 def test_the_option_takes_the_statistics_of_the_validation_batch() -> None:

@@ -1,0 +1,54 @@
+"""Racing: a subnet that is beaten for certain is not scored on the rest of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+
+@dataclass(frozen=True)
+class Race:
+    """Who is still in the running for a place among the survivors.
+
+    A subnet is out when at least ``keep`` others dominate it for certain: they are no worse in every objective that
+    does not move, and the upper bounds of their errors lie below the lower bound of its own. The bounds are exact
+    binomial ones (Clopper-Pearson), so narrow that all of them hold together with the probability ``confidence``.
+
+    Args:
+        fixed: the objectives that do not move, (n, m - 1), minimised.
+        keep: individuals that survive.
+        confidence: probability that no bound of a race is wrong.
+        rounds: parts that the images are met in; after each but the last it is looked who is out.
+    """
+
+    fixed: NDArray[np.float64]
+    keep: int
+    confidence: float = 0.95
+    rounds: int = 4
+
+    def among(self, group: Sequence[int]) -> Race:
+        """Return the race of a selection of the individuals, in its order."""
+        return Race(self.fixed[list(group)], self.keep, self.confidence, self.rounds)
+
+    def still_open(
+        self, wrong: NDArray[np.int64], met: NDArray[np.int64], running: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return those of the ``running`` whose fate is open after ``wrong`` (n,) errors on the ``met`` (n,) images."""
+        low, high = self.bounds(wrong, met)
+        no_worse = (self.fixed[:, None] <= self.fixed[None]).all(axis=2)  # (n, n): row is no worse than column
+        beaten = (no_worse & (high[:, None] < low[None])).sum(axis=0)
+        still: NDArray[np.int64] = running[beaten[running] < self.keep]
+        return still
+
+    def bounds(
+        self, wrong: NDArray[np.int64], met: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the bounds of the errors, (n,) each."""
+        tail = (1 - self.confidence) / (2 * len(wrong) * max(self.rounds - 1, 1))
+        low = np.where(wrong > 0, beta.ppf(tail, wrong, met - wrong + 1), 0.0)
+        high = np.where(wrong < met, beta.ppf(1 - tail, wrong + 1, met - wrong), 1.0)
+        return low, high

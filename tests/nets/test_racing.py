@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from carsmoo.nets.racing import Race
+from carsmoo.nets.scoring import errors
+from carsmoo.nets.supernet import Supernet
+from tests.nets.helpers import SMALL, SPACE, generator, genotypes, images
+from tests.nets.test_scoring import split
+
+
+def test_bounds_are_the_exact_binomial_ones() -> None:
+    race = Race(np.zeros((4, 1)), keep=1, confidence=0.9, rounds=3)
+    wrong, met = np.array([0, 3, 10, 40]), np.array([40, 40, 40, 40])
+    low, high = race.bounds(wrong, met)
+    for k in range(4):
+        interval = binomtest(int(wrong[k]), int(met[k])).proportion_ci(1 - 0.1 / 8, method="exact")
+        assert (low[k], high[k]) == pytest.approx((interval.low, interval.high))
+
+
+def test_out_is_who_is_beaten_for_certain_by_as_many_as_survive() -> None:
+    fixed = np.array([[1.0], [1.0], [1.0], [0.5]])
+    wrong, met = np.array([1, 2, 90, 95]), np.full(4, 100)
+    running = np.arange(4)
+    assert Race(fixed, keep=2).still_open(wrong, met, running).tolist() == [0, 1, 3]  # 3 is smaller than all others
+    assert Race(fixed, keep=3).still_open(wrong, met, running).tolist() == [0, 1, 2, 3]
+    assert Race(fixed, keep=2).still_open(wrong // 30, met // 30, running).tolist() == [0, 1, 2, 3]  # too few to tell
+    assert Race(fixed, keep=2).still_open(wrong, met, running[[0, 2]]).tolist() == [0]
+
+
+def test_a_race_gives_those_that_finish_their_error_and_stops_others() -> None:
+    shared, pool, part = Supernet(SPACE, SMALL, generator()), genotypes(8), split(400)
+    common = {"batch": 500, "calibration": [images(n=16, seed=7)]}
+    whole = errors(shared, pool, part, lambda x: x, **common)
+    assert np.array_equal(errors(shared, pool, part, lambda x: x, race=Race(np.zeros((8, 1)), keep=8), **common), whole)
+    told: list[int] = []
+    # labels are random, so that all err alike: let those that finish be told by an objective
+    raced = errors(shared, pool, part, lambda x: x, race=Always(np.zeros((8, 1)), keep=1), scored=told.append, **common)
+    assert np.array_equal(raced[:3], whole[:3])
+    assert not np.array_equal(raced[3:], whole[3:])
+    assert np.allclose(raced[3:] * 100, np.round(raced[3:] * 100))  # a quarter of the images
+    assert told == [6, 7, 8]
+
+
+class Always(Race):
+    """A race that all but the first three lose after the first round."""
+
+    def among(self, group: list[int]) -> "Always":  # type: ignore[override]
+        object.__setattr__(self, "finish", [group.index(k) for k in range(3)])
+        return self
+
+    def still_open(self, wrong: np.ndarray, met: np.ndarray, running: np.ndarray) -> np.ndarray:
+        return running[np.isin(running, self.finish)]  # type: ignore[attr-defined]
