@@ -47,10 +47,10 @@ def standalone_step(network: nn.Module, plan: SupernetTraining) -> Callable[[tor
     )
 
     def step(logits: torch.Tensor, labels: torch.Tensor) -> None:
-        optimizer.zero_grad()
         F.cross_entropy(logits, labels).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
         optimizer.step()
+        optimizer.zero_grad()
 
     return step
 

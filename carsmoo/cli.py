@@ -21,6 +21,7 @@ from carsmoo import cost as costs
 from carsmoo import suite
 from carsmoo.config import NetworkConfig
 from carsmoo.console import front_table, score_table
+from carsmoo.errors import StoppedError
 from carsmoo.events import ProgressBars, Step
 from carsmoo.front import Front
 from carsmoo.genotype import Genotype
@@ -28,7 +29,7 @@ from carsmoo.interrupt import InterruptedRunError
 from carsmoo.pictures import draw_cells, draw_comparison, draw_run
 from carsmoo.presets import SearchConfig, parse_settings, read_toml
 from carsmoo.rundir import RunDirectory
-from carsmoo.session import Session, StoppedError
+from carsmoo.session import Session
 from carsmoo.tables import to_csv, to_latex
 from carsmoo.zoo import GENOTYPES, PUBLISHED
 

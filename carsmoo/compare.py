@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import BrokenProcessPool
 from moocore import filter_dominated, hypervolume, igd_plus
 from numpy.typing import NDArray
 from pymoo.core.callback import Callback
@@ -19,6 +20,7 @@ from pymoo.optimize import minimize
 from scipy.stats import rankdata, wilcoxon
 
 from carsmoo.checks import whole
+from carsmoo.errors import StoppedError
 from carsmoo.notation import shown
 
 MakeAlgorithm: TypeAlias = Callable[[], Any]
@@ -171,6 +173,10 @@ class Comparison:
         ]
 
 
+class WorkerDiedError(StoppedError):
+    """A process that was killed, by the system for want of memory or by somebody, while it made a run."""
+
+
 def compare(
     algorithms: Mapping[str, MakeAlgorithm],
     problems: Mapping[str, MakeProblem],
@@ -195,6 +201,7 @@ def compare(
     Raises:
         TypeError: for what makes no algorithm or no problem, or seeds that are no integers.
         ValueError: for names or seeds that are missing or doubled, or a stored run that is damaged.
+        WorkerDiedError: if a worker process dies; with a ``store`` the same call goes on from what is done.
     """
     _check_made("algorithms", algorithms)
     _check_made("problems", problems)
@@ -215,10 +222,16 @@ def compare(
     found = {job: run for job in jobs if (run := _stored(folder, *job)) is not None}
     missing = [job for job in jobs if job not in found]
     work = (delayed(_run)(p, problems[p], a, algorithms[a], s, folder) for p, a, s in missing)
-    for job, run in zip(missing, Parallel(n_jobs=n_jobs, return_as="generator")(work), strict=True):
-        found[job] = run
-        if done is not None:
-            done(len(found), len(jobs))
+    try:
+        for job, run in zip(missing, Parallel(n_jobs=n_jobs, return_as="generator")(work), strict=True):
+            found[job] = run
+            if done is not None:
+                done(len(found), len(jobs))
+    except BrokenProcessPool as error:
+        kept = "" if store is None else f"; those that are done are kept in {store}"
+        raise WorkerDiedError(
+            f"compare: expected {len(jobs)} runs, got {len(found)} when a worker process died{kept}"
+        ) from error
     return Comparison([found[job] for job in jobs], baseline)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from carsmoo.callbacks import Callbacks, RunCallback
 from carsmoo.checkpoint import FOLDER, LOG, Checkpoint, versions
+from carsmoo.errors import StoppedError
 from carsmoo.events import ProgressBars
 from carsmoo.front import Front
 from carsmoo.interrupt import Interruption
@@ -17,10 +18,6 @@ from carsmoo.snapshot import Snapshot, go_on, read
 from carsmoo.store import Store
 
 Say = Callable[[str], None]
-
-
-class StoppedError(Exception):
-    """A search that could not go on; its message says why, and how it goes on."""
 
 
 class Session:

@@ -1,4 +1,6 @@
+import os
 import shutil
+import signal
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from carsmoo import suite
-from carsmoo.compare import Comparison, Run, compare, holm, signed_rank, vargha_delaney
+from carsmoo.compare import Comparison, Run, WorkerDiedError, compare, holm, signed_rank, vargha_delaney
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.tables import to_csv, to_latex
 
@@ -106,3 +108,22 @@ def test_wrong_calls_are_refused(tmp_path: Path) -> None:
         compare(ALGORITHMS, problems, [0], baseline="nsga3", store=tmp_path)
     with pytest.raises(ValueError, match="baseline: expected one of some runs"):
         Comparison([], "a")
+
+
+def test_a_worker_that_dies_is_told_and_the_runs_that_are_done_stay(tmp_path: Path) -> None:
+    problems = {"trap": short_trap, "deadly": partial(deadly, os.getpid())}
+    algorithms = {name: ALGORITHMS[name] for name in ("growth", "nsga3")}
+    with pytest.raises(
+        WorkerDiedError, match=r"expected 4 runs, got . when a worker process died; those that are done"
+    ) as e:
+        compare(algorithms, problems, [0], baseline="nsga3", store=tmp_path, n_jobs=2)
+    assert "\n" not in str(e.value)
+    problems["deadly"] = short_trap
+    assert len(compare(algorithms, problems, [0], baseline="nsga3", store=tmp_path).runs) == 4
+
+
+def deadly(parent: int, seed: int) -> SmallModelTrap:
+    """Return a problem, but kill a process that is not the parent."""
+    if os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return short_trap(seed)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from carsmoo.errors import StoppedError
 from carsmoo.events import Step
-from carsmoo.session import Session, StoppedError
+from carsmoo.session import Session
 from carsmoo.store import Store
 from tests.kills import CONFIG
 

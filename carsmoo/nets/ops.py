@@ -17,7 +17,19 @@ from carsmoo.nets.norm import Statistics
 NormBuilder = Callable[[int], nn.Module]
 
 
-class ReLUConvNorm(nn.Module):
+class ReLUFirst(nn.Module):
+    """A layer whose first step is a ReLU, which all that read the same input may share."""
+
+    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return what the layer makes of ``x`` (n, c, h, w)."""
+        return self.after_relu(F.relu(x), statistics)
+
+    def after_relu(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return the same of an ``x`` that a ReLU has gone over."""
+        raise NotImplementedError
+
+
+class ReLUConvNorm(ReLUFirst):
     """ReLU, 1x1 convolution, norm: brings a cell's input to its channels."""
 
     def __init__(self, c_in: int, c_out: int, norm: NormBuilder) -> None:
@@ -25,13 +37,13 @@ class ReLUConvNorm(nn.Module):
         self.conv = nn.Conv2d(c_in, c_out, 1, bias=False)
         self.norm = norm(c_out)
 
-    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+    def after_relu(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
         """Return (n, c_out, h, w)."""
-        y: Tensor = self.norm(self.conv(F.relu(x)), statistics)
+        y: Tensor = self.norm(self.conv(x), statistics)
         return y
 
 
-class FactorizedReduce(nn.Module):
+class FactorizedReduce(ReLUFirst):
     """Halves the image: two 1x1 convolutions of stride 2, one of them a pixel further, joined."""
 
     def __init__(self, c_in: int, c_out: int, norm: NormBuilder) -> None:
@@ -40,9 +52,8 @@ class FactorizedReduce(nn.Module):
         self.odd = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride=2, bias=False)
         self.norm = norm(c_out)
 
-    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+    def after_relu(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
         """Return (n, c_out, ceil(h / 2), ceil(w / 2)); past an odd border the further pixel is zero."""
-        x = F.relu(x)
         height, width = x.shape[2:]
         shifted = x[:, :, 1:, 1:]
         if height % 2 or width % 2:
@@ -85,7 +96,7 @@ class Depthwise(nn.Conv2d):
         )
 
 
-class Separable(nn.Module):
+class Separable(ReLUFirst):
     """ReLU, depthwise and 1x1 convolution, norm; ``repeats`` times, the first with the stride."""
 
     def __init__(
@@ -98,10 +109,11 @@ class Separable(nn.Module):
         self.pointwise = nn.ModuleList(nn.Conv2d(channels, channels, 1, bias=False) for _ in range(repeats))
         self.norm = nn.ModuleList(norm(channels) for _ in range(repeats))
 
-    def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+    def after_relu(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
         """Return (n, c, ceil(h / stride), ceil(w / stride))."""
-        for depthwise, pointwise, norm in zip(self.depthwise, self.pointwise, self.norm, strict=True):
-            x = norm(pointwise(depthwise(F.relu(x))), statistics)
+        layers = zip(self.depthwise, self.pointwise, self.norm, strict=True)
+        for k, (depthwise, pointwise, norm) in enumerate(layers):
+            x = norm(pointwise(depthwise(F.relu(x) if k else x)), statistics)
         return x
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from carsmoo.config import CellShape, halved
@@ -15,7 +16,7 @@ from carsmoo.genotype import Genotype
 from carsmoo.liveness import cell_of, live_parts
 from carsmoo.nets.cells import zeros_of
 from carsmoo.nets.norm import Statistics
-from carsmoo.nets.ops import Identity
+from carsmoo.nets.ops import Identity, ReLUFirst
 from carsmoo.nets.supernet import Supernet, SupernetCell
 
 IMAGES = 0
@@ -136,6 +137,9 @@ class PopulationGraph:
     def _apply(self, layer: nn.Module, i: int, size: int) -> int:
         if isinstance(layer, Identity):
             return i
+        if isinstance(layer, ReLUFirst):
+            i = self._add(("relu", i), Node(None, (i,), _rectified, self.nodes[i].size))
+            return self._add((id(layer), i), Node(layer.after_relu, (i,), None, size))
         return self._add((id(layer), i), Node(layer, (i,), None, size))
 
     def _subnet(self, genotype: Genotype) -> int:
@@ -196,6 +200,10 @@ class PopulationGraph:
 def alike_together(genotypes: Sequence[Genotype]) -> list[int]:
     """Return the order in which subnets share most with the one before: by their normal, then their reduction cell."""
     return sorted(range(len(genotypes)), key=lambda k: (genotypes[k].normal, genotypes[k].reduce))
+
+
+def _rectified(held: Sequence[Tensor], images: Tensor) -> Tensor:
+    return F.relu(held[0])
 
 
 def _added(held: Sequence[Tensor], images: Tensor) -> Tensor:

@@ -274,3 +274,12 @@ def test_the_public_names_are_there() -> None:
     assert set(carsmoo.__all__) <= set(dir(carsmoo))
     with pytest.raises(AttributeError, match="no attribute 'PNSGA4'"):
         carsmoo.PNSGA4  # noqa: B018
+
+
+def test_a_raced_search_repeats_and_its_front_is_scored_in_full() -> None:
+    plan = dataclasses.replace(PLAN, generations=3, racing=True)
+    first, second = (minimize(problem(training=plan), PNSGA3(), seed=2) for _ in range(2))
+    assert np.array_equal(first.pop.get("F"), second.pop.get("F"))
+    front = first.problem.front(first)
+    errors = front.column("error") * len(DATA.validation)
+    assert np.allclose(errors, np.round(errors))
