@@ -113,6 +113,10 @@ class Session:
 
     def _again(self, config: SearchConfig, generations: int | None) -> None:
         """Begin a search anew that was stopped before anything of it was saved."""
+        if (self.run_dir.path / LOG).is_file() and self.run_dir.read_populations():
+            raise ValueError(
+                f"run: expected checkpoints beside a log with generations, got none in {self.run_dir.path}"
+            )
         self.say("nothing was saved yet; the search starts from its beginning")
         problem, algorithm = build(config)
         callbacks = self._callbacks()

@@ -109,6 +109,15 @@ def test_a_run_that_was_saved_by_no_one_starts_from_its_beginning(tmp_path: Path
     assert figures(tmp_path) == figures(whole.run_dir.path)
 
 
+def test_a_log_with_generations_is_not_thrown_away_where_checkpoints_are_missing(tmp_path: Path) -> None:
+    started(tmp_path).run()
+    shutil.rmtree(tmp_path / "checkpoint")
+    before = (tmp_path / "log.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="run: expected checkpoints beside a log with generations, got none"):
+        Session(tmp_path, say=lambda text: None).go_on()
+    assert (tmp_path / "log.jsonl").read_bytes() == before
+
+
 def test_a_changed_configuration_is_refused_by_name(tmp_path: Path) -> None:
     started(tmp_path)
     config = tmp_path / "config.toml"

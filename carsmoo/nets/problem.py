@@ -201,8 +201,9 @@ class CARSProblem(MovingProblem):
                 self.tell(Step(phase="scoring", time=self.time, done=done, total=total, unit="networks"))
 
             race = None
-            if self.training.racing and total > self.training.population:
-                race = Race(self._objectives.fixed(X[list(new.values())]), self.training.population)
+            keep = max(self.training.population, -(-total // 2))  # of parents and newborns at least half survive
+            if self.training.racing and self.time > 0 and total > keep:
+                race = Race(self._objectives.fixed(X[list(new.values())]), keep)
             found = self._errors(genotypes, self._loaded().validation, scored, race)
             self._error_of.update(zip(new, found.tolist(), strict=True))
         return np.array([[self._error_of[key]] for key in keys])
