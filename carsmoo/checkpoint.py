@@ -27,10 +27,11 @@ FORMAT = 1
 FOLDER = "checkpoint"
 LOG = "log.jsonl"
 
-_NOT_STATE = (
+NOT_STATE = (
     *("problem", "callback", "display", "output", "history", "off", "start_time"),  # what is around a run
     *("verbose", "save_history", "_given"),  # how it is shown, and what is settled by now
 )
+"""Attributes of an algorithm that a checkpoint leaves out."""
 
 
 class Checkpoint(RunCallback):
@@ -74,9 +75,11 @@ class Checkpoint(RunCallback):
             BlockingIOError: if another run is going on there.
             TypeError: if the problem or the algorithm holds what cannot be saved.
         """
-        self.store.lock()
         self._problem = problem = algorithm.problem
         fresh = captured(algorithm)
+        if isinstance(problem, MovingProblem):
+            problem.state()  # refuses what cannot be saved before anything is written
+        self.store.lock()
         config = config_of(problem, algorithm)
         self._constant = {
             "format": FORMAT,
@@ -177,7 +180,7 @@ def captured(algorithm: Any, *, ended: bool = False) -> Tree:
         held["n_iter"] += 1
         if held["archive"] is not None:
             held["archive"] = held["archive"].add(algorithm.off)
-    return {**capture(SimpleNamespace(**held), _NOT_STATE), "kind": type(algorithm).__qualname__}
+    return {**capture(SimpleNamespace(**held), NOT_STATE), "kind": type(algorithm).__qualname__}
 
 
 def configuration(problem: Any) -> Tree:

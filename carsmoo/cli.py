@@ -220,6 +220,8 @@ def _search(session: Session) -> None:
             if so_far is not None:
                 _show(so_far)
             raise
+    if session.interruption.signum is not None:  # it came while the pictures were drawn
+        raise typer.Exit(InterruptedRunError(session.interruption.signum).exit_code)
     run.log("end", seconds=session.log.seconds, test_error_of_best=test)
     _say(
         f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "

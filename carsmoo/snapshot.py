@@ -6,19 +6,33 @@ import copy
 import os
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
+from pymoo.core.population import Population
+
 from carsmoo.callbacks import Callbacks
-from carsmoo.checkpoint import FOLDER, FORMAT, LOG, Checkpoint, captured, configuration, versions
+from carsmoo.checkpoint import FOLDER, FORMAT, LOG, NOT_STATE, Checkpoint, captured, configuration, versions
 from carsmoo.continuous import Continuous
 from carsmoo.display import FrontOutput
 from carsmoo.presets import SearchConfig, build
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.state import restore
 from carsmoo.store import Saved, Store
-from carsmoo.trees import Arrays, Tree, difference, unpack
+from carsmoo.trees import Arrays, Tree, brief, difference, unpack
+
+_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("versions", "environment", "problem", "setup", "algorithm"), dict),
+    "config": (str, NoneType),
+    "seed": (int, NoneType),
+    "seconds": (int, float),
+    "output": (list, NoneType),
+    "log_bytes": (int, NoneType),
+}
+"""What a checkpoint's document holds."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +93,13 @@ def _snapshot(path: Path, saved: Saved) -> Snapshot:
     document = unpack(saved.text, saved.arrays)
     if document["format"] != FORMAT:
         raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got format {document['format']}")
-    missing = [name for name in ("versions", "environment", "problem", "setup", "algorithm") if name not in document]
-    if missing:
-        raise ValueError(f"{path}: expected a checkpoint, got one without {missing[0]}")
+    for name, kind in _KINDS.items():
+        if name not in document or not isinstance(document[name], kind):
+            raise ValueError(f"{path}: expected a checkpoint with a fitting {name!r}, got another or none")
+    for name in ("setup", "algorithm"):
+        held = document[name].get("attributes")
+        if not isinstance(held, dict) or "termination" not in held or not isinstance(held.get("n_iter"), int | None):
+            raise ValueError(f"{path}: expected a checkpoint with a fitting {name!r}, got another one")
     state = {name.removeprefix("state/"): a for name, a in saved.arrays.items() if name.startswith("state/")}
     return Snapshot(path, saved.number, document, state, saved.damaged)
 
@@ -99,7 +117,8 @@ def resume(
 ) -> tuple[Any, Any]:
     """Return a problem and an algorithm that go on where a run was saved last; ``algorithm.run()`` does it.
 
-    A newer save that is damaged is passed over with a warning.
+    A newer save that is damaged is passed over with a warning. A history (``save_history``) starts anew. The
+    termination that ``minimize`` was given is taken up if it is of the problem's kind, else it has to be given again.
 
     Args:
         path: directory of the run, that of its :class:`Checkpoint`.
@@ -150,11 +169,10 @@ def go_on(
             checkpoint.continue_from(snapshot)
     algorithm.setup(problem, seed=document["seed"], termination=termination, callback=callback, verbose=verbose)
     _require_same("algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm)))
-    if isinstance(problem, MovingProblem):
-        problem.load_state(snapshot.state)
-    restore(
-        algorithm, _without_termination(document["algorithm"]) if termination is not None else document["algorithm"]
-    )
+    try:
+        _put_back(snapshot, problem, algorithm, termination is not None)
+    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"{snapshot.path}: expected a checkpoint of this run, got another ({brief(error)})") from None
     if algorithm.is_initialized:
         algorithm.start_time = time.time() - snapshot.seconds
         if termination is not None:
@@ -182,6 +200,25 @@ def _made(snapshot: Snapshot, problem: Any, algorithm: Any) -> tuple[Any, Any]:
     if not isinstance(algorithm, Continuous):
         raise TypeError(f"algorithm: expected one with carsmoo.Continuous, got {type(algorithm).__name__}")
     return problem, copy.deepcopy(algorithm)
+
+
+def _put_back(snapshot: Snapshot, problem: Any, algorithm: Any, own_termination: bool) -> None:
+    """Give problem and algorithm the state that was saved; the termination too unless it has one of its own."""
+    saved = snapshot.document["algorithm"]
+    if isinstance(problem, MovingProblem):
+        problem.load_state(snapshot.state)
+    if own_termination:
+        restore(algorithm, _without_termination(saved), (*NOT_STATE, "termination"))
+    else:
+        kind, got = (
+            saved["attributes"]["termination"]["object"].rpartition(".")[2],
+            type(algorithm.termination).__name__,
+        )
+        if kind != got:
+            raise ValueError(f"termination: expected {kind} as in the run, got {got}; pass it as termination=...")
+        restore(algorithm, saved, NOT_STATE)
+    if algorithm.is_initialized and not isinstance(algorithm.pop, Population):
+        raise ValueError(f"{snapshot.path}: expected a population, got {type(algorithm.pop).__name__}")
 
 
 def _without_termination(tree: Tree) -> Tree:

@@ -26,7 +26,8 @@ def capture(thing: object, skip: Collection[str] = (), *, lenient: bool = False)
 
     It takes numbers, texts, arrays, lists, dictionaries, sets, generators, pymoo's populations, and objects made of
     these; an object with ``state()`` and ``load_state()`` tells what it holds by them. Functions and classes are told
-    by name alone.
+    by name alone. What two names share stays shared, views of a part of an array excepted. An object that keeps
+    something elsewhere than in its attributes, such as a tensor, is refused.
 
     Args:
         thing: the object.
@@ -41,15 +42,24 @@ def capture(thing: object, skip: Collection[str] = (), *, lenient: bool = False)
     return {"attributes": reader.named(held, ""), "individuals": reader.individuals()}
 
 
-def restore(thing: object, tree: Tree) -> None:
+def restore(thing: object, tree: Tree, skip: Collection[str] = ()) -> None:
     """Put what :func:`capture` took out of one object back into another one of the same making.
+
+    Objects are filled in place, so that one that was made during the run, and stands nowhere in ``thing``, is refused.
+
+    Args:
+        thing: the object.
+        tree: what was captured.
+        skip: names of its attributes that were left out.
 
     Raises:
         ValueError: naming the place where the two are not of the same making.
     """
     try:
         writer = _Writer(tree["individuals"])
-        vars(thing).update(writer.named(_attributes(thing), tree["attributes"], ""))
+        if set(tree["attributes"]) & set(skip):
+            raise ValueError(f"state: expected no {', '.join(sorted(set(tree['attributes']) & set(skip)))}, got some")
+        writer.fill(thing, tree["attributes"], "", skip)
     except (KeyError, IndexError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"state: expected what was captured, got something else ({brief(error)})") from None
 
@@ -60,6 +70,7 @@ class _Reader:
     def __init__(self, lenient: bool) -> None:
         self.lenient = lenient
         self.places: dict[int, str] = {}
+        self.alive: list[Any] = []  # what has a place, so that nothing else gets its id
         self.people: list[Any] = []
         self.numbers: dict[int, int] = {}
 
@@ -74,34 +85,41 @@ class _Reader:
             return value
         if isinstance(value, Population):
             return {"population": [self.person(individual) for individual in value]}
-        if isinstance(value, np.ndarray):
-            if value.dtype.kind in "biuf":
-                return value
-            items = self.each(value.ravel().tolist(), where)
-            return {"grid": items, "shape": list(value.shape), "of": str(value.dtype)}
-        if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+        if isinstance(value, np.generic) and _is_plain(value.dtype):
             return {"number": np.array(value)}
-        for kind, name in ((list, "list"), (tuple, "tuple")):
-            if type(value) is kind:
-                return {name: self.each(value, where)}
-        if isinstance(value, (set, frozenset)):
-            return {"set": self.each(sorted(value, key=repr), where)}
+        if type(value) in (tuple, frozenset):
+            return {type(value).__name__: self.each(_ordered(value), where)}
+        if isinstance(value, _CODE):
+            return {"code": _name(value)}
+        if id(value) in self.places:
+            return {"again": self.places[id(value)]}
+        self.places[id(value)] = where
+        self.alive.append(value)
+        if type(value) is np.ndarray:
+            return self.array(value, where)
+        if type(value) in (list, set):
+            return {type(value).__name__: self.each(_ordered(value), where)}
         if type(value) is dict:
             pairs = [[self.node(key, where), self.node(v, join(where, key))] for key, v in value.items()]
             return {"dict": pairs}
         if isinstance(value, np.random.Generator):
-            return {"generator": json.loads(json.dumps(value.bit_generator.state, default=np.ndarray.tolist))}
-        if isinstance(value, _CODE):
-            return {"code": _name(value)}
+            return self.generator(value)
         return self.object(value, where)
 
+    def array(self, value: Any, where: str) -> Tree:
+        if _is_plain(value.dtype):
+            return {"transposed": value.T} if value.flags.f_contiguous and not value.flags.c_contiguous else value
+        items = self.each(value.ravel().tolist(), where)
+        return {"grid": items, "shape": list(value.shape), "of": str(value.dtype)}
+
+    def generator(self, value: np.random.Generator) -> Tree:
+        state = json.loads(json.dumps(value.bit_generator.state, default=np.ndarray.tolist))
+        return {"generator": state, "spawned": _spawned(value)}
+
     def object(self, value: Any, where: str) -> Tree:
-        if id(value) in self.places:
-            return {"again": self.places[id(value)]}
-        self.places[id(value)] = where
         if callable(getattr(value, "load_state", None)):
             return {"object": _name(type(value)), "state": self.node(value.state(), where)}
-        if isinstance(value, Individual) or not hasattr(value, "__dict__"):
+        if isinstance(value, Individual) or not _is_its_attributes(value):
             if self.lenient:
                 return {"code": _name(type(value))}
             raise TypeError(f"{where}: expected plain data, or an object made of it, got {type(value).__name__}")
@@ -119,6 +137,7 @@ class _Reader:
     def individuals(self) -> Tree:
         """Return all individuals met, a column for each thing that they hold."""
         held = [_traits(individual) for individual in self.people]
+        self.places = {}  # they are put back before anything else, so that they share among themselves only
         columns = {}
         for name in sorted({name for traits in held for name in traits}):
             values = [traits.get(name) for traits in held]
@@ -127,7 +146,7 @@ class _Reader:
 
     def column(self, values: list[Any], where: str) -> Tree:
         first = values[0]
-        if isinstance(first, np.ndarray) and first.dtype.kind in "biuf":
+        if isinstance(first, np.ndarray) and _is_plain(first.dtype):
             alike = all(isinstance(v, np.ndarray) and v.shape == first.shape and v.dtype == first.dtype for v in values)
             if alike:
                 return {"stack": np.stack(values)}
@@ -139,23 +158,40 @@ class _Writer:
 
     def __init__(self, individuals: Tree) -> None:
         self.found: dict[str, Any] = {}
+        self.filled: dict[int, str] = {}
         self.people = [Individual() for _ in range(individuals["n"])]
         for name, column in individuals["columns"].items():
-            values = list(column["stack"].copy()) if "stack" in column else self.each(None, column["each"], name)
+            values = (
+                list(column["stack"].copy())
+                if "stack" in column
+                else self.each(None, column["each"], f"individuals/{name}")
+            )
             for individual, value in zip(self.people, values, strict=True):
                 if not name.startswith("data/"):
                     vars(individual)[name] = value
                 elif value is not None:
                     individual.data[name.removeprefix("data/")] = value
 
-    def named(self, fresh: Mapping[str, Any], nodes: Mapping[str, Tree], where: str) -> dict[str, Any]:
-        return {name: self.value(fresh.get(name), node, join(where, name)) for name, node in nodes.items()}
+    def fill(self, thing: object, nodes: Mapping[str, Tree], where: str, skip: Collection[str] = ()) -> None:
+        """Give an object the attributes of the nodes, and no others but the ``skip``ped."""
+        fresh = _attributes(thing)
+        for name in nodes:
+            if name not in fresh and hasattr(type(thing), name) and callable(getattr(type(thing), name)):
+                raise ValueError(f"{join(where, name)}: expected an attribute, got the name of a method")
+        vars(thing).update({name: self.value(fresh.get(name), node, join(where, name)) for name, node in nodes.items()})
+        for name in fresh:
+            if name not in nodes and name not in skip:
+                del vars(thing)[name]
 
     def each(self, fresh: Any, nodes: list[Tree], where: str) -> list[Any]:
         known = list(fresh) if isinstance(fresh, (list, tuple)) and len(fresh) == len(nodes) else [None] * len(nodes)
         return [self.value(old, node, join(where, k)) for k, (old, node) in enumerate(zip(known, nodes, strict=True))]
 
     def value(self, fresh: Any, node: Tree, where: str) -> Any:
+        made = self.found[where] = self.made(fresh, node, where)
+        return made
+
+    def made(self, fresh: Any, node: Tree, where: str) -> Any:
         if isinstance(node, np.ndarray):
             return node.copy()
         if not isinstance(node, dict):
@@ -170,8 +206,12 @@ class _Writer:
                 return self.each(fresh, content, where)
             case "tuple":
                 return tuple(self.each(fresh, content, where))
+            case "transposed":
+                return content.copy().T
             case "set":
                 return set(self.each(None, content, where))
+            case "frozenset":
+                return frozenset(self.each(None, content, where))
             case "dict":
                 old = fresh if isinstance(fresh, dict) else {}
                 keys = [self.value(None, key, where) for key, _ in content]
@@ -183,34 +223,43 @@ class _Writer:
                 details = dict(rest)
                 return np.array(self.each(None, content, where), dtype=details["of"]).reshape(details["shape"])
             case "generator":
-                return self.generator(fresh, content, where)
+                return self.generator(fresh, content, dict(rest)["spawned"], where)
             case "population":
                 return self.population(fresh, content)
             case "again":
                 return self.found[content]
             case "code":
-                if not isinstance(fresh, _CODE):
-                    raise ValueError(f"{where}: expected {content}, got {type(fresh).__name__}")  # noqa: TRY004
+                if not isinstance(fresh, _CODE) or _name(fresh) != content:
+                    got = _name(fresh if isinstance(fresh, _CODE) else type(fresh))
+                    raise ValueError(f"{where}: expected {content}, got {got}")
                 return fresh
         raise ValueError(f"{where}: expected a known kind of data, got {kind!r}")
 
     def object(self, fresh: Any, node: Tree, where: str) -> Any:
         if _name(type(fresh)) != node["object"]:
             raise ValueError(f"{where}: expected {node['object']}, got {_name(type(fresh))}")
+        first = self.filled.setdefault(id(fresh), where)
+        if first != where:
+            raise ValueError(f"{where}: expected an object of its own, got that of {first}")
         self.found[where] = fresh
         if "state" in node:
-            fresh.load_state(self.value(None, node["state"], where))
+            fresh.load_state(self.made(None, node["state"], where))
         else:
-            vars(fresh).update(self.named(_attributes(fresh), node["attributes"], where))
+            self.fill(fresh, node["attributes"], where)
         if "items" in node:
             fresh[:] = self.each(fresh, node["items"], where)
         return fresh
 
-    def generator(self, fresh: Any, state: Any, where: str) -> np.random.Generator:
+    def generator(self, fresh: Any, state: Any, spawned: Any, where: str) -> np.random.Generator:
         made = fresh if isinstance(fresh, np.random.Generator) else np.random.default_rng(0)
         if made.bit_generator.state["bit_generator"] != state["bit_generator"]:
             raise ValueError(f"{where}: expected a {state['bit_generator']} generator, got another one")
         made.bit_generator.state = state
+        if spawned is not None:
+            entropy, before = _entropy(made), (_spawned(made) or [None, 0])[1]
+            if entropy != spawned[0] or before > spawned[1]:
+                raise ValueError(f"{where}: expected a generator of seed {spawned[0]}, got one of {entropy}")
+            made.spawn(spawned[1] - before)
         return made
 
     def population(self, fresh: Any, members: list[int]) -> Any:
@@ -225,6 +274,40 @@ def _attributes(thing: object) -> dict[str, Any]:
     """Return an object's attributes but those that it works out from the others."""
     kind = type(thing)
     return {k: v for k, v in vars(thing).items() if not isinstance(getattr(kind, k, None), cached_property)}
+
+
+def _is_plain(dtype: np.dtype[Any]) -> bool:
+    """Return whether an array's numbers can be written as they are."""
+    return dtype.kind in "biuf" and dtype.itemsize <= 8
+
+
+def _ordered(values: Any) -> list[Any]:
+    """Return a collection's members, those of a set in an order that does not depend on the process."""
+    return sorted(values, key=repr) if isinstance(values, (set, frozenset)) else list(values)
+
+
+def _is_its_attributes(value: Any) -> bool:
+    """Return whether an object holds nothing but its attributes, and the items of a list."""
+    if not hasattr(value, "__dict__"):
+        return False
+    for kind in type(value).__mro__:
+        if kind in (object, list):
+            continue
+        own = vars(kind)
+        written_in_python = bool(kind.__flags__ & (1 << 9))  # a heap type
+        if not written_in_python or own.get("__slots__") or {"__reduce__", "__reduce_ex__", "__getstate__"} & set(own):
+            return False
+    return True
+
+
+def _spawned(generator: np.random.Generator) -> list[Any] | None:
+    """Return a generator's entropy and how many it has spawned; None if none."""
+    n = getattr(generator.bit_generator.seed_seq, "n_children_spawned", 0)
+    return [_entropy(generator), n] if n else None
+
+
+def _entropy(generator: np.random.Generator) -> str:
+    return str(getattr(generator.bit_generator.seed_seq, "entropy", None))
 
 
 def _traits(individual: Any) -> dict[str, Any]:

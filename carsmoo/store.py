@@ -64,7 +64,7 @@ class Store:
     first half of the SHA-256 of its content, so that a file which is not what was written is noticed.
 
     Args:
-        folder: made with the first save.
+        folder: made when it is locked.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -97,7 +97,7 @@ class Store:
     def files(self) -> list[Path]:
         """Return the saves, the oldest first; they may be damaged."""
         found = [path for path in self.folder.glob("*.safetensors") if not path.name.startswith(".")]
-        return sorted(found, key=lambda path: (path.name.partition("-")[0], path.stat().st_mtime_ns))
+        return sorted(found, key=lambda path: (path.name.partition("-")[0], path.lstat().st_mtime_ns))
 
     def save(self, number: int, text: str, arrays: Mapping[str, NDArray[Any]]) -> Path:
         """Write one save, and drop all but it and the one before.
@@ -112,7 +112,7 @@ class Store:
         others = [other for other in self.files() if other != path]
         before = [other for other in others if _number(other) < number][-(KEPT - 1) :]
         for other in others:
-            if other not in before:
+            if other not in before and (other.is_file() or other.is_symlink()):
                 other.unlink(missing_ok=True)
         return path
 
@@ -126,7 +126,7 @@ class Store:
         for path in reversed(self.files()):
             try:
                 text, arrays = _read(path)
-            except ValueError:
+            except (ValueError, OSError):
                 damaged.append(path.name)
                 continue
             return Saved(_number(path), text, arrays, tuple(damaged))

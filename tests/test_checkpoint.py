@@ -1,11 +1,14 @@
 import copy
 import pickle
+import random
 import warnings
+from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.optimize import minimize
 from pymoo.problems import get_problem
@@ -156,3 +159,91 @@ def test_saving_changes_nothing(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         plain, saved = minimize(*search()), minimize(*search(), callback=Checkpoint(tmp_path))
     assert same(plain.algorithm, saved.algorithm)
+
+
+class Part:
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+
+class Holding(ToyProblem):
+    """A problem whose world is kept in many ways; the error follows from all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._restart()
+
+    def _restart(self) -> None:
+        self._weights = np.zeros((4, 3))
+        self._views = [self._weights]
+        self._order = np.asfortranarray(np.random.default_rng(0).random((5, 7)))
+        self._draws = np.random.default_rng(4)
+        self._parts = [Part(1.0), Part(2.0)]
+        self._seen: frozenset[int] = frozenset()
+        self._first = 0
+
+    def _advance(self, X: np.ndarray) -> None:
+        self._views[0] += 0.1
+        self._order *= 1.1
+        (child,) = self._draws.spawn(1)
+        self._parts[0].value += child.random()
+        self._seen |= {len(self._seen)}
+        if hasattr(self, "_first"):
+            del self._first
+
+    def _moving_values(self, X: np.ndarray) -> np.ndarray:
+        world = self._weights.sum() + self._order.sum() + self._parts[0].value + len(self._seen)
+        return super()._moving_values(X) + world + hasattr(self, "_first") + hash(self._seen) % 7
+
+
+def test_a_world_kept_in_many_ways_comes_back_whole(tmp_path: Path) -> None:
+    whole = minimize(Holding(), PNSGA3(), seed=5)
+    with pytest.raises(Stop):
+        minimize(Holding(), PNSGA3(), seed=5, callback=Callbacks(Checkpoint(tmp_path), StopAt(3)))
+    problem, algorithm = resume(tmp_path, Holding(), PNSGA3())
+    assert problem._views[0] is problem._weights
+    assert problem._order.flags.f_contiguous
+    algorithm.run()
+    assert same(algorithm, whole.algorithm)
+
+
+class Slotted:
+    __slots__ = ("__dict__", "value")
+
+
+HIDDEN = {
+    "tensor": lambda: torch.zeros(2),
+    "module": lambda: torch.nn.Linear(2, 2),
+    "random": lambda: random.Random(0),
+    "counter": lambda: Counter("abc"),
+    "ordered": OrderedDict,
+    "slots": Slotted,
+    "masked": lambda: np.ma.masked_array([1, 2], [True, False]),
+    "long": lambda: np.zeros(2, dtype=np.longdouble),
+}
+
+
+@pytest.mark.parametrize("make", HIDDEN.values(), ids=HIDDEN.keys())
+def test_what_keeps_its_content_elsewhere_is_refused_before_anything_is_written(make: Any, tmp_path: Path) -> None:
+    problem = ToyProblem()
+    problem._held = make()  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match=r"_held.*: expected plain data, or an object made of it, got"):
+        minimize(problem, PNSGA3(), callback=Checkpoint(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("termination", [("n_eval", 60), ("n_gen", 6), ("n_gen", 4)])
+def test_a_termination_that_minimize_was_given_goes_on_or_is_asked_for(termination: Any, tmp_path: Path) -> None:
+    whole = minimize(ToyProblem(), PNSGA3(), termination)
+    with pytest.raises(Stop):
+        minimize(ToyProblem(), PNSGA3(), termination, callback=Callbacks(Checkpoint(tmp_path), StopAt(2)))
+    if termination[0] == "n_eval":
+        with pytest.raises(
+            ValueError, match=r"termination: expected MaximumFunctionCallTermination .*; pass it as term"
+        ):
+            resume(tmp_path, ToyProblem(), PNSGA3())
+        _, algorithm = resume(tmp_path, ToyProblem(), PNSGA3(), termination=termination)
+    else:
+        _, algorithm = resume(tmp_path, ToyProblem(), PNSGA3())
+    algorithm.run()
+    assert same(algorithm, whole.algorithm)

@@ -136,6 +136,34 @@ def test_any_document_is_refused_in_one_line(tmp_path_factory: pytest.TempPathFa
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["versions", "config", "seed", "seconds", "output", "log_bytes", "setup", "algorithm"])
+@pytest.mark.parametrize("value", [None, 1.5, [1], {}])
+def test_a_document_with_a_part_missing_or_changed_is_refused_in_one_line(stopped: Path, name: str, value: Any) -> None:
+    def change(document: Any) -> Any:
+        document[name] = value
+        if value is None:
+            del document[name]
+        return document
+
+    if (name, value) in (("seconds", 1.5), ("output", [1])):
+        return
+    rewrite(stopped, change)
+    with pytest.raises(ValueError, match="expected") as caught:
+        resume(stopped, ToyProblem(), PNSGA3())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["run", "next", "problem", "callback"])
+def test_an_attribute_that_a_run_does_not_have_is_refused(stopped: Path, name: str) -> None:
+    def change(document: Any) -> Any:
+        document["algorithm"]["attributes"][name] = 5
+        return document
+
+    rewrite(stopped, change)
+    with pytest.raises(ValueError, match=f"expected.*{name}|{name}: expected"):
+        resume(stopped, ToyProblem(), PNSGA3())
+
+
 def test_another_format_is_refused(stopped: Path) -> None:
     rewrite(stopped, lambda document: {**document, "format": 2})
     with pytest.raises(ValueError, match="expected a checkpoint of format 1, got format 2"):

@@ -63,6 +63,19 @@ def test_a_damaged_save_is_noticed_and_the_one_before_used(tmp_path: Path) -> No
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["folder", "dangling"])
+def test_what_is_no_file_is_passed_over(kind: str, tmp_path: Path) -> None:
+    made = Store(tmp_path)
+    for number in (1, 2):
+        made.save(number, "{}", {"number": np.array(number)})
+    last = made.files()[1]
+    last.unlink()
+    last.mkdir() if kind == "folder" else last.symlink_to("nowhere")
+    found = made.newest()
+    assert found is not None
+    assert (found.arrays["number"], found.damaged) == (1, (last.name,))
+
+
 def test_a_renamed_save_is_not_taken_for_a_newer_one(tmp_path: Path) -> None:
     made = Store(tmp_path)
     for number in (1, 2):

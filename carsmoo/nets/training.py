@@ -18,15 +18,14 @@ from carsmoo.nets.supernet import Supernet
 class SupernetTrainer:
     """Trains a supernet by SGD, a step at a time.
 
-    Only the weights that a step's architectures use get a gradient, decay and a momentum step.
+    Only the weights that a step's architectures use get a gradient, decay and a momentum step. A step whose gradient is
+    not finite changes nothing and is counted, on the device, without waiting for it.
 
     Args:
         supernet: the shared weights.
         data: images on the supernet's device.
         plan: batch size, learning rate and its schedule.
         generator: draws the order of the images and their augmentation; it lives on the CPU.
-
-    A step whose gradient is not finite changes nothing and is counted, on the device, without waiting for it.
 
     Attributes:
         steps: steps done so far, the skipped ones too, of which the schedule knows the learning rate.

@@ -232,7 +232,10 @@ class MovingProblem(Problem):  # type: ignore[misc]
         """Return the moving objectives now, (n, len(moving)), each row whatever the others are."""
 
     def _state(self) -> Arrays:
-        """Return the world as plain arrays: all that the problem holds, unless a subclass knows better."""
+        """Return the world as plain arrays: all that the problem holds, unless a subclass knows better.
+
+        One that holds tensors, or makes objects while it runs, has to: see :func:`carsmoo.state.capture`.
+        """
         text, arrays = pack(capture(self, _KEPT_APART))
         return {**arrays, _WORLD: np.frombuffer(text.encode(), dtype=np.uint8)}
 
@@ -240,7 +243,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         """Take over the world that :meth:`_state` returned."""
         if _WORLD not in state:
             raise ValueError("state: expected that of a problem of the same kind, got another")
-        restore(self, unpack(state[_WORLD].tobytes().decode(), state))
+        restore(self, unpack(state[_WORLD].tobytes().decode(), state), _KEPT_APART)
 
     def _fixed_values(self, X: NDArray[Any]) -> ArrayLike:
         """Return the other objectives, (n, n_obj - len(moving)), in ascending order of their index."""
