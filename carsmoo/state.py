@@ -38,7 +38,7 @@ def capture(thing: object, skip: Collection[str] = (), *, lenient: bool = False)
         TypeError: naming the attribute that is none of these.
     """
     reader = _Reader(lenient)
-    held = {name: value for name, value in _attributes(thing).items() if name not in skip}
+    held = {name: value for name, value in reader.attributes(thing).items() if name not in skip}
     return {"attributes": reader.named(held, ""), "individuals": reader.individuals()}
 
 
@@ -76,6 +76,13 @@ class _Reader:
 
     def named(self, values: Mapping[str, Any], where: str) -> dict[str, Tree]:
         return {name: self.node(value, join(where, name)) for name, value in values.items()}
+
+    def attributes(self, thing: object) -> dict[str, Any]:
+        """Return an object's attributes, when lenient without those that it works out from the others."""
+        kind, held = type(thing), vars(thing)
+        if not self.lenient:
+            return dict(held)
+        return {k: v for k, v in held.items() if not isinstance(getattr(kind, k, None), cached_property)}
 
     def each(self, values: Collection[Any], where: str) -> list[Tree]:
         return [self.node(value, join(where, k)) for k, value in enumerate(values)]
@@ -123,7 +130,8 @@ class _Reader:
             if self.lenient:
                 return {"code": _name(type(value))}
             raise TypeError(f"{where}: expected plain data, or an object made of it, got {type(value).__name__}")
-        node: dict[str, Tree] = {"object": _name(type(value)), "attributes": self.named(_attributes(value), where)}
+        held = self.named(self.attributes(value), where)
+        node: dict[str, Tree] = {"object": _name(type(value)), "attributes": held}
         if isinstance(value, list):
             node["items"] = self.each(value, where)
         return node
@@ -174,7 +182,7 @@ class _Writer:
 
     def fill(self, thing: object, nodes: Mapping[str, Tree], where: str, skip: Collection[str] = ()) -> None:
         """Give an object the attributes of the nodes, and no others but the ``skip``ped."""
-        fresh = _attributes(thing)
+        fresh = dict(vars(thing))
         for name in nodes:
             if name not in fresh and hasattr(type(thing), name) and callable(getattr(type(thing), name)):
                 raise ValueError(f"{join(where, name)}: expected an attribute, got the name of a method")
@@ -268,12 +276,6 @@ class _Writer:
             made = made.view(type(fresh))
             vars(made).update(vars(fresh))
         return made
-
-
-def _attributes(thing: object) -> dict[str, Any]:
-    """Return an object's attributes but those that it works out from the others."""
-    kind = type(thing)
-    return {k: v for k, v in vars(thing).items() if not isinstance(getattr(kind, k, None), cached_property)}
 
 
 def _is_plain(dtype: np.dtype[Any]) -> bool:

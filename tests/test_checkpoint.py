@@ -3,6 +3,7 @@ import pickle
 import random
 import warnings
 from collections import Counter, OrderedDict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,12 @@ class Holding(ToyProblem):
         super().__init__()
         self._restart()
 
+    @cached_property
+    def _found(self) -> list[int]:
+        return []
+
     def _restart(self) -> None:
+        vars(self).pop("_found", None)
         self._weights = np.zeros((4, 3))
         self._views = [self._weights]
         self._order = np.asfortranarray(np.random.default_rng(0).random((5, 7)))
@@ -188,12 +194,13 @@ class Holding(ToyProblem):
         (child,) = self._draws.spawn(1)
         self._parts[0].value += child.random()
         self._seen |= {len(self._seen)}
+        self._found.append(1)
         if hasattr(self, "_first"):
             del self._first
 
     def _moving_values(self, X: np.ndarray) -> np.ndarray:
         world = self._weights.sum() + self._order.sum() + self._parts[0].value + len(self._seen)
-        return super()._moving_values(X) + world + hasattr(self, "_first") + hash(self._seen) % 7
+        return super()._moving_values(X) + world + hasattr(self, "_first") + sum(self._found) + hash(self._seen) % 7
 
 
 def test_a_world_kept_in_many_ways_comes_back_whole(tmp_path: Path) -> None:
