@@ -1,0 +1,64 @@
+"""The command ``carsmoo``: its subcommands, and what a program's end tells.
+
+Exit codes: 0 done; 2 the input is wrong (one line says what was expected and what was given); 1 a search could not go
+on, such as on a full disk (one line says why); 130 and 143 interrupted by SIGINT and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from carsmoo.cli.benchmarks import compare
+from carsmoo.cli.costs import cost
+from carsmoo.cli.saying import say
+from carsmoo.cli.searches import plot, resume, search
+from carsmoo.errors import StoppedError
+
+app = typer.Typer(
+    help="Multi-objective neural architecture search on a training supernet.",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+for command in (search, resume, plot, compare, cost):
+    app.command()(command)
+
+
+@app.callback()
+def carsmoo(context: typer.Context) -> None:
+    """Multi-objective neural architecture search on a training supernet (CARS, pNSGA-III, pymoo)."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code; what the user got wrong is one line on standard error."""
+    sys.exit(_run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(argv: list[str]) -> int:
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)
+    usage_error: type[Exception] = typer.BadParameter.__mro__[2]  # the base of what typer raises for wrong arguments
+    code = 2
+    try:
+        return int(app(argv, prog_name="carsmoo", standalone_mode=False) or 0)
+    except usage_error as error:
+        say = getattr(error, "format_message", error.__str__)
+        message = str(say())
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        if os.environ.get("CARSMOO_DEBUG"):
+            raise
+        message = str(error)
+    except StoppedError as error:
+        if os.environ.get("CARSMOO_DEBUG"):
+            raise
+        message, code = str(error), 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    print("carsmoo: " + " ".join(message.split()), file=sys.stderr)
+    return code

@@ -1,0 +1,129 @@
+"""``carsmoo search``, ``resume`` and ``plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from carsmoo.cli.saying import say
+from carsmoo.console import front_table
+from carsmoo.errors import StoppedError
+from carsmoo.front import Front
+from carsmoo.interrupt import InterruptedRunError
+from carsmoo.pictures import draw_cells, draw_run
+from carsmoo.presets import SearchConfig, parse_settings, read_toml
+from carsmoo.rundir import RunDirectory
+from carsmoo.session import Session
+
+Every = Annotated[int, typer.Option("--every", help="Epochs of warm-up or generations between checkpoints.", min=1)]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write figures for TensorBoard too (tensorboardX).")]
+
+
+def search(
+    out: Annotated[Path, typer.Option(help="Directory for the run; new or empty.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    preset: Annotated[str, typer.Option(help="Settings to start from: demo, cifar10-paper, smoke.")] = "demo",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, such as training.warmup=3; last word over all.")
+    ] = None,
+    every: Every = 1,
+    tensorboard: TensorBoard = False,
+) -> None:
+    """Search for networks and write the front, its picture and a log to a directory."""
+    plan = SearchConfig.preset(preset)
+    if config is not None:
+        plan = plan.updated(read_toml(config))
+    plan = plan.updated(parse_settings(settings or []))
+    RunDirectory(out).require_empty()
+    session = Session(out, say=say, every=every, tensorboard=tensorboard)
+    session.start(plan)
+    _search(session)
+
+
+def resume(
+    run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run that was stopped.")],
+    generations: Annotated[
+        int | None, typer.Option(help="Generations of evolution in all, instead of as many as planned.", min=1)
+    ] = None,
+    inexact: Annotated[
+        bool, typer.Option("--inexact", help="Go on with other versions, device or threads: the last bits may differ.")
+    ] = False,
+    every: Every = 1,
+    tensorboard: TensorBoard = False,
+) -> None:
+    """Go on with a search where it was saved last, with the results of one that was never stopped."""
+    session = Session(run_dir, say=say, every=every, tensorboard=tensorboard)
+    session.go_on(generations, exact=not inexact)
+    _search(session)
+
+
+def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]) -> None:
+    """Draw a run's front, its generations and the cells of its best network, as PNG and PDF."""
+    run = RunDirectory(run_dir)
+    draw_run(run)
+    draw_cells(run)
+    say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
+
+
+def _search(session: Session) -> None:
+    """Run a search that was begun or gone on with, to its end or until a signal comes, and tell what it found."""
+    run, problem = session.run_dir, session.problem
+    say(_headline(session.plan, problem))
+    with session.interruption:
+        try:
+            front = session.run()
+            draw_run(run)
+            _show(front)
+            best = min(front, key=lambda network: network[1]["error"])
+            test = problem.test_error(best[0])
+        except InterruptedRunError as stop:
+            _interrupted(session)
+            raise typer.Exit(stop.exit_code) from None
+        except StoppedError:
+            so_far = session.log.front
+            if so_far is not None:
+                _show(so_far)
+            raise
+    if session.interruption.signum is not None:  # it came while the pictures were drawn
+        raise typer.Exit(InterruptedRunError(session.interruption.signum).exit_code)
+    run.log("end", seconds=session.log.seconds, test_error_of_best=test)
+    say(
+        f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "
+        f"(weights of the supernet, epoch {problem.epoch})"
+    )
+    say(f"{session.log.seconds:.0f} s; results are in {run.path}: " + ", ".join(_files(run)))
+
+
+def _interrupted(session: Session) -> None:
+    """Show and draw what the last whole generation left, and say how it goes on."""
+    run, front = session.run_dir, session.log.front
+    if front is None:
+        say(f"interrupted before the first generation was scored; the log and a checkpoint are in {run.path}")
+    else:
+        draw_run(run)
+        _show(front)
+        say(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
+    say(f"go on with: carsmoo resume {run.path}")
+
+
+def _headline(plan: SearchConfig, problem: Any) -> str:
+    network, training = problem.network, problem.training
+    shape = "x".join(map(str, network.image_shape))
+    return (
+        f"{plan.data} ({shape}), {network.layers} cells of {network.channels} channels on {problem.device}: "
+        f"{training.warmup} epochs of warm-up, then {training.generations} generations of {training.epochs} epochs, "
+        f"N = {plan.algorithm.pop_size or training.population}, seed {plan.seed}"
+    )
+
+
+def _show(front: Front) -> None:
+    Console(width=max(Console().width, 120)).print(front_table(front))
+    about = front.about
+    say(f"errors: {about['split']}, weights of the {about['weights']}, epoch {about['epoch']}")
+
+
+def _files(run: RunDirectory) -> list[str]:
+    return sorted(path.name for path in run.path.iterdir())
