@@ -7,7 +7,8 @@ paper:
 - ``one_by_one_over_graph_*``: seconds of the plain forward passes over seconds of the graph, median of pairs that
   alternate. Beyond the bound lies what is gained by taking calibration and validation images in one call;
 - ``wrong_predictions_*``: images on which the two disagree, over all subnets;
-- ``memory_over_budget_*``: by how much the process grows at its largest, over a budget of 96 MiB;
+- ``memory_over_budget_*``, ``tight_memory_over_budget_*``: by how much the process grows at its largest, over the
+  budget that is usual and over one of 96 MiB;
 - ``one_by_one_over_graph_random``, ``_single``: the demo's ratio for random subnets, and for one alone;
 - ``masked_over_graph_demo``: the ratio for a supernet that computes all operations and masks them.
 
@@ -40,7 +41,7 @@ from carsmoo import PNSGA3, CARSProblem, Genotype, NetworkConfig, SupernetTraini
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.norm import Statistics
 from carsmoo.nets.population import PopulationGraph
-from carsmoo.nets.scoring import BYTES, errors, fitting_graphs, recalibrate
+from carsmoo.nets.scoring import BYTES, HELD, errors, fitting_graphs, recalibrate
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.world import World
 
@@ -144,7 +145,9 @@ def disagreements(case: Case) -> int:
     world, found = case.world, 0
     x = world.data.normalise(world.data.validation.images)
     sizes = [len(part) for part in world.calibration]
-    for group, graph in fitting_graphs(world.supernet, case.genotypes, case.memory // (BYTES * (len(x) + sum(sizes)))):
+    for group, graph in fitting_graphs(
+        world.supernet, case.genotypes, case.memory // (HELD * BYTES * (len(x) + sum(sizes)))
+    ):
         known: dict[int, Statistics] = {}
         run = graph.run(torch.cat([*world.calibration, x]), partial(statistics_of, known, sizes))
         for k, logits in run:
@@ -202,7 +205,8 @@ def measure(case: Case, repeats: int) -> dict[str, float]:
         f"sharing_bound_{name}": apart / shared,
         f"one_by_one_over_graph_{name}": ratio,
         f"wrong_predictions_{name}": disagreements(case),
-        f"memory_over_budget_{name}": held_bytes(replace(case, memory=TIGHT)) / TIGHT,
+        f"memory_over_budget_{name}": held_bytes(case) / case.memory,
+        f"tight_memory_over_budget_{name}": held_bytes(replace(case, memory=TIGHT)) / TIGHT,
     }
 
 

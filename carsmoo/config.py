@@ -173,8 +173,8 @@ class SupernetTraining:
             fixed set of training images, or ``"batch"``, those of the validation batch.
         calibration: training images that recalibration uses.
         score_batch: images scored at a time, at most.
-        score_memory: MiB that the layers' outputs of a population may take at once while it is scored. It changes no
-            score: fewer images, then fewer subnets, are taken at a time.
+        score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
+            are taken at a time.
         racing: whether a subnet that is beaten for certain is not scored to its end. Its score is then a rougher one,
             and depends on who was scored along with it.
         memory_format: how weights and images lie in memory; ``"auto"`` is channels-last, unless the other is measured
@@ -198,7 +198,7 @@ class SupernetTraining:
     statistics: Literal["recalibrated", "batch"] = "recalibrated"
     calibration: int = 128
     score_batch: int = 500
-    score_memory: int = 1024
+    score_memory: int = 2048
     racing: bool = False
     memory_format: Literal["auto", "channels_last", "contiguous"] = "auto"
 

@@ -21,8 +21,12 @@ from carsmoo.nets.supernet import Supernet
 BYTES = 4
 """Of a number in a layer's output, float32."""
 
-MEMORY = 1 << 30
-"""Bytes that the values of a population may take at once, where nothing else is said."""
+MEMORY = 2 << 30
+"""Bytes that scoring may take, where nothing else is said."""
+
+HELD = 3
+"""Bytes that it takes for each byte of a value that is held: layers need room while they run, and values of many sizes
+leave holes in the allocator's memory. Measured up to 2.4 (``benchmarks/bench_population.py``)."""
 
 
 @torch.no_grad()
@@ -63,8 +67,8 @@ def errors(
         batch: images scored at a time, at most.
         calibration: normalised training batches that statistics are measured on; None normalises each batch of the
             split by itself.
-        memory: bytes that the values held at once may take; to keep to it the population is scored in groups, and
-            with calibration fewer images at a time.
+        memory: bytes that scoring may take; to keep to it the population is scored in groups, and with calibration
+            fewer images at a time. One subnet and one calibration batch, or one image, are never refused.
         race: if given, those whose fate is settled are not scored to the end (where the population is one group); their
             errors are those on the images they met.
         scored: called with the number of architectures scored so far.
@@ -72,7 +76,7 @@ def errors(
     found = np.empty(len(genotypes))
     whole = max((len(images) for images in calibration or []), default=1)  # images that have to be there at once
     done = 0
-    for group, graph in fitting_graphs(supernet, genotypes, memory // (BYTES * whole)):
+    for group, graph in fitting_graphs(supernet, genotypes, memory // (HELD * BYTES * whole)):
         raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
         part = _errors(graph, split, normalise, batch, calibration, memory, raced, partial(_further, scored, done))
         found[group] = part
@@ -112,7 +116,7 @@ def _errors(
     known: defaultdict[int, Statistics] = defaultdict(Statistics)
     leading = list(calibration or [])
     if calibration is not None:
-        fits = memory // (BYTES * graph.peak_size())
+        fits = memory // (HELD * BYTES * graph.peak_size())
         batch = max(min(batch, fits), 1)
         if sum(len(images) for images in leading) + batch > fits:  # by themselves, before anything is scored
             for images in leading:

@@ -38,7 +38,7 @@ def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
     assert np.array_equal(together, [score(shared, [genotype], part)[0] for genotype in pool])
     assert np.array_equal(together[::-1], score(shared, pool[::-1], part))
     assert np.array_equal(together, score(shared, pool, part, batch=7))
-    for memory in (1, 10**6, 3 * 10**6):  # an image at a time, some at a time, some with the calibration images
+    for memory in (1, 3 * 10**6, 9 * 10**6):  # an image at a time, some at a time, some with the calibration images
         assert np.array_equal(together, score(shared, pool, part, memory=memory))
     assert score(shared, [], part).shape == (0,)
 
