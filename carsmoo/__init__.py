@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from carsmoo.genotype import DARTSSpace, Genotype
     from carsmoo.nets.network import Network
     from carsmoo.nets.problem import CARSProblem
+    from carsmoo.nets.saved import load
     from carsmoo.problems.moving import MovingProblem
     from carsmoo.snapshot import resume
 
@@ -37,6 +38,7 @@ _HOME = {
     "NetworkConfig": "carsmoo.config",
     "PNSGA3": "carsmoo.algorithm",
     "SupernetTraining": "carsmoo.config",
+    "load": "carsmoo.nets.saved",
     "resume": "carsmoo.snapshot",
 }
 
@@ -52,6 +54,7 @@ __all__ = [
     "Network",
     "NetworkConfig",
     "SupernetTraining",
+    "load",
     "resume",
 ]
 

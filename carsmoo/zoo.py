@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from carsmoo.checks import instance, whole
+from carsmoo.config import NetworkConfig
 from carsmoo.genotype import PRIMITIVES, Edge, Genotype
+from carsmoo.notation import shown
+
+if TYPE_CHECKING:
+    from carsmoo.nets.network import Network
 
 MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = PRIMITIVES[1:]
 
@@ -173,3 +180,27 @@ PUBLISHED: MappingProxyType[str, Published] = MappingProxyType({
 })
 """Published figures by name. CARS-Lat-G has none; DARTS-V1 was not run on ImageNet."""
 # fmt: on
+
+
+def network(name: str, config: NetworkConfig | None = None, seed: int = 0) -> Network:
+    """Return an untrained network of a published genotype, with weights drawn from ``seed``.
+
+    A genotype found on CIFAR-10 is transferred to ImageNet by building it with :meth:`NetworkConfig.imagenet`: the same
+    cells, another stem, width and depth.
+
+    Args:
+        name: one of :data:`GENOTYPES`.
+        config: its shape; that of CIFAR-10, 36 channels and 20 cells, if not given.
+        seed: of the weights, at least 0.
+
+    Raises:
+        TypeError: for another kind of ``config`` or ``seed``.
+        ValueError: for another name.
+    """
+    if not isinstance(name, str) or name not in GENOTYPES:
+        raise ValueError(f"name: expected one of {', '.join(GENOTYPES)}, got {shown(name)}")
+    config = NetworkConfig.cifar() if config is None else instance("config", config, NetworkConfig)
+    seed = whole("seed", seed, 0)
+    from carsmoo.nets.untrained import untrained
+
+    return untrained(GENOTYPES[name], config, seed)

@@ -1,4 +1,4 @@
-"""``carsmoo cost``: what a genotype costs."""
+"""``carsmoo cost`` and ``carsmoo zoo``: what genotypes cost, and what is published of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from carsmoo import cost as costs
 from carsmoo.cli.saying import genotype_of, say
 from carsmoo.config import NetworkConfig
 from carsmoo.genotype import Genotype
-from carsmoo.zoo import PUBLISHED
+from carsmoo.zoo import GENOTYPES, PUBLISHED
 
 
 def cost(
@@ -42,6 +42,32 @@ def cost(
     Console().print(table)
     for line in lines:
         say(line)
+
+
+def zoo() -> None:
+    """Print the published genotypes: figures of their papers, and parameters and multiply-adds as counted here."""
+    table = Table(box=None)
+    for heading in ("name", "cifar10\nerror (%)", "params (M)\npublished", "\ncounted", "imagenet\ntop-1 (%)"):
+        table.add_column(heading, justify="left" if heading == "name" else "right")
+    headings = ("params (M)\npublished", "\ncounted", "multiply-adds (M)\npublished", "\ncounted", "latency\n(ms)")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for name, genotype in GENOTYPES.items():
+        said = PUBLISHED[name]
+        small, large = (costs.cost(genotype, config) for config in (NetworkConfig.cifar(), NetworkConfig.imagenet()))
+        row = [name, _printed(said.cifar10_error), _printed(said.cifar10_params), f"{small.params / 1e6:.2f}"]
+        row += [_printed(said.imagenet_top1), _printed(said.imagenet_params), f"{large.params / 1e6:.2f}"]
+        row += [_printed(said.imagenet_flops), f"{large.flops / 1e6:.0f}", _printed(said.latency_ms)]
+        table.add_row(*row)
+    console = Console()
+    console.width = max(console.width, 110)
+    console.print(table)
+    say("published: as printed in the papers, - where nothing is; latency on a Huawei P30 Pro")
+    say("counted: 36 channels, 20 cells at 32 px; 48 channels, 14 cells at 224 px; convolutions and classifier alone")
+
+
+def _printed(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:g}"
 
 
 def _verified(name: str, genotype: Genotype, network: NetworkConfig, params: int, flops: int) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import typer
 
 from carsmoo.cli.benchmarks import compare
-from carsmoo.cli.costs import cost
+from carsmoo.cli.costs import cost, zoo
+from carsmoo.cli.export import export
 from carsmoo.cli.saying import say
 from carsmoo.cli.searches import plot, resume, search
 from carsmoo.errors import StoppedError
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (search, resume, plot, compare, cost):
+for command in (search, resume, plot, compare, cost, zoo, export):
     app.command()(command)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from pymoo.termination.max_gen import MaximumGenerationTermination
+from torch.optim.swa_utils import update_bn
 
 from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.events import Step
@@ -17,6 +18,7 @@ from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.nets.data import DataLike, ImageData, Split, load
 from carsmoo.nets.device import environment, pick
+from carsmoo.nets.network import Network
 from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.tuning import FORMATS, memory_format, threads
@@ -139,6 +141,24 @@ class CARSProblem(MovingProblem):
         _instance("genotype", genotype, Genotype)
         self._ensure_begun()
         return float(self._errors([genotype], self._loaded().test)[0])
+
+    @property
+    def images(self) -> ImageData:
+        """The images that are searched on, with their splits."""
+        return self._loaded()
+
+    def inherited(self, genotype: Genotype) -> Network:
+        """Return the network of a genotype with the supernet's weights of now, in evaluation mode.
+
+        Its batch norm has measured its statistics on the calibration images, so that its error on a split is the score
+        of the genotype there.
+        """
+        _instance("genotype", genotype, Genotype)
+        self._ensure_begun()
+        world = self._running()
+        network = Network(genotype, self.network).to(self.device).inherit(world.supernet)
+        update_bn(world.calibration, network)
+        return network.eval()
 
     # ------------------------------------------------------------------ the moving world
 

@@ -1,0 +1,152 @@
+"""``carsmoo export``: a network as a file that other programs run."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from carsmoo.cli.saying import genotype_of, say
+from carsmoo.config import NetworkConfig
+from carsmoo.rundir import CONFIG, RunDirectory
+from carsmoo.store import write_whole
+
+if TYPE_CHECKING:
+    from carsmoo.nets.sources import Source
+
+NAME = "network"
+"""Of the files, before the ending."""
+
+
+class Format(str, Enum):
+    """Formats of an export."""
+
+    onnx = "onnx"
+    torch = "torch"
+    safetensors = "safetensors"
+
+
+class Shape(str, Enum):
+    """Networks that a genotype alone is built into."""
+
+    cifar = "cifar"
+    imagenet = "imagenet"
+
+
+def export(
+    source: Annotated[
+        str, typer.Argument(metavar="DIR|GENOTYPE", help="A trained network's folder, a run, or a genotype.")
+    ],
+    out: Annotated[Path, typer.Option(help="Directory for the files; new or empty.")],
+    formats: Annotated[
+        list[Format] | None, typer.Option("--format", help="A format; may be given again. All if not given.")
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option("--network", help="Of a run: which network of its front, from 1. Default: the best.")
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="ONNX and torch take raw pixels and normalise them.")] = False,
+    shape: Annotated[Shape, typer.Option(help="Of a genotype: the network it is built into.")] = Shape.cifar,
+    channels: Annotated[int | None, typer.Option(help="Of a genotype: channels of the first cell.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Of a genotype: cells.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Of a genotype: classes.")] = None,
+    seed: Annotated[int, typer.Option(help="Of a genotype: of its random weights.", min=0)] = 0,
+) -> None:
+    """Write a network as ONNX, torch.export and safetensors, with a card; each is compared with the network."""
+    wanted = list(dict.fromkeys(formats or Format))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"out: expected a new or empty directory, got {out}")
+    fields = {"channels": channels, "layers": layers, "classes": classes}
+    found = _source(source, number, shape, {name: value for name, value in fields.items() if value is not None}, seed)
+    for line in _write(found, out, wanted, raw):
+        say(line)
+
+
+def _source(source: str, number: int | None, shape: Shape, fields: dict[str, int], seed: int) -> Source:
+    path = Path(source)
+    there = len(source) < 256 and path.exists()
+    run = there and path.is_dir() and (path / CONFIG).is_file()
+    if number is not None and not run:
+        raise ValueError(f"network: expected none but for the directory of a run, got {number}")
+    if not there:
+        genotype = genotype_of(source)
+        config = (NetworkConfig.cifar if shape is Shape.cifar else NetworkConfig.imagenet)(**fields)
+        from carsmoo.nets.sources import of_genotype
+
+        return of_genotype(genotype, config, seed)
+    if fields:
+        raise ValueError(f"{next(iter(fields))}: expected none but for a genotype, got {next(iter(fields.values()))}")
+    from carsmoo.nets.sources import of_run, of_trained
+
+    if not run:
+        return of_trained(path)
+    front = RunDirectory(path).read_front()
+    return of_run(_problem(path), front, number)
+
+
+def _problem(path: Path) -> Any:
+    """Return the problem of a run as it was saved last."""
+    from carsmoo.presets import build
+    from carsmoo.snapshot import read
+
+    snapshot = read(path)
+    if snapshot.config is None:
+        raise ValueError(f"run: expected one of the command line, got that of a script in {path}")
+    problem, _ = build(snapshot.config)
+    problem.load_state(snapshot.state)
+    return problem
+
+
+def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[str]:
+    """Write the files once all of them are made and compared; return what to say of them."""
+    import torch
+
+    from carsmoo.card import to_json
+    from carsmoo.nets import export as exports
+    from carsmoo.nets.saved import CARD, card_of, load, normalisation, save
+
+    if Format.onnx in formats:
+        exports.require_onnx()
+    card = card_of(source.network, source.told, NAME)
+    ready = exports.ready(source.network, card, raw=raw)
+    shape = source.network.config.image_shape
+    generator = torch.Generator().manual_seed(0)
+    noise = [torch.randn(n, *shape, generator=generator) for n in (1, 5)]
+    if source.told["data"] is not None:
+        mean, std = normalisation(card)
+        scale = (mean[:, None, None], std[:, None, None])
+        noise = [x * scale[1] + scale[0] for x in noise] if raw else noise
+        real = [] if source.images is None else [source.images if raw else (source.images - scale[0]) / scale[1]]
+    else:
+        real = []
+    images = noise + real
+    on = f"{sum(map(len, noise))} random images" + (
+        f" and {len(real[0])} real ones" if real else "; no real ones at hand"
+    )
+    made, lines = {}, []
+    for name, ending, make in (("onnx", "onnx", exports.to_onnx), ("torch", "pt2", exports.to_torch)):
+        if Format(name) in formats:
+            made[ending] = make(ready, card, images)
+            size, off = len(made[ending].content) / 1e6, made[ending].difference
+            lines.append(f"{out / NAME}.{ending}: {size:.2f} MB; logits differ by at most {off:.2g} on {on}")
+    out.mkdir(parents=True, exist_ok=True)
+    for ending, file in made.items():
+        write_whole(out / f"{NAME}.{ending}", file.content)
+    if Format.safetensors in formats:
+        save(source.network, out, source.told, NAME)
+        file = out / card["file"]
+        with torch.no_grad():
+            x = (noise[0] - scale[0]) / scale[1] if raw else noise[0]
+            off = float((load(file)(x) - source.network.cpu().eval()(x)).abs().max())
+        lines.append(f"{file}: {file.stat().st_size / 1e6:.2f} MB; logits differ by at most {off:.2g} once loaded")
+    else:
+        write_whole(out / CARD, to_json(card).encode())
+    accuracy = "".join(
+        f"; error {a['error']:.1%} on {a['split']} ({a['weights']} weights, epoch {a['epoch']})"
+        for a in card["accuracy"]
+    )
+    costs = card["costs"]
+    weights = source.told["recipe"].get("weights", "trained")
+    what = f"{costs['params'] / 1e6:.3f} M parameters, {costs['flops'] / 1e6:.1f} M multiply-adds; weights {weights}"
+    return [*lines, f"{out / CARD}: {what}{accuracy}"]

@@ -1,0 +1,36 @@
+"""A network of a genotype with random weights from a seed."""
+
+from __future__ import annotations
+
+import torch
+from torch.optim.swa_utils import update_bn
+
+from carsmoo.config import NetworkConfig
+from carsmoo.genotype import Genotype
+from carsmoo.nets.network import Network
+from carsmoo.nets.supernet import initialise
+
+
+def untrained(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> Network:
+    """Return a network with torch's initial weights, drawn from ``seed`` alone, in training mode.
+
+    Args:
+        genotype: its cells.
+        network: its shape.
+        seed: of the weights, at least 0.
+    """
+    with torch.device("meta"):  # torch would draw from its global generator
+        built = Network(genotype, network)
+    built.to_empty(device="cpu")
+    with torch.no_grad():
+        initialise(built, torch.Generator().manual_seed(seed))
+    for layer in built.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.reset_parameters()
+    return built
+
+
+def measure_noise(network: Network, seed: int = 0, n: int = 16) -> None:
+    """Let a network's batch norm measure its statistics on ``n`` images of noise, without which its logits vanish."""
+    generator = torch.Generator().manual_seed(seed)
+    update_bn([torch.randn(n, *network.config.image_shape, generator=generator)], network)
