@@ -14,6 +14,7 @@ import typer
 
 from carsmoo.cli.benchmarks import compare
 from carsmoo.cli.costs import cost
+from carsmoo.cli.latency import latency
 from carsmoo.cli.saying import say
 from carsmoo.cli.searches import plot, resume, search
 from carsmoo.errors import StoppedError
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for command in (search, resume, plot, compare, cost):
     app.command()(command)
+app.add_typer(latency, name="latency")
 
 
 @app.callback()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,8 +17,10 @@ from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
+from carsmoo.latency import LatencyTable
 from carsmoo.nets.data import DataLike, ImageData, Split, load
 from carsmoo.nets.device import environment, pick
+from carsmoo.nets.latency import cached
 from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.tuning import FORMATS, memory_format, threads
@@ -39,13 +43,16 @@ class CARSProblem(MovingProblem):
         data: a name (``"digits"``, ``"cifar10"``), an :class:`~carsmoo.nets.data.ImageData`, or (images, labels).
         space: the architectures.
         objectives: minimised, in this order, ``"error"`` among them: ``"error"`` (fraction wrong), ``"params"``
-            (millions), ``"flops"`` (millions of multiply-adds of one image), or a function of a genotype, known by its
-            name, that returns a number.
+            (millions), ``"flops"`` (millions of multiply-adds of one image), ``"latency"`` (ms at batch 1), or a
+            function of a genotype, known by its name, that returns a number.
         network: the networks searched for; the supernet has their widths and depth.
         training: how the shared weights are trained and the subnets scored, and the plan of the search.
         device: where to compute; a CUDA device if there is one, else the CPU.
         seed: fixes initial weights, order and augmentation of images, and the architectures that training draws; an
             algorithm that is given no seed takes it too.
+        latency: the table that latencies are taken from, or the path of its file. None: measured on ``device`` before
+            the warm-up, and remembered for the next problem of the same networks. A run that goes on keeps the table
+            that it began with.
 
     Attributes:
         objective_names: the objectives' names.
@@ -65,6 +72,7 @@ class CARSProblem(MovingProblem):
         training: SupernetTraining | None = None,
         device: str | torch.device | None = None,
         seed: int = 0,
+        latency: LatencyTable | str | Path | None = None,
     ) -> None:
         self.space = _instance("space", space, DARTSSpace)
         self.training = _instance("training", training, SupernetTraining)
@@ -78,6 +86,14 @@ class CARSProblem(MovingProblem):
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
         self._objectives = Objectives(objectives, self.space, self.network)
         names = self.objective_names = self._objectives.names
+        self._latency_given = None if latency is None or isinstance(latency, LatencyTable) else str(latency)
+        self._latency_digest: str | None = None
+        if latency is not None:
+            table = latency if isinstance(latency, LatencyTable) else LatencyTable.read(latency)
+            if "latency" not in names:
+                raise ValueError(f"latency: expected a table where latency is an objective, got one for {names}")
+            self._objectives.use(table)
+            self._latency_digest = hashlib.sha256(table.to_json().encode()).hexdigest()
         self.objective_units = self._objectives.units
         super().__init__(
             n_var=self.space.n_var,
@@ -159,6 +175,8 @@ class CARSProblem(MovingProblem):
     def _begin(self) -> None:
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state() on an unpickled problem before it scores, got none")
+        if "latency" in self.objective_names and self._objectives.latency is None:
+            self._objectives.use(cached(self.space, self.network, self.device, self._measured))
         if self._world is None:
             self._world = self._new_world()
         total, n = self.training.warmup, self.training.architectures
@@ -175,6 +193,9 @@ class CARSProblem(MovingProblem):
             raise RuntimeError("weights: expected load_state() on an unpickled problem before a new run, got none")
         self._world = None
         self._error_of.clear()
+
+    def _measured(self, done: int, total: int) -> None:
+        self.tell(Step(phase="latency", time=self.time, done=done, total=total, unit="rounds"))
 
     def _told(self, phase: str, done: int, total: int, figures: Mapping[str, float]) -> None:
         boundary = phase == "warm-up" and bool(figures)  # the end of an epoch, of which the supernet knows all
@@ -309,6 +330,7 @@ class CARSProblem(MovingProblem):
             "space": {"nodes": self.space.nodes, "ops": list(self.space.ops)},
             "objectives": list(self.objective_names),
             "network": {**dataclasses.asdict(self.network), "images": list(self.network.image_shape)},
+            **({"latency": self._latency_digest or "measured"} if "latency" in self.objective_names else {}),
             "training": dataclasses.asdict(self.training),
             "seed": self.seed,
         }
@@ -316,7 +338,8 @@ class CARSProblem(MovingProblem):
     def settings(self) -> dict[str, Any] | None:
         """Return the arguments that make this problem, if names and numbers say it all, else None."""
         named = isinstance(self.data_given, str) and all(name in OBJECTIVES for name in self.objective_names)
-        if not named or type(self) is not CARSProblem:
+        nameless = self._latency_digest is not None and self._latency_given is None
+        if not named or nameless or type(self) is not CARSProblem:
             return None
         return {
             "data": self.data_given,
@@ -326,7 +349,14 @@ class CARSProblem(MovingProblem):
             "space": self.space,
             "network": self._shape,
             "training": self.training,
+            "latency": self._latency_given,
         }
+
+    @property
+    def latency(self) -> LatencyTable | None:
+        """The table that latencies are taken from; None where there is none, or none yet."""
+        costs = self._objectives.latency
+        return None if costs is None else costs.table
 
     def environment(self) -> dict[str, Any]:
         """Return what of this machine decides the last bits of a score."""
