@@ -254,10 +254,14 @@ class _Parts(NamedTuple):
         return (sum(map(self.table.picoseconds, layers)),)
 
     def edge(self, op: str, cell: CellShape, strided: bool, runs: bool) -> tuple[int]:
-        return (self.table.picoseconds(edge_layer(op, cell, strided)) if runs and op != "none" else 0,)
+        return (self._if_it_occurs(edge_layer(op, cell, strided)) if runs and op != "none" else 0,)
 
     def node(self, edges: int, cell: CellShape, runs: bool) -> tuple[int]:
-        return (sum(map(self.table.picoseconds, node_layers(edges, cell))) if runs else 0,)
+        return (sum(map(self._if_it_occurs, node_layers(edges, cell))) if runs else 0,)
+
+    def _if_it_occurs(self, layer: Layer) -> int:
+        """Return the time of a layer; 0 for one that no network of the space has, since a table has all that do."""
+        return self.table.picoseconds(layer) if (layer, self.table.memory_format) in self.table.layers else 0
 
 
 def _table(document: Any) -> LatencyTable:

@@ -86,15 +86,11 @@ class CARSProblem(MovingProblem):
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
         self._objectives = Objectives(objectives, self.space, self.network)
         names = self.objective_names = self._objectives.names
-        self._latency_given = None if latency is None or isinstance(latency, LatencyTable) else str(latency)
+        self.objective_units = self._objectives.units
+        self._latency_file: str | None = None
         self._latency_digest: str | None = None
         if latency is not None:
-            table = latency if isinstance(latency, LatencyTable) else LatencyTable.read(latency)
-            if "latency" not in names:
-                raise ValueError(f"latency: expected a table where latency is an objective, got one for {names}")
-            self._objectives.use(table)
-            self._latency_digest = hashlib.sha256(table.to_json().encode()).hexdigest()
-        self.objective_units = self._objectives.units
+            self._use(latency)
         super().__init__(
             n_var=self.space.n_var,
             n_obj=len(names),
@@ -193,6 +189,15 @@ class CARSProblem(MovingProblem):
             raise RuntimeError("weights: expected load_state() on an unpickled problem before a new run, got none")
         self._world = None
         self._error_of.clear()
+
+    def _use(self, latency: LatencyTable | str | Path) -> None:
+        """Take latencies from a table that was given, or from its file."""
+        if "latency" not in self.objective_names:
+            raise ValueError(f"latency: expected it among the objectives of a table, got {self.objective_names}")
+        table = latency if isinstance(latency, LatencyTable) else LatencyTable.read(latency)
+        self._objectives.use(table)
+        self._latency_file = None if isinstance(latency, LatencyTable) else str(Path(latency).resolve())
+        self._latency_digest = hashlib.sha256(table.to_json().encode()).hexdigest()
 
     def _measured(self, done: int, total: int) -> None:
         self.tell(Step(phase="latency", time=self.time, done=done, total=total, unit="rounds"))
@@ -338,7 +343,7 @@ class CARSProblem(MovingProblem):
     def settings(self) -> dict[str, Any] | None:
         """Return the arguments that make this problem, if names and numbers say it all, else None."""
         named = isinstance(self.data_given, str) and all(name in OBJECTIVES for name in self.objective_names)
-        nameless = self._latency_digest is not None and self._latency_given is None
+        nameless = self._latency_digest is not None and self._latency_file is None
         if not named or nameless or type(self) is not CARSProblem:
             return None
         return {
@@ -349,7 +354,7 @@ class CARSProblem(MovingProblem):
             "space": self.space,
             "network": self._shape,
             "training": self.training,
-            "latency": self._latency_given,
+            "latency": self._latency_file,
         }
 
     @property
