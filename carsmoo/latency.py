@@ -102,6 +102,12 @@ class LatencyTable:
         instance("space", self.space, DARTSSpace)
         instance("network", self.network, NetworkConfig)
 
+    @property
+    def where(self) -> str:
+        """What the times hold for: device, threads, batch and memory format."""
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.device}, {threads}, batch 1, {self.memory_format}"
+
     def picoseconds(self, layer: Layer) -> int:
         """Return the time of a layer in the table's memory format.
 

@@ -94,7 +94,7 @@ def show(
         Console(width=max(Console().width, 100)).print(_rows(table))
         _tell(table)
         return
-    say(f"{predicted(found, table.network, table):.4f} ms predicted for {_where(table)}")
+    say(f"{predicted(found, table.network, table):.4f} ms predicted for {table.where}")
     if measure:
         from carsmoo.nets.latency import network_latency
 
@@ -123,15 +123,10 @@ def _rows(table: LatencyTable) -> Table:
     return rows
 
 
-def _where(table: LatencyTable) -> str:
-    threads = f"{table.threads} thread{'s' if table.threads > 1 else ''}"
-    return f"{table.device}, {threads}, batch 1, {table.memory_format}"
-
-
 def _tell(table: LatencyTable) -> None:
     network = table.network
     shape = "x".join(map(str, network.image_shape))
-    say(f"{_where(table)}; {network.layers} cells of {network.channels} channels on {shape}")
+    say(f"{table.where}; {network.layers} cells of {network.channels} channels on {shape}")
     say(f"a network takes {table.offset:.4f} ms + {table.scale:.4f} x the sum of its layers")
     found = table.additivity
     if found is not None:

@@ -128,8 +128,10 @@ class CARSProblem(MovingProblem):
         return Front.of(self.space.decode(X), F, self.objective_names, self.objective_units, self.about())
 
     def about(self) -> dict[str, Any]:
-        """Tell what an error of now belongs to: data, split, weights, epoch, generation, seed."""
+        """Tell what the figures of now belong to: data, split, weights, epoch, generation, seed; latency's device."""
+        measured = {} if self.latency is None else {"latency": self.latency.where}
         return {
+            **measured,
             "data": self._loaded().name,
             "split": "search-validation",
             "weights": "supernet",

@@ -80,7 +80,9 @@ def test_a_search_measures_its_table_once_and_one_seed_gives_one_front(
     assert len(no_measuring) == 1
     for run in (again, other, given):
         assert np.array_equal(run.pop.get("F"), result.pop.get("F"))
-    assert made.front(again).units[-1] == "ms"
+    front = made.front(again)
+    assert front.units[-1] == "ms"
+    assert front.about["latency"] == "abacus, 2 threads, batch 1, contiguous"
 
 
 def test_a_run_that_goes_on_keeps_the_table_that_it_began_with(
