@@ -45,8 +45,11 @@ Key = TypeVar("Key", bound=Hashable)
 Clock: TypeAlias = Callable[[], float]
 Told: TypeAlias = Callable[[int, int], None]
 
-LAYER_ROUNDS, NETWORK_ROUNDS, WARMUP = 100, 15, 3
-"""Rounds that are measured, of layers and of whole networks, and rounds before them that are not."""
+LAYER_ROUNDS, NETWORK_ROUNDS, WARMUP = 200, 15, 1
+"""Rounds that are measured, of layers and of whole networks, and rounds before each turn that are not."""
+
+BLOCKS = 5
+"""Turns of layers and of whole networks."""
 
 FITTED, CHECKED = 10, 30
 """Networks that offset and scale are fitted to, and others that predictions are compared with."""
@@ -81,23 +84,63 @@ def measure(
         wait: called before each look at the clock, for a device that works on by itself.
         told: called after each round.
     """
-    keys = list(works)
+    return alternately([(works, rounds)], 1, seed=seed, clock=clock, wait=wait, told=told)[0]
+
+
+def alternately(
+    groups: Sequence[tuple[Mapping[Key, Work], int]],
+    blocks: int,
+    *,
+    seed: int = 0,
+    clock: Clock = time.perf_counter,
+    wait: Callable[[], object] | None = None,
+    told: Callable[[], object] | None = None,
+) -> list[dict[Key, Timing]]:
+    """Return what :func:`measure` does for groups of works that alternate, so that each is spread over the whole time.
+
+    Args:
+        groups: works, and the rounds of each group, which are divided among the blocks.
+        blocks: how often each group has a turn; :data:`WARMUP` rounds of each turn do not count.
+        seed: of the orders.
+        clock: gives the time in seconds.
+        wait: called before each look at the clock.
+        told: called after each round.
+    """
     rng = np.random.default_rng(seed)
-    seconds = np.empty((WARMUP + rounds, len(keys)))
-    synchronise = wait or _nothing
+    found: list[list[NDArray[np.float64]]] = [[] for _ in groups]
+    for block in range(blocks):
+        for (works, rounds), seconds in zip(groups, found, strict=True):
+            share = rounds // blocks + (block < rounds % blocks)
+            if share:
+                seconds.append(_seconds(list(works.values()), share, rng, clock, wait or _nothing, told))
+    timings = []
+    for (works, _), seconds in zip(groups, found, strict=True):
+        quartiles = np.quantile(np.concatenate(seconds) * 1e3, [0.5, 0.25, 0.75], axis=0).round(6)
+        timings.append({key: Timing(*times) for key, times in zip(works, quartiles.T.tolist(), strict=True)})
+    return timings
+
+
+def _seconds(
+    works: Sequence[Work],
+    rounds: int,
+    rng: np.random.Generator,
+    clock: Clock,
+    wait: Callable[[], object],
+    told: Callable[[], object] | None,
+) -> NDArray[np.float64]:
+    """Return how long each work took in each round, (rounds, works), in a new order each round."""
+    seconds = np.empty((WARMUP + rounds, len(works)))
     for row in seconds:
-        for k in rng.permutation(len(keys)):
-            work = works[keys[k]]
-            work.prepare()
-            synchronise()
+        for k in rng.permutation(len(works)):
+            works[k].prepare()
+            wait()
             begin = clock()
-            work.run()
-            synchronise()
+            works[k].run()
+            wait()
             row[k] = clock() - begin
         if told is not None:
             told()
-    quartiles = np.quantile(seconds[WARMUP:] * 1e3, [0.5, 0.25, 0.75], axis=0).round(6)
-    return {key: Timing(*times) for key, times in zip(keys, quartiles.T.tolist(), strict=True)}
+    return seconds[WARMUP:]
 
 
 def network_latency(
@@ -184,7 +227,7 @@ def build(
         raise ValueError("memory_formats: expected at least one, got none")
     where = pick(device)
     plain = replace(network, auxiliary=False, drop_path=0.0)
-    total = rounds + network_rounds + 2 * WARMUP
+    total = sum(n + WARMUP * min(n, BLOCKS) for n in (rounds, network_rounds))
     done = 0
 
     def step() -> None:
@@ -194,30 +237,25 @@ def build(
             told(done, total)
 
     keys = [(layer, name) for name in layouts for layer in layers_needed(space, plain)]
+    to_fit, to_check = spanning(space, plain, fitted, checked, seed)
+    usual = next(iter(layouts.values()))
     with _computing(threads):
-        works = {key: _layer_work(key[0], plain, where, layouts[key[1]]) for key in keys}
-        layers = measure(works, rounds, seed=seed, clock=clock, wait=_wait(where), told=step)
+        parts: dict[Hashable, Work] = {key: _layer_work(key[0], plain, where, layouts[key[1]]) for key in keys}
+        wholes: dict[Hashable, Work] = {
+            k: _network_work(genotype, plain, where, usual) for k, genotype in enumerate([*to_fit, *to_check])
+        }
+        groups = [(parts, rounds), (wholes, network_rounds)]
+        layers, times = alternately(groups, BLOCKS, seed=seed, clock=clock, wait=_wait(where), told=step)
     table = LatencyTable(
         device=device_name(where),
         threads=threads,
         memory_format=next(iter(layouts)),
-        layers=layers,
+        layers={key: layers[key] for key in keys},
         space=space,
         network=network,
         about={"torch": str(torch.__version__), "python": platform.python_version(), "rounds": rounds},
     )
-    to_fit, to_check = spanning(space, plain, fitted, checked, seed)
-    times = network_latency(
-        [*to_fit, *to_check],
-        plain,
-        device=where,
-        threads=threads,
-        memory_format=table.memory_format,
-        rounds=network_rounds,
-        clock=clock,
-        told=step,
-    )
-    measured = np.array([timing.ms for timing in times])
+    measured = np.array([timing.ms for timing in times.values()])
     sums = np.array([latency(genotype, plain, table) for genotype in [*to_fit, *to_check]])
     offset, scale = fit(sums[:fitted], measured[:fitted])
     predicted, truth = offset + scale * sums[fitted:], measured[fitted:]

@@ -16,7 +16,7 @@ from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.latency import LatencyTable, Timing, latency
 from carsmoo.layers import Layer, layers_needed, layers_of
 from carsmoo.nets import latency as measuring
-from carsmoo.nets.latency import WARMUP, Work, build, cached, fit, measure, network_latency, spanning
+from carsmoo.nets.latency import WARMUP, Work, alternately, build, cached, fit, measure, network_latency, spanning
 from carsmoo.nets.network import Network, NetworkCell
 from carsmoo.nets.ops import FactorizedReduce, Identity, Pool, Separable
 from tests.nets.helpers import EMPTY, SMALL, SPACE, genotypes
@@ -154,6 +154,16 @@ def test_medians_and_quartiles_are_of_the_rounds_after_the_warm_up() -> None:
     assert len({tuple(turns[k : k + 2]) for k in range(0, len(turns), 2)}) == 2  # in different orders
 
 
+def test_groups_alternate_and_share_their_rounds_out_among_the_blocks() -> None:
+    clock = Fake()
+    groups = [({"a": clock.work("a", [1.0] * 9)}, 5), ({"b": clock.work("b", [0.5] * 9)}, 2)]
+    found = alternately(groups, 3, clock=clock)
+    assert found == [{"a": Timing(1000.0, 1000.0, 1000.0)}, {"b": Timing(500.0, 500.0, 500.0)}]
+    rounds = [name for name in clock.order if not name.startswith("prepare")]
+    turns = [("a", 2), ("b", 1), ("a", 2), ("b", 1), ("a", 1)]
+    assert rounds == [name for name, share in turns for _ in range(WARMUP + share)]
+
+
 def test_a_device_that_works_by_itself_is_waited_for() -> None:
     clock = Fake()
     pending: list[float] = []
@@ -216,15 +226,18 @@ def test_a_table_has_all_layers_and_tells_how_it_was_made() -> None:
 
 
 def test_figures_of_additivity_are_those_of_the_checked_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    layers = {layer: Timing(0.5, 0.5, 0.5) for layer in layers_needed(SPACE, SMALL)}
-    monkeypatch.setattr(measuring, "measure", lambda works, *args, **kwargs: {key: layers[key[0]] for key in works})
+    fitted, checked = spanning(SPACE, SMALL, 4, 8)
+    true = [3 + 2 * 0.5 * len(list(layers_of(genotype, SMALL))) for genotype in [*fitted, *checked]]
+    true[-1] *= 2  # of one that is checked
 
-    def times(genotypes: list[Genotype], network: NetworkConfig, **kwargs: Any) -> list[Timing]:
-        true = [3 + 2 * 0.5 * len(list(layers_of(genotype, network))) for genotype in genotypes]
-        true[-1] *= 2  # of one that is checked
-        return [Timing(ms, ms, ms) for ms in true]
+    def times(groups: Any, *args: Any, **kwargs: Any) -> list[dict[Any, Timing]]:
+        (layers, _), (networks, _) = groups
+        return [
+            {key: Timing(0.5, 0.5, 0.5) for key in layers},
+            {k: Timing(ms, ms, ms) for k, ms in zip(networks, true, strict=True)},
+        ]
 
-    monkeypatch.setattr(measuring, "network_latency", times)
+    monkeypatch.setattr(measuring, "alternately", times)
     table = quick(fitted=4, checked=8)
     assert (table.offset, table.scale) == pytest.approx((3, 2))
     assert table.additivity is not None
