@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from carsmoo.additive import AdditiveTable
 from carsmoo.checks import instance
 from carsmoo.config import CellShape, NetworkConfig, halved
-from carsmoo.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace, Genotype
-from carsmoo.liveness import Live, cell_of, live_cells, live_parts, used_states
+from carsmoo.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.liveness import Live, cell_of, live_parts, used_states
 
 
 class Cost(NamedTuple):
@@ -95,67 +96,27 @@ class CostTable:
         return self._look_up(X, 1)
 
     def _look_up(self, X: ArrayLike, which: int) -> NDArray[np.int64]:
-        rows = self.space.check(X)
-        frame, edges = self._tables
-        node = np.arange(2 * self.space.nodes)
-        pair, a, b = (rows[:, gene::GENES_PER_NODE] for gene in range(GENES_PER_NODE))
-        pattern = self._pattern(pair, a, b)
-        low = edges[which, 0, pattern[:, None], node, pair, a]
-        high = edges[which, 1, pattern[:, None], node, pair, b]
-        total: NDArray[np.int64] = frame[which, pattern] + (low + high).sum(axis=1)
-        return total
-
-    def _pattern(self, pair: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return which inputs each row's cells use, (n,), an index into :data:`_PATTERNS`."""
-        if "none" not in self.space.ops:
-            return np.full(len(pair), len(_PATTERNS) - 1)
-        inputs, nodes = self._inputs, self.space.nodes
-        node = np.arange(2 * nodes) % nodes
-        none = self.space.ops.index("none")
-        low = np.where(a != none, inputs[node, pair, 0], -1)
-        high = np.where(b != none, inputs[node, pair, 1], -1)
-        code = np.zeros(len(pair), dtype=np.int64)
-        for cell in (slice(None, nodes), slice(nodes, None)):
-            for i in (0, 1):
-                used = (low[:, cell] == i).any(axis=1) | (high[:, cell] == i).any(axis=1)
-                code = 2 * code + used
-        return code
+        return self._table.look_up(self.space.check(X), which)
 
     @cached_property
-    def _inputs(self) -> NDArray[np.int64]:
-        """The inputs of each pair, (nodes, pairs, 2)."""
-        inputs = np.zeros((self.space.nodes, len(self.space.pairs[-1]), 2), dtype=np.int64)
-        for node, pairs in enumerate(self.space.pairs):
-            inputs[node, : len(pairs)] = pairs
-        return inputs
-
-    @cached_property
-    def _tables(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Costs by pattern: of the frame, (2, patterns), and of an edge, (2, side, patterns, node, pair, op)."""
-        space, network = self.space, self.network
-        widths = space.nodes, space.nodes
-        cells = list(network.cells(*widths))
-        frame = np.zeros((2, len(_PATTERNS)), dtype=np.int64)
-        edges = np.zeros((2, 2, len(_PATTERNS), 2 * space.nodes, len(space.pairs[-1]), len(space.ops)), dtype=np.int64)
-        for code, (normal, reduce) in enumerate(_PATTERNS):
-            live = live_cells(network, normal, reduce)
-            frame[:, code] = _frame(network, widths, live, {False: normal, True: reduce})
-            for kind in (False, True):
-                for op, name in enumerate(space.ops):
-                    for strided in {False, kind}:
-                        total = Cost(0, 0)
-                        for cell, runs in zip(cells, live.cells, strict=True):
-                            if cell.reduction == kind:
-                                total = _add(total, _edge(name, cell, strided, network.affine), runs=runs)
-                        for node in range(space.nodes):
-                            here = (self._inputs[node].T < 2) == strided if kind else np.ones((2, 1), dtype=bool)
-                            at = edges[:, :, code, kind * space.nodes + node, :, op]
-                            at[...] = np.where(here, np.array(total)[:, None, None], at)
-        return frame, edges
+    def _table(self) -> AdditiveTable:
+        return AdditiveTable(self.space, self.network, _Parts(self.space, self.network))
 
 
-_PATTERNS = tuple(((bool(code & 8), bool(code & 4)), (bool(code & 2), bool(code & 1))) for code in range(16))
-"""Whether (normal, reduction) cells use their inputs (0, 1), by code."""
+class _Parts(NamedTuple):
+    """Both costs of the parts of a network."""
+
+    space: DARTSSpace
+    network: NetworkConfig
+
+    def frame(self, live: Live, uses: dict[bool, tuple[bool, bool]]) -> Cost:
+        return _frame(self.network, (self.space.nodes, self.space.nodes), live, uses)
+
+    def edge(self, op: str, cell: CellShape, strided: bool, runs: bool) -> Cost:
+        return _add(Cost(0, 0), _edge(op, cell, strided, self.network.affine), runs=runs)
+
+    def node(self, edges: int, cell: CellShape, runs: bool) -> Cost:
+        return Cost(0, 0)
 
 
 def _add(total: Cost, part: Cost, *, runs: bool = True) -> Cost:

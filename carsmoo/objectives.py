@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 from carsmoo.config import NetworkConfig
 from carsmoo.cost import CostTable
 from carsmoo.genotype import DARTSSpace, Genotype
+from carsmoo.latency import LatencyCosts, LatencyTable
 
 Objective: TypeAlias = str | Callable[[Genotype], float]
 
-OBJECTIVES: Mapping[str, str] = {"error": "fraction", "params": "millions", "flops": "millions of multiply-adds"}
+OBJECTIVES: Mapping[str, str] = {
+    "error": "fraction",
+    "params": "millions",
+    "flops": "millions of multiply-adds",
+    "latency": "ms",
+}
 """The named objectives and their units."""
 
 
@@ -30,6 +36,7 @@ class Objectives:
     Attributes:
         names: the objectives' names.
         units: the objectives' units, empty for a function's.
+        latency: what tells the latencies; None until :meth:`use` was given a table.
 
     Raises:
         TypeError, ValueError: naming what was expected and what was given.
@@ -41,6 +48,16 @@ class Objectives:
         self.space, self.network = space, network
         self.costs = CostTable(space, network)
         self._known: dict[tuple[str, bytes], float] = {}
+        self.latency: LatencyCosts | None = None
+
+    def use(self, table: LatencyTable) -> None:
+        """Take latencies from a table.
+
+        Raises:
+            TypeError: for anything else.
+            ValueError: if it does not have all layers of the networks.
+        """
+        self.latency = LatencyCosts(self.space, self.network, table)
 
     def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return all objectives but the error, (n, m - 1), in their order, of vectors ``X`` (n, n_var).
@@ -53,8 +70,10 @@ class Objectives:
         return np.stack(columns, axis=1, dtype=np.float64)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the values of functions that are known, which might be measurements, as plain arrays."""
+        """Return what was measured: values of functions that are known, and the latency table; as plain arrays."""
         state: dict[str, NDArray[Any]] = {}
+        if self.latency is not None:
+            state["latency"] = np.frombuffer(self.latency.table.to_json().encode(), dtype=np.uint8)
         for name in self._functions:
             known = [(np.frombuffer(key, np.int64), value) for (of, key), value in self._known.items() if of == name]
             if known:
@@ -63,8 +82,14 @@ class Objectives:
         return state
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take over the values that :meth:`state` returned."""
+        """Take over what :meth:`state` returned.
+
+        Raises:
+            ValueError: if its latency table is damaged.
+        """
         self._known.clear()
+        if "latency" in self.names and "latency" in state:
+            self.use(LatencyTable.from_json(bytes(state["latency"]).decode(errors="replace")))
         for name in self._functions:
             X, values = (state.get(f"values/{name}/{part}", np.empty(0)) for part in "XF")
             self._known |= {(name, x.tobytes()): float(v) for x, v in zip(X, values, strict=True)}
@@ -78,6 +103,10 @@ class Objectives:
             return self.costs.params(X) / 1e6
         if name == "flops":
             return self.costs.flops(X) / 1e6
+        if name == "latency":
+            if self.latency is None:
+                raise RuntimeError("latency: expected a problem that has begun, or a table, got neither")
+            return self.latency.ms(X)
         keys = [(name, row.tobytes()) for row in self.space.canonical(X)]
         for key, x in zip(keys, X, strict=True):
             if key not in self._known:

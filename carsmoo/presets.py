@@ -55,6 +55,7 @@ class SearchConfig:
         objectives: names of the objectives.
         seed: of the problem and of the algorithm, at least 0.
         device: where to compute; chosen by what there is if not given.
+        latency: file of the latency table (``carsmoo latency build``); measured where it is an objective if not given.
         space: the architectures.
         network: the networks searched for.
         training: the plan of the search.
@@ -68,6 +69,7 @@ class SearchConfig:
     objectives: tuple[str, ...] = ("error", "params")
     seed: int = 0
     device: str | None = None
+    latency: str | None = None
     space: DARTSSpace = field(default_factory=DARTSSpace)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     training: SupernetTraining = field(default_factory=SupernetTraining)
@@ -81,8 +83,9 @@ class SearchConfig:
         object.__setattr__(self, "objectives", tuple(self.objectives))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise TypeError(f"seed: expected an integer of at least 0, got {self.seed!r}")
-        if self.device is not None and not isinstance(self.device, str):
-            raise TypeError(f"device: expected a name, got {self.device!r}")
+        for name, value in (("device", self.device), ("latency", self.latency)):
+            if value is not None and not isinstance(value, str):
+                raise TypeError(f"{name}: expected a name, got {value!r}")
         kinds = {"space": DARTSSpace, "network": NetworkConfig, "training": SupernetTraining}
         for name, kind in {**kinds, "algorithm": AlgorithmConfig}.items():
             instance(name, getattr(self, name), kind)
@@ -181,7 +184,14 @@ def build(config: SearchConfig) -> tuple[Any, Any]:
     from carsmoo.nets.problem import CARSProblem
 
     problem = CARSProblem(
-        config.data, config.space, config.objectives, config.network, config.training, config.device, config.seed
+        config.data,
+        config.space,
+        config.objectives,
+        config.network,
+        config.training,
+        config.device,
+        config.seed,
+        config.latency,
     )
     settings = dataclasses.asdict(config.algorithm)
     protection = None if settings["protection"] == "none" else settings["protection"]

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-LIGHT = "carsmoo.algorithm, carsmoo.operators, carsmoo.problems, carsmoo.plots, carsmoo.cost"
+LIGHT = "carsmoo.algorithm, carsmoo.operators, carsmoo.problems, carsmoo.plots, carsmoo.cost, carsmoo.latency"
 
 
 def run(code: str) -> str:
@@ -21,7 +21,7 @@ def test_public_names_load_torch_only_when_they_need_it() -> None:
     assert run("import sys; from carsmoo import CARSProblem; print('torch' in sys.modules)").strip() == "True"
 
 
-@pytest.mark.parametrize("layer", ["genotype", "config", "cost", "zoo", "liveness"])
+@pytest.mark.parametrize("layer", ["genotype", "config", "cost", "zoo", "liveness", "additive", "layers"])
 def test_the_lowest_layers_need_numpy_alone(layer: str) -> None:
     loaded = run(f"import sys, carsmoo.{layer}; print(*sys.modules)").split()
     assert not {"pymoo", "moocore", "matplotlib", "scipy", "rich", "typer"} & set(loaded)

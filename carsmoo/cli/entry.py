@@ -15,6 +15,7 @@ import typer
 from carsmoo.cli.benchmarks import compare
 from carsmoo.cli.costs import cost, zoo
 from carsmoo.cli.export import export
+from carsmoo.cli.latency import latency
 from carsmoo.cli.saying import say
 from carsmoo.cli.searches import plot, resume, search
 from carsmoo.errors import StoppedError
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 for command in (search, resume, plot, compare, cost, zoo, export):
     app.command()(command)
+app.add_typer(latency, name="latency")
 
 
 @app.callback()

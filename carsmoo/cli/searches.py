@@ -37,6 +37,8 @@ def search(
     if config is not None:
         plan = plan.updated(read_toml(config))
     plan = plan.updated(parse_settings(settings or []))
+    if plan.latency is not None:  # so that the run goes on from any directory
+        plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
     RunDirectory(out).require_empty()
     session = Session(out, say=say, every=every, tensorboard=tensorboard)
     session.start(plan)

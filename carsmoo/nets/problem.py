@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,8 +18,10 @@ from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
+from carsmoo.latency import LatencyTable
 from carsmoo.nets.data import DataLike, ImageData, Split, load
 from carsmoo.nets.device import environment, pick
+from carsmoo.nets.latency import cached
 from carsmoo.nets.network import Network
 from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
@@ -41,13 +45,16 @@ class CARSProblem(MovingProblem):
         data: a name (``"digits"``, ``"cifar10"``), an :class:`~carsmoo.nets.data.ImageData`, or (images, labels).
         space: the architectures.
         objectives: minimised, in this order, ``"error"`` among them: ``"error"`` (fraction wrong), ``"params"``
-            (millions), ``"flops"`` (millions of multiply-adds of one image), or a function of a genotype, known by its
-            name, that returns a number.
+            (millions), ``"flops"`` (millions of multiply-adds of one image), ``"latency"`` (ms at batch 1), or a
+            function of a genotype, known by its name, that returns a number.
         network: the networks searched for; the supernet has their widths and depth.
         training: how the shared weights are trained and the subnets scored, and the plan of the search.
         device: where to compute; a CUDA device if there is one, else the CPU.
         seed: fixes initial weights, order and augmentation of images, and the architectures that training draws; an
             algorithm that is given no seed takes it too.
+        latency: the table that latencies are taken from, or the path of its file. None: measured on ``device`` before
+            the warm-up, and remembered for the next problem of the same networks. A run that goes on keeps the table
+            that it began with.
 
     Attributes:
         objective_names: the objectives' names.
@@ -67,6 +74,7 @@ class CARSProblem(MovingProblem):
         training: SupernetTraining | None = None,
         device: str | torch.device | None = None,
         seed: int = 0,
+        latency: LatencyTable | str | Path | None = None,
     ) -> None:
         self.space = _instance("space", space, DARTSSpace)
         self.training = _instance("training", training, SupernetTraining)
@@ -81,6 +89,10 @@ class CARSProblem(MovingProblem):
         self._objectives = Objectives(objectives, self.space, self.network)
         names = self.objective_names = self._objectives.names
         self.objective_units = self._objectives.units
+        self._latency_file: str | None = None
+        self._latency_digest: str | None = None
+        if latency is not None:
+            self._use(latency)
         super().__init__(
             n_var=self.space.n_var,
             n_obj=len(names),
@@ -118,8 +130,10 @@ class CARSProblem(MovingProblem):
         return Front.of(self.space.decode(X), F, self.objective_names, self.objective_units, self.about())
 
     def about(self) -> dict[str, Any]:
-        """Tell what an error of now belongs to: data, split, weights, epoch, generation, seed."""
+        """Tell what the figures of now belong to: data, split, weights, epoch, generation, seed; latency's device."""
+        measured = {} if self.latency is None else {"latency": self.latency.where}
         return {
+            **measured,
             "data": self._loaded().name,
             "split": "search-validation",
             "weights": "supernet",
@@ -179,6 +193,8 @@ class CARSProblem(MovingProblem):
     def _begin(self) -> None:
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state() on an unpickled problem before it scores, got none")
+        if "latency" in self.objective_names and self._objectives.latency is None:
+            self._objectives.use(cached(self.space, self.network, self.device, self._measured))
         if self._world is None:
             self._world = self._new_world()
         total, n = self.training.warmup, self.training.architectures
@@ -195,6 +211,18 @@ class CARSProblem(MovingProblem):
             raise RuntimeError("weights: expected load_state() on an unpickled problem before a new run, got none")
         self._world = None
         self._error_of.clear()
+
+    def _use(self, latency: LatencyTable | str | Path) -> None:
+        """Take latencies from a table that was given, or from its file."""
+        if "latency" not in self.objective_names:
+            raise ValueError(f"latency: expected it among the objectives of a table, got {self.objective_names}")
+        table = latency if isinstance(latency, LatencyTable) else LatencyTable.read(latency)
+        self._objectives.use(table)
+        self._latency_file = None if isinstance(latency, LatencyTable) else str(Path(latency).resolve())
+        self._latency_digest = hashlib.sha256(table.to_json().encode()).hexdigest()
+
+    def _measured(self, done: int, total: int) -> None:
+        self.tell(Step(phase="latency", time=self.time, done=done, total=total, unit="rounds"))
 
     def _told(self, phase: str, done: int, total: int, figures: Mapping[str, float]) -> None:
         boundary = phase == "warm-up" and bool(figures)  # the end of an epoch, of which the supernet knows all
@@ -329,6 +357,7 @@ class CARSProblem(MovingProblem):
             "space": {"nodes": self.space.nodes, "ops": list(self.space.ops)},
             "objectives": list(self.objective_names),
             "network": {**dataclasses.asdict(self.network), "images": list(self.network.image_shape)},
+            **({"latency": self._latency_digest or "measured"} if "latency" in self.objective_names else {}),
             "training": dataclasses.asdict(self.training),
             "seed": self.seed,
         }
@@ -336,7 +365,8 @@ class CARSProblem(MovingProblem):
     def settings(self) -> dict[str, Any] | None:
         """Return the arguments that make this problem, if names and numbers say it all, else None."""
         named = isinstance(self.data_given, str) and all(name in OBJECTIVES for name in self.objective_names)
-        if not named or type(self) is not CARSProblem:
+        nameless = self._latency_digest is not None and self._latency_file is None
+        if not named or nameless or type(self) is not CARSProblem:
             return None
         return {
             "data": self.data_given,
@@ -346,7 +376,14 @@ class CARSProblem(MovingProblem):
             "space": self.space,
             "network": self._shape,
             "training": self.training,
+            "latency": self._latency_file,
         }
+
+    @property
+    def latency(self) -> LatencyTable | None:
+        """The table that latencies are taken from; None where there is none, or none yet."""
+        costs = self._objectives.latency
+        return None if costs is None else costs.table
 
     def environment(self) -> dict[str, Any]:
         """Return what of this machine decides the last bits of a score."""

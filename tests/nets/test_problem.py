@@ -228,7 +228,7 @@ def test_floating_operators_are_told_which_to_use() -> None:
         (
             {"objectives": ("error", "speed")},
             ValueError,
-            "objectives: expected among error, params, flops .* got 'speed'",
+            "objectives: expected among error, params, flops, latency .* got 'speed'",
         ),
         ({"objectives": "error"}, TypeError, "objectives: expected a sequence, got 'error'"),
         ({"objectives": ("params", "flops")}, ValueError, "objectives: expected 'error' among them"),

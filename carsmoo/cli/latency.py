@@ -1,0 +1,136 @@
+"""``carsmoo latency build`` and ``show``: a device's table of measured layers."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from carsmoo.cli.saying import genotype_of, say
+from carsmoo.config import NetworkConfig
+from carsmoo.events import ProgressBars, Step
+from carsmoo.latency import FORMATS, LatencyTable
+from carsmoo.latency import latency as predicted
+from carsmoo.presets import SearchConfig, parse_settings, read_toml
+
+latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.", no_args_is_help=True)
+
+
+@latency.command()
+def build(
+    out: Annotated[Path, typer.Option(help="File for the table, JSON.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with a search's settings.")] = None,
+    preset: Annotated[str, typer.Option(help="Search to start from: demo, cifar10-paper, smoke.")] = "demo",
+    network: Annotated[
+        str | None, typer.Option(help="A network to train in full instead of a search's: cifar or imagenet.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, such as network.channels=16.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Threads that compute, on a CPU.", min=1)] = 1,
+    memory_formats: Annotated[
+        list[str] | None,
+        typer.Option("--memory-format", help=f"Any of {', '.join(FORMATS)}; predictions are for the first."),
+    ] = None,
+    checked: Annotated[int, typer.Option("--check", help="Whole networks to compare with.", min=2)] = 30,
+) -> None:
+    """Measure the layers of a search's networks on this device, and compare what they predict with whole networks."""
+    plan = SearchConfig.preset(preset)
+    if config is not None:
+        plan = plan.updated(read_toml(config))
+    if network is not None:
+        forms = {"cifar": NetworkConfig.cifar, "imagenet": NetworkConfig.imagenet}
+        if network not in forms:
+            raise ValueError(f"network: expected one of {', '.join(forms)}, got {network!r}")
+        plan = dataclasses.replace(plan, network=forms[network]())
+    plan = plan.updated(parse_settings(settings or []))
+    if not out.parent.is_dir() or out.is_dir():
+        raise ValueError(f"out: expected a file in a directory that exists, got {out}")
+    from carsmoo.nets.latency import build as measured
+
+    bars = ProgressBars()
+
+    def told(done: int, total: int) -> None:
+        bars(Step(phase="latency", time=0, done=done, total=total, unit="rounds"))
+
+    shape = _for_its_data(plan)
+    formats = tuple(memory_formats or FORMATS[:1])
+    try:
+        table = measured(
+            plan.space,
+            shape,
+            device=plan.device,
+            threads=threads,
+            memory_formats=formats,
+            checked=checked,
+            seed=plan.seed,
+            told=told,
+        )
+    finally:
+        bars.close()
+    table.write(out)
+    _tell(table)
+    say(f"table of {len(table.layers)} layers in {out}")
+
+
+@latency.command()
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table that build made.")],
+    genotype: Annotated[
+        str | None, typer.Argument(metavar="[NAME|GENOTYPE]", help="A published name, or a genotype's text.")
+    ] = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Measure the genotype's network here too.")] = False,
+) -> None:
+    """Print a table, or what it predicts for a genotype in the network that it was built for."""
+    if measure and genotype is None:
+        raise ValueError("measure: expected a genotype to measure, got none")
+    found = None if genotype is None else genotype_of(genotype)
+    table = LatencyTable.read(file)
+    if found is None:
+        Console(width=max(Console().width, 100)).print(_rows(table))
+        _tell(table)
+        return
+    say(f"{predicted(found, table.network, table):.4f} ms predicted for {table.where}")
+    if measure:
+        from carsmoo.nets.latency import network_latency
+
+        (timing,) = network_latency([found], table.network, threads=table.threads, memory_format=table.memory_format)
+        say(f"{timing.ms:.4f} ms measured here, quartiles {timing.low:.4f} and {timing.high:.4f}")
+
+
+def _for_its_data(plan: SearchConfig) -> NetworkConfig:
+    """Return the network with its image's shape and classes, which the data tell where the plan does not."""
+    if plan.network.images is not None and plan.network.classes is not None:
+        return plan.network
+    from carsmoo.nets.data import load
+
+    data = load(plan.data)
+    return plan.network.for_data(data.image_shape, data.classes)
+
+
+def _rows(table: LatencyTable) -> Table:
+    rows = Table(box=None)
+    for name in ("layer", "channels", "input", "stride", "memory format", "ms", "quartiles"):
+        rows.add_column(name, justify="left" if name in ("layer", "memory format") else "right", no_wrap=True)
+    for (layer, memory_format), timing in table.layers.items():
+        channels, size = f"{layer.c_in} -> {layer.c_out}", f"{layer.height}x{layer.width}"
+        quartiles = f"{timing.low:.4f} - {timing.high:.4f}"
+        rows.add_row(layer.kind, channels, size, str(layer.stride), memory_format, f"{timing.ms:.4f}", quartiles)
+    return rows
+
+
+def _tell(table: LatencyTable) -> None:
+    network = table.network
+    shape = "x".join(map(str, network.image_shape))
+    say(f"{table.where}; {network.layers} cells of {network.channels} channels on {shape}")
+    say(f"a network takes {table.offset:.4f} ms + {table.scale:.4f} x the sum of its layers")
+    found = table.additivity
+    if found is not None:
+        say(
+            f"against {found.networks} measured networks: Spearman {found.spearman:.4f}, mean error "
+            f"{found.mean_error:.1%} (fitted to {found.fitted} others)"
+        )
