@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from carsmoo.callbacks import RunCallback
 from carsmoo.checkpoint import FOLDER, LOG, versions
-from carsmoo.events import Step
+from carsmoo.events import PhaseClock, Step
 from carsmoo.front import Front
 from carsmoo.presets import SearchConfig, read_toml
 from carsmoo.problems.moving import MovingProblem
@@ -130,6 +130,8 @@ class RunDirectory:
 class RunLog(RunCallback):
     """A callback that logs each epoch and generation, and keeps the front of the last one in the directory.
 
+    An event tells in ``spent`` how many seconds each phase took since the event before.
+
     Args:
         run: where to.
         seconds: how long the run had been going on before.
@@ -145,6 +147,7 @@ class RunLog(RunCallback):
         self._before = seconds
         self._begin = time.monotonic()
         self._algorithm: Any = None
+        self._clock = PhaseClock()
 
     @property
     def seconds(self) -> float:
@@ -166,6 +169,7 @@ class RunLog(RunCallback):
             evaluations=algorithm.evaluator.n_eval,
             epoch=problem.epoch,
             seconds=self.seconds,
+            spent=self._clock.take(),
             best=dict(zip(problem.objective_names, F.min(axis=0).tolist(), strict=True)),
             F=F.tolist(),
         )
@@ -177,8 +181,12 @@ class RunLog(RunCallback):
         self.run.write_front(front)
 
     def _hear(self, step: Step) -> None:
+        self._clock(step)
         if step.figures:
-            self.run.log(step.phase, generation=self._algorithm.n_gen, seconds=self.seconds, **step.figures)
+            spent = self._clock.take()
+            self.run.log(
+                step.phase, generation=self._algorithm.n_gen, seconds=self.seconds, spent=spent, **step.figures
+            )
 
 
 def front_of(algorithm: Any) -> Front:

@@ -39,6 +39,13 @@ def test_a_search_leaves_all_that_a_reader_wants(run_dir: Path) -> None:
     assert [event["event"] for event in events] == ["start", "warm-up", "generation", "training", "generation", "end"]
     assert [event["generation"] for event in events[1:-1]] == [1, 1, 2, 2]
     assert events[2]["evaluations"] == 6
+    assert [sorted(event["spent"]) for event in events[1:-1]] == [
+        ["warm-up"],
+        ["scoring"],
+        ["scoring", "training"],
+        ["scoring"],
+    ]
+    assert sum(sum(event["spent"].values()) for event in events[1:-1]) <= events[-1]["seconds"] + 0.01
 
 
 def test_a_search_tells_the_front_the_test_error_and_where_things_are(
