@@ -82,7 +82,8 @@ function drawCell(cell, room) {
     for (const t of [0.45, 0.5, 0.4, 0.55, 0.35, 0.6, 0.3, 0.65, 0.26, 0.7]) {
       const [x, y] = point(t);
       const box = [x - wide, y - 8, x + wide, y + 8];
-      const hidden = boxes.reduce((sum, other) => sum + overlap(box, other), 0);
+      const crossed = labels.filter(([, other]) => other !== point && STEPS.some((step) => inside(other(step), box))).length;
+      const hidden = 40 * crossed + boxes.reduce((sum, other) => sum + overlap(box, other), 0);
       if (best === null || hidden < best.hidden) best = { x, y, box, hidden };
       if (hidden === 0) break;
     }

@@ -2,6 +2,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
+const ROUND = [-2, -1, 0, 1, 2, 3].flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
 const QUIET = { displayModeBar: false, responsive: true, showTips: false, doubleClick: false, scrollZoom: false };
 
 async function loadPlotly() {
@@ -76,7 +77,7 @@ function drawFront({ x, current, pins, all }) {
     steps(found),
     trace(found, { name: "Pareto front", showlegend: true, marker: { size: 10, color: colour("navy") } }),
     trace(trained, { name: "trained in full", showlegend: trained.length > 0, hoverinfo: "skip", marker: { size: 10, symbol: "diamond-open", color: colour("navy"), line: { width: 1.6 } } }),
-    trace(current === null ? [] : [found[current]], { hoverinfo: "skip", marker: { size: 20, color: "transparent", line: { color: colour("ink"), width: 2 } } }),
+    trace(current === null ? [] : [found[current]], { hoverinfo: "skip", marker: { size: pins.includes(current) ? 28 : 20, symbol: current === pins[1] ? "square" : "circle", color: "transparent", line: { color: colour("ink"), width: 2 } } }),
     ...["A", "B"].map((letter, k) => trace(pins[k] === null ? [] : [found[pins[k]]], {
       mode: "markers+text", text: [letter], hoverinfo: "skip", textfont: { color: colour("paper"), size: 12, weight: 700 },
       marker: { size: 20, symbol: k ? "square" : "circle", color: colour(k ? "rust" : "navy") },
@@ -102,7 +103,7 @@ function drawGeneration(k, x) {
   ];
   const errors = all.flat().map((p) => p[1]);
   const wide = Math.min(...errors) > 0 && Math.max(...errors) > 4 * Math.min(...errors);
-  const y = wide ? { type: "log", range: span(errors.map(Math.log10), -Infinity), dtick: "D2" } : { range: span(errors) };
+  const y = wide ? { type: "log", range: span(errors.map(Math.log10), -Infinity), tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(String) } : { range: span(errors) };
   const ranges = { xaxis: { range: span(all.flat().map((p) => p[0])) }, yaxis: y };
   return Plotly.react("generations-plot", traces, layout(axisTitle(x), axisTitle(data.error) + (wide ? ", log scale" : ""), ranges), QUIET);
 }
