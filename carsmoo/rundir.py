@@ -143,7 +143,9 @@ class RunDirectory:
                 try:
                     F = np.array(event["F"], dtype=np.float64)
                 except (KeyError, TypeError, ValueError, OverflowError):
-                    raise ValueError(f"{where}: expected an event as JSON, got a generation without numbers F") from None
+                    raise ValueError(
+                        f"{where}: expected an event as JSON, got a generation without numbers F"
+                    ) from None
                 populations.append(F)
         return populations
 

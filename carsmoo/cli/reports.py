@@ -13,7 +13,9 @@ from carsmoo.store import write_whole
 
 def report(
     run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")],
-    out: Annotated[Path | None, typer.Option(help="File to write; report.html in the run's directory if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; report.html in the run's directory if not given.")
+    ] = None,
 ) -> None:
     """Write a run's front, generations, learning, times and settings as one HTML page that needs no network."""
     from carsmoo.report import extract, render

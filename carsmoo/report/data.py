@@ -237,7 +237,7 @@ def _spent(events: Sequence[_Event]) -> dict[str, float]:
     for event in events:
         parts = event.fields.get("spent", {})
         if not isinstance(parts, dict):
-            raise ValueError(f"{event.where}: spent: expected seconds by phase, got {shown(parts)}")
+            raise ValueError(f"{event.where}: spent: expected seconds by phase, got {shown(parts)}")  # noqa: TRY004
         inner = _Event(f"{event.where}: spent", {"event": event.name, **parts})
         for phase in PHASES:
             if phase in parts:

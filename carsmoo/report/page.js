@@ -153,6 +153,7 @@ async function start() {
   $("network").className = "network";
   await loadPlotly();
   await drawFront(view);
+  $("js-plotly-tester")?.setAttribute("aria-hidden", "true"); // plotly's own measuring rod
   listen();
   if (data.networks.length) {
     const errors = data.networks.map((network) => network.F[data.error]);

@@ -207,7 +207,13 @@ def _facts(report: RunReport, columns: Sequence[Column]) -> list[tuple[str, str,
     if len(front) and len(columns) > 1:
         k = next(k for k in range(len(columns)) if k != error)
         low, high = columns[k].number(front.F[:, k].min()), columns[k].text(front.F[:, k].max())
-        facts.append((f"{len(front)} network{'s' if len(front) > 1 else ''} found", f"{low}–{high}", f"{columns[k].name}, smallest to largest"))
+        facts.append(
+            (
+                f"{len(front)} network{'s' if len(front) > 1 else ''} found",
+                f"{low}–{high}",
+                f"{columns[k].name}, smallest to largest",
+            )
+        )
     scored = f"{report.generations[-1].evaluations} evaluations" if report.generations else "no generation logged"
     facts.append(("search", duration(report.seconds), f"{len(report.generations)} generations, {scored}"))
     return facts

@@ -90,9 +90,7 @@ DAMAGED: dict[str, tuple[int, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("line", "change", "says"), DAMAGED.values(), ids=DAMAGED.keys())
-def test_a_damaged_log_is_named_by_its_line(
-    line: int, change: dict[str, Any], says: str, tmp_path: Path
-) -> None:
+def test_a_damaged_log_is_named_by_its_line(line: int, change: dict[str, Any], says: str, tmp_path: Path) -> None:
     path = make(tmp_path / "run")
     lines = events()
     lines[line].update(change)
