@@ -29,7 +29,7 @@ function networkParts(k, slot, other) {
     if (other !== null && other !== k) about = [difference(i, network.F[i] - data.networks[other].F[i]), about].filter(Boolean).join("; ");
     list.append(figure(column.name, valueText(i, network.F[i]), about));
   });
-  if (network.trained !== null) list.append(figure("error, trained in full", `${(100 * network.trained).toFixed(2)}\u00a0%`, data.trainedAbout));
+  if (network.trained !== null) list.append(figure("error, trained in full", `${(100 * network.trained).toFixed(2)}\u00a0%`, network.trainedAbout));
   const cells = network.cells.map((cell) => {
     const place = html("div", { class: "cell" });
     place.cell = cell;

@@ -61,6 +61,7 @@ def render(report: RunReport) -> str:
         columns=columns,
         error=report.front.names.index(report.error),
         about=provenance(report.front.about),
+        agreement=_agreement(report),
         trained_about=provenance(report.trained.front.about) if report.trained else "",
         rows=_rows(report, columns),
         facts=_facts(report, columns),
@@ -89,11 +90,11 @@ def document(report: RunReport) -> dict[str, Any]:
         "columns": [dataclasses.asdict(column) for column in _columns(front)],
         "error": error,
         "about": provenance(front.about),
-        "trainedAbout": provenance(trained.front.about) if trained else "",
         "networks": [
             {
                 "F": values,
                 "trained": _trained_error(report, row),
+                "trainedAbout": _trained_about(report, row),
                 "text": str(genotype),
                 "cells": [
                     {"name": "normal", "edges": genotype.normal, "concat": genotype.normal_concat},
@@ -115,7 +116,9 @@ def provenance(about: Mapping[str, Any]) -> str:
     if "weights" in about:
         parts.append(f"weights of the {about['weights']}" if about["weights"] == "supernet" else f"{about['weights']}")
     if "epoch" in about:
-        parts.append(f"epoch {about['epoch']}")
+        epochs = about["epoch"] if isinstance(about["epoch"], list) and about["epoch"] else [about["epoch"]]
+        different = sorted(set(map(str, epochs)), key=lambda text: (len(text), text))
+        parts.append(f"epoch {different[0]}" if len(different) == 1 else f"epochs {different[0]} to {different[-1]}")
     return ", ".join(parts) or "split, weights and epoch not recorded"
 
 
@@ -178,6 +181,24 @@ def _trained_error(report: RunReport, row: int | None) -> float | None:
     if row is None or report.trained is None or "error" not in report.trained.front.names:
         return None
     return float(report.trained.front.column("error")[row])
+
+
+def _trained_about(report: RunReport, row: int | None) -> str:
+    if row is None or report.trained is None:
+        return ""
+    about = dict(report.trained.front.about)
+    if isinstance(about.get("epoch"), list) and len(about["epoch"]) == len(report.trained.front):
+        about["epoch"] = about["epoch"][row]
+    return provenance(about)
+
+
+def _agreement(report: RunReport) -> str:
+    """Return the rank correlation between supernet and full training in words, where the run tells it."""
+    kendall = report.trained.front.about.get("kendall") if report.trained else None
+    tau = kendall.get("tau") if isinstance(kendall, dict) else None
+    known = isinstance(tau, (int, float)) and not isinstance(tau, bool) and math.isfinite(tau)
+    n = len(report.trained.front) if report.trained else 0
+    return f"Kendall’s tau between the two orders: {tau:.2f} (n = {n})." if known else ""
 
 
 def _headline(report: RunReport) -> str:

@@ -106,9 +106,13 @@ def test_words_for_figures() -> None:
 
 def test_networks_trained_in_full_are_told_with_their_split(tmp_path: Path) -> None:
     path = make(tmp_path / "run")
-    front({"split": "test", "weights": "stand-alone", "epoch": 90}, CARSH=0.0123).to_json(path / "final-front.json")
+    about = {"split": "test", "weights": "stand-alone", "epoch": [90, 90, 80], "kendall": {"tau": 0.333}}
+    front(about, CARSH=0.0123).to_json(path / "final-front.json")
     words = " ".join(" ".join(Page(render(extract(path))).texts).split())
-    assert "Trained in full: test split, stand-alone, epoch 90." in words
+    assert "Trained in full: test split, stand-alone, epochs 80 to 90." in words
+    assert "tau between the two orders: 0.33 (n = 3)." in words
+    told = document(extract(path))["networks"]
+    assert told[2]["trainedAbout"] == "test split, stand-alone, epoch 80"
     assert "1.23" in words
 
 
