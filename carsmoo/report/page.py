@@ -18,7 +18,7 @@ from carsmoo.front import Front
 from carsmoo.genotype import Edge, Genotype
 from carsmoo.report.data import RunReport
 
-_SUFFIXES = {"fraction": "%", "millions": "M", "millions of multiply-adds": "M multiply-adds"}
+_SUFFIXES = {"fraction": "%", "millions": "M", "millions of multiply-adds": "M"}
 _NAMES = {"params": "parameters", "flops": "multiply-adds"}
 
 
@@ -231,7 +231,7 @@ def _facts(report: RunReport, columns: Sequence[Column]) -> list[tuple[str, str,
         facts.append(
             (
                 f"{len(front)} network{'s' if len(front) > 1 else ''} found",
-                f"{low}–{high}",
+                f"{low}–{high}" if len(front) > 1 else high,
                 f"{columns[k].name}, smallest to largest",
             )
         )
