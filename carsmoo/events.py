@@ -1,7 +1,8 @@
-"""Step events: what a problem tells while it works inside one generation, and the progress bars that listen."""
+"""Step events: what a problem tells while it works inside one generation, and what listens: progress bars, a clock."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -91,3 +92,32 @@ class ProgressBars:
         if self._progress is not None:
             self._progress.stop()
         self._progress, self._phase = None, ""
+
+
+class PhaseClock:
+    """A listener that adds up how long each phase takes, from one of its steps to the next.
+
+    A phase's first step counts from the step that announces it (``done=0``); what lies between phases is not counted.
+
+    Args:
+        now: gives the time in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._spent: dict[str, float] = {}
+        self._last: tuple[str, int, float] = ("", 0, 0.0)
+
+    def __call__(self, step: Step) -> None:
+        """Add the time since the phase's step before."""
+        phase, done, since = self._last
+        now = self._now()
+        if step.phase == phase and step.done > done:
+            self._spent[phase] = self._spent.get(phase, 0.0) + now - since
+        self._last = (step.phase, step.done, now)
+
+    def take(self) -> dict[str, float]:
+        """Return the seconds of each phase since they were taken last."""
+        spent = {phase: round(seconds, 3) for phase, seconds in self._spent.items()}
+        self._spent = {}
+        return spent

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from carsmoo.callbacks import RunCallback
 from carsmoo.checkpoint import FOLDER, LOG, versions
-from carsmoo.events import Step
+from carsmoo.events import PhaseClock, Step
 from carsmoo.front import Front
 from carsmoo.presets import SearchConfig, read_toml
 from carsmoo.problems.moving import MovingProblem
@@ -104,8 +104,8 @@ class RunDirectory:
             raise ValueError(f"run: expected a directory with {path.name}, got {self.path}")
         return Front.read(path)
 
-    def read_populations(self) -> list[NDArray[np.float64]]:
-        """Return the objectives of each generation's population, (n, m) each, from the log.
+    def read_log(self) -> list[dict[str, Any]]:
+        """Return the events of the log, one a line.
 
         A last line that was cut off in the middle is passed over.
 
@@ -115,20 +115,45 @@ class RunDirectory:
         path = self.path / LOG
         if not path.is_file():
             raise ValueError(f"run: expected a directory with {LOG}, got {self.path}")
-        populations = []
-        *lines, _ = path.read_text(encoding="utf-8").split("\n")
+        try:
+            *lines, _ = path.read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: expected JSON, got {error}") from None
+        events = []
         for number, line in enumerate(lines, 1):
             try:
                 event = json.loads(line)
-                if event["event"] == "generation":
-                    populations.append(np.array(event["F"], dtype=np.float64))
-            except (json.JSONDecodeError, KeyError, TypeError, ValueError):
+                if not isinstance(event["event"], str):
+                    raise TypeError  # noqa: TRY301
+            except (KeyError, TypeError, ValueError, RecursionError):
                 raise ValueError(f"{path}:{number}: expected an event as JSON, got {line[:40]!r}") from None
+            events.append(event)
+        return events
+
+    def read_populations(self) -> list[NDArray[np.float64]]:
+        """Return the objectives of each generation's population, (n, m) each, from the log.
+
+        Raises:
+            ValueError: as :meth:`read_log`, or for a generation without objectives.
+        """
+        populations = []
+        for number, event in enumerate(self.read_log(), 1):
+            if event["event"] == "generation":
+                where = f"{self.path / LOG}:{number}"
+                try:
+                    F = np.array(event["F"], dtype=np.float64)
+                except (KeyError, TypeError, ValueError, OverflowError):
+                    raise ValueError(
+                        f"{where}: expected an event as JSON, got a generation without numbers F"
+                    ) from None
+                populations.append(F)
         return populations
 
 
 class RunLog(RunCallback):
     """A callback that logs each epoch and generation, and keeps the front of the last one in the directory.
+
+    An event tells in ``spent`` how many seconds each phase took since the event before.
 
     Args:
         run: where to.
@@ -145,6 +170,7 @@ class RunLog(RunCallback):
         self._before = seconds
         self._begin = time.monotonic()
         self._algorithm: Any = None
+        self._clock = PhaseClock()
 
     @property
     def seconds(self) -> float:
@@ -166,6 +192,7 @@ class RunLog(RunCallback):
             evaluations=algorithm.evaluator.n_eval,
             epoch=problem.epoch,
             seconds=self.seconds,
+            spent=self._clock.take(),
             best=dict(zip(problem.objective_names, F.min(axis=0).tolist(), strict=True)),
             F=F.tolist(),
         )
@@ -177,8 +204,12 @@ class RunLog(RunCallback):
         self.run.write_front(front)
 
     def _hear(self, step: Step) -> None:
+        self._clock(step)
         if step.figures:
-            self.run.log(step.phase, generation=self._algorithm.n_gen, seconds=self.seconds, **step.figures)
+            spent = self._clock.take()
+            self.run.log(
+                step.phase, generation=self._algorithm.n_gen, seconds=self.seconds, spent=spent, **step.figures
+            )
 
 
 def front_of(algorithm: Any) -> Front:

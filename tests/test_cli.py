@@ -39,6 +39,13 @@ def test_a_search_leaves_all_that_a_reader_wants(run_dir: Path) -> None:
     assert [event["event"] for event in events] == ["start", "warm-up", "generation", "training", "generation", "end"]
     assert [event["generation"] for event in events[1:-1]] == [1, 1, 2, 2]
     assert events[2]["evaluations"] == 6
+    assert [sorted(event["spent"]) for event in events[1:-1]] == [
+        ["warm-up"],
+        ["scoring"],
+        ["scoring", "training"],
+        ["scoring"],
+    ]
+    assert sum(sum(event["spent"].values()) for event in events[1:-1]) <= events[-1]["seconds"] + 0.01
 
 
 def test_a_search_tells_the_front_the_test_error_and_where_things_are(
@@ -56,6 +63,19 @@ def test_plot_draws_the_cells_too(run_dir: Path, capsys: pytest.CaptureFixture[s
     assert call("plot", run_dir) == 0
     assert (run_dir / "cells.pdf").read_bytes().startswith(b"%PDF")
     assert "cells.png" in capsys.readouterr().out
+
+
+def test_report_is_one_page_beside_the_run_or_where_it_is_asked_for(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
+    assert call("report", run_dir, "--out", tmp_path / "page.html") == 0
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert f"{tmp_path / 'page.html'} (" in capsys.readouterr().out.replace("\n", "")
+    assert call("report", run_dir, "--out", tmp_path / "nowhere" / "page.html") == 2
+    assert "out: expected a file in a directory that is there" in capsys.readouterr().err
+    assert call("report", run_dir, "--out", tmp_path) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
 def test_compare_leaves_tables_and_plots_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,6 +148,8 @@ WRONG = {
     "resume where": (["resume", "OUT"], "run: expected the directory of a run, got"),
     "resume how long": (["resume", "OUT", "--generations", "0"], "Invalid value for '--generations'"),
     "resume how often": (["resume", "OUT", "--every", "0"], "Invalid value for '--every'"),
+    "report what": (["report"], "Missing argument 'DIR'"),
+    "report where": (["report", "OUT"], "run: expected a directory with front.json"),
     "plot what": (["plot"], "Missing argument 'DIR'"),
     "jobs": (["compare", "--out", "OUT", "--problem", "trap", "--jobs", "0"], "n_jobs: expected a number of processes"),
     "endless trap": (["compare", "--out", "OUT", "--problem", "trap:inf"], "problem: expected trap:STRENGTH"),

@@ -17,7 +17,7 @@ from tests.kills import CONFIG
 def figures(path: Path) -> list[dict[str, Any]]:
     """Return a log's events without times and without how often it was gone on with."""
     events = [json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()]
-    kept = [{k: v for k, v in event.items() if k not in ("at", "seconds")} for event in events]
+    kept = [{k: v for k, v in event.items() if k not in ("at", "seconds", "spent")} for event in events]
     return [event for event in kept if event["event"] != "resume"]
 
 

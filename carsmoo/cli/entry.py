@@ -16,6 +16,7 @@ from carsmoo.cli.benchmarks import compare
 from carsmoo.cli.costs import cost, zoo
 from carsmoo.cli.export import export
 from carsmoo.cli.latency import latency
+from carsmoo.cli.reports import report
 from carsmoo.cli.saying import say
 from carsmoo.cli.searches import plot, resume, search
 from carsmoo.errors import StoppedError
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (search, resume, plot, compare, cost, zoo, export):
+for command in (search, resume, plot, report, compare, cost, zoo, export):
     app.command()(command)
 app.add_typer(latency, name="latency")
 

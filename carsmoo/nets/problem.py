@@ -248,6 +248,7 @@ class CARSProblem(MovingProblem):
             def scored(done: int) -> None:
                 self.tell(Step(phase="scoring", time=self.time, done=done, total=total, unit="networks"))
 
+            scored(0)
             race = None
             keep = max(self.training.population, -(-total // 2))  # of parents and newborns at least half survive
             if self.training.racing and self.time > 0 and total > keep:

@@ -99,6 +99,7 @@ class World:
     def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, tell: Tell) -> None:
         self._state = None
         steps = self.trainer.steps_per_epoch
+        tell(phase, epochs.start * steps, total * steps, {})
         for epoch in epochs:
             losses = torch.zeros((), device=self.data.train.labels.device)
             for k, loss in enumerate(self.trainer.epoch(architectures), 1):

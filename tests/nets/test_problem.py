@@ -77,14 +77,14 @@ def test_the_warm_up_runs_once_before_the_first_score_and_advancing_trains() -> 
     made.evaluate(draw(3, seed=1))
     phases = [step.phase for step in steps]
     per_epoch = len(DATA.train) // 64
-    assert phases == ["warm-up"] * per_epoch + ["scoring"] * 6
+    assert phases == ["warm-up"] * (1 + per_epoch) + ["scoring"] * 2 * (1 + 3)  # each announced first
     assert made.epoch == 1
     before = made.state()["weights"].copy()
     made.advance(draw(6))
     assert made.epoch == 2
     assert not np.array_equal(made.state()["weights"], before)
     training = [step for step in steps if step.phase == "training"]
-    assert [step.done for step in training] == list(range(1, per_epoch + 1))
+    assert [step.done for step in training] == list(range(per_epoch + 1))
     assert training[-1].total == training[-1].done
     assert training[-1].figures["loss"] > 0
 

@@ -1,0 +1,170 @@
+// What the reader does: point at a network, pin two, choose a generation; by mouse, touch and keyboard.
+
+const view = { current: null, pins: [null, null], older: 0, all: false, x: data.columns.findIndex((_, k) => k !== data.error), generation: data.generations.length - 1 };
+const rows = [...document.querySelectorAll("tr[data-network]")];
+const sorted = () => data.networks.map((_, k) => k).sort((a, b) => data.networks[a].F[view.x] - data.networks[b].F[view.x] || a - b);
+
+function html(tag, fields, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(fields)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+// A network's figures, each error with what it belongs to, and its cells.
+function networkParts(k, slot, other) {
+  const network = data.networks[k];
+  const title = html("h3", {});
+  if (slot !== null) title.append(html("span", { class: slot ? "badge b" : "badge" }, slot ? "B" : "A"));
+  title.append(`Network ${k + 1} of ${data.networks.length}`);
+  if (slot !== null) {
+    const button = html("button", { type: "button", "aria-label": `Unpin network ${k + 1}` }, "Unpin");
+    button.addEventListener("click", () => { pin(k); (document.querySelector("#pinned button") || $("points")).focus(); });
+    title.append(button);
+  }
+  const figure = (name, value, about) => html("div", {}, html("dt", {}, name), html("dd", { class: "value" }, value), html("dd", { class: "about" }, about));
+  const list = html("dl", {});
+  data.columns.forEach((column, i) => {
+    let about = i === data.error ? data.about : "";
+    if (other !== null && other !== k) about = [difference(i, network.F[i] - data.networks[other].F[i]), about].filter(Boolean).join("; ");
+    list.append(figure(column.name, valueText(i, network.F[i]), about));
+  });
+  if (network.trained !== null) list.append(figure("error, trained in full", `${(100 * network.trained).toFixed(2)}\u00a0%`, network.trainedAbout));
+  const cells = network.cells.map((cell) => {
+    const place = html("div", { class: "cell" });
+    place.cell = cell;
+    return html("div", {}, html("h4", {}, `${cell.name[0].toUpperCase()}${cell.name.slice(1)} cell`), place);
+  });
+  const text = html("details", {}, html("summary", {}, "Genotype as text"), html("code", {}, network.text));
+  return [title, list, ...cells, text];
+}
+
+function difference(i, by) {
+  const sign = by > 0 ? "+" : by < 0 ? "−" : "±";
+  return `${sign}${valueText(i, Math.abs(by)).replace("%", "points")} against A`;
+}
+
+function fillCells() {
+  for (const place of document.querySelectorAll(".cell")) {
+    if (place.clientWidth > 0) place.replaceChildren(drawCell(place.cell, place.clientWidth));
+    place.toggleAttribute("tabindex", false);
+    if (place.scrollWidth > place.clientWidth) place.tabIndex = 0; // what scrolls can be scrolled by keys
+  }
+}
+
+function show(k) {
+  if (k === view.current) return;
+  view.current = k;
+  $("network").replaceChildren(...networkParts(k, null, null));
+  rows.forEach((row, i) => row.classList.toggle("current", i === k));
+  $("points").setAttribute("aria-activedescendant", `option-${k}`);
+  fillCells();
+  drawFront(view);
+}
+
+function pin(k) {
+  const slot = view.pins.indexOf(k);
+  const free = view.pins.indexOf(null);
+  if (slot >= 0) view.pins[slot] = null;
+  else if (free >= 0) [view.pins[free], view.older] = [k, 1 - free];
+  else [view.pins[view.older], view.older] = [k, 1 - view.older];
+  showPins();
+}
+
+function showPins() {
+  const [a] = view.pins;
+  const made = view.pins.map((k, slot) => {
+    const place = html("article", { class: "network", "aria-label": `Pinned as ${slot ? "B" : "A"}` });
+    if (k !== null) place.append(...networkParts(k, slot, slot ? a : null));
+    return place;
+  });
+  const both = view.pins.every((k) => k === null);
+  $("pinned").replaceChildren(...(both ? [] : made));
+  $("compare-hint").hidden = !view.pins.includes(null);
+  $("compare-hint").textContent = both ? "No network is pinned. Pin two, in the plot or in the table, to see them side by side." : "Pin one more to compare.";
+  rows.forEach((row, k) => {
+    const slot = view.pins.indexOf(k);
+    const button = row.querySelector("button");
+    button.setAttribute("aria-pressed", String(slot >= 0));
+    button.classList.toggle("b", slot === 1);
+    button.textContent = slot < 0 ? "Pin" : slot ? "B" : "A";
+    $(`option-${k}`).setAttribute("aria-selected", String(slot >= 0));
+  });
+  fillCells();
+  drawFront(view);
+}
+
+function chooseGeneration(k) {
+  view.generation = k;
+  const { number, epoch, front, F, hypervolume, seconds } = data.generations[k];
+  $("generation-says").textContent = `${number} of ${data.generations.length}, epoch ${epoch}, ${front.length} of ${F.length} on the front, hypervolume ${hypervolume.toFixed(3)}`;
+  $("generation").setAttribute("aria-valuetext", `generation ${number}`);
+  drawGeneration(k, view.x);
+}
+
+function drawAll() {
+  drawFront(view);
+  if (data.generations.length) chooseGeneration(view.generation);
+  drawLearning();
+}
+
+function listen() {
+  const list = $("points");
+  data.networks.forEach((network, k) => {
+    const said = data.columns.map((column, i) => `${column.name} ${valueText(i, network.F[i])}`).join(", ");
+    list.append(html("span", { class: "hidden", role: "option", id: `option-${k}`, "aria-selected": "false" }, `Network ${k + 1}: ${said}`));
+  });
+  const plot = $("front-plot");
+  plot.on("plotly_hover", (event) => { if (event.points[0].curveNumber === 2) show(event.points[0].pointIndex); });
+  plot.on("plotly_click", (event) => {
+    if (event.points[0].curveNumber !== 2) return;
+    show(event.points[0].pointIndex);
+    pin(event.points[0].pointIndex);
+  });
+  list.addEventListener("keydown", (event) => {
+    const order = sorted();
+    const at = order.indexOf(view.current);
+    const move = { ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, ArrowDown: at + 1, Home: 0, End: order.length - 1 }[event.key];
+    if (move !== undefined) show(order[Math.min(Math.max(move, 0), order.length - 1)]);
+    else if (event.key === "Enter" || event.key === " ") pin(view.current);
+    else if (event.key === "Escape") { view.pins = [null, null]; showPins(); }
+    else return;
+    event.preventDefault();
+  });
+  rows.forEach((row, k) => {
+    row.addEventListener("mouseenter", () => show(k));
+    const button = row.querySelector("button");
+    button.addEventListener("focus", () => show(k));
+    button.addEventListener("click", () => { show(k); pin(k); });
+    button.addEventListener("keydown", (event) => {
+      const next = rows[k + { ArrowDown: 1, ArrowUp: -1 }[event.key]];
+      if (next) { next.querySelector("button").focus(); event.preventDefault(); }
+    });
+  });
+  if ($("generation")) $("generation").addEventListener("input", (event) => chooseGeneration(Number(event.target.value)));
+  $("all").addEventListener("change", (event) => { view.all = event.target.checked; drawFront(view); });
+  if ($("x-axis")) $("x-axis").addEventListener("change", (event) => { view.x = Number(event.target.value); drawAll(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  let waiting = 0;
+  addEventListener("resize", () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(fillCells); });
+}
+
+async function start() {
+  $("network").className = "network";
+  await loadPlotly();
+  await drawFront(view);
+  $("js-plotly-tester")?.setAttribute("aria-hidden", "true"); // plotly's own measuring rod
+  listen();
+  if (data.networks.length) {
+    const errors = data.networks.map((network) => network.F[data.error]);
+    show(errors.indexOf(Math.min(...errors)));
+  }
+  drawAll();
+  document.documentElement.dataset.ready = "";
+}
+
+start().catch((error) => {
+  $("failure").textContent = `The plots could not be drawn: ${error.message}`;
+  $("failure").hidden = false;
+  console.error(error);
+});
