@@ -16,6 +16,7 @@ from carsmoo.cli.benchmarks import compare
 from carsmoo.cli.costs import cost
 from carsmoo.cli.saying import say
 from carsmoo.cli.searches import plot, resume, search
+from carsmoo.cli.trainings import fidelity, train
 from carsmoo.errors import StoppedError
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (search, resume, plot, compare, cost):
+for command in (search, resume, plot, train, fidelity, compare, cost):
     app.command()(command)
 
 
