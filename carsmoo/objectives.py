@@ -42,6 +42,11 @@ class Objectives:
         self.costs = CostTable(space, network)
         self._known: dict[tuple[str, bytes], float] = {}
 
+    @property
+    def measured(self) -> bool:
+        """Whether there are functions among them, which might measure and find something else another time."""
+        return bool(self._functions)
+
     def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return all objectives but the error, (n, m - 1), in their order, of vectors ``X`` (n, n_var).
 
