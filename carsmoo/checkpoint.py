@@ -40,6 +40,8 @@ class Checkpoint(RunCallback):
     It saves when a run begins, after each warm-up epoch of a moving problem and after each generation. A save is
     written at once or not at all, and the last two are kept. The directory is locked while the run goes on.
 
+    Where several processes work on a problem, rank 0 alone saves; the others may have a checkpoint too.
+
     It takes algorithms with :class:`~carsmoo.continuous.Continuous`, such as PNSGA3, on moving and on other problems.
 
     Args:
@@ -76,6 +78,8 @@ class Checkpoint(RunCallback):
             TypeError: if the problem or the algorithm holds what cannot be saved.
         """
         self._problem = problem = algorithm.problem
+        if not self._writes():
+            return
         fresh = captured(algorithm)
         if isinstance(problem, MovingProblem):
             problem.state()  # refuses what cannot be saved before anything is written
@@ -118,6 +122,8 @@ class Checkpoint(RunCallback):
             TypeError: for an algorithm that does not tell when its run begins.
             OSError: if it cannot be written; the saves before it are untouched then.
         """
+        if self._problem is not None and not self._writes():
+            return
         if self._constant is None:
             raise TypeError(
                 f"Checkpoint: expected an algorithm with carsmoo.Continuous, got {type(algorithm).__name__}; "
@@ -143,6 +149,10 @@ class Checkpoint(RunCallback):
         if step.boundary and self._due():
             assert self._constant is not None
             self._save(self._constant["setup"])
+
+    def _writes(self) -> bool:
+        """Return whether it is this process that saves."""
+        return not isinstance(self._problem, MovingProblem) or self._problem.process_rank == 0
 
     def _due(self) -> bool:
         self._boundaries += 1

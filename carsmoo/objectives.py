@@ -59,6 +59,11 @@ class Objectives:
         """
         self.latency = LatencyCosts(self.space, self.network, table)
 
+    @property
+    def measured(self) -> bool:
+        """Whether there are functions among them, which might measure and find something else another time."""
+        return bool(self._functions)
+
     def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return all objectives but the error, (n, m - 1), in their order, of vectors ``X`` (n, n_var).
 

@@ -178,8 +178,13 @@ def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
-def build(config: SearchConfig) -> tuple[Any, Any]:
-    """Return the problem and the algorithm of a configuration, a CARSProblem and a PNSGA3."""
+def build(config: SearchConfig, group: Any = None) -> tuple[Any, Any]:
+    """Return the problem and the algorithm of a configuration, a CARSProblem and a PNSGA3.
+
+    Args:
+        config: the configuration.
+        group: the processes that work together, see :class:`~carsmoo.nets.problem.CARSProblem`.
+    """
     from carsmoo.algorithm import PNSGA3
     from carsmoo.nets.problem import CARSProblem
 
@@ -192,6 +197,7 @@ def build(config: SearchConfig) -> tuple[Any, Any]:
         config.device,
         config.seed,
         config.latency,
+        group,
     )
     settings = dataclasses.asdict(config.algorithm)
     protection = None if settings["protection"] == "none" else settings["protection"]

@@ -15,6 +15,7 @@ from carsmoo.callbacks import RunCallback
 from carsmoo.checkpoint import FOLDER, LOG, versions
 from carsmoo.events import PhaseClock, Step
 from carsmoo.front import Front
+from carsmoo.launch import Launch
 from carsmoo.presets import SearchConfig, read_toml
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.store import Store, write_whole
@@ -84,7 +85,23 @@ class RunDirectory:
 
     def log_start(self, config: SearchConfig) -> None:
         """Log that a run begins, with what versions."""
-        self.log("start", versions=versions(), python=platform.python_version(), seed=config.seed)
+        self.log("start", versions=versions(), python=platform.python_version(), seed=config.seed, **_launched())
+
+    def log_resume(self, generation: int, checkpoint: int) -> None:
+        """Log that a run goes on after a generation, from a checkpoint."""
+        self.log("resume", generation=generation, checkpoint=checkpoint, versions=versions(), **_launched())
+
+    def is_of(self, config: SearchConfig, job: str) -> bool:
+        """Return whether the directory holds a run of this configuration that this launch has begun or gone on with."""
+        try:
+            if self.config() != config:
+                return False
+        except (ValueError, TypeError):
+            return False
+        log = self.path / LOG
+        lines = log.read_text(encoding="utf-8").split("\n")[:-1] if log.is_file() else []
+        starts = [event for event in map(json.loads, lines) if event["event"] in ("start", "resume")]
+        return not starts or starts[-1].get("job") == job  # with none it was stopped at its very start
 
     def write_front(self, front: Front) -> None:
         """Write the front as CSV and as JSON; each file is replaced at once, whatever interrupts."""
@@ -210,6 +227,12 @@ class RunLog(RunCallback):
             self.run.log(
                 step.phase, generation=self._algorithm.n_gen, seconds=self.seconds, spent=spent, **step.figures
             )
+
+
+def _launched() -> dict[str, Any]:
+    """Return which launch a process belongs to and how many it has; nothing for one by itself."""
+    launch = Launch.here()
+    return {"job": launch.job, "processes": launch.size} if launch.job else {}
 
 
 def front_of(algorithm: Any) -> Front:

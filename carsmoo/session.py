@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from carsmoo.callbacks import Callbacks, RunCallback
-from carsmoo.checkpoint import FOLDER, LOG, Checkpoint, versions
+from carsmoo.checkpoint import FOLDER, LOG, Checkpoint
 from carsmoo.errors import StoppedError
 from carsmoo.events import ProgressBars
 from carsmoo.front import Front
-from carsmoo.interrupt import Interruption
+from carsmoo.interrupt import InterruptedRunError, Interruption
+from carsmoo.launch import Launch
 from carsmoo.presets import SearchConfig, build
 from carsmoo.rundir import RunDirectory, RunLog, front_of
 from carsmoo.snapshot import Snapshot, go_on, read
@@ -28,8 +29,11 @@ class Session:
         say: called with what is worth telling.
         every: boundaries from one checkpoint to the next.
         tensorboard: whether figures are written for TensorBoard too.
+        group: the processes that search together, see :class:`~carsmoo.nets.problem.CARSProblem`; each has a session
+            and calls it alike, and rank 0 alone writes and says something.
 
     Attributes:
+        writes: whether it is this process that writes.
         run_dir: the directory.
         plan: the configuration.
         problem: the problem, once begun.
@@ -40,9 +44,12 @@ class Session:
     problem: Any
     algorithm: Any
 
-    def __init__(self, path: Path, *, say: Say, every: int = 1, tensorboard: bool = False) -> None:
+    def __init__(self, path: Path, *, say: Say, every: int = 1, tensorboard: bool = False, group: Any = None) -> None:
         self.run_dir = RunDirectory(path)
-        self.say = say
+        self.group = group
+        self.launch = Launch.here()
+        self.writes = group is None or group.rank == 0
+        self.say: Say = say if self.writes else _unsaid
         self.every = every
         self.log = RunLog(self.run_dir)
         self.interruption = Interruption(
@@ -58,12 +65,25 @@ class Session:
             FileExistsError: if the directory holds another run.
             ImportError: if TensorBoard is asked for and not installed.
         """
-        problem, algorithm = build(plan)
+        problem, algorithm = build(plan, self.group)
         callbacks = self._callbacks()
-        RunDirectory.create(self.run_dir.path, plan)
+        if self.writes:
+            RunDirectory.create(self.run_dir.path, plan)
         _set_threads(problem.fastest_threads())
         self.plan = plan
         self._begin(problem, algorithm, callbacks)
+
+    def start_again(self, plan: SearchConfig) -> None:
+        """Begin a new search, or go on with it where the launcher of processes has started them again.
+
+        Raises:
+            ValueError, TypeError, FileExistsError, ImportError, BlockingIOError: as :meth:`start` and :meth:`go_on`.
+        """
+        launch = self.launch
+        if launch.restarts and self._decide(lambda: self.run_dir.is_of(plan, launch.job)):
+            self.go_on()
+        else:
+            self.start(plan)
 
     def go_on(self, generations: int | None = None, *, exact: bool = True) -> None:
         """Go on with the search that the directory holds.
@@ -80,8 +100,7 @@ class Session:
         if not path.is_dir():
             raise ValueError(f"run: expected the directory of a run, got {path}")
         config = self.run_dir.config()
-        if config is not None and not Store(path / FOLDER).files():
-            self.run_dir.lock()
+        if config is not None and self._decide(lambda: not Store(path / FOLDER).files()):
             self._again(config, generations)
             return
         snapshot = read(path)
@@ -103,8 +122,11 @@ class Session:
         try:
             self.algorithm.run()
             front: Front = self.problem.front(self.algorithm)
-            self.run_dir.write_front(front)
+            if self.writes:
+                self.run_dir.write_front(front)
         except (OSError, ArithmeticError, RuntimeError, ValueError, MemoryError) as error:
+            if self.interruption.signum is not None and not (self.group is None or self.group.size == 1):
+                raise InterruptedRunError(self.interruption.signum) from error  # another process left first
             reason = " ".join(str(error).split())
             raise StoppedError(f"{reason}; what was saved goes on with: carsmoo resume {self.run_dir.path}") from error
         finally:
@@ -113,16 +135,19 @@ class Session:
 
     def _again(self, config: SearchConfig, generations: int | None) -> None:
         """Begin a search anew that was stopped before anything of it was saved."""
-        if (self.run_dir.path / LOG).is_file() and self.run_dir.read_populations():
-            raise ValueError(
-                f"run: expected checkpoints beside a log with generations, got none in {self.run_dir.path}"
-            )
+        if self.writes:
+            self.run_dir.lock()
+            if (self.run_dir.path / LOG).is_file() and self.run_dir.read_populations():
+                raise ValueError(
+                    f"run: expected checkpoints beside a log with generations, got none in {self.run_dir.path}"
+                )
         self.say("nothing was saved yet; the search starts from its beginning")
-        problem, algorithm = build(config)
+        problem, algorithm = build(config, self.group)
         callbacks = self._callbacks()
         _set_threads(problem.fastest_threads())
-        (self.run_dir.path / LOG).unlink(missing_ok=True)
-        self.run_dir.log_start(config)
+        if self.writes:
+            (self.run_dir.path / LOG).unlink(missing_ok=True)
+            self.run_dir.log_start(config)
         self.plan = config
         termination = None if generations is None else ("n_gen", generations + 1)
         self._begin(problem, algorithm, callbacks, termination)
@@ -137,7 +162,11 @@ class Session:
             raise ValueError(f"generations: expected at least the {done - 1} that are done, got {generations}")
         if exact:
             _use_threads(snapshot)
-        problem, algorithm = build(self.plan)
+        problem, algorithm = build(self.plan, self.group)
+        before, now = (found.get("processes") for found in (snapshot.document["environment"], problem.environment()))
+        if before != now and self.launch.restarts:
+            self.say(f"{now or 1} processes after {before or 1}: the last bits may differ")
+            exact = False
         self.log = RunLog(self.run_dir, snapshot.seconds)
         self.problem, self.algorithm = go_on(
             snapshot,
@@ -148,19 +177,26 @@ class Session:
             verbose=True,
             exact=exact,
         )
-        self.run_dir.log("resume", generation=done, checkpoint=snapshot.number, versions=versions())
-        if done:
-            self.log.keep(front_of(self.algorithm))
+        if self.writes:
+            self.run_dir.log_resume(done, snapshot.number)
+            if done:
+                self.log.keep(front_of(self.algorithm))
         self.say(f"going on from generation {done}" if done else f"going on from epoch {self.problem.epoch} of warm-up")
 
     def _callbacks(self, generation: int = 0) -> Callbacks:
         """Return what is called each generation, in this order: logs, checkpoint, and whether a signal came."""
+        if not self.writes:
+            return Callbacks(self.interruption)
         logs: list[RunCallback] = [self.log]
         if self._tensorboard:
             from carsmoo.tensorboard import TensorBoardLog
 
             logs.append(TensorBoardLog(self.run_dir.path / "tensorboard", generation))
         return Callbacks(*logs, Checkpoint(self.run_dir.path, self.every), self.interruption)
+
+    def _decide(self, find: Callable[[], bool]) -> bool:
+        """Return what rank 0 finds."""
+        return find() if self.group is None else bool(self.group.decide(find))
 
     def _bars_close(self, text: str | None = None) -> None:
         """Clear the progress bars, and say something below them."""
@@ -169,6 +205,10 @@ class Session:
                 listener.close()
         if text is not None:
             self.say(text)
+
+
+def _unsaid(text: str) -> None:
+    """Say nothing."""
 
 
 def _use_threads(snapshot: Snapshot) -> None:

@@ -164,8 +164,9 @@ def go_on(
         _require_same("versions", document["versions"], versions())
         if isinstance(problem, MovingProblem):
             _require_same("environment", document["environment"], problem.environment())
+    writes = not isinstance(problem, MovingProblem) or problem.process_rank == 0
     for checkpoint in callback.callbacks:
-        if isinstance(checkpoint, Checkpoint):
+        if isinstance(checkpoint, Checkpoint) and writes:
             checkpoint.continue_from(snapshot)
     algorithm.setup(problem, seed=document["seed"], termination=termination, callback=callback, verbose=verbose)
     _require_same("algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm)))
@@ -181,7 +182,8 @@ def go_on(
             algorithm.n_iter += 1
     if document["output"] is not None and isinstance(algorithm.display.output, FrontOutput):
         algorithm.display.output.load_state(document["output"])
-    _cut_log(snapshot)
+    if writes:
+        _cut_log(snapshot)
     return problem, algorithm
 
 

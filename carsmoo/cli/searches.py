@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from carsmoo.console import front_table
 from carsmoo.errors import StoppedError
 from carsmoo.front import Front
 from carsmoo.interrupt import InterruptedRunError
+from carsmoo.launch import Launch
 from carsmoo.pictures import draw_cells, draw_run
 from carsmoo.presets import SearchConfig, parse_settings, read_toml
 from carsmoo.rundir import RunDirectory
@@ -39,10 +41,12 @@ def search(
     plan = plan.updated(parse_settings(settings or []))
     if plan.latency is not None:  # so that the run goes on from any directory
         plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
-    RunDirectory(out).require_empty()
-    session = Session(out, say=say, every=every, tensorboard=tensorboard)
-    session.start(plan)
-    _search(session)
+    if not Launch.here().restarts:
+        RunDirectory(out).require_empty()
+    with _together(plan.device) as group:
+        session = Session(out, say=say, every=every, tensorboard=tensorboard, group=group)
+        session.start_again(plan)
+        _search(session)
 
 
 def resume(
@@ -57,9 +61,11 @@ def resume(
     tensorboard: TensorBoard = False,
 ) -> None:
     """Go on with a search where it was saved last, with the results of one that was never stopped."""
-    session = Session(run_dir, say=say, every=every, tensorboard=tensorboard)
-    session.go_on(generations, exact=not inexact)
-    _search(session)
+    config = RunDirectory(run_dir).config()
+    with _together(None if config is None else config.device) as group:
+        session = Session(run_dir, say=say, every=every, tensorboard=tensorboard, group=group)
+        session.go_on(generations, exact=not inexact)
+        _search(session)
 
 
 def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]) -> None:
@@ -70,9 +76,25 @@ def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory 
     say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
 
 
+def _together(device: str | None) -> AbstractContextManager[Any]:
+    """Return a context with the processes that search together; None for this one by itself."""
+    if Launch.here().size == 1:
+        return nullcontext()
+    from carsmoo.distributed import joined
+
+    return joined(device)
+
+
 def _search(session: Session) -> None:
     """Run a search that was begun or gone on with, to its end or until a signal comes, and tell what it found."""
     run, problem = session.run_dir, session.problem
+    if not session.writes:
+        with session.interruption:
+            try:
+                session.run()
+            except InterruptedRunError as stop:
+                raise typer.Exit(stop.exit_code) from None
+        return
     say(_headline(session.plan, problem))
     with session.interruption:
         try:

@@ -15,6 +15,7 @@ from pymoo.termination.max_gen import MaximumGenerationTermination
 from torch.optim.swa_utils import update_bn
 
 from carsmoo.config import NetworkConfig, SupernetTraining
+from carsmoo.distributed import Group, current
 from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
@@ -25,6 +26,7 @@ from carsmoo.nets.latency import cached
 from carsmoo.nets.network import Network
 from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
+from carsmoo.nets.sharding import score_together
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.tuning import FORMATS, memory_format, threads
 from carsmoo.nets.world import World
@@ -56,6 +58,8 @@ class CARSProblem(MovingProblem):
         latency: the table that latencies are taken from, or the path of its file. None: measured on ``device`` before
             the warm-up, and remembered for the next problem of the same networks. A run that goes on keeps the table
             that it began with.
+        group: the processes that train and score together, each of which makes this problem and calls it alike; that of
+            ``torch.distributed`` where it is initialised, else this process alone.
 
     Attributes:
         objective_names: the objectives' names.
@@ -64,6 +68,7 @@ class CARSProblem(MovingProblem):
     Raises:
         TypeError, ValueError: naming the argument, what was expected and what was given.
         FileNotFoundError: if the files of a data set are missing.
+        RuntimeError: if the process was launched with others and has not joined them.
     """
 
     def __init__(
@@ -76,11 +81,15 @@ class CARSProblem(MovingProblem):
         device: str | torch.device | None = None,
         seed: int = 0,
         latency: LatencyTable | str | Path | None = None,
+        group: Group | None = None,
     ) -> None:
         self.space = _instance("space", space, DARTSSpace)
         self.training = _instance("training", training, SupernetTraining)
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"seed: expected an integer of at least 0, got {seed!r}")
+        self._group = current() if group is None else _instance("group", group, Group)
+        if self._group.size > 1 and self.training.racing:
+            raise ValueError(f"racing: expected False with {self._group.size} processes, which race apart, got True")
         self._shape = _instance("network", network, NetworkConfig)
         self._device_given = device
         self.device = pick(device)
@@ -105,6 +114,7 @@ class CARSProblem(MovingProblem):
         )
         self.default_pop_size = self.training.population
         self.default_termination = MaximumGenerationTermination(self.training.generations + 1)  # the first only scores
+        self.process_rank = self._group.rank
         self._world: World | None = None
         self._weights_missing = False
         self._error_of: dict[bytes, float] = {}
@@ -151,7 +161,8 @@ class CARSProblem(MovingProblem):
     def test_error(self, genotype: Genotype) -> float:
         """Return the error, a fraction, of a genotype on the test split with the supernet's weights of now.
 
-        For the end of a search, once: whoever chooses by it searches on the test split.
+        For the end of a search, once: whoever chooses by it searches on the test split. One process of a group may ask
+        for it alone.
         """
         _instance("genotype", genotype, Genotype)
         self._ensure_begun()
@@ -217,7 +228,8 @@ class CARSProblem(MovingProblem):
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state() on an unpickled problem before it scores, got none")
         if "latency" in self.objective_names and self._objectives.latency is None:
-            self._objectives.use(cached(self.space, self.network, self.device, self._measured))
+            text = self._group.decide(lambda: cached(self.space, self.network, self.device, self._measured).to_json())
+            self._objectives.use(LatencyTable.from_json(text))
         if self._world is None:
             self._world = self._new_world()
         total, n = self.training.warmup, self.training.architectures
@@ -226,6 +238,8 @@ class CARSProblem(MovingProblem):
 
     def _advance(self, X: NDArray[np.int64]) -> None:
         self._error_of.clear()
+        if self._group.size > 1:
+            self._group.require_same("population", hashlib.sha256(X.tobytes()).digest())
         total, n = self.training.epochs, self.training.architectures
         self._running().train("training", range(total), total, lambda world: world.drawn_from(X, n), self._told)
 
@@ -276,9 +290,24 @@ class CARSProblem(MovingProblem):
             keep = max(self.training.population, -(-total // 2))  # of parents and newborns at least half survive
             if self.training.racing and self.time > 0 and total > keep:
                 race = Race(self._objectives.fixed(X[list(new.values())]), keep)
-            found = self._errors(genotypes, self._loaded().validation, scored, race)
+            found = self._scored_by_all(genotypes, scored, race)
             self._error_of.update(zip(new, found.tolist(), strict=True))
         return np.array([[self._error_of[key]] for key in keys])
+
+    def _scored_by_all(
+        self, genotypes: Sequence[Genotype], scored: Callable[[int], None], race: Race | None
+    ) -> NDArray[np.float64]:
+        """Return the errors on the validation split, found by all processes of the group together."""
+        split = self._loaded().validation
+        if self._group.size == 1:
+            return self._errors(genotypes, split, scored, race)
+        return score_together(
+            self._group,
+            self._running().supernet,
+            genotypes,
+            lambda share, further: self._errors(share, split, further),
+            scored,
+        )
 
     def _errors(
         self,
@@ -302,16 +331,21 @@ class CARSProblem(MovingProblem):
         )
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
+        if self._group.size > 1 and self._objectives.measured:  # whatever they measure, all ranks go on with the same
+            found: list[list[float]] = self._group.decide(lambda: self._objectives.fixed(X).tolist())
+            return np.array(found, dtype=np.float64)
         return self._objectives.fixed(X)
 
     def _new_world(self, layout: str | None = None) -> World:
         """Return a world in a memory format, the fastest if none is named."""
         made = self.space, self.network, self.training, self._loaded()
-        return World(*made, self.seed or 0, memory_format(*made) if layout is None else layout)
+        if layout is None:
+            layout = self._group.decide(lambda: memory_format(*made))
+        return World(*made, self.seed or 0, layout, self._group)
 
     def fastest_threads(self) -> int:
         """Return with how many threads the supernet trains fastest here; :func:`torch.set_num_threads` sets them."""
-        return threads(self.space, self.network, self.training, self._loaded())
+        return self._group.decide(lambda: threads(self.space, self.network, self.training, self._loaded()))
 
     def _loaded(self) -> ImageData:
         if self._data is None:
@@ -332,7 +366,7 @@ class CARSProblem(MovingProblem):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
-        left_out |= {"_started": False, "_error_of": {}}
+        left_out |= {"_started": False, "_error_of": {}, "_group": Group(), "process_rank": 0}
         given = self.data_given if isinstance(self.data_given, str) else None
         return {**super().__getstate__(), **left_out, "data_given": given}
 
@@ -411,8 +445,13 @@ class CARSProblem(MovingProblem):
         return None if costs is None else costs.table
 
     def environment(self) -> dict[str, Any]:
-        """Return what of this machine decides the last bits of a score."""
-        return environment(self.device)
+        """Return what of this machine, and of how the work is shared, decides the last bits of a score.
+
+        The number of processes is left out where it decides nothing: one, or two with two architectures a step.
+        """
+        size = self._group.size
+        alone = size == 1 or (size, self.training.architectures) == (2, 2)
+        return environment(self.device) | ({} if alone else {"processes": size})
 
 
 def _instance(name: str, value: T | None, kind: type[T]) -> T:

@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from carsmoo import cost
 from carsmoo.config import SupernetTraining
+from carsmoo.distributed import Group, spread
 from carsmoo.genotype import Genotype
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.device import precision
@@ -26,17 +28,29 @@ class SupernetTrainer:
         data: images on the supernet's device.
         plan: batch size, learning rate and its schedule.
         generator: draws the order of the images and their augmentation; it lives on the CPU.
+        group: the processes that share the work, each with the same arguments and with the same calls; one if not
+            given. A step's architectures are spread over them, and their gradients added. Where there are more
+            processes than architectures, several take an architecture, each with a part of the batch, normalised by
+            itself.
 
     Attributes:
         steps: steps done so far, the skipped ones too, of which the schedule knows the learning rate.
         slowdown: factor on the plan's learning rate, 1 unless training had to be rolled back.
     """
 
-    def __init__(self, supernet: Supernet, data: ImageData, plan: SupernetTraining, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        supernet: Supernet,
+        data: ImageData,
+        plan: SupernetTraining,
+        generator: torch.Generator,
+        group: Group | None = None,
+    ) -> None:
         self.supernet = supernet
         self.data = data
         self.plan = plan
         self.generator = generator
+        self.group = Group() if group is None else group
         self.steps = 0
         self.slowdown = 1.0
         self._skipped = torch.zeros((), device=data.train.labels.device)
@@ -73,12 +87,17 @@ class SupernetTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate_at(self.epochs) * self.slowdown
         losses = []
-        for genotype in architectures:
+        work = self._work(architectures, len(images))
+        for k, part in work:
+            share = len(labels) / len(labels[part])
             with precision(images.device):
-                loss = F.cross_entropy(self.supernet(images, genotype), labels) / len(architectures)
+                loss = F.cross_entropy(self.supernet(images[part], architectures[k]), labels[part])
+                loss = loss / (len(architectures) * share)
             torch.autograd.backward([loss])
             losses.append(loss.detach())
         used = {id(p): p for genotype in architectures for p in self.supernet.chosen_parameters(genotype)}
+        if self.group.size > 1:
+            losses = self._added(list(used.values()), losses, [k for k, _ in work], len(architectures))
         norm = torch.nn.utils.clip_grad_norm_(used.values(), self.plan.clip)
         loss = torch.stack(losses).sum()
         skip = ~(norm.isfinite() & loss.isfinite())
@@ -96,6 +115,39 @@ class SupernetTrainer:
         skipped = int(self._skipped)
         self._skipped.zero_()
         return skipped
+
+    def _work(self, architectures: Sequence[Genotype], images: int) -> list[tuple[int, slice]]:
+        """Return which architectures this process runs, and on which images of the batch."""
+        costs = [1.0] * len(architectures)  # where each process has at most one it does not matter
+        if len(architectures) > self.group.size > 1:
+            costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
+        return spread(costs, images, self.group.size)[self.group.rank]
+
+    def _added(
+        self, parameters: Sequence[nn.Parameter], losses: Sequence[Tensor], own: Sequence[int], n: int
+    ) -> list[Tensor]:
+        """Add up the gradients and the ``n`` architectures' losses of all processes, in one go; return the losses.
+
+        Args:
+            parameters: what any process's architectures use; all of it has a gradient afterwards.
+            losses: what this process found.
+            own: the architectures of these losses.
+            n: architectures of the step.
+        """
+        total = sum(p.numel() for p in parameters)
+        bucket = torch.full((total + n,), -0.0, device=parameters[0].device)  # x + -0.0 is x, and -0.0 for -0.0
+        offset, views = 0, []
+        for parameter in parameters:
+            views.append(bucket.as_strided(parameter.shape, parameter.stride(), offset))
+            if parameter.grad is not None:
+                views[-1].copy_(parameter.grad)
+            offset += parameter.numel()
+        for k, loss in zip(own, losses, strict=True):
+            bucket[total + k] = loss
+        self.group.add(bucket)
+        for parameter, view in zip(parameters, views, strict=True):
+            parameter.grad = view
+        return list(bucket[total:].unbind())
 
     def _start_momentum(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give parameters that meet their first step a momentum of zero.

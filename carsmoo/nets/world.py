@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from carsmoo.config import NetworkConfig, SupernetTraining
+from carsmoo.distributed import Group
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.nets.cells import set_memory_format
 from carsmoo.nets.data import ImageData
@@ -41,6 +42,7 @@ class World:
         data: images, on the device where the supernet is to live.
         seed: of initial weights, order and augmentation of images, architectures and the calibration images.
         layout: name of the memory format of weights and images.
+        group: the processes that train together, each with a world of the same arguments; one if not given.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class World:
         data: ImageData,
         seed: int,
         layout: str = "channels_last",
+        group: Group | None = None,
     ) -> None:
         weights, images, architectures, subset = np.random.SeedSequence(seed).spawn(4)
         self.space = space
@@ -58,7 +61,7 @@ class World:
         self.layout = layout
         self.supernet = Supernet(space, network, _generator(weights)).to(data.train.images.device)
         set_memory_format(self.supernet, FORMATS[layout])
-        self.trainer = SupernetTrainer(self.supernet, data, plan, _generator(images))
+        self.trainer = SupernetTrainer(self.supernet, data, plan, _generator(images), group)
         self.random_state = np.random.default_rng(architectures)
         named = dict(self.supernet.named_parameters())
         shapes = {name: [list(parameter.shape), parameter.stride()] for name, parameter in named.items()}
@@ -84,6 +87,7 @@ class World:
 
         Raises:
             DivergenceError: if it diverges at the lower learning rate too.
+            DisagreementError: if the processes of the group have come to hold different weights.
         """
         before = self.state()
         try:
@@ -107,6 +111,8 @@ class World:
                 if k < steps:
                     tell(phase, epoch * steps + k, total * steps, {})
             figures = self._figures(losses)
+            if epoch + 1 == epochs.stop and self.trainer.group.size > 1:  # before anyone saves it
+                self.trainer.group.require_same("weights", self.digest())
             tell(phase, (epoch + 1) * steps, total * steps, figures)
 
     def _figures(self, losses: Tensor) -> dict[str, float]:
@@ -147,6 +153,13 @@ class World:
         if self._state is None:
             self._state = self._copied()
         return dict(self._state)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of :meth:`state`."""
+        digest = hashlib.sha256()
+        for array in self.state().values():
+            digest.update(array.tobytes())
+        return digest.digest()
 
     def _copied(self) -> dict[str, NDArray[Any]]:
         momenta = [self.trainer.optimizer.state.get(p, {}).get("momentum_buffer") for p in self._parameters]

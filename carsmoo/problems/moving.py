@@ -42,6 +42,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
             opinion.
         listeners: called with each :class:`~carsmoo.events.Step`.
         run_listeners: the same, but only until the next run starts.
+        process_rank: the number of this process among those that work on the problem together; 0 alone writes and
+            prints.
 
     Raises:
         TypeError, ValueError: for an index in ``moving`` that is no objective, or a seed that is no integer from 0.
@@ -50,6 +52,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
     moving: tuple[int, ...] = (0,)
     default_pop_size: int | None = None
     default_termination: Any = None
+    process_rank: int = 0
 
     def __init__(self, *, moving: tuple[int, ...] | None = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,0 +1,220 @@
+"""Two processes that search as one against one of them, and a model of more.
+
+Both processes run one thread. One works alone while the other waits, then both together, in turn, on the same weights,
+architectures and images. Figures:
+
+- ``scoring_speedup_2``, ``scoring_speedup_2_demo``: seconds of one process over seconds of two for the same population
+  (paper's size: 32 of the 256 parents and offspring of a tenth generation, 96 random images, 32 for calibration; demo:
+  the 32 of its tenth generation after 20 epochs of warm-up, all its images);
+- ``step_speedup_2``, ``step_speedup_2_demo``: the same for training steps with N_b = 2, architectures of that
+  population, sums over all steps (the paper's size with a batch of 64);
+- ``step_bound_2*``: what the multiply-adds of the two architectures allow, since the cheaper one waits for the other;
+- ``scoring_bound_2*``: what the shares' distinct computations allow.
+
+The model is of the paper's search (128 individuals, batch of 128, 195 steps an epoch, ten epochs a generation, N_b = 8)
+with the measured core as device, and the network and disk of the constants below.
+
+    python -m benchmarks.bench_distributed
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import socket
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from benchmarks.bench_population import population, random_images
+from carsmoo import CARSProblem, Genotype, NetworkConfig, SupernetTraining
+from carsmoo.cost import flops
+from carsmoo.distributed import Group, TorchGroup, spread
+from carsmoo.nets.data import ImageData
+from carsmoo.nets.scoring import errors
+from carsmoo.nets.sharding import node_costs, score_together, shares
+from carsmoo.nets.world import World
+
+BANDWIDTH = 10e9
+"""Bytes a second that a device sends and receives."""
+
+LATENCY = 10e-6
+"""Seconds of one message."""
+
+DISK = 1e9
+"""Bytes a second of the disk that rank 0 writes to."""
+
+DEVICES = (1, 2, 8, 16, 32, 64, 128, 256, 512)
+N_B, STEPS, BATCH, VALIDATION = 8, 1950, 128, 25_000
+
+
+class Case:
+    """A population, and two worlds of the same weights: one of this process and one of the group."""
+
+    def __init__(self, name: str, problem: CARSProblem, data: ImageData, network: NetworkConfig, group: Group) -> None:
+        self.name, self.group, self.batch = name, group, 64
+        self.genotypes = population(problem)[:: max(problem.training.population // 16, 1)]
+        plan = SupernetTraining(architectures=2, calibration=min(128, len(data.train)), score_batch=500)
+        shape = network.for_data(data.image_shape, data.classes)
+        layout = "channels_last"
+        self.alone = World(problem.space, shape, plan, data, 0, layout)
+        self.together = World(problem.space, shape, plan, data, 0, layout, group)
+        n = self.batch
+        self.images, self.labels = data.normalise(data.train.images[:n]), data.train.labels[:n]
+
+    def score(self, world: World, group: Group, genotypes: Sequence[Genotype]) -> np.ndarray:
+        """Score on a world's weights."""
+        split, normalise = world.data.validation, world.data.normalise
+        scoring = partial(errors, world.supernet, batch=500, calibration=world.calibration)
+        if group.size == 1:
+            return scoring(genotypes, split, normalise)
+        return score_together(group, world.supernet, genotypes, lambda g, f: scoring(g, split, normalise, scored=f))
+
+    def pairs(self, n: int) -> list[list[Genotype]]:
+        """Return pairs of architectures as training draws them."""
+        rng = np.random.default_rng(0)
+        return [[self.genotypes[k] for k in rng.permutation(len(self.genotypes))[:2]] for _ in range(n)]
+
+
+def timed(group: Group, work: Callable[[], object], everyone: bool) -> float:
+    """Return the seconds of some work, done by all or by rank 0 alone, as rank 0 sees it."""
+    dist.barrier()
+    begin = time.perf_counter()
+    if everyone or group.rank == 0:
+        work()
+    if everyone:
+        dist.barrier()
+    return time.perf_counter() - begin
+
+
+def measure(case: Case, scorings: int, steps: int) -> dict[str, float]:
+    """Return the figures of one case."""
+    group, one = case.group, Group()
+    ratios, scores = [], []
+    for k in range(scorings + 1):
+        alone = timed(group, lambda: scores.append(case.score(case.alone, one, case.genotypes)), False)
+        both = timed(group, lambda: scores.append(case.score(case.together, group, case.genotypes)), True)
+        ratios += [alone / both] if k else []
+    if group.rank == 0 and any(not np.array_equal(scores[0], other) for other in scores[1:]):
+        raise RuntimeError("scores: expected the same of one process and of two, got others")
+    seconds = []
+    for pair in case.pairs(steps + 1):
+        alone = timed(group, lambda p=pair: case.alone.trainer.step(case.images, case.labels, p), False)
+        both = timed(group, lambda p=pair: case.together.trainer.step(case.images, case.labels, p), True)
+        seconds.append((alone, both))
+    if group.rank == 0 and case.alone.digest() != case.together.digest():
+        raise RuntimeError("weights: expected the same of one process and of two, got others")
+    alone, both = (sum(column) for column in zip(*seconds[1:], strict=True))
+    costs = [[flops(genotype, case.alone.supernet.network) for genotype in pair] for pair in case.pairs(steps + 1)[1:]]
+    work, needed = node_costs(case.alone.supernet, case.genotypes)
+    split = [work[needed[share].any(axis=0)].sum() for share in shares(case.alone.supernet, case.genotypes, 2)]
+    return {
+        f"scoring_speedup_2{case.name}": statistics.median(ratios),
+        f"scoring_bound_2{case.name}": float(work[needed.any(axis=0)].sum() / max(split)),
+        f"step_speedup_2{case.name}": alone / both,
+        f"step_bound_2{case.name}": sum(map(sum, costs)) / sum(map(max, costs)),
+    }
+
+
+def model(case: Case) -> None:
+    """Print what a generation of the paper's search would take on more devices, from what one core takes here."""
+    trainer, pool = case.alone.trainer, case.genotypes
+    cost = [float(flops(genotype, case.alone.supernet.network)) for genotype in pool]
+
+    def step(n: int) -> float:
+        begin = time.perf_counter()
+        for genotype in pool[:4]:
+            trainer.step(case.images[:n], case.labels[:n], [genotype])
+        return (time.perf_counter() - begin) / sum(cost[:4])  # seconds for each multiply-add of an image's forward pass
+
+    few, many = step(8), step(64)
+    per_image, fixed = (many - few) / 56, max(few - 8 * (many - few) / 56, 0.0)
+    begin = time.perf_counter()
+    case.score(case.alone, Group(), pool)
+    work, needed = node_costs(case.alone.supernet, pool)
+    images = len(case.alone.data.validation) + sum(map(len, case.alone.calibration))
+    per_node = (time.perf_counter() - begin) / work[needed.any(axis=0)].sum() * (VALIDATION + 512) / images
+    grown = [pool[k % len(pool)] for k in range(256)]
+    begin = time.perf_counter()
+    shares(case.alone.supernet, pool, 8)
+    planning = (time.perf_counter() - begin) * 256 / len(pool)
+    weights = sum(p.numel() for p in case.alone.supernet.parameters())
+    used = statistics.mean(sum(p.numel() for p in case.alone.supernet.chosen_parameters(g)) for g in pool)
+    full, rng = needed @ work, np.random.default_rng(0)
+    one = 3 * float(full.mean()) * 128 * per_node  # 128 newborns' pre-scores and 256 scores, sharing left out
+    print(f"supernet {weights / 1e6:.2f} M weights, an architecture uses {used / 1e6:.2f} M; planning {planning:.2f} s")
+    print("devices  train s  all-reduce s  score s  gather+plan s  checkpoint s  generation s  speedup  efficiency")
+    base = 0.0
+    for n in DEVICES:
+        compute = []
+        for _ in range(200):
+            drawn = [cost[k] for k in rng.integers(len(cost), size=N_B)]
+            parts = spread(drawn, BATCH, n)
+            loads = [sum(drawn[k] * (fixed + per_image * (s.stop - s.start)) for k, s in part) for part in parts]
+            compute.append(max(loads))
+        train = STEPS * statistics.mean(compute)
+        union = min(used * N_B * 0.6, weights) * 4
+        reduce = STEPS * (2 * (n - 1) / n * union / BANDWIDTH + 2 * (n - 1) * LATENCY) if n > 1 else 0.0
+        load = [sum(full[k % len(pool)] for k in share) for share in _even(full, len(grown), n)]
+        score = one * max(load) / sum(load)
+        rest = (planning + 2 * n * LATENCY) if n > 1 else 0.0
+        save = 8 * weights / DISK
+        total = train + reduce + score + rest + save
+        base = base or total
+        row = (train, reduce, score, rest, save, total)
+        print(
+            f"{n:7d}  " + "  ".join(f"{value:9.2f}" for value in row) + f"  {base / total:7.1f}  {base / total / n:.2f}"
+        )
+
+
+def _even(costs: np.ndarray, jobs: int, n: int) -> list[list[int]]:
+    from carsmoo.distributed import shards
+
+    return shards([float(costs[k % len(costs)]) for k in range(jobs)], n)
+
+
+def work(rank: int, port: int, quick: bool) -> None:
+    """Measure as one of two processes."""
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    group = TorchGroup()
+    small = {"warmup": 1 if quick else 20, "population": 16}
+    demo = CARSProblem(training=SupernetTraining(**small), group=group)
+    figures = measure(Case("_demo", demo, demo._loaded(), demo.network, group), 2 if quick else 7, 20 if quick else 200)
+    narrow = NetworkConfig(channels=2, layers=8)
+    plan = {"population": 16 if quick else 128, "epochs": 1, "warmup": 0, "calibration": 32, "batch": 32}
+    bred = CARSProblem(random_images(160, size=8), network=narrow, training=SupernetTraining(**plan), group=group)
+    paper = Case("", bred, random_images(192), NetworkConfig(channels=16, layers=8), group)
+    paper.genotypes = paper.genotypes[:32]
+    figures |= measure(paper, 1 if quick else 3, 2 if quick else 24)
+    if rank == 0:
+        model(paper)
+        assert math.isfinite(sum(figures.values()))
+        rounded = {name: round(value, 4) for name, value in figures.items()}
+        print("RESULT " + json.dumps({"name": "distributed", "figures": rounded}), flush=True)
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Two processes that search as one against one of them.")
+    parser.add_argument("--quick", action="store_true", help="few repetitions, to see that it runs")
+    options = parser.parse_args()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    mp.spawn(work, (port, options.quick), nprocs=2)
+
+
+if __name__ == "__main__":
+    main()

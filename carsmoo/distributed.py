@@ -1,0 +1,198 @@
+"""Several processes that search as one: what they exchange, and how work is spread over them.
+
+Each process (rank) runs the same program on the same random streams. Exchanged are sums of gradients, scores, and what
+rank 0 measured; never decisions of the algorithm, which every rank makes alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor
+
+from carsmoo.launch import Launch
+
+T = TypeVar("T")
+
+
+class DisagreementError(RuntimeError):
+    """Processes that should hold the same and do not."""
+
+
+class Group:
+    """A process by itself; a subclass is one of several that work together, and all of them call it alike.
+
+    Attributes:
+        rank: the number of this process, from 0; rank 0 alone writes and prints.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    def add(self, tensor: Tensor) -> None:
+        """Replace a contiguous tensor by its sum over the ranks, in which only the order of addition is open."""
+        return
+
+    def gather(self, array: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the arrays of all ranks in their order; they have the same shape and type."""
+        return [array]
+
+    def decide(self, find: Callable[[], T]) -> T:
+        """Return what rank 0 finds, where JSON can hold it; the others do not look."""
+        return find()
+
+    def require_same(self, what: str, digest: bytes) -> None:
+        """Check that all ranks give the same bytes, as many each.
+
+        Raises:
+            DisagreementError: naming the ranks that give others than rank 0 does.
+        """
+        first, *others = (array.tobytes() for array in self.gather(np.frombuffer(digest, dtype=np.uint8)))
+        different = [rank for rank, other in enumerate(others, 1) if other != first]
+        if different:
+            ranks = ", ".join(map(str, different))
+            raise DisagreementError(f"{what}: expected the same on all {self.size} ranks, got others on rank {ranks}")
+
+
+class TorchGroup(Group):
+    """The processes of ``torch.distributed``, which has to be initialised.
+
+    Gradients are added where they are; the rest goes through the memory of the host where the backend can.
+
+    Raises:
+        RuntimeError: if it is not initialised.
+    """
+
+    def __init__(self) -> None:
+        if not dist.is_initialized():
+            raise RuntimeError("group: expected torch.distributed to be initialised, got it not initialised")
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        self._device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+
+    def add(self, tensor: Tensor) -> None:
+        """Replace a contiguous tensor by its sum over the ranks (all-reduce)."""
+        dist.all_reduce(tensor)
+
+    def gather(self, array: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the arrays of all ranks in their order."""
+        own = torch.from_numpy(array.copy()).to(self._device)
+        gathered = [torch.empty_like(own) for _ in range(self.size)]
+        dist.all_gather(gathered, own)
+        return [part.cpu().numpy() for part in gathered]
+
+    def decide(self, find: Callable[[], T]) -> T:
+        """Return what rank 0 finds, sent as JSON."""
+        text = json.dumps(find()).encode() if self.rank == 0 else b""
+        length = torch.tensor(len(text), device=self._device)
+        dist.broadcast(length, 0)
+        content = torch.empty(int(length), dtype=torch.uint8, device=self._device)
+        if self.rank == 0:
+            content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
+        dist.broadcast(content, 0)
+        found: T = json.loads(content.cpu().numpy().tobytes())
+        return found
+
+
+def current() -> Group:
+    """Return the group of this process: that of ``torch.distributed`` if it is initialised, else one by itself.
+
+    Raises:
+        RuntimeError: if the process was launched with others and has not joined them yet.
+    """
+    if dist.is_available() and dist.is_initialized():
+        return TorchGroup() if dist.get_world_size() > 1 else Group()
+    launch = Launch.here()
+    if launch.size > 1:
+        raise RuntimeError(
+            f"group: expected one of the {launch.size} processes that were launched to join the others first, by "
+            "torch.distributed.init_process_group() or carsmoo.distributed.joined(); or group=Group() to work alone"
+        )
+    return Group()
+
+
+@contextmanager
+def joined(device: str | None = None) -> Iterator[Group]:
+    """Join the processes that ``torchrun`` launched, for as long as the context lasts; a process by itself stays so.
+
+    Gradients travel by nccl where they are on CUDA devices, one for each process of a host, else by gloo.
+
+    Args:
+        device: where will be computed, see :func:`carsmoo.nets.device.pick`.
+
+    Raises:
+        ValueError: if there are fewer CUDA devices than processes on this host.
+    """
+    launch = Launch.here()
+    if launch.size == 1:
+        yield Group()
+        return
+    cuda = torch.cuda.is_available() and (device is None or device.startswith("cuda"))
+    if cuda:
+        if launch.local_rank >= torch.cuda.device_count():
+            raise ValueError(
+                f"device: expected a CUDA device for each process of a host, got {torch.cuda.device_count()} devices "
+                f"for local rank {launch.local_rank}"
+            )
+        torch.cuda.set_device(launch.local_rank)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
+    try:
+        yield TorchGroup()
+    finally:
+        dist.destroy_process_group()
+
+
+def shards(costs: Sequence[float], n: int) -> list[list[int]]:
+    """Return which jobs each of ``n`` workers does, so that the longest takes little longer than it must.
+
+    The most costly job goes first, each to the worker with the least so far (Graham's LPT rule: at most 4/3 of the best
+    possible). Ties go to the first job and the first worker, so that all ranks find the same.
+
+    Args:
+        costs: expected cost of each job, at least 0, in any unit.
+        n: workers, at least 1.
+
+    Returns:
+        For each worker the indices of its jobs, ascending; each job is in one list.
+
+    Raises:
+        ValueError: for fewer than one worker.
+    """
+    if n < 1:
+        raise ValueError(f"n: expected at least 1 worker, got {n}")
+    loads, found = [0.0] * n, [list[int]() for _ in range(n)]
+    for job in sorted(range(len(costs)), key=lambda k: (-costs[k], k)):
+        worker = min(range(n), key=lambda w: (loads[w], len(found[w]), w))
+        loads[worker] += costs[job]
+        found[worker].append(job)
+    return [sorted(jobs) for jobs in found]
+
+
+def spread(costs: Sequence[float], images: int, n: int) -> list[list[tuple[int, slice]]]:
+    """Return for each of ``n`` workers its part of a training step: (architecture, images of the batch) pairs.
+
+    Where there are fewer architectures than workers, each one's batch is split among several, into parts of nearly
+    equal size and of two images at least, which batch norm needs; a worker that is left over gets nothing.
+
+    Args:
+        costs: expected cost of each architecture.
+        images: images of the batch, for each architecture.
+        n: workers, at least 1.
+    """
+    architectures = len(costs)
+    if architectures >= n:
+        return [[(k, slice(0, images)) for k in jobs] for jobs in shards(costs, n)]
+    found: list[list[tuple[int, slice]]] = []
+    for worker in range(n):
+        k, part = worker % architectures, worker // architectures
+        parts = max(min(len(range(k, n, architectures)), images // 2), 1)
+        ends = [images * i // parts for i in range(parts + 1)]
+        found.append([(k, slice(ends[part], ends[part + 1]))] if part < parts else [])
+    return found
