@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,23 +34,42 @@ class Objectives:
             genotype, known by their names, that return a finite number. A function is called once a genotype.
         space: the architectures.
         network: the networks whose costs are counted.
+        latency: the table that latencies are taken from, or the path of its file; None if :meth:`use` brings one that is
+            measured.
 
     Attributes:
         names: the objectives' names.
         units: the objectives' units, empty for a function's.
-        latency: what tells the latencies; None until :meth:`use` was given a table.
+        latency: what tells the latencies; None until there is a table.
+        latency_file: the absolute path of the table's file, if one was given.
+        latency_given: the SHA-256 of the table that was given, or ``"measured"``.
 
     Raises:
         TypeError, ValueError: naming what was expected and what was given.
     """
 
-    def __init__(self, given: Sequence[Objective], space: DARTSSpace, network: NetworkConfig) -> None:
+    def __init__(
+        self,
+        given: Sequence[Objective],
+        space: DARTSSpace,
+        network: NetworkConfig,
+        latency: LatencyTable | str | Path | None = None,
+    ) -> None:
         self.names, self._functions = _named(given)
         self.units = tuple(OBJECTIVES.get(name, "") for name in self.names)
         self.space, self.network = space, network
         self.costs = CostTable(space, network)
         self._known: dict[tuple[str, bytes], float] = {}
         self.latency: LatencyCosts | None = None
+        self.latency_file: str | None = None
+        self.latency_given = "measured"
+        if latency is not None:
+            if "latency" not in self.names:
+                raise ValueError(f"latency: expected it among the objectives of a table, got {self.names}")
+            table = latency if isinstance(latency, LatencyTable) else LatencyTable.read(latency)
+            self.use(table)
+            self.latency_file = None if isinstance(latency, LatencyTable) else str(Path(latency).resolve())
+            self.latency_given = hashlib.sha256(table.to_json().encode()).hexdigest()
 
     def use(self, table: LatencyTable) -> None:
         """Take latencies from a table.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from pymoo.termination.max_gen import MaximumGenerationTermination
-from torch.optim.swa_utils import update_bn
 
 from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.distributed import Group, current
@@ -20,13 +19,11 @@ from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.latency import LatencyTable
-from carsmoo.nets.data import DataLike, ImageData, Split, load
+from carsmoo.nets.data import DataLike, ImageData, load
 from carsmoo.nets.device import environment, pick
 from carsmoo.nets.latency import cached
 from carsmoo.nets.network import Network
 from carsmoo.nets.racing import Race
-from carsmoo.nets.scoring import errors
-from carsmoo.nets.sharding import score_together
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.tuning import FORMATS, memory_format, threads
 from carsmoo.nets.world import World
@@ -96,13 +93,9 @@ class CARSProblem(MovingProblem):
         self.data_given = data
         self._data: ImageData | None = load(data).to(self.device)
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
-        self._objectives = Objectives(objectives, self.space, self.network)
+        self._objectives = Objectives(objectives, self.space, self.network, latency)
         names = self.objective_names = self._objectives.names
         self.objective_units = self._objectives.units
-        self._latency_file: str | None = None
-        self._latency_digest: str | None = None
-        if latency is not None:
-            self._use(latency)
         super().__init__(
             n_var=self.space.n_var,
             n_obj=len(names),
@@ -166,7 +159,7 @@ class CARSProblem(MovingProblem):
         """
         _instance("genotype", genotype, Genotype)
         self._ensure_begun()
-        return float(self._errors([genotype], self._loaded().test)[0])
+        return float(self._running().errors([genotype], self._loaded().test)[0])
 
     @property
     def images(self) -> ImageData:
@@ -181,10 +174,7 @@ class CARSProblem(MovingProblem):
         """
         _instance("genotype", genotype, Genotype)
         self._ensure_begun()
-        world = self._running()
-        network = Network(genotype, self.network).to(self.device).inherit(world.supernet)
-        update_bn(world.calibration, network)
-        return network.eval()
+        return self._running().inherited(genotype)
 
     def validation_errors(
         self, genotypes: Sequence[Genotype], statistics: Literal["recalibrated", "batch"] | None = None
@@ -201,7 +191,7 @@ class CARSProblem(MovingProblem):
         if statistics not in (None, "recalibrated", "batch"):
             raise ValueError(f"statistics: expected recalibrated or batch, got {statistics!r}")
         self._ensure_begun()
-        return self._errors(genotypes, self._loaded().validation, statistics=statistics)
+        return self._running().errors(genotypes, self._loaded().validation, statistics)
 
     @property
     def supernet(self) -> Supernet:
@@ -249,15 +239,6 @@ class CARSProblem(MovingProblem):
         self._world = None
         self._error_of.clear()
 
-    def _use(self, latency: LatencyTable | str | Path) -> None:
-        """Take latencies from a table that was given, or from its file."""
-        if "latency" not in self.objective_names:
-            raise ValueError(f"latency: expected it among the objectives of a table, got {self.objective_names}")
-        table = latency if isinstance(latency, LatencyTable) else LatencyTable.read(latency)
-        self._objectives.use(table)
-        self._latency_file = None if isinstance(latency, LatencyTable) else str(Path(latency).resolve())
-        self._latency_digest = hashlib.sha256(table.to_json().encode()).hexdigest()
-
     def _measured(self, done: int, total: int) -> None:
         self.tell(Step(phase="latency", time=self.time, done=done, total=total, unit="rounds"))
 
@@ -290,45 +271,9 @@ class CARSProblem(MovingProblem):
             keep = max(self.training.population, -(-total // 2))  # of parents and newborns at least half survive
             if self.training.racing and self.time > 0 and total > keep:
                 race = Race(self._objectives.fixed(X[list(new.values())]), keep)
-            found = self._scored_by_all(genotypes, scored, race)
+            found = self._running().scores(genotypes, scored, race)
             self._error_of.update(zip(new, found.tolist(), strict=True))
         return np.array([[self._error_of[key]] for key in keys])
-
-    def _scored_by_all(
-        self, genotypes: Sequence[Genotype], scored: Callable[[int], None], race: Race | None
-    ) -> NDArray[np.float64]:
-        """Return the errors on the validation split, found by all processes of the group together."""
-        split = self._loaded().validation
-        if self._group.size == 1:
-            return self._errors(genotypes, split, scored, race)
-        return score_together(
-            self._group,
-            self._running().supernet,
-            genotypes,
-            lambda share, further: self._errors(share, split, further),
-            scored,
-        )
-
-    def _errors(
-        self,
-        genotypes: Sequence[Genotype],
-        split: Split,
-        scored: Callable[[int], None] | None = None,
-        race: Race | None = None,
-        statistics: Literal["recalibrated", "batch"] | None = None,
-    ) -> NDArray[np.float64]:
-        world, plan = self._running(), self.training
-        return errors(
-            world.supernet,
-            genotypes,
-            split,
-            world.data.normalise,
-            batch=plan.score_batch,
-            memory=plan.score_memory << 20,
-            calibration=world.calibration if (statistics or plan.statistics) == "recalibrated" else None,
-            race=race,
-            scored=scored,
-        )
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         if self._group.size > 1 and self._objectives.measured:  # whatever they measure, all ranks go on with the same
@@ -416,7 +361,7 @@ class CARSProblem(MovingProblem):
             "space": {"nodes": self.space.nodes, "ops": list(self.space.ops)},
             "objectives": list(self.objective_names),
             "network": {**dataclasses.asdict(self.network), "images": list(self.network.image_shape)},
-            **({"latency": self._latency_digest or "measured"} if "latency" in self.objective_names else {}),
+            **({"latency": self._objectives.latency_given} if "latency" in self.objective_names else {}),
             "training": dataclasses.asdict(self.training),
             "seed": self.seed,
         }
@@ -424,7 +369,7 @@ class CARSProblem(MovingProblem):
     def settings(self) -> dict[str, Any] | None:
         """Return the arguments that make this problem, if names and numbers say it all, else None."""
         named = isinstance(self.data_given, str) and all(name in OBJECTIVES for name in self.objective_names)
-        nameless = self._latency_digest is not None and self._latency_file is None
+        nameless = self._objectives.latency_given != "measured" and self._objectives.latency_file is None
         if not named or nameless or type(self) is not CARSProblem:
             return None
         return {
@@ -435,7 +380,7 @@ class CARSProblem(MovingProblem):
             "space": self.space,
             "network": self._shape,
             "training": self.training,
-            "latency": self._latency_file,
+            "latency": self._objectives.latency_file,
         }
 
     @property

@@ -11,12 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim.swa_utils import update_bn
 
 from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.distributed import Group
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.nets.cells import set_memory_format
-from carsmoo.nets.data import ImageData
+from carsmoo.nets.data import ImageData, Split
+from carsmoo.nets.network import Network
+from carsmoo.nets.racing import Race
+from carsmoo.nets.scoring import errors
+from carsmoo.nets.sharding import score_together
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.training import SupernetTrainer
 from carsmoo.nets.tuning import FORMATS
@@ -143,6 +148,57 @@ class World:
                 queue += self.random_state.permutation(len(genotypes)).tolist()
             yield [genotypes[k] for k in queue[:n]]
             del queue[:n]
+
+    def errors(
+        self,
+        genotypes: Sequence[Genotype],
+        split: Split,
+        statistics: str | None = None,
+        scored: Callable[[int], None] | None = None,
+        race: Race | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the errors of architectures on a split with the weights of now, (n,), found by this process alone.
+
+        Args:
+            genotypes: the architectures, n of them.
+            split: images and labels.
+            statistics: of their batch norm, ``"recalibrated"`` or ``"batch"``; the plan's if not given.
+            scored: called with the number of architectures scored so far.
+            race: see :func:`~carsmoo.nets.scoring.errors`.
+        """
+        plan = self.trainer.plan
+        return errors(
+            self.supernet,
+            genotypes,
+            split,
+            self.data.normalise,
+            batch=plan.score_batch,
+            memory=plan.score_memory << 20,
+            calibration=self.calibration if (statistics or plan.statistics) == "recalibrated" else None,
+            race=race,
+            scored=scored,
+        )
+
+    def scores(
+        self, genotypes: Sequence[Genotype], scored: Callable[[int], None], race: Race | None = None
+    ) -> NDArray[np.float64]:
+        """Return the errors of architectures on search-validation, (n,), found by all processes of the group."""
+        split, group = self.data.validation, self.trainer.group
+        if group.size == 1:
+            return self.errors(genotypes, split, None, scored, race)
+        return score_together(
+            group,
+            self.supernet,
+            genotypes,
+            lambda share, further: self.errors(share, split, None, further),
+            scored,
+        )
+
+    def inherited(self, genotype: Genotype) -> Network:
+        """Return the network of a genotype with the weights of now, in evaluation mode, its batch norm calibrated."""
+        network = Network(genotype, self.supernet.network).to(self.data.train.images.device).inherit(self.supernet)
+        update_bn(self.calibration, network)
+        return network.eval()
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, momentum, steps and random streams as plain arrays, not to be written to.
