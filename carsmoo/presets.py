@@ -121,7 +121,7 @@ class SearchConfig:
         """
         if not isinstance(settings, Mapping):
             raise TypeError(f"settings: expected a mapping, got {shown(settings)}")
-        return cast(SearchConfig, _updated(self, settings, ""))
+        return cast(SearchConfig, changed(self, settings, ""))
 
     @classmethod
     def from_toml(cls, text: str) -> SearchConfig:
@@ -134,7 +134,7 @@ class SearchConfig:
 
     def to_toml(self) -> str:
         """Return the whole configuration as TOML; what is None is left out."""
-        return tomli_w.dumps(_plain(dataclasses.asdict(self)))
+        return tomli_w.dumps(plain(dataclasses.asdict(self)))
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -207,7 +207,12 @@ def config_of(problem: Any, algorithm: Any) -> SearchConfig | None:
     return SearchConfig(**parts[0], algorithm=AlgorithmConfig(**chosen))
 
 
-def _updated(config: Any, settings: Mapping[str, Any], prefix: str) -> Any:
+def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:
+    """Return a copy of a frozen dataclass with nested settings changed, as a TOML file holds them.
+
+    Raises:
+        ValueError, TypeError: naming the setting, after the ``prefix``, what was expected and what was given.
+    """
     fields = {f.name for f in dataclasses.fields(config)}
     changes = {}
     for name, value in settings.items():
@@ -219,7 +224,7 @@ def _updated(config: Any, settings: Mapping[str, Any], prefix: str) -> Any:
         if dataclasses.is_dataclass(current):
             if not isinstance(value, Mapping):
                 raise ValueError(f"{prefix}{name}: expected a section, got {value!r}")
-            changes[name] = _updated(current, value, f"{prefix}{name}.")
+            changes[name] = changed(current, value, f"{prefix}{name}.")
         elif isinstance(value, Mapping):
             raise ValueError(f"{prefix}{name}: expected a value, got a section")
         else:
@@ -242,7 +247,8 @@ def _line(*parts: object) -> str:
     return " ".join("".join(map(str, parts)).split())
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a dataclass's dictionary as TOML holds it: tuples as lists, what is None left out."""
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items() if item is not None}
-    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+        return {name: plain(item) for name, item in value.items() if item is not None}
+    return [plain(item) for item in value] if isinstance(value, (tuple, list)) else value

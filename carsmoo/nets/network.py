@@ -36,11 +36,18 @@ class NetworkCell(nn.Module):
             if 2 + position // 2 in self.used:
                 self.nodes[position // 2].append((k, i))
 
-    def forward(self, before: Tensor | None, last: Tensor | None, images: Tensor, drop_path: float = 0.0) -> Tensor:
+    def forward(
+        self,
+        before: Tensor | None,
+        last: Tensor | None,
+        images: Tensor,
+        drop_path: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
         """Return the cell's output, (n, len(concat) * channels, h, w), the size halved (ceil) in a reduction cell."""
         states = self.entry(before, last, self.used)
         nodes = [[(self.ops[k], i) for k, i in edges] for edges in self.nodes]
-        path = partial(_drop, drop_path) if self.training and drop_path > 0 else None
+        path = partial(_drop, drop_path, generator) if self.training and drop_path > 0 else None
         return join(states, nodes, self.concat, partial(zeros_of, images, self.shape), path=path)
 
 
@@ -82,6 +89,7 @@ class Network(nn.Module):
     Attributes:
         drop_path: probability with which an edge that computes something is dropped per image, in training only;
             a schedule sets it between epochs.
+        path_generator: draws the paths that are dropped; it lives on the CPU. None: torch's global one.
 
     Raises:
         ValueError: if the genotype names an operation that does not exist.
@@ -93,6 +101,7 @@ class Network(nn.Module):
         self.genotype = genotype
         self.config = network
         self.drop_path = network.drop_path
+        self.path_generator: torch.Generator | None = None
         norm: NormBuilder = partial(BatchNorm, affine=network.affine)
         shapes = list(network.cells(len(genotype.normal_concat), len(genotype.reduce_concat)))
         self.stem = Stem(network, norm)
@@ -110,9 +119,10 @@ class Network(nn.Module):
         auxiliary = None
         head = self.auxiliary if self.training else None
         live = live_parts(self.genotype, self.config, auxiliary=head is not None)
+        paths = self.drop_path, self.path_generator
         before, last = self.stem(x, live.stem)
         for k, (cell, runs) in enumerate(zip(self.cells, live.cells, strict=True)):
-            before, last = last, cell(before, last, x, self.drop_path) if runs else None
+            before, last = last, cell(before, last, x, *paths) if runs else None
             if head is not None and k == self.config.auxiliary_cell:
                 auxiliary = head(last)
         return self.classifier(last.mean(dim=(2, 3))), auxiliary
@@ -156,9 +166,9 @@ def _copy(source: nn.Module, target: nn.Module) -> None:
     assert all(any(key.startswith(name) for name in norms) for key in result.missing_keys)
 
 
-def _drop(probability: float, op: nn.Module, y: Tensor) -> Tensor:
+def _drop(probability: float, generator: torch.Generator | None, op: nn.Module, y: Tensor) -> Tensor:
     """Drop path: zero an edge's result for some images, scaling the others up; an identity is never dropped."""
     if isinstance(op, Identity):
         return y
-    keep = torch.empty(y.shape[0], 1, 1, 1, device=y.device, dtype=y.dtype).bernoulli_(1 - probability)
-    return y * keep / (1 - probability)
+    keep = torch.empty(y.shape[0], 1, 1, 1).bernoulli_(1 - probability, generator=generator)
+    return y * keep.to(y) / (1 - probability)

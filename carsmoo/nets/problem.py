@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from carsmoo.nets.latency import cached
 from carsmoo.nets.network import Network
 from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
+from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.tuning import FORMATS, memory_format, threads
 from carsmoo.nets.world import World
 from carsmoo.objectives import OBJECTIVES, Objective, Objectives
@@ -174,6 +175,28 @@ class CARSProblem(MovingProblem):
         update_bn(world.calibration, network)
         return network.eval()
 
+    def validation_errors(
+        self, genotypes: Sequence[Genotype], statistics: Literal["recalibrated", "batch"] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the errors of genotypes on search-validation with the supernet's weights of now, (n,), fractions.
+
+        Args:
+            genotypes: the architectures, n of them.
+            statistics: of their batch norm, see :class:`~carsmoo.config.SupernetTraining`; the plan's if not given.
+
+        Raises:
+            ValueError: for other statistics.
+        """
+        if statistics not in (None, "recalibrated", "batch"):
+            raise ValueError(f"statistics: expected recalibrated or batch, got {statistics!r}")
+        self._ensure_begun()
+        return self._errors(genotypes, self._loaded().validation, statistics=statistics)
+
+    @property
+    def supernet(self) -> Supernet:
+        """The shared weights of a problem that has begun."""
+        return self._running().supernet
+
     # ------------------------------------------------------------------ the moving world
 
     def check(self, X: ArrayLike) -> NDArray[np.int64]:
@@ -263,6 +286,7 @@ class CARSProblem(MovingProblem):
         split: Split,
         scored: Callable[[int], None] | None = None,
         race: Race | None = None,
+        statistics: Literal["recalibrated", "batch"] | None = None,
     ) -> NDArray[np.float64]:
         world, plan = self._running(), self.training
         return errors(
@@ -272,7 +296,7 @@ class CARSProblem(MovingProblem):
             world.data.normalise,
             batch=plan.score_batch,
             memory=plan.score_memory << 20,
-            calibration=world.calibration if plan.statistics == "recalibrated" else None,
+            calibration=world.calibration if (statistics or plan.statistics) == "recalibrated" else None,
             race=race,
             scored=scored,
         )

@@ -1,0 +1,275 @@
+"""One network trained in a folder of its own: saved after each epoch, gone on with exactly, left with its card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from carsmoo.card import data_card, from_json
+from carsmoo.genotype import Genotype
+from carsmoo.nets.data import DataLike, ImageData, load
+from carsmoo.nets.device import environment, pick
+from carsmoo.nets.saved import CARD, save
+from carsmoo.nets.train import NetworkTrainer
+from carsmoo.nets.world import DivergenceError
+from carsmoo.recipes import TrainingRecipe
+from carsmoo.store import Saved, Store
+from carsmoo.trees import difference
+
+BEST, LAST, LOG, FOLDER = "best", "last", "log.jsonl", "checkpoint"
+HELD_OUT, TEST = "held-out", "test"
+"""Names of the splits in a card."""
+
+Arrays = Mapping[str, NDArray[Any]]
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A network to train.
+
+    Args:
+        folder: its own; made if need be.
+        genotype: its cells.
+        recipe: how it is trained.
+        data: images, see :func:`carsmoo.nets.data.load`.
+        device: where to compute; chosen by what there is if not given.
+        threads: that compute; torch's number if not given. A job that goes on keeps those it began with.
+        initial: weights to start from, by name, such as those of a supernet.
+        exact: whether going on with other versions or on another device, with which the last bits may differ, is
+            refused.
+    """
+
+    folder: Path
+    genotype: Genotype
+    recipe: TrainingRecipe
+    data: DataLike
+    device: str | None = None
+    threads: int | None = None
+    initial: Arrays | None = None
+    exact: bool = True
+
+
+def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
+    """Train a network to its end, from where it was saved last if it was, and return its card.
+
+    After each epoch the state is saved, in the folder ``checkpoint``, and a line is added to ``log.jsonl``. At the end
+    the best and the last weights are written (``best.safetensors``, ``last.safetensors``, ``network.json``), their
+    errors on the test split are measured, and the checkpoint is removed. A network that is there already is left alone.
+
+    Args:
+        job: the network.
+        tell: called with the figures of each epoch: ``epoch``, ``loss``, ``learning_rate``, ``seconds`` and, where
+            images are held out, ``error``.
+
+    Raises:
+        ValueError: if the folder holds a network of another genotype, recipe or data, naming the first difference.
+        BlockingIOError: if another process trains there.
+        DivergenceError: if the loss is not finite any more.
+        OSError: if something cannot be written.
+    """
+    threads = torch.get_num_threads()
+    data = load(job.data).to(pick(job.device))
+    card = finished(job, data)
+    if card is not None:
+        return card
+    store = Store(job.folder / FOLDER)
+    store.lock()
+    try:
+        card = _Training(job, data, store, tell).run()
+    finally:
+        store.unlock()
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+    shutil.rmtree(store.folder)
+    return card
+
+
+def finished(job: Job, data: ImageData) -> dict[str, Any] | None:
+    """Return the card of a network that has been trained to its end; None if there is none.
+
+    Raises:
+        ValueError: if it is another network than the job's, naming the first difference.
+    """
+    path = job.folder / CARD
+    if not (path.is_file() and (job.folder / f"{LAST}.safetensors").is_file()):
+        return None
+    card = from_json(path.read_text(encoding="utf-8"), str(path))
+    found = difference(_making(job, data), {name: card["recipe"].get(name) for name in _making(job, data)})
+    if found is not None:
+        raise ValueError(f"{job.folder} holds a network that was trained otherwise: {found}")
+    return card
+
+
+class _Training:
+    """A training that is under way in a folder."""
+
+    def __init__(self, job: Job, data: ImageData, store: Store, tell: Tell | None) -> None:
+        self.job, self.data, self.store, self.tell = job, data, store, tell
+        self.making = _making(job, data)
+        self.best: dict[str, Any] = {"epoch": 0, "error": math.inf}
+        self.best_weights: Arrays = {}
+        self.history: list[dict[str, Any]] = []
+        saved = store.newest()
+        document = None if saved is None else self._checked(saved)
+        threads = job.threads if document is None else document["environment"]["threads"]
+        if threads is not None and threads != torch.get_num_threads():
+            torch.set_num_threads(threads)
+        self.environment = environment(data.train.labels.device)
+        if document is not None and job.exact:
+            self._require("environment", document["environment"], self.environment)
+        self.trainer = NetworkTrainer(job.genotype, job.recipe, data, job.initial)
+        if saved is not None and document is not None:
+            self._go_on(saved, document)
+        self._begin = time.monotonic() - self.seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long the training had been going on at its last epoch."""
+        return float(self.history[-1]["seconds"]) if self.history else 0.0
+
+    def run(self) -> dict[str, Any]:
+        """Train all epochs that are left, and write what came of it."""
+        self._write_log()
+        while self.trainer.epochs < self.job.recipe.epochs:
+            self._epoch()
+        held_out = [self._accuracy(HELD_OUT, self.history[-1])] if self.trainer.held_out is not None else []
+        last = [*held_out, self._test(self.trainer.epochs)]
+        weights = self.trainer.weights()
+        card = self._write(BEST, self.best_weights)
+        self.trainer.load_weights(weights)
+        save(self.trainer.network, self.job.folder, self._card(last), LAST)
+        return card
+
+    def _epoch(self) -> None:
+        trainer, recipe = self.trainer, self.job.recipe
+        rate = recipe.learning_rate_in(trainer.epochs)
+        loss = trainer.epoch()
+        if not math.isfinite(loss):
+            raise DivergenceError(
+                f"training: expected a finite loss, got {loss} in epoch {trainer.epochs} at learning rate {rate:.3g}"
+            )
+        figures: dict[str, Any] = {"epoch": trainer.epochs, "loss": loss, "learning_rate": rate}
+        if trainer.held_out is not None:
+            figures |= {"error": trainer.error(trainer.held_out), "split": HELD_OUT, "weights": "stand-alone"}
+        figures["seconds"] = round(time.monotonic() - self._begin, 2)
+        self.history.append(figures)
+        if trainer.held_out is None or figures["error"] <= self.best["error"]:  # of equal ones the later
+            self.best = {"epoch": trainer.epochs, "error": figures.get("error", math.inf)}
+            self.best_weights = trainer.weights()
+        self._save()
+        with (self.job.folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(figures) + "\n")
+        if self.tell is not None:
+            self.tell(figures)
+
+    def _save(self) -> None:
+        document = {"making": self.making, "environment": self.environment, "best": self.best, "history": self.history}
+        text = json.dumps({**document, "best": {**self.best, "error": _or_none(self.best["error"])}})
+        best = {f"best/{name}": value for name, value in self.best_weights.items()}
+        self.store.save(self.trainer.epochs, text, {**self.trainer.state(), **best})
+
+    def _checked(self, saved: Saved) -> dict[str, Any]:
+        try:
+            document: dict[str, Any] = json.loads(saved.text)
+            threads = document["environment"]["threads"]
+            if not (isinstance(threads, int) and 1 <= threads <= 1024 and isinstance(document["history"], list)):
+                raise ValueError("unfit values")
+            self._require("training", document["making"], self.making)
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{self.store.folder}: expected a training's state, got another ({error!r})") from None
+        return document
+
+    def _require(self, what: str, expected: Any, got: Any) -> None:
+        found = difference(expected, got)
+        if found is not None:
+            raise ValueError(f"{self.job.folder}: {what} is not that of the network under way: {found}")
+
+    def _go_on(self, saved: Saved, document: dict[str, Any]) -> None:
+        self.trainer.load_state({k: v for k, v in saved.arrays.items() if not k.startswith("best/")})
+        self.best_weights = {k.removeprefix("best/"): v for k, v in saved.arrays.items() if k.startswith("best/")}
+        error = document["best"]["error"]
+        self.best = {**document["best"], "error": math.inf if error is None else error}
+        self.history = document["history"]
+
+    def _write_log(self) -> None:
+        """Write the log as it was when the state was saved."""
+        lines = "".join(json.dumps(figures) + "\n" for figures in self.history)
+        beside = self.job.folder / f".{LOG}"
+        beside.write_text(lines, encoding="utf-8")
+        os.replace(beside, self.job.folder / LOG)
+
+    def _write(self, name: str, weights: Arrays) -> dict[str, Any]:
+        """Measure some weights on the test split, write them, and return their card."""
+        self.trainer.load_weights(weights)
+        epoch = self.best["epoch"]
+        held_out = [self._accuracy(HELD_OUT, self.best)] if self.trainer.held_out is not None else []
+        card = self._card([*held_out, self._test(epoch)])
+        save(self.trainer.network, self.job.folder, card, name)
+        return from_json((self.job.folder / CARD).read_text(encoding="utf-8"), str(self.job.folder / CARD))
+
+    def _test(self, epoch: int) -> dict[str, Any]:
+        return self._accuracy(TEST, {"epoch": epoch, "error": self.trainer.error(self.data.test)})
+
+    def _accuracy(self, split: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+        return {"split": split, "epoch": figures["epoch"], "weights": "stand-alone", "error": figures["error"]}
+
+    def _card(self, accuracy: list[dict[str, Any]]) -> dict[str, Any]:
+        data = self.data
+        names = getattr(data, "class_names", None)
+        told = data_card(
+            data.name,
+            data.image_shape,
+            data.classes,
+            data.mean.tolist(),
+            data.std.tolist(),
+            None if names is None else list(names),
+        )
+        how = {**self.making, "epochs": self.trainer.epochs, "seconds": self.seconds, "environment": self.environment}
+        return {"data": told, "recipe": how, "accuracy": accuracy}
+
+
+def error_in(card: Mapping[str, Any], split: str) -> float | None:
+    """Return the error that a card tells of a split; None if it tells of none."""
+    return next((float(one["error"]) for one in card["accuracy"] if one["split"] == split), None)
+
+
+def _making(job: Job, data: ImageData) -> dict[str, Any]:
+    """Return all that decides the result of a training, as plain values."""
+    splits = {"train": "search-train + search-validation", "held out": job.recipe.holdout}
+    made = {
+        "trainer": "carsmoo train",
+        "genotype": str(job.genotype),
+        "settings": dataclasses.asdict(job.recipe),
+        "splits": splits,
+        "data_sha256": data.digest(),
+        "start": "random" if job.initial is None else f"supernet {_digest(job.initial)}",
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(made))
+    return plain
+
+
+def _digest(weights: Arrays) -> str:
+    import hashlib
+
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(weights[name]).data)
+    return found.hexdigest()[:16]
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,246 @@
+"""Full training of one network: steps, epochs, and all of its state as plain arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from torch import Tensor, nn
+
+from carsmoo.config import NetworkConfig
+from carsmoo.genotype import Genotype
+from carsmoo.nets.cells import set_memory_format
+from carsmoo.nets.data import ImageData, Split
+from carsmoo.nets.device import precision
+from carsmoo.nets.network import Network
+from carsmoo.nets.supernet import Supernet, initialise
+from carsmoo.recipes import TrainingRecipe
+
+Arrays = Mapping[str, NDArray[Any]]
+
+SCORE_BATCH = 500
+"""Images scored at a time."""
+
+
+def build(genotype: Genotype, network: NetworkConfig, generator: torch.Generator) -> Network:
+    """Return a network with weights from ``generator``, drawn by torch's rules; the global generator is not touched."""
+    with torch.device("meta"):
+        made = Network(genotype, network)
+    made.to_empty(device="cpu")
+    for layer in made.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+    initialise(made, generator)
+    return made
+
+
+def inherited(genotype: Genotype, network: NetworkConfig, supernet: Supernet) -> dict[str, NDArray[Any]]:
+    """Return the weights that a network of this genotype takes over from a supernet, by name.
+
+    Raises:
+        ValueError: if the two differ in anything that shapes the weights.
+    """
+    on_cpu = build(genotype, network, torch.Generator().manual_seed(0)).inherit(supernet)
+    left_out = ("auxiliary.", "running_mean", "running_var", "num_batches_tracked")
+    return {
+        name: value.numpy().copy()
+        for name, value in on_cpu.state_dict().items()
+        if not name.startswith(left_out[0]) and not name.endswith(left_out[1:])
+    }
+
+
+def split_for(data: ImageData, recipe: TrainingRecipe) -> tuple[Split, Split | None]:
+    """Return the images that are trained on, and those held out, by class and at random; None if none is.
+
+    Both come from search-train and search-validation together.
+
+    Raises:
+        ValueError: if a class has too few images to hold some out.
+    """
+    parts = data.train, data.validation
+    images, labels = torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts])
+    size = round(recipe.holdout * len(labels))
+    if size == 0:
+        return Split(images, labels), None
+    numbers = labels.cpu().numpy()
+    try:
+        chosen = train_test_split(
+            np.arange(len(numbers)), test_size=size, stratify=numbers, random_state=recipe.seed % 2**32
+        )
+    except ValueError as error:
+        raise ValueError(f"holdout: expected enough of each class to hold {size} out, got {error}") from None
+    train, held_out = (torch.from_numpy(np.sort(part)).to(labels.device) for part in chosen)
+    return Split(images[train], labels[train]), Split(images[held_out], labels[held_out])
+
+
+def cut_out(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Return images (n, c, h, w) with a square of ``side`` px set to 0, its centre anywhere in the image (DARTS)."""
+    if side == 0:
+        return images
+    n, _, height, width = images.shape
+    inside = []
+    for size in (height, width):
+        start = torch.randint(0, size, (n, 1), generator=generator) - side // 2
+        at = torch.arange(size)
+        inside.append((at >= start) & (at < start + side // 2 * 2))  # an odd side is taken one smaller, as in DARTS
+    square = inside[0][:, :, None] & inside[1][:, None, :]
+    return images.masked_fill(square[:, None].to(images.device), 0.0)
+
+
+def loss_of(logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: TrainingRecipe) -> Tensor:
+    """Return the loss of a step, a scalar: cross entropy with smoothed labels, plus the auxiliary head's weighted."""
+    loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    if auxiliary is not None:
+        loss = loss + recipe.auxiliary * F.cross_entropy(auxiliary, labels, label_smoothing=recipe.label_smoothing)
+    return loss
+
+
+@torch.no_grad()
+def error_of(network: Network, split: Split, normalise: Callable[[Tensor], Tensor]) -> float:
+    """Return the top-1 error on a split, a fraction, in evaluation mode; the network's mode is left as it was."""
+    training = network.training
+    network.eval()
+    wrong = torch.zeros((), dtype=torch.int64, device=split.labels.device)
+    for images, labels in zip(split.images.split(SCORE_BATCH), split.labels.split(SCORE_BATCH), strict=True):
+        with precision(labels.device):
+            wrong += (network(normalise(images)).argmax(dim=1) != labels).sum()
+    network.train(training)
+    return int(wrong) / len(split)
+
+
+class NetworkTrainer:
+    """Trains one network by a recipe, an epoch at a time.
+
+    Args:
+        genotype: its cells.
+        recipe: how it is trained.
+        data: images, on the device where it is trained.
+        initial: weights to start from, by name, instead of random ones.
+
+    Attributes:
+        network: the network, in training mode.
+        epochs: epochs done.
+        held_out: images that are never trained on; None if there are none.
+
+    Raises:
+        ValueError: if the network does not fit the images, a class is too small, or ``initial`` is of another network.
+    """
+
+    def __init__(
+        self, genotype: Genotype, recipe: TrainingRecipe, data: ImageData, initial: Arrays | None = None
+    ) -> None:
+        self.recipe = recipe
+        self.data = data
+        self.train, self.held_out = split_for(data, recipe)
+        weights, images, paths = (_generator(s) for s in np.random.SeedSequence(recipe.seed).spawn(3))
+        device = self.train.labels.device
+        self.network = build(genotype, recipe.network(data.image_shape, data.classes), weights).to(device)
+        set_memory_format(self.network, torch.channels_last)
+        self.generator = images
+        self.network.path_generator = paths
+        own = {"pad": recipe.pad, "flip": recipe.flip}
+        changes: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+        self.augmentation = dataclasses.replace(data.augmentation, **changes)
+        self.epochs = 0
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
+        )
+        if initial is not None:
+            self._put(dict(self.network.state_dict()), initial, partly=True)
+        self._momenta = {name: torch.zeros_like(p) for name, p in self.network.named_parameters()}
+        if recipe.momentum > 0:
+            for name, parameter in self.network.named_parameters():
+                self.optimizer.state[parameter] = {"momentum_buffer": self._momenta[name]}
+
+    def epoch(self) -> float:
+        """Train for one epoch and return the mean loss of its steps; it is NaN or infinite if training diverged."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate_in(self.epochs)
+        self.network.drop_path = self.recipe.drop_path_in(self.epochs)
+        self.network.train()
+        labels = self.train.labels
+        steps = -(-len(labels) // self.recipe.batch)
+        total = torch.zeros((), device=labels.device)
+        for chosen in torch.randperm(len(labels), generator=self.generator).to(labels.device).tensor_split(steps):
+            images = self.augmentation(self.train.images[chosen], self.generator)
+            total += self.step(cut_out(self.data.normalise(images), self.recipe.cutout, self.generator), labels[chosen])
+        self.epochs += 1
+        return float(total) / steps
+
+    def step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Make one step on normalised images and return its loss, a scalar on the device."""
+        with precision(images.device):
+            loss = loss_of(*self.network.forward_both(images), labels, self.recipe)
+        torch.autograd.backward([loss])
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss.detach()
+
+    def error(self, split: Split) -> float:
+        """Return the error on a split, a fraction."""
+        return error_of(self.network, split, self.data.normalise)
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """Return a copy of the weights and the running statistics of batch norm, by name."""
+        return {name: value.cpu().contiguous().numpy().copy() for name, value in self.network.state_dict().items()}
+
+    def load_weights(self, weights: Arrays) -> None:
+        """Take over what :meth:`weights` returned.
+
+        Raises:
+            ValueError: if it is of another network.
+        """
+        self._put(dict(self.network.state_dict()), weights)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return all that training goes on from, as plain arrays."""
+        assert self.network.path_generator is not None
+        return {
+            **{f"weights/{name}": value for name, value in self.weights().items()},
+            **{f"momentum/{name}": m.cpu().contiguous().numpy().copy() for name, m in self._momenta.items()},
+            "epochs": np.array(self.epochs),
+            "random/images": self.generator.get_state().numpy().copy(),
+            "random/paths": self.network.path_generator.get_state().numpy().copy(),
+        }
+
+    def load_state(self, state: Arrays) -> None:
+        """Take over what :meth:`state` returned.
+
+        Raises:
+            ValueError: if it is of another network, or not all of it is there.
+        """
+        assert self.network.path_generator is not None
+        missing = [name for name in ("epochs", "random/images", "random/paths") if name not in state]
+        if missing:
+            raise ValueError(f"state: expected what state() returned, got no {missing[0]!r}")
+        self.load_weights(_below("weights/", state))
+        self._put(self._momenta, _below("momentum/", state))
+        self.epochs = int(state["epochs"])
+        self.generator.set_state(torch.from_numpy(state["random/images"].copy()))
+        self.network.path_generator.set_state(torch.from_numpy(state["random/paths"].copy()))
+
+    @torch.no_grad()
+    def _put(self, tensors: Mapping[str, Tensor], values: Arrays, *, partly: bool = False) -> None:
+        """Write values into tensors of the same names, all or (``partly``) some of them, in the tensors' layout."""
+        for name in (*values, *(() if partly else tensors)):
+            expected = tuple(tensors[name].shape) if name in tensors else "no such weights"
+            got = values[name].shape if name in values else "none"
+            if expected != got:
+                raise ValueError(f"{name}: expected {expected} as in the network, got {got}")
+        for name, value in values.items():
+            tensors[name].copy_(torch.from_numpy(np.array(value)))
+
+
+def _below(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def _generator(seeds: np.random.SeedSequence) -> torch.Generator:
+    return torch.Generator().manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))
