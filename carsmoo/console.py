@@ -25,6 +25,20 @@ def front_table(front: Front) -> Table:
     return table
 
 
+def trained_table(final: Front) -> Table:
+    """Return trained networks as a table, a row a network of a final front."""
+    table = Table(title="Trained alone", title_justify="left", box=None)
+    titles = {"error": "test error", "held_out_error": "held-out error", "search_error": "error in the search"}
+    table.add_column("#", justify="right")
+    for name, unit in zip(final.names, final.units, strict=True):
+        table.add_column(titles.get(name, f"{name} ({unit})"), justify="right")
+    table.add_column("operations, normal | reduction")
+    for place, (genotype, values) in zip(final.about["places"], final, strict=True):
+        numbers = [f"{value:.2%}" if name in titles else f"{value:.3f}" for name, value in values.items()]
+        table.add_row(str(place), *numbers, f"{operations(genotype.normal)} | {operations(genotype.reduce)}")
+    return table
+
+
 def score_table(scores: Sequence[Score], baseline: str) -> Table:
     """Return a comparison as a table, a row for each problem and algorithm."""
     caption = (

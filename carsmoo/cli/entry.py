@@ -19,6 +19,7 @@ from carsmoo.cli.latency import latency
 from carsmoo.cli.reports import report
 from carsmoo.cli.saying import say
 from carsmoo.cli.searches import plot, resume, search
+from carsmoo.cli.trainings import fidelity, train
 from carsmoo.errors import StoppedError
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (search, resume, plot, report, compare, cost, zoo, export):
+for command in (search, resume, plot, train, fidelity, report, compare, cost, zoo, export):
     app.command()(command)
 app.add_typer(latency, name="latency")
 

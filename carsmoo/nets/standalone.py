@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -148,10 +149,13 @@ class _Training:
         held_out = [self._accuracy(HELD_OUT, self.history[-1])] if self.trainer.held_out is not None else []
         last = [*held_out, self._test(self.trainer.epochs)]
         weights = self.trainer.weights()
-        card = self._write(BEST, self.best_weights)
+        self.trainer.load_weights(self.best_weights)
+        held_out = [self._accuracy(HELD_OUT, self.best)] if self.trainer.held_out is not None else []
+        save(self.trainer.network, self.job.folder, self._card([*held_out, self._test(self.best["epoch"])]), BEST)
         self.trainer.load_weights(weights)
         save(self.trainer.network, self.job.folder, self._card(last), LAST)
-        return card
+        path = self.job.folder / CARD  # that of the best weights
+        return from_json(path.read_text(encoding="utf-8"), str(path))
 
     def _epoch(self) -> None:
         trainer, recipe = self.trainer, self.job.recipe
@@ -211,15 +215,6 @@ class _Training:
         beside.write_text(lines, encoding="utf-8")
         os.replace(beside, self.job.folder / LOG)
 
-    def _write(self, name: str, weights: Arrays) -> dict[str, Any]:
-        """Measure some weights on the test split, write them, and return their card."""
-        self.trainer.load_weights(weights)
-        epoch = self.best["epoch"]
-        held_out = [self._accuracy(HELD_OUT, self.best)] if self.trainer.held_out is not None else []
-        card = self._card([*held_out, self._test(epoch)])
-        save(self.trainer.network, self.job.folder, card, name)
-        return from_json((self.job.folder / CARD).read_text(encoding="utf-8"), str(self.job.folder / CARD))
-
     def _test(self, epoch: int) -> dict[str, Any]:
         return self._accuracy(TEST, {"epoch": epoch, "error": self.trainer.error(self.data.test)})
 
@@ -262,8 +257,6 @@ def _making(job: Job, data: ImageData) -> dict[str, Any]:
 
 
 def _digest(weights: Arrays) -> str:
-    import hashlib
-
     found = hashlib.sha256()
     for name in sorted(weights):
         found.update(name.encode())

@@ -107,7 +107,8 @@ def error_of(network: Network, split: Split, normalise: Callable[[Tensor], Tenso
     training = network.training
     network.eval()
     wrong = torch.zeros((), dtype=torch.int64, device=split.labels.device)
-    for images, labels in zip(split.images.split(SCORE_BATCH), split.labels.split(SCORE_BATCH), strict=True):
+    parts = (torch.split(part, SCORE_BATCH) for part in (split.images, split.labels))
+    for images, labels in zip(*parts, strict=True):
         with precision(labels.device):
             wrong += (network(normalise(images)).argmax(dim=1) != labels).sum()
     network.train(training)
@@ -149,7 +150,11 @@ class NetworkTrainer:
         self.augmentation = dataclasses.replace(data.augmentation, **changes)
         self.epochs = 0
         self.optimizer = torch.optim.SGD(
-            self.network.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
+            self.network.parameters(),
+            recipe.learning_rate,
+            recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            fused=True,
         )
         if initial is not None:
             self._put(dict(self.network.state_dict()), initial, partly=True)

@@ -1,0 +1,197 @@
+"""``carsmoo train`` and ``fidelity``."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from carsmoo import final
+from carsmoo.cli.saying import genotype_of, say
+from carsmoo.console import trained_table
+from carsmoo.interrupt import InterruptedRunError
+from carsmoo.presets import parse_settings, read_toml
+from carsmoo.recipes import TrainingRecipe
+from carsmoo.rundir import RunDirectory
+
+Data = Annotated[str | None, typer.Option(help="Name of the images; the run's, or digits for a genotype.")]
+Recipe = Annotated[str, typer.Option(help="How to train: quick, cifar, imagenet.")]
+Config = Annotated[Path | None, typer.Option(help="TOML file with settings of the recipe.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="One setting of the recipe, such as epochs=100; last word over all.")
+]
+NetworkShape = Annotated[str | None, typer.Option(metavar="CHANNELS/LAYERS", help="Width and depth, such as 36/20.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", help="Networks trained at a time; they share the threads.", min=1)]
+Inherit = Annotated[bool, typer.Option("--inherit", help="Start from the supernet's weights, in its shape.")]
+Inexact = Annotated[bool, typer.Option("--inexact", help="Go on with other versions, device or threads.")]
+
+
+def train(
+    what: Annotated[str, typer.Argument(metavar="RUN|GENOTYPE", help="A run's directory, a published name or a text.")],
+    data: Data = None,
+    recipe: Recipe = "quick",
+    config: Config = None,
+    settings: Settings = None,
+    network: NetworkShape = None,
+    only: Annotated[
+        list[int] | None, typer.Option("--only", help="Number of one of the front's networks, from 1.", min=1)
+    ] = None,
+    top: Annotated[int | None, typer.Option(help="The networks of lowest error, so many.", min=1)] = None,
+    jobs: Jobs = None,
+    inherit: Annotated[
+        bool, typer.Option("--inherit", help="Start from the supernet's weights, in its shape.")
+    ] = False,
+    device: Annotated[str | None, typer.Option(help="Where to compute.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory for the network of a genotype.")] = None,
+    inexact: Inexact = False,
+) -> None:
+    """Train the networks of a run's front alone, or the network of one genotype, and keep their weights."""
+    plan = TrainingRecipe.preset(recipe)
+    changes = _changes(config, settings, network)
+    if not Path(what).is_dir():
+        if inherit or only or top:
+            raise ValueError(f"train: expected a run's directory for --inherit, --only and --top, got {what!r}")
+        _train_one(what, plan.updated(changes), data or "digits", device, out, inexact)
+        return
+    if out is not None:
+        raise ValueError("out: expected none for a run, whose networks go to its directory")
+    run = RunDirectory(what)
+    front, searched = run.read_front(), final.config_of_run(run)
+    if "error" not in front.names:
+        raise ValueError(f"run: expected a front with errors, got {', '.join(front.names)}")
+    supernet = None
+    if inherit:
+        shape = searched.network
+        plan = plan.updated({"channels": shape.channels, "layers": shape.layers, "stem": shape.stem})
+        supernet = final.restored(run)[0].supernet
+    plan = plan.updated(changes)
+    chosen = _chosen(front, only, top)
+    options: dict[str, Any] = {"device": device or searched.device, "exact": not inexact, "supernet": supernet}
+    trainings = final.jobs_for(front.genotypes, run.path / final.NETWORKS, plan, data or searched.data, **options)
+    say(_headline(plan, len(chosen), data or searched.data))
+    with _interruptible():
+        final.train_front(trainings, chosen, jobs, lambda k, card: say(_line(chosen[k] + 1, card)))
+    cards = final.finished_cards(trainings)
+    trained, correlation = final.write_final_front(run, front, cards)
+    Console(width=max(Console().width, 120)).print(trained_table(trained))
+    say(_best(trained))
+    say(f"Kendall's tau of the supernet's errors and those trained alone: {correlation}")
+    say(f"networks are in {run.path / final.NETWORKS}, the final front in {run.path}: {final.FINAL}.csv, .json, .png")
+
+
+def fidelity(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")],
+    networks: Annotated[int, typer.Option(help="How many to train, spread over the sizes.", min=2)] = 8,
+    source: Annotated[str, typer.Option("--from", help="Where they come from: population or front.")] = "population",
+    data: Data = None,
+    recipe: Recipe = "quick",
+    config: Config = None,
+    settings: Settings = None,
+    network: NetworkShape = None,
+    jobs: Jobs = None,
+    inexact: Inexact = False,
+) -> None:
+    """Train networks of a run alone and tell how well the supernet ordered them, by Kendall's tau."""
+    from carsmoo.fidelity import fidelity as measure
+
+    if source not in ("population", "front"):
+        raise ValueError(f"from: expected population or front, got {source!r}")
+    plan = TrainingRecipe.preset(recipe).updated(_changes(config, settings, network))
+    run = RunDirectory(run_dir)
+    options: dict[str, Any] = {"source": source, "data": data, "processes": jobs, "exact": not inexact}
+    with _interruptible():
+        result = measure(run, networks, plan, **options, told=lambda k, card: say(_line(k + 1, card)))
+    for kind, name in (("recalibrated", "batch norm recalibrated"), ("batch", "batch norm of each batch")):
+        found = final.Correlation(**result["supernet"]["kendall"][kind])
+        say(f"Kendall's tau, {name}: {found}")
+    say(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
+
+
+def _train_one(
+    text: str, recipe: TrainingRecipe, data: str, device: str | None, out: Path | None, inexact: bool
+) -> None:
+    """Train the network of one genotype in a directory."""
+    if out is None:
+        raise ValueError("out: expected a directory for the network of a genotype, got none")
+    genotype = genotype_of(text)
+    from carsmoo.nets.standalone import Job
+    from carsmoo.nets.trainings import train_each
+
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"out: expected a directory, got the file {out}")
+    job = Job(folder=out, genotype=genotype, recipe=recipe, data=data, device=device, exact=not inexact)
+    say(_headline(recipe, 1, data))
+    with _interruptible():
+        (card,) = train_each([job], 1)
+    say(_line(1, card))
+    say(f"results are in {out}: network.json, best.safetensors, last.safetensors, log.jsonl")
+
+
+def _changes(config: Path | None, settings: list[str] | None, network: str | None) -> dict[str, Any]:
+    """Return the settings that a file, ``--network`` and ``--set`` change, the last ones over the first."""
+    changes = {} if config is None else read_toml(config)
+    if network is not None:
+        channels, found, layers = network.partition("/")
+        if not found or not channels.isdecimal() or not layers.isdecimal():
+            raise ValueError(f"network: expected CHANNELS/LAYERS such as 36/20, got {network!r}")
+        changes |= {"channels": int(channels), "layers": int(layers)}
+    return {**changes, **parse_settings(settings or [])}
+
+
+def _chosen(front: Any, only: list[int] | None, top: int | None) -> list[int]:
+    """Return the places of the networks that a user chose, from 0."""
+    if only and top:
+        raise ValueError("top: expected --only or --top, got both")
+    if only:
+        for number in only:
+            if number > len(front):
+                raise ValueError(f"only: expected a network among 1..{len(front)}, got {number}")
+        return sorted({number - 1 for number in only})
+    order: list[int] = front.column("error").argsort(kind="stable").tolist()
+    return sorted(order[: top or len(front)])
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Leave at once when SIGINT or SIGTERM comes, with the exit code that a shell expects."""
+
+    def leave(signum: int, frame: FrameType | None) -> None:
+        raise InterruptedRunError(signum)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except InterruptedRunError as stop:
+        say("interrupted; the same command goes on from the last whole epoch")
+        raise typer.Exit(stop.exit_code) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _headline(recipe: TrainingRecipe, n: int, data: str) -> str:
+    shape = f"{recipe.layers} cells of {recipe.channels} channels"
+    held = f"{recipe.holdout:.0%} of the training images held out" if recipe.holdout else "nothing held out"
+    return f"{n} network{'s' if n > 1 else ''} on {data}: {shape}, {recipe.epochs} epochs, {held}"
+
+
+def _line(number: int, card: dict[str, Any]) -> str:
+    errors = ", ".join(f"{one['error']:.2%} on {one['split']} (epoch {one['epoch']})" for one in card["accuracy"])
+    seconds = card["recipe"]["seconds"]
+    return f"network {number}: {card['costs']['params'] / 1e6:.3f} M parameters, error {errors}, {seconds:.0f} s"
+
+
+def _best(trained: Any) -> str:
+    places, errors = trained.about["places"], trained.column("error")
+    lowest = int(errors.argmin())
+    told = f"lowest test error: network {places[lowest]}, {errors[lowest]:.2%}"
+    if "held_out_error" not in trained.names:
+        return told
+    chosen = int(trained.column("held_out_error").argmin())
+    return f"best network by the images held out: network {places[chosen]}, {errors[chosen]:.2%} on test; {told}"

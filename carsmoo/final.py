@@ -1,0 +1,248 @@
+"""From a finished search to trained networks: the front's networks trained alone, and how the supernet ordered them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import kendalltau
+
+from carsmoo import plots
+from carsmoo.checks import numbers
+from carsmoo.front import Front
+from carsmoo.genotype import Genotype
+from carsmoo.plots_trained import plot_final_front
+from carsmoo.presets import SearchConfig, build
+from carsmoo.recipes import TrainingRecipe
+from carsmoo.rundir import RunDirectory
+from carsmoo.snapshot import Snapshot, read
+from carsmoo.store import write_whole
+from carsmoo.zoo import GENOTYPES
+
+if TYPE_CHECKING:
+    from carsmoo.nets.problem import CARSProblem
+    from carsmoo.nets.standalone import Job
+
+NETWORKS, FINAL = "networks", "final-front"
+
+Told = Callable[[int, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Kendall's tau-b between two orders.
+
+    Attributes:
+        tau: -1 to 1; None where it does not exist, as for fewer than two values or equal ones.
+        p: of the hypothesis that there is none; None likewise.
+        n: values in each order.
+    """
+
+    tau: float | None
+    p: float | None
+    n: int
+
+    def __str__(self) -> str:
+        if self.tau is None or self.p is None:
+            return f"not defined (n = {self.n})"
+        return f"{self.tau:.2f} (p = {self.p:.2g}, n = {self.n})"
+
+
+def rank_correlation(one: ArrayLike, other: ArrayLike) -> Correlation:
+    """Return Kendall's tau-b between two sets of values, (n,) each.
+
+    Raises:
+        ValueError: if they differ in length.
+    """
+    a, b = numbers("one", one), numbers("other", other)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"other: expected as many values as the first has, {a.shape}, got {b.shape}")
+    if len(np.unique(a)) < 2 or len(np.unique(b)) < 2:
+        return Correlation(None, None, len(a))
+    found = kendalltau(a, b)
+    return Correlation(float(found.statistic), float(found.pvalue), len(a))
+
+
+def short_name(genotype: Genotype) -> str:
+    """Return a genotype's published name, or else eight letters that tell it from others."""
+    known = {published: name for name, published in GENOTYPES.items()}
+    return known.get(genotype) or hashlib.sha256(str(genotype).encode()).hexdigest()[:8]
+
+
+def config_of_run(run: RunDirectory) -> SearchConfig:
+    """Return the configuration of a run of the command line.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    config = run.config()
+    if config is None:
+        raise ValueError(f"run: expected a directory with config.toml, got {run.path}")
+    return config
+
+
+def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
+    """Return a run's problem with the supernet as it was saved last, and the checkpoint.
+
+    Raises:
+        ValueError: if there is no checkpoint, or it is damaged.
+    """
+    snapshot = read(run.path)
+    problem: CARSProblem = build(snapshot.config or config_of_run(run))[0]
+    problem.load_state(snapshot.state)
+    return problem, snapshot
+
+
+def jobs_for(
+    genotypes: Sequence[Genotype],
+    folder: Path,
+    recipe: TrainingRecipe,
+    data: str,
+    *,
+    device: str | None = None,
+    exact: bool = True,
+    supernet: Any = None,
+) -> list[Job]:
+    """Return the trainings of some networks, each in a folder of its own, counted from 1.
+
+    Args:
+        genotypes: of the networks.
+        folder: holds the networks' folders.
+        recipe: how they are trained.
+        data: name of the images.
+        device: where to compute.
+        exact: see :class:`~carsmoo.nets.standalone.Job`.
+        supernet: whose weights they start from, if given.
+
+    Raises:
+        ValueError: if the data do not exist, or the networks do not fit the supernet.
+    """
+    from carsmoo.nets.data import load
+    from carsmoo.nets.standalone import Job
+    from carsmoo.nets.train import inherited
+
+    initial: list[Any] = [None] * len(genotypes)
+    if supernet is not None:
+        images = load(data)
+        network = recipe.network(images.image_shape, images.classes)
+        initial = [inherited(genotype, network, supernet) for genotype in genotypes]
+    common: dict[str, Any] = {"recipe": recipe, "data": data, "device": device, "exact": exact}
+    return [
+        Job(folder=folder / f"{k}-{short_name(genotype)}", genotype=genotype, initial=weights, **common)
+        for k, (genotype, weights) in enumerate(zip(genotypes, initial, strict=True), 1)
+    ]
+
+
+def train_front(jobs: Sequence[Job], chosen: Sequence[int], processes: int | None, told: Told | None = None) -> None:
+    """Train the chosen of a front's networks; see :func:`carsmoo.nets.trainings.train_each`."""
+    from carsmoo.nets.trainings import train_each
+
+    train_each([jobs[k] for k in chosen], processes, told)
+
+
+def finished_cards(jobs: Sequence[Job]) -> dict[int, dict[str, Any]]:
+    """Return the cards of those networks that have been trained to their ends as the jobs say, by their places."""
+    from carsmoo.nets.data import load
+    from carsmoo.nets.standalone import finished
+
+    data = load(jobs[0].data)
+    cards = {}
+    for k, job in enumerate(jobs):
+        try:
+            card = finished(job, data)
+        except ValueError:  # trained by another recipe, which does not compare
+            continue
+        if card is not None:
+            cards[k] = card
+    return cards
+
+
+def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str, Any]]) -> tuple[Front, Correlation]:
+    """Write the trained networks of a front beside it, draw both, and return them and how their orders agree.
+
+    ``final-front.csv`` and ``final-front.json`` hold every trained network in the front's order: its error on the test
+    split, its size and multiply-adds as it was trained, its error on the images held out, and the search's error.
+
+    Args:
+        run: the run.
+        front: the search's.
+        cards: of the trained networks, by their places in the front.
+    """
+    from carsmoo.nets.standalone import HELD_OUT, TEST, error_in
+
+    places = sorted(cards)
+    searched = front.column("error")[places]
+    names, units = ["error", "params", "flops"], ["", "M", "M"]
+    costs = [cards[k]["costs"] for k in places]
+    columns = [
+        [error_in(cards[k], TEST) for k in places],
+        [cost["params"] / 1e6 for cost in costs],
+        [cost["flops"] / 1e6 for cost in costs],
+    ]
+    held_out = [error_in(cards[k], HELD_OUT) for k in places]
+    if None not in held_out:
+        names.append("held_out_error")
+        columns.append(held_out)
+    names.append("search_error")
+    F = np.column_stack([*columns, searched]).astype(np.float64)
+    correlation = rank_correlation(searched, F[:, 0])
+    first = cards[places[0]]
+    about = {
+        "data": first["data"]["name"],
+        "split": TEST,
+        "weights": "stand-alone",
+        "epoch": [_epoch(cards[k]) for k in places],
+        "places": [k + 1 for k in places],
+        "recipe": first["recipe"]["settings"],
+        "start": first["recipe"]["start"].split()[0],
+        "search": front.about,
+        "kendall": dataclasses.asdict(correlation),
+    }
+    units += [""] * (len(names) - len(units))
+    final = Front(tuple(front.genotypes[k] for k in places), F, tuple(names), tuple(units), about)
+    for ending, write in (("csv", final.to_csv), ("json", final.to_json)):
+        beside = run.path / f".{FINAL}.{ending}"
+        write(beside)
+        beside.replace(run.path / f"{FINAL}.{ending}")
+    _draw(run, front, final, correlation)
+    return final, correlation
+
+
+def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlation) -> None:
+    other = next((name for name in front.names if name != "error"), None)
+    if other is None:
+        return
+    sizes = front.column(other)
+    unit = front.units[front.names.index(other)]
+    places = [place - 1 for place in final.about["places"]]
+    drawn = plot_final_front(
+        np.column_stack([sizes, front.column("error")]),
+        np.column_stack([sizes[places], final.column("error")]),
+        f"{other} ({unit}), as searched" if unit else other,
+        title=f"Kendall's tau {correlation}",
+    )
+    for ending in ("png", "pdf"):
+        plots.save(drawn, run.path / f"{FINAL}.{ending}")
+
+
+def _epoch(card: dict[str, Any]) -> int:
+    return max(int(one["epoch"]) for one in card["accuracy"])
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a document as JSON, whole or not at all."""
+    write_whole(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+
+
+def errors_of(cards: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
+    """Return the test errors that cards tell of, (n,)."""
+    from carsmoo.nets.standalone import TEST, error_in
+
+    return np.array([error_in(card, TEST) for card in cards], dtype=np.float64)
