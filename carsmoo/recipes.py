@@ -56,7 +56,7 @@ class TrainingRecipe:
     channels: int = 16
     layers: int = 5
     stem: Stem = "cifar"
-    epochs: int = 40
+    epochs: int = 30
     batch: int = 64
     learning_rate: float = 0.05
     schedule: Schedule = "cosine"
