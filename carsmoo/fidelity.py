@@ -89,10 +89,10 @@ def _population(problem: CARSProblem, snapshot: Snapshot) -> Sequence[Genotype]:
     held = snapshot.document["algorithm"]
     try:
         members = held["attributes"]["pop"]["population"]
-        X = held["individuals"]["columns"]["X"]["stack"][members]
+        X = held["individuals"]["columns"]["_X"]["stack"][members]
     except (KeyError, TypeError, IndexError):
         raise ValueError(f"{snapshot.path}: expected a checkpoint with a population, got one without") from None
-    genotypes: Sequence[Genotype] = problem.space.decode(problem.space.canonical(problem.check(X)))
+    genotypes: Sequence[Genotype] = problem.space.decode(problem.check(X))
     return genotypes
 
 
@@ -100,7 +100,8 @@ def _spread(problem: CARSProblem, genotypes: Sequence[Genotype], n: int) -> list
     """Return ``n`` of some genotypes, different ones and evenly spread over the order of their sizes."""
     from carsmoo.cost import params
 
-    different = list(dict.fromkeys(genotypes))
+    meanings = [problem.space.encode(genotype).tobytes() for genotype in genotypes]
+    different = list(dict(zip(reversed(meanings), reversed(genotypes), strict=True)).values())
     if len(different) < n:
         raise ValueError(f"networks: expected at most the {len(different)} different ones that there are, got {n}")
     different.sort(key=lambda genotype: (params(genotype, problem.network), str(genotype)))
