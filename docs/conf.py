@@ -8,7 +8,7 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS / "_ext")]
 
 project = "carsmoo"
 author = "carsmoo contributors"
-copyright = author
+project_copyright = author
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "drawn"]
 exclude_patterns = ["_build", "_generated"]
 html_theme = "furo"
@@ -35,6 +35,7 @@ add_module_names = False
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|pymoo|torch|torchvision|matplotlib|scipy|collections|pathlib|typing|types|os|rich|nn)\b.*"),
     ("py:exc", r"(?!carsmoo).*"),  # Python's own, which a docstring may name several of at once
-    ("py:class", r"(Any|ArrayLike|NDArray|Axes|Figure|Tensor|Path|Sequence|Mapping|Callable|Iterable|Iterator|Console)\b.*"),
+    ("py:class", r"(Any|ArrayLike|NDArray|Axes|Figure|Tensor|Path|Console)\b.*"),
+    ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
     ("py:class", r"DataLike|Objective|Protection|NewbornGrowth|MakeAlgorithm|MakeProblem"),  # names of unions of types
 ]

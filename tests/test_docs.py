@@ -1,7 +1,7 @@
 """The manual and the README run: each page's Python blocks in one namespace, and its commands, in an empty directory.
 
-`console` blocks (lines that begin with ``$``) are run, in order with the Python blocks around them; `sh` blocks are only
-parsed by the real command line. ``CARSProblem()`` without sizes, the demo, takes the sizes of the preset ``smoke`` here.
+`console` blocks (lines that begin with ``$``) are run, in order with the Python blocks around them; `sh` blocks are
+only parsed by the real command line. ``CARSProblem()`` without sizes, the demo, takes those of the preset ``smoke``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from carsmoo.presets import SearchConfig
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^(?:<!-- not run: (?P<why>.+) -->\n)?```(?P<kind>python|console|sh)\n(?P<text>.*?)^```$", re.M | re.S)
+FENCE = re.compile(
+    r"^(?:<!-- not run: (?P<why>.+) -->\n)?```(?P<kind>python|console|sh)\n(?P<text>.*?)^```$", re.M | re.S
+)
 
 
 def blocks(page: Path) -> list[tuple[int, str, str]]:
