@@ -31,7 +31,7 @@ PRIMITIVES: tuple[str, ...] = (
 """The eight operations of the DARTS search space, in its order (CARS sec. 4.1)."""
 
 GENES_PER_NODE = 3
-"""Genes of a node, the index of its pair of inputs, the operation on the lower input, the one on the higher."""
+"""A node's genes: the index of its pair of inputs, the operation on the lower input, the one on the higher."""
 
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 

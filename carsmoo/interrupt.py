@@ -28,7 +28,7 @@ class InterruptedRunError(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a command that a signal ended, 130 for SIGINT, 143 for SIGTERM."""
+        """What a shell expects of a command that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
         return 128 + self.signum
 
 

@@ -121,7 +121,7 @@ GENOTYPES: MappingProxyType[str, Genotype] = MappingProxyType({
         ((MAX, 0), (MAX, 1), (SKIP, 2), (MAX, 1), (MAX, 0), (SKIP, 2), (SKIP, 2), (MAX, 1)),
     ),
 })
-"""Genotypes by name, CARS-A to -I, CARS-Lat-A to -G (Yang et al., CVPR 2020), DARTS-V1 and -V2 (Liu et al., 2019)."""
+"""Genotypes by name: CARS-A to -I, CARS-Lat-A to -G (Yang et al., CVPR 2020), DARTS-V1 and -V2 (Liu et al., 2019)."""
 # fmt: on
 
 _CARS = "Yang et al., CVPR 2020, tables 1 and 2"
