@@ -36,5 +36,8 @@ nitpick_ignore_regex = [
     ("py:exc", r"(?!carsmoo).*"),  # Python's own, which a docstring may name several of at once
     ("py:class", r"(Any|ArrayLike|NDArray|Axes|Figure|Tensor|Path|Console)\b.*"),
     ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
-    ("py:class", r"DataLike|Objective|Protection|NewbornGrowth|MakeAlgorithm|MakeProblem"),  # names of unions of types
+    (
+        "py:class",
+        r"DataLike|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.Key|MakeAlgorithm|MakeProblem",
+    ),  # names of unions of types
 ]
