@@ -9,12 +9,12 @@ ifneq ($(wildcard ../shared/data),)
 export CARSMOO_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/carsmoo search --out $(OUT)
 
-test: lint
+test: lint docs
 	$(BIN)/pytest
 
 lint: $(VENV)/.installed
@@ -22,10 +22,13 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed
+	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/_generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable ".[test]"
+	$(BIN)/pip install --quiet --editable ".[test,docs]"
 	touch $@

@@ -52,7 +52,7 @@ class Additivity(NamedTuple):
     Attributes:
         networks: how many networks.
         spearman: rank correlation of predicted and measured latency.
-        mean_error: mean of |predicted - measured| / measured.
+        mean_error: mean of ``|predicted - measured|`` / measured.
         fitted: how many other networks offset and scale were fitted to.
     """
 

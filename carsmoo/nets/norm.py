@@ -21,7 +21,7 @@ class Moments(NamedTuple):
 class Statistics:
     """The batch-norm statistics of one subnet, or of one part of it: recorded over training batches, then applied.
 
-    A layer's input may be several batches behind each other. Those that :attr:`recorded` counts are normalised each by
+    A layer's input may be several batches behind each other. Those that ``recorded`` counts are normalised each by
     itself, and a running mean of their moments is kept (each batch counts alike, the variance unbiased); what comes
     after them is normalised by those.
 

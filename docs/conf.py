@@ -1,0 +1,43 @@
+"""How the manual is built: ``make docs``, with every warning an error."""
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS.parent), str(DOCS / "_ext")]
+
+project = "carsmoo"
+author = "carsmoo contributors"
+project_copyright = author
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "drawn"]
+exclude_patterns = ["_build", "_generated"]
+html_theme = "furo"
+html_title = "carsmoo"
+html_static_path = ["_static"]
+html_css_files = ["carsmoo.css"]
+html_copy_source = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+python_use_unqualified_type_names = True
+add_module_names = False
+
+# Nitpicky: a reference inside carsmoo that leads nowhere is an error. What other projects document is not looked up,
+# since a build must not need the network.
+nitpick_ignore_regex = [
+    ("py:.*", r"(numpy|np|pymoo|torch|torchvision|matplotlib|scipy|collections|pathlib|typing|types|os|rich|nn)\b.*"),
+    ("py:exc", r"(?!carsmoo).*"),  # Python's own, which a docstring may name several of at once
+    ("py:class", r"(Any|ArrayLike|NDArray|Axes|Figure|Tensor|Path|Console)\b.*"),
+    ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
+    (
+        "py:class",
+        r"DataLike|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.Key|MakeAlgorithm|MakeProblem",
+    ),  # names of unions of types
+]
