@@ -34,8 +34,8 @@ class Objectives:
             genotype, known by their names, that return a finite number. A function is called once a genotype.
         space: the architectures.
         network: the networks whose costs are counted.
-        latency: the table that latencies are taken from, or the path of its file; None if :meth:`use` brings one that is
-            measured.
+        latency: the table that latencies are taken from, or the path of its file; None if :meth:`use` brings one
+            that is measured.
 
     Attributes:
         names: the objectives' names.
