@@ -119,7 +119,7 @@ WRONG = {
     "value": (["search", "--out", "OUT", "--set", "training.warmup=-1"], "training.warmup: expected at least 0"),
     "not a setting": (["search", "--out", "OUT", "--set", "warmup"], "setting: expected key=value"),
     "objective": (["search", "--out", "OUT", "--set", 'objectives=["speed", "error"]'], "objectives: expected among"),
-    "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, cifar10, got 'mnits'"),
+    "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, mnist, fashion-mnist"),
     "data files": (["search", "--out", "OUT", "--set", "data=cifar10:OUT"], "cifar10: expected"),
     "config": (["search", "--out", "OUT", "--config", "OUT.toml"], "No such file"),
     "device": (["search", "--out", "OUT", "--set", "device=abacus"], "device: expected one that torch can compute on"),

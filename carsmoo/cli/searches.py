@@ -28,6 +28,9 @@ def search(
     out: Annotated[Path, typer.Option(help="Directory for the run; new or empty.")],
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     preset: Annotated[str, typer.Option(help="Settings to start from: demo, cifar10-paper, smoke.")] = "demo",
+    data: Annotated[
+        str | None, typer.Option(help="Images, such as 'folder:photos?size=32x48'; short for --set data=....")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, such as training.warmup=3; last word over all.")
     ] = None,
@@ -38,6 +41,8 @@ def search(
     plan = SearchConfig.preset(preset)
     if config is not None:
         plan = plan.updated(read_toml(config))
+    if data is not None:
+        plan = plan.updated({"data": data})
     plan = plan.updated(parse_settings(settings or []))
     if plan.latency is not None:  # so that the run goes on from any directory
         plan = plan.updated({"latency": str(Path(plan.latency).resolve())})

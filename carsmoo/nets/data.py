@@ -1,187 +1,67 @@
-"""Images that stay as tensors on the device, split for a search, with vectorised augmentation."""
+"""Images for a search: by name, as a torch data set, or as arrays.
+
+A name is ``NAME[:WHERE][?option=value&...]``; on a command line, quote it.
+
+=================  ==================================================================  =========================
+name               images                                                              augmentation (pad, flip)
+=================  ==================================================================  =========================
+``digits``         8x8 grey, shipped with scikit-learn                                 0, no
+``mnist``          28x28 grey, idx files, with gzip or without                         2, no
+``fashion-mnist``  as mnist; Debian's package dataset-fashion-mnist is found           4, yes
+``cifar10``        3x32x32, read by torchvision                                        4, yes
+``cifar100``       as cifar10, 100 classes                                             4, yes
+``svhn``           3x32x32 house numbers, read by torchvision                          4, no
+``imagenet``       train/ and val/ (the test split), 3x224x224 if no size is given     4, yes
+``folder:PATH``    one directory a class, or train/, val/, test/ of such               colour: 1/8, yes; else 0, no
+``npz:PATH``       arrays images, labels, and test_images, test_labels if it has them  colour: 1/8, yes; else 0, no
+=================  ==================================================================  =========================
+
+WHERE is a folder; without it that of the environment variable ``CARSMOO_IMAGES``, else ``data``. Options:
+
+- ``images=6000``: keep so many of the images that the splits are drawn from, of each class its share. A test or
+  validation split that the source has of its own stays whole.
+- ``size=32x48`` (height x width) or ``size=32``: scale every image to cover this size and crop it in the middle.
+- ``split_seed=1``: other splits, and another choice of ``images``.
+- ``pad=4``, ``flip=no``: the augmentation of training images.
+
+All images lie in memory, as bytes where the source has bytes; at most half of the machine's memory.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import ArrayLike, NDArray
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-from torch import Tensor
-from torchvision import datasets
+from numpy.typing import NDArray
+from PIL import Image
+from torch.utils.data import Dataset
 
-DATA_NAMES = ("digits", "cifar10")
+from carsmoo.nets import datasets, folders
+from carsmoo.nets.images import Augmentation, ImageData, Pair, Split
+from carsmoo.nets.request import Loader, Request, require_memory
+from carsmoo.notation import short, shown
+
+__all__ = ["DATA_NAMES", "Augmentation", "DataLike", "ImageData", "Split", "from_dataset", "load"]
+
+DATA_NAMES = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "svhn", "imagenet", "folder", "npz")
 """Names that :func:`load` knows."""
 
-MOST_CLASSES = 1_000_000
-"""Labels are numbers of classes, below this."""
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Images (n, c, h, w), not normalised, uint8 or float32, and their labels (n,), int64."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device) -> Split:
-        """Return the same images on a device."""
-        return Split(self.images.to(device), self.labels.to(device))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """What is done to a training image at random.
-
-    Args:
-        pad: zero pixels added on each side before a crop of the old size.
-        flip: whether half of the images are mirrored left to right.
-    """
-
-    pad: int = 0
-    flip: bool = False
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return augmented images, (n, c, h, w), in one gather; ``generator`` lives on the CPU."""
-        if not self.pad and not self.flip:
-            return images
-        n, _, height, width = images.shape
-        device = images.device
-        top, left = torch.randint(0, 2 * self.pad + 1, (2, n), generator=generator)
-        mirrored = (torch.rand(n, generator=generator) < 0.5) if self.flip else torch.zeros(n, dtype=torch.bool)
-        rows = top[:, None] + torch.arange(height)
-        columns = torch.arange(width).expand(n, width)
-        columns = left[:, None] + torch.where(mirrored[:, None], width - 1 - columns, columns)
-        rows, columns = rows.to(device), columns.to(device)
-        padded = F.pad(images, (self.pad,) * 4)
-        index = torch.arange(n, device=device)[:, None, None]
-        picked = padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]]  # (n, h, w, c)
-        return picked.permute(0, 3, 1, 2).contiguous()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageData:
-    """Images split for a search.
-
-    Args:
-        name: what the data are called in logs and fronts.
-        train: the search-train split, on which shared weights are trained.
-        validation: the search-validation split, on which subnets are scored.
-        test: the test split, never looked at during a search.
-        classes: number of classes.
-        mean: of each colour over the search-train split, (c,).
-        std: of each colour over the search-train split, (c,).
-        augmentation: for training images.
-    """
-
-    name: str
-    train: Split
-    validation: Split
-    test: Split
-    classes: int
-    mean: Tensor
-    std: Tensor
-    augmentation: Augmentation
-
-    @classmethod
-    def from_arrays(
-        cls,
-        images: ArrayLike,
-        labels: ArrayLike,
-        *,
-        name: str = "arrays",
-        test: tuple[ArrayLike, ArrayLike] | None = None,
-        test_share: float = 0.2,
-        validation_share: float = 0.5,
-        augmentation: Augmentation | None = None,
-        split_seed: int = 0,
-    ) -> ImageData:
-        """Split images by class and at random, the same way for the same ``split_seed``.
-
-        Args:
-            images: (n, h, w) or (n, c, h, w), uint8 or floating.
-            labels: (n,), integers 0..classes-1.
-            name: what to call the data.
-            test: images and labels of a test split that is given; otherwise ``test_share`` of all is set aside.
-            test_share: share of the images that becomes the test split.
-            validation_share: share of the rest that becomes the search-validation split.
-            augmentation: for training images; none if not given.
-            split_seed: draws the splits.
-
-        Raises:
-            ValueError: for images of another rank, labels that do not fit, a class with too few images.
-        """
-        images, labels = _checked("images", images, labels)
-        if test is None:
-            (rest, rest_labels), held_out = _split(images, labels, test_share, split_seed)
-        else:
-            (rest, rest_labels), held_out = (images, labels), _checked("test", *test)
-            if held_out[0].shape[1:] != images.shape[1:]:
-                raise ValueError(f"test: expected images of {images.shape[1:]}, got {held_out[0].shape[1:]}")
-        train, validation = _split(rest, rest_labels, validation_share, split_seed)
-        classes = int(max(part[1].max() for part in (train, validation, held_out))) + 1
-        pixels = torch.from_numpy(train[0]).to(torch.float64).transpose(0, 1).flatten(1)
-        return cls(
-            name=name,
-            train=_to_split(*train),
-            validation=_to_split(*validation),
-            test=_to_split(*held_out),
-            classes=classes,
-            mean=pixels.mean(dim=1).float(),
-            std=pixels.std(dim=1).clamp_min(1e-6).float(),
-            augmentation=augmentation or Augmentation(),
-        )
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of an image."""
-        c, height, width = self.train.images.shape[1:]
-        return c, height, width
-
-    def to(self, device: torch.device) -> ImageData:
-        """Return the same data on a device."""
-        parts = ("train", "validation", "test", "mean", "std")
-        return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in parts})
-
-    def digest(self) -> str:
-        """Return the SHA-256 of all that a search and its test see of the data."""
-        found = hashlib.sha256()
-        splits = [part for split in (self.train, self.validation, self.test) for part in (split.images, split.labels)]
-        for part in (*splits, self.mean, self.std):
-            found.update(f"{part.dtype} {tuple(part.shape)}".encode())
-            found.update(part.cpu().contiguous().numpy().data)
-        found.update(repr((self.classes, self.augmentation)).encode())
-        return found.hexdigest()
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """Return images (n, c, h, w) as float32 with mean 0 and deviation 1 by colour."""
-        return (images.float() - self.mean[:, None, None]) / self.std[:, None, None]
-
-
-DataLike: TypeAlias = str | ImageData | tuple[ArrayLike, ArrayLike]
+DataLike: TypeAlias = "str | ImageData | Pair | Dataset[Any]"
 
 
 def load(data: DataLike) -> ImageData:
     """Return the data that a user names or gives.
 
     Args:
-        data: a name of :data:`DATA_NAMES` (``cifar10:DIR`` says where its files are), an :class:`ImageData`, or
-            a pair of images and labels for :meth:`ImageData.from_arrays`.
+        data: a name of :data:`DATA_NAMES` with where it is and options as this module's text says, such as
+            ``"fashion-mnist?images=6000"`` or ``"folder:photos?size=32x48"``; an :class:`ImageData`; a
+            ``torch.utils.data.Dataset`` for :func:`from_dataset`; or a pair of images and labels for
+            :meth:`ImageData.from_arrays`.
 
     Raises:
-        ValueError: for a name that does not exist, or arrays that are no images.
+        ValueError: for a name or option that does not exist, a damaged file, or arrays that are no images.
         FileNotFoundError: if the files of a data set are missing, saying how to get them.
         TypeError: for anything else.
     """
@@ -189,85 +69,91 @@ def load(data: DataLike) -> ImageData:
         return data
     if isinstance(data, tuple) and len(data) == 2:
         return ImageData.from_arrays(*data)
+    if isinstance(data, Dataset):
+        return from_dataset(data)
     if not isinstance(data, str):
-        raise TypeError(f"data: expected a name, an ImageData or (images, labels), got {type(data).__name__}")
-    name, _, where = data.partition(":")
-    loaders: dict[str, Callable[[str], ImageData]] = {"digits": _digits, "cifar10": _cifar10}
-    if name not in loaders:
-        raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {data!r}")
-    return loaders[name](where)
-
-
-def _digits(where: str) -> ImageData:
-    """8x8 grey digits that scikit-learn ships: 960 search-train, 477 search-validation, 360 test."""
-    if where:
-        raise ValueError(f"data: expected 'digits' without a path, got 'digits:{where}'")
-    digits = load_digits()
-    return ImageData.from_arrays(
-        (digits.images * 15).astype(np.uint8),
-        digits.target,
-        name="digits",
-        test_share=360 / 1797,
-        validation_share=477 / 1437,
-        augmentation=Augmentation(),
-    )
-
-
-def _cifar10(where: str) -> ImageData:
-    """CIFAR-10, 25,000 search-train and 25,000 search-validation images (CARS sec. 4.1), read by torchvision."""
-    root = Path(where or os.environ.get("CARSMOO_IMAGES", "data"))
-    try:
-        parts = [datasets.CIFAR10(root, train=train, download=False) for train in (True, False)]
-    except RuntimeError:
-        raise FileNotFoundError(
-            f"cifar10: expected {root / 'cifar-10-batches-py'}, got nothing there; get it with "
-            f"torchvision.datasets.CIFAR10({str(root)!r}, download=True) or name its folder as cifar10:DIR"
-        ) from None
-    (images, labels), test = ((part.data.transpose(0, 3, 1, 2), np.array(part.targets)) for part in parts)
-    augmentation = Augmentation(pad=4, flip=True)
-    return ImageData.from_arrays(images, labels, name="cifar10", test=test, augmentation=augmentation)
-
-
-def _checked(name: str, images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    try:
-        X, y = np.asarray(images), np.asarray(labels)
-    except ValueError:
-        raise ValueError(f"{name}: expected images of one size, got several sizes") from None
-    if X.ndim == 3:
-        X = X[:, None]
-    if X.ndim != 4 or 0 in X.shape:
-        raise ValueError(f"{name}: expected (n, h, w) or (n, c, h, w), got {np.shape(images)}")
-    if X.dtype != np.uint8 and not np.issubdtype(X.dtype, np.floating):
-        raise ValueError(f"{name}: expected uint8 or floating numbers, got {X.dtype}")
-    if X.dtype != np.uint8 and not (np.abs(X) <= np.finfo(np.float32).max).all():
-        raise ValueError(f"{name}: expected finite numbers of float32, got NaN or larger ones")
-    if y.shape != (len(X),) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
-        raise ValueError(f"{name}: expected {len(X)} integer labels from 0, got {y.dtype} {y.shape}")
-    if y.max() >= MOST_CLASSES:
-        raise ValueError(f"{name}: expected labels below {MOST_CLASSES}, got {y.max()}")
-    return X if X.dtype == np.uint8 else X.astype(np.float32), y.astype(np.int64)
-
-
-Part: TypeAlias = tuple[NDArray[Any], NDArray[np.int64]]
-
-
-def _split(images: NDArray[Any], labels: NDArray[np.int64], share: float, seed: int) -> tuple[Part, Part]:
-    """Split off ``share`` of the images, by class and at random."""
-    if not 0 < share < 1:
-        raise ValueError(f"share: expected a number in (0, 1), got {share}")
-    counts = np.bincount(labels)
-    if (counts[counts > 0] < 2).any():
-        few = int(np.flatnonzero((counts > 0) & (counts < 2))[0])
-        raise ValueError(f"class {few}: expected at least 2 images to split, got {counts[few]}")
-    size = round(share * len(labels))
-    try:
-        parts: Sequence[NDArray[Any]] = train_test_split(
-            images, labels, test_size=size, stratify=labels, random_state=seed
+        raise TypeError(
+            f"data: expected a name, an ImageData, a Dataset or (images, labels), got {type(data).__name__}"
         )
-    except ValueError as error:
-        raise ValueError(f"images: expected enough of each class to split off {size}, got {error}") from None
-    return (parts[0], parts[2]), (parts[1], parts[3])
+    loaders: dict[str, Loader] = {
+        "digits": datasets.digits,
+        "mnist": datasets.mnist,
+        "fashion-mnist": datasets.fashion_mnist,
+        "cifar10": datasets.cifar10,
+        "cifar100": datasets.cifar100,
+        "svhn": datasets.svhn,
+        "imagenet": folders.read_imagenet,
+        "folder": folders.read_folder,
+        "npz": datasets.npz,
+    }
+    request = Request.parse(data)
+    if request.name not in loaders:
+        raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {short(data)}")
+    return request.build(loaders[request.name](request))
 
 
-def _to_split(images: NDArray[Any], labels: NDArray[np.int64]) -> Split:
-    return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(np.ascontiguousarray(labels)))
+def from_dataset(dataset: Dataset[Any], *, test: Dataset[Any] | None = None, **arguments: Any) -> ImageData:
+    """Read a torch data set once, in order, into memory.
+
+    Its items are (image, label): a PIL image, or a tensor or array (h, w), (c, h, w) or (h, w, c), uint8 or floating;
+    and an integer. What its transform does to an image is done once; random changes belong into ``augmentation``.
+
+    Args:
+        dataset: has a length and takes an index.
+        test: the test split; otherwise a share is set aside.
+        arguments: others of :meth:`ImageData.from_arrays`.
+
+    Raises:
+        TypeError: for a data set without a length, or items that are no such pairs.
+        ValueError: for images of several sizes, or more than fit in memory.
+    """
+    images, labels = _items("dataset", dataset)
+    names = getattr(dataset, "classes", None)
+    if isinstance(names, Sequence) and names and all(isinstance(name, str) for name in names):
+        arguments.setdefault("class_names", tuple(names))
+    arguments.setdefault("name", type(dataset).__name__)
+    held_out = None if test is None else _items("test", test)
+    return ImageData.from_arrays(images, labels, test=held_out, **arguments)
+
+
+def _items(what: str, dataset: Dataset[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    if not hasattr(dataset, "__len__") or not hasattr(type(dataset), "__getitem__"):
+        raise TypeError(f"{what}: expected a data set with a length and an index, got {type(dataset).__name__}")
+    count = len(dataset)
+    if count == 0:
+        raise ValueError(f"{what}: expected images, got an empty data set")
+    images: NDArray[Any] = np.empty(0)
+    labels = np.empty(count, dtype=np.int64)
+    for k in range(count):
+        item = dataset[k]
+        if not isinstance(item, (tuple, list)) or len(item) != 2:
+            raise TypeError(f"{what}[{k}]: expected (image, label), got {shown(type(item).__name__)}")
+        image, label = _array(what, k, item[0]), np.asarray(item[1])
+        if label.shape != () or not np.issubdtype(label.dtype, np.integer):
+            raise TypeError(f"{what}[{k}]: expected an integer label, got {shown(item[1])}")
+        if k == 0:
+            require_memory(count, image.shape, image.itemsize)
+            images = np.empty((count, *image.shape), dtype=image.dtype)
+        if image.shape != images.shape[1:] or image.dtype != images.dtype:
+            raise ValueError(
+                f"{what}[{k}]: expected an image as the first, {images.dtype} {images.shape[1:]}, got {image.dtype} "
+                f"{image.shape}"
+            )
+        images[k], labels[k] = image, label
+    return datasets.colours_first(images), labels
+
+
+def _array(what: str, k: int, image: Any) -> NDArray[Any]:
+    if isinstance(image, torch.Tensor):
+        found: NDArray[Any] = image.detach().cpu().numpy()
+    elif isinstance(image, Image.Image):
+        mode = "L" if image.mode in folders.GREY else "RGB"
+        found = np.asarray(folders.converted(image, mode))
+        found = found if mode == "L" else found.transpose(2, 0, 1)
+    else:
+        found = np.asarray(image)
+    if found.ndim not in (2, 3):
+        raise TypeError(
+            f"{what}[{k}]: expected an image, (h, w) or (c, h, w), got {type(image).__name__} {found.shape}"
+        )
+    return found

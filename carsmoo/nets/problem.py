@@ -42,7 +42,8 @@ class CARSProblem(MovingProblem):
     at the first evaluation. ``CARSProblem()`` is the demo: scikit-learn's digits, 8 channels, 5 cells, N = 16.
 
     Args:
-        data: a name (``"digits"``, ``"cifar10"``), an :class:`~carsmoo.nets.data.ImageData`, or (images, labels).
+        data: a name (``"digits"``, ``"folder:photos?size=32x48"``; all of them: :mod:`carsmoo.nets.data`), an
+            :class:`~carsmoo.nets.data.ImageData`, a ``torch.utils.data.Dataset``, or (images, labels).
         space: the architectures.
         objectives: minimised, in this order, ``"error"`` among them: ``"error"`` (fraction wrong), ``"params"``
             (millions), ``"flops"`` (millions of multiply-adds of one image), ``"latency"`` (ms at batch 1), or a

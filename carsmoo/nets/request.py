@@ -1,0 +1,195 @@
+"""The name by which images are asked for, ``NAME[:WHERE][?option=value&...]``, and what its options do."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.transforms.v2 import functional as resizing
+
+from carsmoo.nets.images import Augmentation, ImageData, Pair
+from carsmoo.notation import short
+
+CHUNK = 1024
+"""Images that are resized at once."""
+
+
+class Found(NamedTuple):
+    """What a source has: images and labels of the splits that it knows, and what is good for them."""
+
+    train: Pair
+    validation: Pair | None = None
+    test: Pair | None = None
+    class_names: tuple[str, ...] = ()
+    augmentation: Augmentation | None = None  # None: that of natural images in colour, none in grey
+    test_share: float = 0.2
+    validation_share: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Images that are asked for by name.
+
+    Args:
+        name: of the source.
+        where: its folder or file; empty if not said.
+        images: how many images are kept of those that the splits are drawn from, of each class its share.
+        size: (height, width) of every image: scaled to cover it, then cropped in the middle.
+        split_seed: draws the splits, and what ``images`` keeps.
+        pad: zero pixels on each side before a random crop.
+        flip: whether half of the training images are mirrored.
+    """
+
+    name: str
+    where: str = ""
+    images: int | None = None
+    size: tuple[int, int] | None = None
+    split_seed: int = 0
+    pad: int | None = None
+    flip: bool | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Request:
+        """Read ``NAME[:WHERE][?option=value&...]``; the last ``?`` begins the options.
+
+        Raises:
+            ValueError: for options that do not exist, come twice or have another form.
+        """
+        head, mark, tail = text.rpartition("?")
+        name, _, where = (head if mark else text).partition(":")
+        options: dict[str, Any] = {}
+        for option in filter(None, tail.split("&") if mark else ()):
+            key, _, value = option.partition("=")
+            if key not in _READERS:
+                raise ValueError(f"data: expected options among {', '.join(_READERS)}, got {short(option)}")
+            if key in options:
+                raise ValueError(f"data: expected {key} once, got it twice")
+            options[key] = _READERS[key](key, value)
+        return cls(name=name, where=where, **options)
+
+    @property
+    def title(self) -> str:
+        """What the images are called in logs and fronts: the name, the last part of a path, and what changes them."""
+        given = [f"images={self.images}"] if self.images is not None else []
+        given += [f"size={self.size[0]}x{self.size[1]}"] if self.size is not None else []
+        given += [f"split_seed={self.split_seed}"] if self.split_seed else []
+        last = Path(self.where).resolve().name if self.name in ("folder", "npz") else ""
+        return self.name + (f":{last}" if last else "") + (f"?{'&'.join(given)}" if given else "")
+
+    def build(self, found: Found) -> ImageData:
+        """Return what a source has as data for a search, resized, capped and split as asked."""
+        pairs = {"train": found.train, "validation": found.validation, "test": found.test}
+        sized = {what: (fitted(pair[0], self.size), pair[1]) for what, pair in pairs.items() if pair is not None}
+        images, labels = sized.pop("train")
+        if self.images is not None and self.images > len(np.asarray(labels)):
+            raise ValueError(f"data: expected images of at most {len(np.asarray(labels))}, got {self.images}")
+        augmentation = found.augmentation
+        if augmentation is None:
+            augmentation = natural(np.shape(images))
+        pad = augmentation.pad if self.pad is None else self.pad
+        flip = augmentation.flip if self.flip is None else self.flip
+        return ImageData.from_arrays(
+            images,
+            labels,
+            name=self.title,
+            **sized,
+            test_share=found.test_share,
+            validation_share=found.validation_share,
+            augmentation=dataclasses.replace(augmentation, pad=pad, flip=flip),
+            split_seed=self.split_seed,
+            limit=self.images,
+            class_names=found.class_names,
+        )
+
+
+Loader: TypeAlias = Callable[[Request], Found]
+
+
+def natural(shape: tuple[int, ...]) -> Augmentation:
+    """Return CIFAR's augmentation (an eighth of padding, half mirrored) for colour, none for grey, by (n, c, h, w)."""
+    if len(shape) != 4 or shape[1] == 1:
+        return Augmentation()
+    return Augmentation(pad=min(shape[2:]) // 8, flip=True)
+
+
+def fitted(images: Any, size: tuple[int, int] | None) -> NDArray[Any]:
+    """Return images, (n, h, w) or (n, c, h, w), scaled to cover a (height, width), then cropped in the middle."""
+    X = np.asarray(images)
+    if size is None or X.ndim not in (3, 4) or 0 in X.shape or X.shape[-2:] == size:
+        return X
+    scale = max(size[0] / X.shape[-2], size[1] / X.shape[-1])
+    cover = [max(wanted, round(scale * had)) for wanted, had in zip(size, X.shape[-2:], strict=True)]
+    X = X[:, None] if X.ndim == 3 else X
+    require_memory(len(X), (X.shape[1], *size), X.itemsize)
+    result = np.empty((*X.shape[:2], *size), dtype=X.dtype)
+    for start in range(0, len(X), CHUNK):
+        part = torch.from_numpy(np.require(X[start : start + CHUNK], requirements=["C", "W"]))
+        whole = resizing.resize(part, cover, antialias=True)
+        result[start : start + CHUNK] = resizing.center_crop(whole, list(size)).numpy()
+    return result
+
+
+def require_memory(count: int, shape: tuple[int, ...], itemsize: int = 1) -> None:
+    """Check that images (c, h, w) fit in half of this machine's memory: the splits are drawn by copying once.
+
+    Raises:
+        ValueError: telling the bytes.
+    """
+    memory, needed = physical_memory(), count * int(np.prod(shape)) * itemsize
+    if memory is not None and needed > memory // 2:
+        size = "x".join(map(str, shape))
+        raise ValueError(
+            f"data: expected images that fit in half of the memory, {memory // 2:,} bytes, got {needed:,} bytes "
+            f"({count} images of {size}); ask for fewer or smaller ones, such as ?images=10000&size=64"
+        )
+
+
+def physical_memory() -> int | None:
+    """Return the bytes of this machine's memory, None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _whole(key: str, text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError(f"data: expected {key}=NUMBER, a whole number, got {short(f'{key}={text}')}")
+    return int(text)
+
+
+def _positive(key: str, text: str) -> int:
+    number = _whole(key, text)
+    if number < 1:
+        raise ValueError(f"data: expected {key} of at least 1, got {number}")
+    return number
+
+
+def _size(key: str, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9][0-9]{0,4})(?:x([1-9][0-9]{0,4}))?", text)
+    if not match:
+        raise ValueError(f"data: expected {key}=HEIGHTxWIDTH or {key}=SIDE in pixels, got {short(f'{key}={text}')}")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _yes(key: str, text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError(f"data: expected {key}=yes or {key}=no, got {short(f'{key}={text}')}")
+    return text == "yes"
+
+
+_READERS: dict[str, Callable[[str, str], Any]] = {
+    "images": _positive,
+    "size": _size,
+    "split_seed": _whole,
+    "pad": _whole,
+    "flip": _yes,
+}
