@@ -15,7 +15,7 @@ demo: $(VENV)/.installed
 	$(BIN)/carsmoo search --out $(OUT)
 
 test: lint docs
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -215,6 +215,28 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
     return final, correlation
 
 
+def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
+    """Return where a trained network of a run is; None if it has not been trained.
+
+    Args:
+        run: the run.
+        number: which of the front's networks, counted from 1. If not given: that of the smallest error on the images
+            held out, or in the search where none were, of those that have been trained.
+    """
+    path = run.path / f"{FINAL}.json"
+    if not path.is_file():
+        return None
+    final = Front.read(path)
+    places: list[int] = final.about["places"]
+    by = "held_out_error" if "held_out_error" in final.names else "search_error"
+    chosen = places[int(final.column(by).argmin())] if number is None else number
+    if chosen not in places:
+        return None
+    genotype = final.genotypes[places.index(chosen)]
+    folder = run.path / NETWORKS / f"{chosen}-{short_name(genotype)}"
+    return folder if folder.is_dir() else None
+
+
 def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlation) -> None:
     other = next((name for name in front.names if name != "error"), None)
     if other is None:

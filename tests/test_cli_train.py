@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from carsmoo.cli import main
 from carsmoo.final import RunDirectory, restored
@@ -47,6 +48,18 @@ def test_a_front_is_trained_in_two_parts(run_dir: Path, capsys: pytest.CaptureFi
         assert network.genotype == genotype
         assert network.card["accuracy"][-1]["error"] == error
         assert (network.config.channels, network.config.layers) == (2, 3)
+
+
+def test_what_is_exported_of_a_trained_run_are_the_trained_weights(run_dir: Path, tmp_path: Path) -> None:
+    assert call("train", run_dir, *TINY, "--only", 1) == 0  # nothing to do where the test before has run
+    assert call("export", run_dir, "--network", 1, "--format", "safetensors", "--out", tmp_path / "trained") == 0
+    found, trained = load(tmp_path / "trained"), next((run_dir / "networks").glob("1-*"))
+    assert found.card["accuracy"] == load(trained).card["accuracy"]
+    assert torch.equal(found.classifier.weight, load(trained).classifier.weight)
+    own = ["--network", 1, "--supernet", "--format", "safetensors", "--out", tmp_path / "own"]
+    assert call("export", run_dir, *own) == 0
+    assert load(tmp_path / "own").card["accuracy"][0]["weights"] == "supernet"
+    assert call("export", "CARS-A", "--supernet", "--out", tmp_path / "none") == 2
 
 
 def test_a_network_starts_from_the_supernet(run_dir: Path, tmp_path: Path) -> None:

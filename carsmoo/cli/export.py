@@ -10,6 +10,7 @@ import typer
 
 from carsmoo.cli.saying import genotype_of, say
 from carsmoo.config import NetworkConfig
+from carsmoo.final import trained_folder
 from carsmoo.rundir import CONFIG, RunDirectory
 from carsmoo.store import write_whole
 
@@ -46,6 +47,9 @@ def export(
     number: Annotated[
         int | None, typer.Option("--network", help="Of a run: which network of its front, from 1. Default: the best.")
     ] = None,
+    supernet: Annotated[
+        bool, typer.Option("--supernet", help="Of a run: with the supernet's weights, even if it was trained alone.")
+    ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="ONNX and torch take raw pixels and normalise them.")] = False,
     shape: Annotated[Shape, typer.Option(help="Of a genotype: the network it is built into.")] = Shape.cifar,
     channels: Annotated[int | None, typer.Option(help="Of a genotype: channels of the first cell.")] = None,
@@ -58,17 +62,20 @@ def export(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"out: expected a new or empty directory, got {out}")
     fields = {"channels": channels, "layers": layers, "classes": classes}
-    found = _source(source, number, shape, {name: value for name, value in fields.items() if value is not None}, seed)
+    given = {name: value for name, value in fields.items() if value is not None}
+    found = _source(source, number, supernet, shape, given, seed)
     for line in _write(found, out, wanted, raw):
         say(line)
 
 
-def _source(source: str, number: int | None, shape: Shape, fields: dict[str, int], seed: int) -> Source:
+def _source(source: str, number: int | None, supernet: bool, shape: Shape, fields: dict[str, int], seed: int) -> Source:
     path = Path(source)
     there = len(source) < 256 and path.exists()
     run = there and path.is_dir() and (path / CONFIG).is_file()
     if number is not None and not run:
         raise ValueError(f"network: expected none but for the directory of a run, got {number}")
+    if supernet and not run:
+        raise ValueError("supernet: expected it for the directory of a run only, got it for another source")
     if not there:
         genotype = genotype_of(source)
         config = (NetworkConfig.cifar if shape is Shape.cifar else NetworkConfig.imagenet)(**fields)
@@ -82,6 +89,9 @@ def _source(source: str, number: int | None, shape: Shape, fields: dict[str, int
     if not run:
         return of_trained(path)
     front = RunDirectory(path).read_front()
+    trained = None if supernet else trained_folder(RunDirectory(path), number)
+    if trained is not None:
+        return of_trained(trained)
     return of_run(_problem(path), front, number)
 
 
