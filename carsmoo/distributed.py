@@ -16,7 +16,10 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
+from carsmoo.errors import StoppedError
 from carsmoo.launch import Launch
 
 T = TypeVar("T")
@@ -79,24 +82,27 @@ class TorchGroup(Group):
 
     def add(self, tensor: Tensor) -> None:
         """Replace a contiguous tensor by its sum over the ranks (all-reduce)."""
-        dist.all_reduce(tensor)
+        with _all_there():
+            dist.all_reduce(tensor)
 
     def gather(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the arrays of all ranks in their order."""
         own = torch.from_numpy(array.copy()).to(self._device)
         gathered = [torch.empty_like(own) for _ in range(self.size)]
-        dist.all_gather(gathered, own)
+        with _all_there():
+            dist.all_gather(gathered, own)
         return [part.cpu().numpy() for part in gathered]
 
     def decide(self, find: Callable[[], T]) -> T:
         """Return what rank 0 finds, sent as JSON."""
         text = json.dumps(find()).encode() if self.rank == 0 else b""
         length = torch.tensor(len(text), device=self._device)
-        dist.broadcast(length, 0)
-        content = torch.empty(int(length), dtype=torch.uint8, device=self._device)
-        if self.rank == 0:
-            content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
-        dist.broadcast(content, 0)
+        with _all_there():
+            dist.broadcast(length, 0)
+            content = torch.empty(int(length), dtype=torch.uint8, device=self._device)
+            if self.rank == 0:
+                content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
+            dist.broadcast(content, 0)
         found: T = json.loads(content.cpu().numpy().tobytes())
         return found
 
@@ -129,6 +135,7 @@ def joined(device: str | None = None) -> Iterator[Group]:
 
     Raises:
         ValueError: if there are fewer CUDA devices than processes on this host.
+        StoppedError: if not all come.
     """
     launch = Launch.here()
     if launch.size == 1:
@@ -142,11 +149,28 @@ def joined(device: str | None = None) -> Iterator[Group]:
                 f"for local rank {launch.local_rank}"
             )
         torch.cuda.set_device(launch.local_rank)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
+    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+    with _all_there():
+        if launch.hosts == 1:  # the launcher keeps one store over its restarts, with the addresses of the dead in it
+            store, *_ = next(rendezvous("env://", launch.rank, launch.size))
+            apart = PrefixStore(f"attempt/{launch.restarts}", store)
+            dist.init_process_group(backend, store=apart, rank=launch.rank, world_size=launch.size)
+        else:  # each host counts restarts by itself
+            dist.init_process_group(backend)
     try:
         yield TorchGroup()
     finally:
         dist.destroy_process_group()
+
+
+@contextmanager
+def _all_there() -> Iterator[None]:
+    """Tell it in a line when a process that is waited for does not answer."""
+    try:
+        yield
+    except RuntimeError as error:  # what gloo raises has no type of its own
+        reason = str(error).strip().partition("\n")[0]
+        raise StoppedError(f"group: expected an answer of all processes, got none of one ({reason})") from error
 
 
 def shards(costs: Sequence[float], n: int) -> list[list[int]]:

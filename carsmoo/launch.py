@@ -19,13 +19,15 @@ class Launch:
         rank: its number among all, from 0.
         size: how many there are.
         local_rank: its number among those of its host, from 0.
-        restarts: how often the launcher has started them again.
+        hosts: how many hosts they are on.
+        restarts: how often the launcher of this host has started them again because one of them failed.
         job: what tells this launch from any other, the same after a restart; empty for one by itself.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    hosts: int = 1
     restarts: int = 0
     job: str = ""
 
@@ -41,11 +43,12 @@ class Launch:
         rank, size, local = (_number(environ, name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
         if rank >= size:
             raise ValueError(f"RANK: expected below WORLD_SIZE {size}, got {rank}")
+        hosts = _number(environ, "GROUP_WORLD_SIZE", "1")
         restarts = _number(environ, "TORCHELASTIC_RESTART_COUNT", "0")
         job = environ.get("TORCHELASTIC_RUN_ID", "none")
         if job == "none":  # a static launch has no name; its launcher outlives its restarts
             job = f"{socket.gethostname()}:{os.getppid()}"
-        return cls(rank=rank, size=size, local_rank=local, restarts=restarts, job=job)
+        return cls(rank=rank, size=size, local_rank=local, hosts=hosts, restarts=restarts, job=job)
 
     @classmethod
     def here(cls) -> Launch:

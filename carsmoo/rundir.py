@@ -94,14 +94,21 @@ class RunDirectory:
     def is_of(self, config: SearchConfig, job: str) -> bool:
         """Return whether the directory holds a run of this configuration that this launch has begun or gone on with."""
         try:
-            if self.config() != config:
-                return False
+            stopped_early = not (self.path / LOG).is_file()
+            return self.config() == config and (stopped_early or self.last_job() == job)
         except (ValueError, TypeError):
             return False
+
+    def last_job(self) -> str | None:
+        """Return the launch that has begun the run or gone on with it last; None if no launcher or no one has.
+
+        Raises:
+            ValueError: if the log is damaged.
+        """
         log = self.path / LOG
         lines = log.read_text(encoding="utf-8").split("\n")[:-1] if log.is_file() else []
-        starts = [event for event in map(json.loads, lines) if event["event"] in ("start", "resume")]
-        return not starts or starts[-1].get("job") == job  # with none it was stopped at its very start
+        starts = [event for event in map(json.loads, lines) if event.get("event") in ("start", "resume")]
+        return starts[-1].get("job") if starts else None
 
     def write_front(self, front: Front) -> None:
         """Write the front as CSV and as JSON; each file is replaced at once, whatever interrupts."""

@@ -80,7 +80,7 @@ class Session:
             ValueError, TypeError, FileExistsError, ImportError, BlockingIOError: as :meth:`start` and :meth:`go_on`.
         """
         launch = self.launch
-        if launch.restarts and self._decide(lambda: self.run_dir.is_of(plan, launch.job)):
+        if launch.job and self._decide(lambda: self.run_dir.is_of(plan, launch.job)):
             self.go_on()
         else:
             self.start(plan)
@@ -164,7 +164,8 @@ class Session:
             _use_threads(snapshot)
         problem, algorithm = build(self.plan, self.group)
         before, now = (found.get("processes") for found in (snapshot.document["environment"], problem.environment()))
-        if before != now and self.launch.restarts:
+        job = self.launch.job
+        if before != now and job and self._decide(lambda: self.run_dir.last_job() == job):
             self.say(f"{now or 1} processes after {before or 1}: the last bits may differ")
             exact = False
         self.log = RunLog(self.run_dir, snapshot.seconds)

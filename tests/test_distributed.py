@@ -184,7 +184,7 @@ def test_a_killed_worker_is_started_again_and_the_front_is_that_of_an_undisturbe
     tmp_path: Path, one: tuple[Path, Any]
 ) -> None:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "--max-restarts", "3", "-m", "tests.workers", str(tmp_path / "run"), "7"]
+    command = [*launcher, "--max-restarts", "1", "-m", "tests.workers", str(tmp_path / "run"), "7"]
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -46,7 +46,7 @@ def search(
     plan = plan.updated(parse_settings(settings or []))
     if plan.latency is not None:  # so that the run goes on from any directory
         plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
-    if not Launch.here().restarts:
+    if not Launch.here().job:
         RunDirectory(out).require_empty()
     with _together(plan.device) as group:
         session = Session(out, say=say, every=every, tensorboard=tensorboard, group=group)
