@@ -52,9 +52,9 @@ def data_card(
         classes: number of classes.
         mean: of each colour, (channels,), in the units of the images' pixels.
         std: of each colour, (channels,).
-        class_names: names of the classes, in the order of their numbers.
+        class_names: names of the classes, in the order of their numbers; None or empty if they have none.
     """
-    names = None if class_names is None else list(class_names)
+    names = list(class_names) if class_names else None
     numbers = {"mean": [float(m) for m in mean], "std": [float(s) for s in std]}
     return {"name": name, "images": list(images), "classes": classes, "class_names": names, **numbers}
 

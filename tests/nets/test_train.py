@@ -167,5 +167,5 @@ def test_weights_of_another_network_are_refused(data: ImageData) -> None:
 
 
 def test_a_class_too_small_to_hold_out_is_said() -> None:
-    with pytest.raises(ValueError, match=r"^holdout: expected enough of each class to hold 2 out"):
-        split_for(few(60), TrainingRecipe(holdout=0.05))
+    with pytest.raises(ValueError, match=r"^holdout: expected enough of each class to hold 3 out"):
+        split_for(few(70), TrainingRecipe(holdout=0.05))
