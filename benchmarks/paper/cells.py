@@ -119,7 +119,8 @@ def figures(data: Result) -> dict[str, float]:
 
 def lines(data: Result) -> Iterator[str]:
     """Yield a row for each network."""
-    yield f"{len(data['found'])} found on {data['images']}, {len(data['random'])} random; medians, thousands of parameters"
+    found, drawn = len(data["found"]), len(data["random"])
+    yield f"{found} found on {data['images']}, {drawn} random; medians, thousands of parameters"
     yield f"{'':<10}{'normal cell':>12}{'reduction cell':>16}{'ratio':>7}{'share in reduction':>20}"
     for name, values in rows(data).items():
         normal, reduce, share = np.median(values, axis=0)

@@ -79,13 +79,13 @@ class Experiment:
             "figures": self.figures(data),
             "data": data,
         }
-        out.mkdir(parents=True, exist_ok=True)
-        (out / f"{self.name}.json").write_text(json.dumps(document, indent=None) + "\n", encoding="utf-8")
-        self.drawn(document, out)
+        self.write(document, out)
         return document
 
-    def drawn(self, document: Result, out: Path) -> None:
-        """Draw what a result file holds, as PNG and PDF."""
+    def write(self, document: Result, out: Path) -> None:
+        """Write a result file, and draw what it holds, as PNG and PDF."""
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{self.name}.json").write_text(json.dumps(document) + "\n", encoding="utf-8")
         figure = self.draw(document["data"])
         for ending in ("png", "pdf"):
             figure.savefig(out / f"{self.name}.{ending}", dpi=200)
@@ -101,8 +101,8 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None
     options = parser.parse_args(arguments)
     if options.redraw:
         document = json.loads((RESULTS / f"{experiment.name}.json").read_text(encoding="utf-8"))
-        options.out.mkdir(parents=True, exist_ok=True)
-        experiment.drawn(document, options.out)
+        document["figures"] = experiment.figures(document["data"])
+        experiment.write(document, options.out)
     else:
         try:
             preset = changed(experiment.presets[options.preset], parse_settings(options.set))
@@ -133,13 +133,13 @@ def machine() -> dict[str, Any]:
 
 def small_search(**fields: Any) -> SearchConfig:
     """Return a search of a minute or less on one core: the demo's digits and network, with a shorter plan."""
-    plan = {"warmup": 10, "generations": 20, "memory_format": "channels_last", **fields}
+    plan = {"warmup": 10, "generations": 12, "memory_format": "channels_last", **fields}
     return SearchConfig(network=NetworkConfig(channels=8, layers=5), training=SupernetTraining(**plan))
 
 
 def small_recipe(**fields: Any) -> TrainingRecipe:
     """Return a recipe of some seconds on one core: the search network's widths and depth; the last epoch counts."""
-    return TrainingRecipe(**{"channels": 8, "layers": 5, "epochs": 15, "holdout": 0.0, **fields})
+    return TrainingRecipe(**{"channels": 8, "layers": 5, "epochs": 10, "holdout": 0.0, **fields})
 
 
 @dataclass(frozen=True, kw_only=True)

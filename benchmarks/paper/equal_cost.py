@@ -58,7 +58,7 @@ class Preset:
     """
 
     search: SearchConfig = field(default_factory=small_search)
-    recipe: TrainingRecipe = field(default_factory=lambda: small_recipe(epochs=12))
+    recipe: TrainingRecipe = field(default_factory=small_recipe)
     published: tuple[str, ...] = ("DARTS-V2", "CARS-A", "CARS-E", "CARS-I")
     trained: int = 3
     seeds: int = 3

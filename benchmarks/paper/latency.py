@@ -65,8 +65,8 @@ class Preset:
     """
 
     search: SearchConfig = field(default_factory=small_search)
-    recipe: TrainingRecipe = field(default_factory=lambda: small_recipe(epochs=12))
-    trained: int = 4
+    recipe: TrainingRecipe = field(default_factory=small_recipe)
+    trained: int = 3
     rounds: int = 60
     checked: int = 20
     seeds: int = 2

@@ -59,7 +59,7 @@ class Preset:
 
     search: SearchConfig = field(default_factory=small_search)
     repeats: int = 5
-    seeds: int = 3
+    seeds: int = 2
     threads: int = 1
 
 
@@ -282,7 +282,8 @@ def lines(data: Result) -> Iterator[str]:
         guess = [np.median([f["parts"][when].get(part, 0.0) for f in found]) for when in ("before", "after")]
         yield f"{part:<10}{spent:>10.2f}{share:>8.1%}{guess[0]:>11.2f}{guess[1]:>12.2f}"
     totals = [np.median([f["totals"][when] for f in found]) for when in ("before", "after")]
-    yield f"{'total':<10}{np.median([run['total'] for run in runs]):>10.2f}{1:>8.0%}{totals[0]:>11.2f}{totals[1]:>12.2f}"
+    spent = np.median([run["total"] for run in runs])
+    yield f"{'total':<10}{spent:>10.2f}{1:>8.0%}{totals[0]:>11.2f}{totals[1]:>12.2f}"
     ratios = spread([f["totals"]["before"] / run["total"] for run, f in zip(runs, found, strict=True)])
     own = np.median([f["paper"] / run["total"] for run, f in zip(runs, found, strict=True)])
     middle = f"{ratios['median']:.3f} [{ratios['q25']:.3f}, {ratios['q75']:.3f}]"

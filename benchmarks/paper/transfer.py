@@ -59,11 +59,11 @@ class Preset:
     """
 
     search: SearchConfig = field(default_factory=small_search)
-    recipe: TrainingRecipe = field(default_factory=lambda: small_recipe(epochs=12))
+    recipe: TrainingRecipe = field(default_factory=small_recipe)
     other: str = "fashion-mnist?images=2000&size=14&pad=1"
-    other_recipe: TrainingRecipe = field(default_factory=lambda: small_recipe(epochs=8, pad=None))
+    other_recipe: TrainingRecipe = field(default_factory=lambda: small_recipe(epochs=6, pad=None))
     published: tuple[str, ...] = ("DARTS-V2", "CARS-H")
-    trained: int = 4
+    trained: int = 3
     seeds: int = 2
     jobs: int = 2
 

@@ -9,7 +9,8 @@ scored on held-out images after each epoch. Figures, medians over seeds unless s
   tenth of the epochs; ``early_p``, ``late_p`` of Wilcoxon's signed rank;
 - ``small_leads_early``, ``large_leads_late``: share of the epochs of the first and of the last tenth, mean over seeds;
 - ``takeover``: the epoch from which on the large network is never behind the small one any more;
-- ``fluctuation_small``, ``fluctuation_large``: of accuracy from epoch to epoch, trend taken off; ``fluctuation_p``.
+- ``fluctuation_small``, ``fluctuation_large``: of accuracy from epoch to epoch in the second half of the
+  epochs, trend taken off; ``fluctuation_p``.
 
     python -m benchmarks.paper.trap
 """
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.paper.common import (
@@ -93,6 +95,12 @@ def fluctuation(accuracy: ArrayLike) -> float:
     return float(np.sqrt(np.mean(np.diff(accuracy, n=2) ** 2) / 6))
 
 
+def settled(curves: ArrayLike) -> NDArray[np.float64]:
+    """Return the second half of the epochs, the last axis, in which a curve is nearly straight."""
+    A = np.asarray(curves, dtype=float)
+    return A[..., A.shape[-1] // 2 :]
+
+
 def tenth(curves: ArrayLike, *, late: bool) -> NDArray[np.float64]:
     """Return the mean over the first or the last tenth of the epochs, the last axis."""
     A = np.asarray(curves, dtype=float)
@@ -126,7 +134,7 @@ def figures(data: Result) -> dict[str, float]:
     small, large = curves[:, 0], curves[:, 2]
     early, late = (paired(tenth(large, late=end), tenth(small, late=end)) for end in (False, True))
     leads = np.mean([led(of_seed) for of_seed in curves], axis=0)  # (sizes, epochs)
-    rough = np.array([[fluctuation(curve) for curve in of_seed] for of_seed in curves])
+    rough = np.array([[fluctuation(curve) for curve in of_seed] for of_seed in settled(curves)])
     test = np.array(data["test_error"])
     return {
         "n": len(curves),
@@ -157,7 +165,7 @@ def lines(data: Result) -> Iterator[str]:
     for k, name in enumerate(SIZES):
         early, late = (spread(tenth(curves[:, k], late=end)) for end in (False, True))
         texts = [f"{s['median']:.3f} [{s['q25']:.3f}, {s['q75']:.3f}]" for s in (early, late)]
-        rough = np.median([fluctuation(curve) for curve in curves[:, k]])
+        rough = np.median([fluctuation(curve) for curve in settled(curves[:, k])])
         yield (
             f"{name:<8}{np.median(sizes[:, k]):>11.4f}  {texts[0]:<22}{texts[1]:<22}{leads[k].mean():>6.0%}"
             f"{rough:>12.4f}{np.median(test[:, k]):>12.4f}"
@@ -170,33 +178,26 @@ def draw(data: Result) -> Figure:
     epochs = np.arange(1, curves.shape[2] + 1)
     figure, (left, middle, right) = panels(1, 3, 10.5, 3.2, width_ratios=(1.5, 1.5, 1))
     for k, name in enumerate(SIZES):
-        low, centre, high = np.quantile(curves[:, k], [0.25, 0.5, 0.75], axis=0)
+        low, centre, high = np.quantile(1 - curves[:, k], [0.25, 0.5, 0.75], axis=0) * 100
         label = f"{name}, {np.median(sizes[:, k]) * 1000:.0f}k params"
         left.fill_between(epochs, low, high, color=SHADES[k], alpha=0.18, linewidth=0)
         left.plot(epochs, centre, color=SHADES[k], linestyle=DASHES[k], linewidth=1.6, label=label)
-    finish(left, "epoch", f"accuracy on held-out images ({data['images']})")
-    left.legend(frameon=False, loc="lower right", fontsize=8)
+    left.set_yscale("log")
+    left.yaxis.set_major_formatter(ScalarFormatter())
+    left.yaxis.set_minor_formatter(NullFormatter())
+    left.set_yticks([tick for tick in (1, 2, 5, 10, 20, 50, 90) if left.get_ylim()[0] < tick < left.get_ylim()[1]])
+    finish(left, "epoch", f"error on held-out images (%), {data['images']}")
+    left.legend(frameon=False, fontsize=8)
     leads = np.mean([led(of_seed) for of_seed in curves], axis=0)
     middle.stackplot(epochs, leads, colors=SHADES, alpha=0.85, labels=SIZES)
-    below = np.concatenate([np.zeros((1, len(epochs))), leads.cumsum(axis=0)])
-    for k, name in enumerate(SIZES):
-        at = int(leads[k].argmax())
-        middle.text(
-            epochs[at],
-            (below[k, at] + below[k + 1, at]) / 2,
-            name,
-            ha="center",
-            va="center",
-            fontsize=8,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
-        )
+    middle.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=8)
     finish(middle, "epoch", f"share of seeds in which it leads (n = {len(curves)})")
     middle.set_xlim(1, len(epochs))
     middle.set_ylim(0, 1)
-    rough = np.array([[fluctuation(curve) for curve in of_seed] for of_seed in curves])
+    rough = np.array([[fluctuation(curve) for curve in of_seed] for of_seed in settled(curves)])
     dots(right, rough.T, SIZES, SHADES)
     right.set_ylim(bottom=0)
-    finish(right, "", "fluctuation of accuracy")
+    finish(right, "", "fluctuation of accuracy, second half")
     return figure
 
 

@@ -1,0 +1,160 @@
+"""The paper's experiments: each runs to its end at a tiny preset; their arithmetic agrees with that done by hand."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.paper import cells, common, equal_cost, latency, protection, search_time, transfer, trap
+from benchmarks.paper.common import Experiment
+from carsmoo.config import NetworkConfig, SupernetTraining
+from carsmoo.cost import params
+from carsmoo.front import Front
+from carsmoo.genotype import DARTSSpace
+from carsmoo.presets import SearchConfig
+from carsmoo.recipes import TrainingRecipe
+from carsmoo.zoo import GENOTYPES
+
+SEARCH = SearchConfig(
+    network=NetworkConfig(channels=2, layers=3),
+    training=SupernetTraining(warmup=1, generations=2, population=4, calibration=64, memory_format="channels_last"),
+)
+RECIPE = TrainingRecipe(channels=2, layers=3, epochs=1, holdout=0.0)
+BOTH: dict[str, Any] = {"search": SEARCH, "recipe": RECIPE}
+
+TINY: dict[str, tuple[Experiment, Any]] = {
+    "trap": (trap.EXPERIMENT, trap.Preset(recipe=dataclasses.replace(RECIPE, epochs=3, holdout=0.3), seeds=2, jobs=1)),
+    "protection": (protection.EXPERIMENT, protection.Preset(**BOTH, trained=2, seeds=2, jobs=1)),
+    "equal_cost": (equal_cost.EXPERIMENT, equal_cost.Preset(**BOTH, published=("CARS-A",), trained=2, seeds=2, jobs=1)),
+    "latency": (latency.EXPERIMENT, latency.Preset(**BOTH, trained=2, rounds=2, checked=2, seeds=2, jobs=1)),
+    "search_time": (search_time.EXPERIMENT, search_time.Preset(search=SEARCH, repeats=1, seeds=2)),
+    "transfer": (
+        transfer.EXPERIMENT,
+        transfer.Preset(**BOTH, other="digits", other_recipe=RECIPE, published=("CARS-A",), trained=2, jobs=1),
+    ),
+    "cells": (cells.EXPERIMENT, cells.Preset(search=SEARCH, random=3, seeds=2, jobs=1)),
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_an_experiment_runs_writes_and_draws(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment, preset = TINY[name]
+    assert {"cores2", "paper"} <= set(experiment.presets)
+    assert type(experiment.presets["paper"]) is type(preset)
+    tiny = dataclasses.replace(experiment, presets={"cores2": preset})
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    common.main(tiny, ["--out", str(tmp_path)])
+    told = capsys.readouterr().out.splitlines()
+    result = json.loads(told[-1].removeprefix("RESULT "))
+    document = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+    assert result["name"] == f"paper_{name}"
+    assert document["command"] == f"python -m benchmarks.paper.{name} --preset cores2"
+    assert document["settings"]["seeds"] == 2
+    assert result["figures"]["n"] == 2
+    assert all(math.isfinite(value) for key, value in result["figures"].items() if "spearman" not in key)
+    assert {"cores", "torch", "python"} <= set(document["machine"])
+    assert len(told) > 2
+    picture = (tmp_path / f"{name}.png").read_bytes()
+    assert len(picture) > 10_000
+
+    common.main(tiny, ["--redraw", "--out", str(tmp_path / "again")])
+    assert capsys.readouterr().out.splitlines() == told
+    assert (tmp_path / "again" / f"{name}.png").read_bytes() == picture
+
+
+def test_an_unknown_setting_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        common.main(trap.EXPERIMENT, ["--set", "sedes=3"])
+    assert stopped.value.code == 2
+    assert "sedes" in capsys.readouterr().err
+
+
+def test_who_leads_and_from_when() -> None:
+    small, large = [0.5, 0.6, 0.6, 0.7], [0.4, 0.7, 0.6, 0.8]
+    assert trap.led([small, large]).tolist() == [[1, 0, 0.5, 0], [0, 1, 0.5, 1]]
+    assert trap.takeover(large, small) == 2
+    assert trap.takeover(small, large) == 5  # never
+    assert trap.takeover(large, [0, 0, 0, 0]) == 1
+    assert trap.tenth([[1, 2, 3], [4, 5, 6]], late=False).tolist() == [1, 4]
+    assert trap.tenth(np.arange(20), late=True) == 18.5
+
+
+def test_fluctuation_is_what_noise_deviates_around_a_trend() -> None:
+    line = 0.1 + 0.02 * np.arange(9)
+    assert trap.fluctuation(line) == pytest.approx(0, abs=1e-15)
+    # noise of +1 and -1 in turn has second differences of +4 and -4: sqrt(16 / 6)
+    assert trap.fluctuation(line + [1, -1] * 4 + [1]) == pytest.approx(math.sqrt(16 / 6))
+    noise = np.random.default_rng(0).normal(0, 0.03, 20_000)
+    assert trap.fluctuation(np.linspace(0, 1, 20_000) + noise) == pytest.approx(0.03, rel=0.03)
+
+
+def test_the_paper_s_form_gives_the_paper_s_cost() -> None:
+    # T_tr = 1 min, T_val = 5 s, 50 epochs of warm-up, 45 generations of 10 epochs
+    plan = search_time.Plan(e_warm=50, e_evo=45, i_param=10, n_b=1, n=128)
+    minutes = search_time.paper_form(plan, search_time.Times(t_tr=1, t_val=5 / 60, p_newborn=1, p_all=1))
+    assert minutes == pytest.approx(50 + 45 * (5 / 60 + 10))
+    assert round(minutes / 60 / 24, 1) in (0.3, 0.4)  # GPU-days
+
+
+def test_the_prediction_counts_scorings_and_what_is_saved_by_scoring_together() -> None:
+    plan = search_time.Plan(e_warm=3, e_evo=2, i_param=5, n_b=2, n=10, t=0.5)
+    times = search_time.Times(t_tr=7, t_val=4, p_newborn=2, p_all=3)
+    # warm-up 3 * 7 * 2; training 2 * 5 * 7 * 2; scoring 10 * 4 / 2 at first, then twice 5 * 4 / 2 and 15 * 4 / 3
+    assert search_time.predicted(plan, times) == {"warm_up": 42, "training": 140, "scoring": 20 + 2 * (10 + 20)}
+
+
+def test_the_stopwatch_counts_each_second_once() -> None:
+    run = search_time.one(search_time.Preset(search=SEARCH, repeats=1, seeds=1), 0)
+    assert set(run["measured"]) == {"warm_up", "training", "scoring", "rest"}
+    assert all(0 < spent < run["total"] for spent in run["measured"].values())
+    assert sum(run["measured"].values()) == pytest.approx(run["total"])
+
+
+def test_a_search_tells_what_it_cost() -> None:
+    found = common.search(SEARCH)
+    assert found.epochs == 1 + 2
+    assert len(found.populations) == 3
+    assert all(F.shape == (4, 2) for F in found.populations)
+    assert 4 < found.scorings <= 4 + 2 * (4 + 8)  # at first all, then newborns before and all after
+    assert found.scorings == common.search(SEARCH).scorings
+    again = common.search(SEARCH, "random")
+    assert again.epochs == found.epochs
+
+
+def test_networks_are_spread_along_a_front_and_matched_by_size() -> None:
+    space, network = DARTSSpace(), SEARCH.network
+    genotypes = common.by_size(space, network, [0, 0.25, 0.5, 0.75, 1], seed=0)
+    sizes = [params(genotype, network) for genotype in genotypes]
+    assert sizes == sorted(sizes)
+    F = [[1 - k / 10, size] for k, size in enumerate(sizes)]
+    front = Front.of(genotypes, F, ("error", "params"), ("", ""))
+    assert common.along(front, 3) == [genotypes[0], genotypes[2], genotypes[4]]
+    assert set(common.along(front, 9)) == set(genotypes)
+    twins = common.like_sized(space, network, [genotypes[2], genotypes[2]], seed=1)
+    assert len(set(twins)) == 2
+    assert [params(twin, network) for twin in twins] == pytest.approx([sizes[2]] * 2, rel=0.02)
+
+
+def test_hypervolumes_share_a_box() -> None:
+    # the box is [0, 1] x [0, 2]: two at its corners take two strips of 1.1 x 0.1, one in its middle 0.6 x 0.6
+    assert common.hypervolumes([[[0, 2], [1, 0]], [[0.5, 1]]]) == pytest.approx([1.1 * 0.1 + 1.0 * 0.1, 0.36])
+    assert common.paired([1, 2, 3, 3], [0, 2, 4, 1]) == pytest.approx(
+        {"difference": 0.5, "p": common.paired([0, 2, 4, 1], [1, 2, 3, 3])["p"], "share": 0.625, "a12": 10 / 16}
+    )
+    assert common.spread([1, 2, 3, 4, 5]) == {"median": 3, "q25": 2, "q75": 4, "n": 5}
+
+
+def test_cells_are_counted_in_the_built_network() -> None:
+    network = NetworkConfig.cifar()
+    for name in ("CARS-H", "DARTS-V2"):
+        counts = cells.cell_params(GENOTYPES[name], network)
+        rest = (3 * 9 + 2) * 3 * 36  # the stem's convolution and its batch norm
+        width = 36 * 4 * 4
+        assert sum(n for _, n in counts) + rest + width * 10 + 10 == params(GENOTYPES[name], network)
+        assert [k for k, (reduces, _) in enumerate(counts) if reduces] == [6, 13]
