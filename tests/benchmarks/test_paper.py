@@ -20,21 +20,29 @@ from carsmoo.recipes import TrainingRecipe
 from carsmoo.zoo import GENOTYPES
 
 SEARCH = SearchConfig(
+    data="digits?images=300",
     network=NetworkConfig(channels=2, layers=3),
-    training=SupernetTraining(warmup=1, generations=2, population=4, calibration=64, memory_format="channels_last"),
+    training=SupernetTraining(warmup=1, generations=2, population=4, calibration=32, memory_format="channels_last"),
 )
 RECIPE = TrainingRecipe(channels=2, layers=3, epochs=1, holdout=0.0)
 BOTH: dict[str, Any] = {"search": SEARCH, "recipe": RECIPE}
 
 TINY: dict[str, tuple[Experiment, Any]] = {
-    "trap": (trap.EXPERIMENT, trap.Preset(recipe=dataclasses.replace(RECIPE, epochs=3, holdout=0.3), seeds=2, jobs=1)),
+    "trap": (
+        trap.EXPERIMENT,
+        trap.Preset(
+            data="digits?images=300", recipe=dataclasses.replace(RECIPE, epochs=3, holdout=0.3), seeds=2, jobs=1
+        ),
+    ),
     "protection": (protection.EXPERIMENT, protection.Preset(**BOTH, trained=2, seeds=2, jobs=1)),
     "equal_cost": (equal_cost.EXPERIMENT, equal_cost.Preset(**BOTH, published=("CARS-A",), trained=2, seeds=2, jobs=1)),
     "latency": (latency.EXPERIMENT, latency.Preset(**BOTH, trained=2, rounds=2, checked=2, seeds=2, jobs=1)),
     "search_time": (search_time.EXPERIMENT, search_time.Preset(search=SEARCH, repeats=1, seeds=2)),
     "transfer": (
         transfer.EXPERIMENT,
-        transfer.Preset(**BOTH, other="digits", other_recipe=RECIPE, published=("CARS-A",), trained=2, jobs=1),
+        transfer.Preset(
+            **BOTH, other="digits?images=200", other_recipe=RECIPE, published=("CARS-A",), trained=2, jobs=1
+        ),
     ),
     "cells": (cells.EXPERIMENT, cells.Preset(search=SEARCH, random=3, seeds=2, jobs=1)),
 }
@@ -89,7 +97,7 @@ def test_fluctuation_is_what_noise_deviates_around_a_trend() -> None:
     line = 0.1 + 0.02 * np.arange(9)
     assert trap.fluctuation(line) == pytest.approx(0, abs=1e-15)
     # noise of +1 and -1 in turn has second differences of +4 and -4: sqrt(16 / 6)
-    assert trap.fluctuation(line + [1, -1] * 4 + [1]) == pytest.approx(math.sqrt(16 / 6))
+    assert trap.fluctuation(line + np.array([1, -1] * 4 + [1])) == pytest.approx(math.sqrt(16 / 6))
     noise = np.random.default_rng(0).normal(0, 0.03, 20_000)
     assert trap.fluctuation(np.linspace(0, 1, 20_000) + noise) == pytest.approx(0.03, rel=0.03)
 
