@@ -6,7 +6,7 @@ the one of lowest supernet error among them, and the published genotypes are the
 scored once on the test split. What a user would take is the network of lowest *supernet* error; choosing by test error
 would be looking at the answer. Figures, medians over seeds:
 
-- ``error_*``, ``params_*`` (millions), ``search_minutes_*`` (of one core);
+- ``error_*``, ``params_*`` (millions), ``search_minutes_*`` (of one core's computing);
 - ``hv_cars``, ``hv_random``: hypervolume of the trained networks; ``*_p``: Wilcoxon's signed rank, CARS against each.
 
     python -m benchmarks.paper.equal_cost
@@ -81,7 +81,7 @@ def one(preset: Preset, method: str, seed: int) -> Result:
         found = search(dataclasses.replace(preset.search, seed=seed), SEARCHES[method])
         best = found.front.genotypes[int(found.front.column("error").argmin())]
         genotypes = [best, *(g for g in along(found.front, preset.trained) if g != best)][: preset.trained]
-        cost = {"minutes": found.seconds / 60, "epochs": found.epochs, "scorings": found.scorings}
+        cost = {"minutes": found.computing / 60, "epochs": found.epochs, "scorings": found.scorings}
     trained = [train_alone(genotype, recipe, preset.search.data) for genotype in genotypes]
     return {"method": method, "seed": seed, "networks": [[t.error, round(t.params, 5)] for t in trained], **cost}
 
