@@ -7,15 +7,17 @@ networks cost n T_val / P(n), where P is what sharing and larger calls save, so 
     T = E_warm T_tr N_b + N T_val / P(N)
         + E_evo (I_param T_tr N_b + t N T_val / P(t N) + (1 + t) N T_val / P((1 + t) N))
 
-T_tr (an epoch, one architecture a step), T_val (one network scored by itself) and P are measured twice: *before* the
-search, on random architectures and fresh weights, which is a prediction; and *after* it on populations that it went
-through (the first, the middle and the last), which tells how much of the difference is the formula's. Figures, medians
-over seeds:
+T_tr (an epoch, one architecture a step), T_val (one network scored by itself) and P are measured twice: on random
+architectures with fresh weights, before the search, which is what warm-up meets; and on populations that the search
+went through (the first, the middle and the last, with newborns), after it, which is what evolution meets: networks
+become smaller, and share more. Figures, medians over seeds:
 
-- ``predicted_over_measured``: by the formula above from what was measured before; ``_after`` from after;
-- ``paper_over_measured``: by the paper's own form, from what was measured before;
+- ``predicted_over_measured``, ``predicted_worst``: by the formula above, each phase with the times of the architectures
+  it meets, and the largest |ratio - 1| of a seed;
+- ``a_priori_over_measured``, ``a_priori_worst``: from what was measured before the search alone;
+- ``paper_over_measured``: by the paper's own form, times as in the first;
 - ``share_warm_up``, ``share_training``, ``share_scoring``, ``share_rest``: of the measured total;
-- ``t_tr``, ``t_val`` (seconds), ``parallelism_newborn``, ``parallelism_all``: from before.
+- ``t_tr``, ``t_val`` (seconds), ``parallelism_newborn``, ``parallelism_all``: from before; ``evolving_*``: from after.
 
     python -m benchmarks.paper.search_time
 """
@@ -26,7 +28,7 @@ import dataclasses
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,20 +93,30 @@ class Times:
     p_all: float
 
 
-def predicted(plan: Plan, times: Times) -> dict[str, float]:
-    """Return the seconds of each part of a search, as the module's text says."""
-    newborn = plan.t * plan.n * times.t_val / times.p_newborn
-    everyone = (1 + plan.t) * plan.n * times.t_val / times.p_all
+def predicted(plan: Plan, random: Times, evolving: Times) -> dict[str, float]:
+    """Return the seconds of each part of a search, as the module's text says.
+
+    Args:
+        plan: its numbers.
+        random: times of random architectures, for warm-up and the first scores.
+        evolving: times of the architectures of the generations.
+    """
+    newborn = plan.t * plan.n * evolving.t_val / evolving.p_newborn
+    everyone = (1 + plan.t) * plan.n * evolving.t_val / evolving.p_all
     return {
-        "warm_up": plan.e_warm * times.t_tr * plan.n_b,
-        "training": plan.e_evo * plan.i_param * times.t_tr * plan.n_b,
-        "scoring": plan.n * times.t_val / times.p_newborn + plan.e_evo * (newborn + everyone),
+        "warm_up": plan.e_warm * random.t_tr * plan.n_b,
+        "training": plan.e_evo * plan.i_param * evolving.t_tr * plan.n_b,
+        "scoring": plan.n * random.t_val / random.p_newborn + plan.e_evo * (newborn + everyone),
     }
 
 
-def paper_form(plan: Plan, times: Times) -> float:
-    """Return eq. 5 as it is printed: a generation's scoring costs one validation pass."""
-    return plan.e_warm * times.t_tr + plan.e_evo * (times.t_val + plan.i_param * times.t_tr * plan.n_b)
+def paper_form(plan: Plan, random: Times, evolving: Times) -> dict[str, float]:
+    """Return eq. 5 as it is printed, by part: a generation's scoring costs one validation pass."""
+    return {
+        "warm_up": plan.e_warm * random.t_tr,
+        "training": plan.e_evo * plan.i_param * evolving.t_tr * plan.n_b,
+        "scoring": plan.e_evo * evolving.t_val,
+    }
 
 
 class Stopwatch(CARSProblem):
@@ -238,91 +250,86 @@ def measure(preset: Preset) -> Result:
     return {"images": preset.search.data, "threads": preset.threads, "runs": runs}
 
 
-def of_run(run: Result) -> dict[str, Any]:
-    """Return a run's parts as measured and as predicted from before and from after, and the totals."""
-    plan = Plan(**run["plan"])
-    parts = {when: predicted(plan, Times(**run[when])) for when in ("before", "after")}
-    totals = {when: sum(found.values()) for when, found in parts.items()}
-    return {"parts": parts, "totals": totals, "paper": paper_form(plan, Times(**run["before"]))}
+def forecasts(run: Result) -> dict[str, dict[str, float]]:
+    """Return a run's seconds by part, as measured, predicted, predicted from before alone, and by the paper's form."""
+    plan, random, evolving = Plan(**run["plan"]), Times(**run["before"]), Times(**run["after"])
+    return {
+        "measured": run["measured"],
+        "predicted": predicted(plan, random, evolving),
+        "a priori": predicted(plan, random, random),
+        "eq. 5 as printed": paper_form(plan, random, evolving),
+    }
+
+
+def ratios(data: Result, how: str) -> list[float]:
+    """Return by seed what a forecast's total is of the measured total."""
+    return [sum(forecasts(run)[how].values()) / run["total"] for run in data["runs"]]
 
 
 def figures(data: Result) -> dict[str, float]:
     """Return the figures of the result line."""
     runs = data["runs"]
-    found = [of_run(run) for run in runs]
 
-    def middle(values: Iterator[float]) -> float:
+    def middle(values: Iterable[float]) -> float:
         return float(np.median(list(values)))
 
-    pairs = list(zip(runs, found, strict=True))
+    def worst(how: str) -> float:
+        return max(abs(ratio - 1) for ratio in ratios(data, how))
+
+    names = {"t_tr": "t_tr", "t_val": "t_val", "parallelism_newborn": "p_newborn", "parallelism_all": "p_all"}
     return {
         "n": len(runs),
-        "predicted_over_measured": middle(f["totals"]["before"] / run["total"] for run, f in pairs),
-        "predicted_worst": max((abs(f["totals"]["before"] / run["total"] - 1) for run, f in pairs)),
-        "predicted_over_measured_after": middle(f["totals"]["after"] / run["total"] for run, f in pairs),
-        "paper_over_measured": middle(f["paper"] / run["total"] for run, f in pairs),
+        "predicted_over_measured": middle(ratios(data, "predicted")),
+        "predicted_worst": worst("predicted"),
+        "a_priori_over_measured": middle(ratios(data, "a priori")),
+        "a_priori_worst": worst("a priori"),
+        "paper_over_measured": middle(ratios(data, "eq. 5 as printed")),
         "measured_seconds": middle(run["total"] for run in runs),
         **{f"share_{part}": middle(run["measured"][part] / run["total"] for run in runs) for part in PARTS},
-        "t_tr": middle(run["before"]["t_tr"] for run in runs),
-        "t_val": middle(run["before"]["t_val"] for run in runs),
-        "parallelism_newborn": middle(run["before"]["p_newborn"] for run in runs),
-        "parallelism_all": middle(run["before"]["p_all"] for run in runs),
+        **{name: middle(run["before"][key] for run in runs) for name, key in names.items()},
+        **{f"evolving_{name}": middle(run["after"][key] for run in runs) for name, key in names.items()},
     }
+
+
+def middles(data: Result) -> dict[str, dict[str, float]]:
+    """Return the median seconds of each part over seeds, by forecast."""
+    found = [forecasts(run) for run in data["runs"]]
+    return {how: {part: float(np.median([f[how].get(part, 0.0) for f in found])) for part in PARTS} for how in found[0]}
 
 
 def lines(data: Result) -> Iterator[str]:
     """Yield a row for each part."""
-    runs = data["runs"]
-    found = [of_run(run) for run in runs]
+    runs, parts = data["runs"], middles(data)
     yield f"{data['images']}, n = {len(runs)}, {data['threads']} thread; seconds, medians"
-    yield f"{'':<10}{'measured':>10}{'share':>8}{'predicted':>11}{'from after':>12}"
+    yield f"{'':<10}{'share':>7}" + "".join(f"{how:>18}" for how in parts)
     for part in PARTS:
-        spent = np.median([run["measured"][part] for run in runs])
         share = np.median([run["measured"][part] / run["total"] for run in runs])
-        guess = [np.median([f["parts"][when].get(part, 0.0) for f in found]) for when in ("before", "after")]
-        yield f"{part:<10}{spent:>10.2f}{share:>8.1%}{guess[0]:>11.2f}{guess[1]:>12.2f}"
-    totals = [np.median([f["totals"][when] for f in found]) for when in ("before", "after")]
-    spent = np.median([run["total"] for run in runs])
-    yield f"{'total':<10}{spent:>10.2f}{1:>8.0%}{totals[0]:>11.2f}{totals[1]:>12.2f}"
-    ratios = spread([f["totals"]["before"] / run["total"] for run, f in zip(runs, found, strict=True)])
-    own = np.median([f["paper"] / run["total"] for run, f in zip(runs, found, strict=True)])
-    middle = f"{ratios['median']:.3f} [{ratios['q25']:.3f}, {ratios['q75']:.3f}]"
-    yield f"predicted / measured {middle}; the paper's own form {own:.3f}"
+        yield f"{part:<10}{share:>7.1%}" + "".join(f"{parts[how][part]:>18.2f}" for how in parts)
+    totals = [np.median([sum(forecasts(run)[how].values()) for run in runs]) for how in parts]
+    yield f"{'total':<10}{1:>7.0%}" + "".join(f"{total:>18.2f}" for total in totals)
+    for how in list(parts)[1:]:
+        s = spread(ratios(data, how))
+        yield f"{how} over measured: {s['median']:.3f} [{s['q25']:.3f}, {s['q75']:.3f}]"
 
 
 def draw(data: Result) -> Figure:
     """Draw the parts of the search time as bars: measured, predicted, and by the paper's form."""
-    runs = data["runs"]
-    found = [of_run(run) for run in runs]
-    rows = [
-        ("measured", {part: np.median([run["measured"][part] for run in runs]) for part in PARTS}),
-        ("predicted before", {part: np.median([f["parts"]["before"].get(part, 0.0) for f in found]) for part in PARTS}),
-        ("formula, times from after", {p: np.median([f["parts"]["after"].get(p, 0.0) for f in found]) for p in PARTS}),
-    ]
-    plan, times = Plan(**runs[0]["plan"]), [Times(**run["before"]) for run in runs]
-    own = {
-        "warm_up": np.median([plan.e_warm * t.t_tr for t in times]),
-        "training": np.median([plan.e_evo * plan.i_param * t.t_tr * plan.n_b for t in times]),
-        "scoring": np.median([plan.e_evo * t.t_val for t in times]),
-    }
-    rows.append(("eq. 5 as printed", own))
-    figure, ax = panels(1, 1, 7.0, 2.7)
+    runs, rows = data["runs"], middles(data)
+    figure, ax = panels(1, 1, 7.0, 2.8)
     left = np.zeros(len(rows))
-    shades = (*SHADES, "#cfcfcf")
-    for part, shade, hatch in zip(PARTS, shades, ("", "//", "", ".."), strict=True):
-        width = np.array([float(parts.get(part, 0.0)) for _, parts in rows])
-        ax.barh(range(len(rows)), width, left=left, color=shade, hatch=hatch, edgecolor="white", height=0.6,
-                label=part.replace("_", "-"))  # fmt: skip
+    for part, shade, hatch in zip(PARTS, (*SHADES, "#cfcfcf"), ("", "//", "", ".."), strict=True):
+        width = np.array([parts[part] for parts in rows.values()])
+        look = {"color": shade, "hatch": hatch, "edgecolor": "white", "height": 0.6}
+        ax.barh(range(len(rows)), width, left=left, label=part.replace("_", "-"), **look)
         left += width
-    totals = np.array([run["total"] for run in runs])
-    ax.errorbar(np.median(totals), 0, xerr=[[np.ptp(totals) and np.median(totals) - totals.min()],
-                [totals.max() - np.median(totals)]], color="#1a1a1a", capsize=3, linewidth=1)  # fmt: skip
-    for k, total in enumerate(left):
-        ax.text(total + left.max() * 0.02, k, f"{total:.1f} s", va="center", fontsize=8)
-    ax.set_yticks(range(len(rows)), [name for name, _ in rows])
+    for k, how in enumerate(rows):
+        totals = [sum(forecasts(run)[how].values()) for run in runs]
+        ax.plot([min(totals), max(totals)], [k + 0.42] * 2, color="#1a1a1a", linewidth=1.2, marker="|", markersize=5)
+        ax.text(max(left[k], *totals) + left.max() * 0.02, k, f"{left[k]:.1f} s", va="center", fontsize=8)
+    ax.set_yticks(range(len(rows)), list(rows))
     ax.invert_yaxis()
-    finish(ax, f"seconds (median of n = {len(runs)} searches; bar: their range)", "")
-    ax.set_xlim(0, left.max() * 1.14)
+    finish(ax, f"seconds, medians of n = {len(runs)} searches; lines: range of the totals", "")
+    ax.set_xlim(0, left.max() * 1.25)
     ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.4, 1.0))
     return figure
 

@@ -105,16 +105,19 @@ def test_fluctuation_is_what_noise_deviates_around_a_trend() -> None:
 def test_the_paper_s_form_gives_the_paper_s_cost() -> None:
     # T_tr = 1 min, T_val = 5 s, 50 epochs of warm-up, 45 generations of 10 epochs
     plan = search_time.Plan(e_warm=50, e_evo=45, i_param=10, n_b=1, n=128)
-    minutes = search_time.paper_form(plan, search_time.Times(t_tr=1, t_val=5 / 60, p_newborn=1, p_all=1))
+    times = search_time.Times(t_tr=1, t_val=5 / 60, p_newborn=1, p_all=1)
+    minutes = sum(search_time.paper_form(plan, times, times).values())
     assert minutes == pytest.approx(50 + 45 * (5 / 60 + 10))
     assert round(minutes / 60 / 24, 1) in (0.3, 0.4)  # GPU-days
 
 
 def test_the_prediction_counts_scorings_and_what_is_saved_by_scoring_together() -> None:
     plan = search_time.Plan(e_warm=3, e_evo=2, i_param=5, n_b=2, n=10, t=0.5)
-    times = search_time.Times(t_tr=7, t_val=4, p_newborn=2, p_all=3)
-    # warm-up 3 * 7 * 2; training 2 * 5 * 7 * 2; scoring 10 * 4 / 2 at first, then twice 5 * 4 / 2 and 15 * 4 / 3
-    assert search_time.predicted(plan, times) == {"warm_up": 42, "training": 140, "scoring": 20 + 2 * (10 + 20)}
+    random = search_time.Times(t_tr=7, t_val=4, p_newborn=2, p_all=3)
+    evolving = search_time.Times(t_tr=5, t_val=3, p_newborn=2.5, p_all=5)
+    # warm-up 3 * 7 * 2; training 2 * 5 * 5 * 2; scoring 10 * 4 / 2 at first, then twice 5 * 3 / 2.5 and 15 * 3 / 5
+    found = search_time.predicted(plan, random, evolving)
+    assert found == {"warm_up": 42, "training": 100, "scoring": 20 + 2 * (6 + 9)}
 
 
 def test_the_stopwatch_counts_each_second_once() -> None:
