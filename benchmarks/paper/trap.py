@@ -121,7 +121,7 @@ def measure(preset: Preset) -> Result:
     made = in_parallel(train_alone, calls, preset.jobs)
     shape = (preset.seeds, len(SIZES))
     return {
-        "images": images.name,
+        "images": images.name.partition("?")[0],
         "params": rounded(np.reshape([one.params for one in made], shape)),
         "accuracy": rounded(1 - np.reshape([one.curve for one in made], (*shape, -1))),
         "test_error": rounded(np.reshape([one.error for one in made], shape)),
