@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.paper.common import (
     Experiment,
@@ -160,7 +161,7 @@ def draw(data: Result) -> Figure:
         ax.set_xlim(every[:, -1].min() * 1000 - 1, every[:, -1].max() * 1000 + 1)
         ax.set_ylim(0, every[:, 0].max() * 1.03)
         finish(ax, "params (thousands)", "supernet error" if name == "nsga3" else "", NAMES[name])
-    axes[0][0].legend(frameon=False, fontsize=7, loc="upper right")
+    axes[0][2].legend(frameon=False, fontsize=7, loc="best")
     for k, name in enumerate(ALGORITHMS):
         low, _, high = np.median(found[name]["sizes"], axis=0).T
         look = {"color": SHADES[k], "linestyle": DASHES[k], "linewidth": 1.5}
@@ -172,7 +173,8 @@ def draw(data: Result) -> Figure:
         "params (thousands)",
         f"10 and 90 % of sizes, median of n = {len(found['size']['sizes'])}",
     )
-    axes[1][0].legend(frameon=False, fontsize=7)
+    axes[1][0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[1][0].legend(frameon=False, fontsize=8, loc="best")
     names = ["NSGA-III", "size", "growth"]
     for ax, kind, title in zip(
         axes[1][1:], ("hv_supernet", "hv_trained"), ("by supernet error", "after training alone"), strict=True
