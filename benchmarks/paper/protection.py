@@ -174,7 +174,7 @@ def draw(data: Result) -> Figure:
         f"10 and 90 % of sizes, median of n = {len(found['size']['sizes'])}",
     )
     axes[1][0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[1][0].legend(frameon=False, fontsize=8, loc="best")
+    axes[1][0].legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 0.88))
     names = ["NSGA-III", "size", "growth"]
     for ax, kind, title in zip(
         axes[1][1:], ("hv_supernet", "hv_trained"), ("by supernet error", "after training alone"), strict=True
