@@ -129,7 +129,7 @@ def lines(data: Result) -> Iterator[str]:
 
 def draw(data: Result) -> Figure:
     """Draw the cells of three networks side by side, over their parameters."""
-    figure = Figure(figsize=(17, 8.2), layout="constrained")
+    figure = Figure(figsize=(21, 11), layout="constrained")
     grid = figure.add_gridspec(3, 3, height_ratios=(1.25, 1.25, 0.9))
     genotypes = [
         *((name, GENOTYPES[name]) for name in PUBLISHED),

@@ -64,6 +64,12 @@ class Preset:
     seeds: int = 4
     jobs: int = 2
 
+    def __post_init__(self) -> None:
+        if self.recipe.epochs < 6:
+            raise ValueError(f"recipe.epochs: expected at least 6, got {self.recipe.epochs}")
+        if self.recipe.holdout == 0:
+            raise ValueError("recipe.holdout: expected a share of images above 0, got 0")
+
 
 PRESETS = {
     "cores2": Preset(),

@@ -31,7 +31,7 @@ TINY: dict[str, tuple[Experiment, Any]] = {
     "trap": (
         trap.EXPERIMENT,
         trap.Preset(
-            data="digits?images=300", recipe=dataclasses.replace(RECIPE, epochs=3, holdout=0.3), seeds=2, jobs=1
+            data="digits?images=300", recipe=dataclasses.replace(RECIPE, epochs=6, holdout=0.3), seeds=2, jobs=1
         ),
     ),
     "protection": (protection.EXPERIMENT, protection.Preset(**BOTH, trained=2, seeds=2, jobs=1)),
@@ -81,6 +81,9 @@ def test_an_unknown_setting_is_refused(capsys: pytest.CaptureFixture[str]) -> No
         common.main(trap.EXPERIMENT, ["--set", "sedes=3"])
     assert stopped.value.code == 2
     assert "sedes" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        common.main(trap.EXPERIMENT, ["--set", "recipe.epochs=5"])
+    assert "recipe.epochs: expected at least 6, got 5" in capsys.readouterr().err
 
 
 def test_who_leads_and_from_when() -> None:
