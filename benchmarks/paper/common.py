@@ -24,6 +24,7 @@ from joblib import Parallel, delayed
 from matplotlib.figure import Figure
 from moocore import filter_dominated, hypervolume
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import spearmanr
 
 from carsmoo import suite
 from carsmoo.compare import REFERENCE, signed_rank, vargha_delaney
@@ -289,6 +290,14 @@ def paired(a: ArrayLike, b: ArrayLike) -> dict[str, float]:
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     share = float(np.mean((a > b) + 0.5 * (a == b)))
     return {"difference": float(np.median(a - b)), "p": signed_rank(a, b), "share": share, "a12": vargha_delaney(a, b)}
+
+
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
+    """Return Spearman's correlation and its p; 0 and 1 where all values of one are alike, and nothing can be told."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0, 1.0
+    found = spearmanr(a, b)
+    return float(found.statistic), float(found.pvalue)
 
 
 def hypervolumes(fronts: Sequence[ArrayLike]) -> list[float]:

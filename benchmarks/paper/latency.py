@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import spearmanr
 
 from benchmarks.paper.common import (
     Experiment,
@@ -31,6 +30,7 @@ from benchmarks.paper.common import (
     in_parallel,
     main,
     paired,
+    rank_correlation,
     search,
     small_recipe,
     small_search,
@@ -139,9 +139,9 @@ def figures(data: Result) -> dict[str, float]:
         made[f"hv_{kind}"] = float(np.median(hv[kind]))
         made[f"fastest_{kind}"] = float(np.median([found[:, 1].min() for found in networks(data, kind)]))
     made["hv_p"] = paired(hv["latency"], hv["params"])["p"]
-    made["spearman"] = float(spearmanr(every[:, 1], every[:, 2]).statistic)
+    made["spearman"] = rank_correlation(every[:, 1], every[:, 2])[0]
     made["mean_error"] = float(np.mean(np.abs(every[:, 2] / every[:, 1] - 1)))
-    made["params_spearman"] = float(spearmanr(every[:, 1], every[:, 3]).statistic)
+    made["params_spearman"] = rank_correlation(every[:, 1], every[:, 3])[0]
     return made
 
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import spearmanr
 
 from benchmarks.paper.common import (
     Experiment,
@@ -30,6 +29,7 @@ from benchmarks.paper.common import (
     like_sized,
     main,
     paired,
+    rank_correlation,
     search,
     small_recipe,
     small_search,
@@ -120,13 +120,13 @@ def figures(data: Result) -> dict[str, float]:
     """Return the figures of the result line."""
     front, random = networks(data, "front"), networks(data, "random")
     both = np.concatenate([front, random])
-    rank = spearmanr(both[:, 0], both[:, 1])
+    spearman, spearman_p = rank_correlation(both[:, 0], both[:, 1])
     compared = paired(front[:, 1], random[:, 1])
     return {
         "n": len(data["runs"]),
         "pairs": len(front),
-        "spearman": float(rank.statistic),
-        "spearman_p": float(rank.pvalue),
+        "spearman": spearman,
+        "spearman_p": spearman_p,
         "error_front": float(np.median(front[:, 1])),
         "error_random": float(np.median(random[:, 1])),
         "front_p": compared["p"],
