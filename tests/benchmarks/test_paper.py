@@ -49,14 +49,11 @@ TINY: dict[str, tuple[Experiment, Any]] = {
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_an_experiment_runs_writes_and_draws(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_experiment_runs_writes_and_draws(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     experiment, preset = TINY[name]
     assert {"cores2", "paper"} <= set(experiment.presets)
     assert type(experiment.presets["paper"]) is type(preset)
     tiny = dataclasses.replace(experiment, presets={"cores2": preset})
-    monkeypatch.setattr(common, "RESULTS", tmp_path)
     common.main(tiny, ["--out", str(tmp_path)])
     told = capsys.readouterr().out.splitlines()
     result = json.loads(told[-1].removeprefix("RESULT "))
@@ -68,12 +65,17 @@ def test_an_experiment_runs_writes_and_draws(
     assert all(math.isfinite(value) for value in result["figures"].values())
     assert {"cores", "torch", "python"} <= set(document["machine"])
     assert len(told) > 2
-    picture = (tmp_path / f"{name}.png").read_bytes()
-    assert len(picture) > 10_000
+    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+    assert (tmp_path / f"{name}.pdf").stat().st_size > 5_000
 
-    common.main(tiny, ["--redraw", "--out", str(tmp_path / "again")])
-    assert capsys.readouterr().out.splitlines() == told
-    assert (tmp_path / "again" / f"{name}.png").read_bytes() == picture
+
+def test_a_result_is_drawn_again_without_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common.main(search_time.EXPERIMENT, ["--redraw", "--out", str(tmp_path)])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1].removeprefix("RESULT "))
+    kept = json.loads((common.RESULTS / "search_time.json").read_text(encoding="utf-8"))
+    assert told["figures"]["predicted_over_measured"] == pytest.approx(kept["figures"]["predicted_over_measured"], 1e-4)
+    assert abs(told["figures"]["predicted_over_measured"] - 1) < 0.15
+    assert (tmp_path / "search_time.png").stat().st_size > 10_000
 
 
 def test_an_unknown_setting_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
