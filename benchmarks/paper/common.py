@@ -264,10 +264,10 @@ def by_size(space: DARTSSpace, network: NetworkConfig, quantiles: Sequence[float
 
 
 def like_sized(space: DARTSSpace, network: NetworkConfig, like: Sequence[Genotype], seed: int) -> list[Genotype]:
-    """Return for each of some networks one of 1000 random architectures with about as many parameters, no one twice."""
-    random_state = np.random.default_rng(seed)
+    """Return for each of some networks one of 1000 random others with about as many parameters, no one twice."""
+    random_state = np.random.default_rng([seed, len(like)])  # another stream than that of a search with this seed
     genotypes: list[Genotype] = space.decode(random_state.integers(space.xl, space.xu + 1, size=(1000, space.n_var)))
-    sizes = np.array([params(genotype, network) for genotype in genotypes], dtype=float)
+    sizes = np.array([np.inf if g in like else params(g, network) for g in genotypes], dtype=float)
     chosen = []
     for genotype in like:
         k = int(np.abs(sizes - params(genotype, network)).argmin())
