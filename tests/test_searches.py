@@ -38,7 +38,7 @@ def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
     (photos / "ant" / "000.png").unlink()
     capsys.readouterr()
     assert call("resume", out, "--generations", "3") == 2
-    assert "data" in capsys.readouterr().err
+    assert "data/sha256: expected" in capsys.readouterr().err
 
 
 def test_no_image_of_the_test_split_gets_into_a_search(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ class ImageData:
         mean: of each colour over the search-train split, (c,).
         std: of each colour over the search-train split, (c,).
         augmentation: for training images.
-        class_names: of the classes in their order; empty where they have none.
+        class_names: of the classes in their order; None where they have none.
     """
 
     name: str
@@ -94,7 +94,7 @@ class ImageData:
     mean: Tensor
     std: Tensor
     augmentation: Augmentation
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] | None = None
 
     @classmethod
     def from_arrays(
@@ -110,7 +110,7 @@ class ImageData:
         augmentation: Augmentation | None = None,
         split_seed: int = 0,
         limit: int | None = None,
-        class_names: Sequence[str] = (),
+        class_names: Sequence[str] | None = None,
     ) -> ImageData:
         """Split images by class and at random, the same way for the same ``split_seed``.
 
@@ -137,10 +137,11 @@ class ImageData:
             if others.shape[1:] != X.shape[1:]:
                 raise ValueError(f"{what}: expected images of {X.shape[1:]}, got {others.shape[1:]}")
         classes = int(max(part.max() for part in (y, *(other for _, other in given.values())))) + 1
-        if class_names and classes > len(class_names):
-            raise ValueError(f"class_names: expected one for each of {classes} classes, got {len(class_names)}")
+        names = None if class_names is None else tuple(class_names)
+        if names is not None and classes > len(names):
+            raise ValueError(f"class_names: expected one for each of {classes} classes, got {len(names)}")
         index = np.arange(len(y)) if limit is None else stratified(y, limit, split_seed)
-        _require_enough(y[index], 3 - len(given), class_names)
+        _require_enough(y[index], 3 - len(given), names or ())
         splits = dict(given)
         for what, share in (("test", test_share), ("validation", validation_share)):
             if what not in given:
@@ -154,11 +155,11 @@ class ImageData:
             train=_to_split(X, y),
             validation=_to_split(*splits["validation"]),
             test=_to_split(*splits["test"]),
-            classes=len(class_names) or classes,
+            classes=classes if names is None else len(names),
             mean=mean,
             std=std,
             augmentation=augmentation or Augmentation(),
-            class_names=tuple(class_names),
+            class_names=names,
         )
 
     @property

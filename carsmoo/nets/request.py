@@ -28,7 +28,7 @@ class Found(NamedTuple):
     train: Pair
     validation: Pair | None = None
     test: Pair | None = None
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] | None = None
     augmentation: Augmentation | None = None  # None: that of natural images in colour, none in grey
     test_share: float = 0.2
     validation_share: float = 0.5

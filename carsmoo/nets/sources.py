@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,8 +97,8 @@ def of_genotype(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> So
 
 def told_of(data: ImageData) -> dict[str, Any]:
     """Return what a card tells of data."""
-    names: Sequence[str] | None = getattr(data, "class_names", None)
-    return data_card(data.name, data.image_shape, data.classes, data.mean.tolist(), data.std.tolist(), names)
+    moments = data.mean.tolist(), data.std.tolist()
+    return data_card(data.name, data.image_shape, data.classes, *moments, data.class_names)
 
 
 @torch.no_grad()

@@ -223,14 +223,13 @@ class _Training:
 
     def _card(self, accuracy: list[dict[str, Any]]) -> dict[str, Any]:
         data = self.data
-        names = getattr(data, "class_names", None)
         told = data_card(
             data.name,
             data.image_shape,
             data.classes,
             data.mean.tolist(),
             data.std.tolist(),
-            None if names is None else list(names),
+            data.class_names,
         )
         how = {**self.making, "epochs": self.trainer.epochs, "seconds": self.seconds, "environment": self.environment}
         return {"data": told, "recipe": how, "accuracy": accuracy}

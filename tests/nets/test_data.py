@@ -88,3 +88,26 @@ def test_wrong_data_are_refused(data: object, error: type, says: str) -> None:
     with pytest.raises(error, match=says) as caught:
         load(data)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_classes_may_have_names_and_each_needs_one() -> None:
+    images, labels = np.zeros((30, 5, 5), np.uint8), np.arange(30) % 3
+    assert load((images, labels)).class_names is None
+    data = ImageData.from_arrays(images, labels, class_names=["a", "b", "c"])
+    assert (data.class_names, data.classes) == (("a", "b", "c"), 3)
+    with pytest.raises(ValueError, match="class_names: expected one for each of 3 classes, got 2"):
+        ImageData.from_arrays(images, labels, class_names=["a", "b"])
+    with pytest.raises(ValueError, match="class 'd': expected at least 3 images, one for each split, got 0"):
+        ImageData.from_arrays(images, labels, class_names=["a", "b", "c", "d"])
+
+
+def test_validation_images_that_are_given_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (60, 5, 6), dtype=np.uint8), np.arange(60) % 3
+    data = ImageData.from_arrays(images[:40], labels[:40], validation=(images[40:], labels[40:]), limit=20)
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [16, 20, 4]
+    assert np.array_equal(data.validation.images[:, 0].numpy(), images[40:])
+    with pytest.raises(ValueError, match=r"limit: expected an integer in 1\.\.40, the number of images, got 41"):
+        ImageData.from_arrays(images[:40], labels[:40], limit=41)
+    with pytest.raises(ValueError, match=r"validation: expected images of \(1, 5, 6\), got \(1, 5, 5\)"):
+        ImageData.from_arrays(images, labels, validation=(images[..., 1:], labels))
