@@ -207,10 +207,7 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
     }
     units += [""] * (len(names) - len(units))
     final = Front(tuple(front.genotypes[k] for k in places), F, tuple(names), tuple(units), about)
-    for ending, write in (("csv", final.to_csv), ("json", final.to_json)):
-        beside = run.path / f".{FINAL}.{ending}"
-        write(beside)
-        beside.replace(run.path / f"{FINAL}.{ending}")
+    run.write_front(final, FINAL)
     _draw(run, front, final, correlation)
     return final, correlation
 

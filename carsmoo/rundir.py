@@ -110,12 +110,12 @@ class RunDirectory:
         starts = [event for event in map(json.loads, lines) if event.get("event") in ("start", "resume")]
         return starts[-1].get("job") if starts else None
 
-    def write_front(self, front: Front) -> None:
-        """Write the front as CSV and as JSON; each file is replaced at once, whatever interrupts."""
+    def write_front(self, front: Front, name: str = FRONT) -> None:
+        """Write a front as CSV and as JSON; each file is replaced at once, whatever interrupts."""
         for ending, write in (("csv", front.to_csv), ("json", front.to_json)):
-            beside = self.path / f".{FRONT}.{ending}"
+            beside = self.path / f".{name}.{ending}"
             write(beside)
-            beside.replace(self.path / f"{FRONT}.{ending}")
+            beside.replace(self.path / f"{name}.{ending}")
 
     def read_front(self) -> Front:
         """Return the front.

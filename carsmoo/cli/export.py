@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from carsmoo.cli.saying import genotype_of, say
 from carsmoo.config import NetworkConfig
-from carsmoo.final import trained_folder
+from carsmoo.final import restored, trained_folder
 from carsmoo.rundir import CONFIG, RunDirectory
 from carsmoo.store import write_whole
 
@@ -88,24 +88,12 @@ def _source(source: str, number: int | None, supernet: bool, shape: Shape, field
 
     if not run:
         return of_trained(path)
-    front = RunDirectory(path).read_front()
-    trained = None if supernet else trained_folder(RunDirectory(path), number)
+    found = RunDirectory(path)
+    front = found.read_front()
+    trained = None if supernet else trained_folder(found, number)
     if trained is not None:
         return of_trained(trained)
-    return of_run(_problem(path), front, number)
-
-
-def _problem(path: Path) -> Any:
-    """Return the problem of a run as it was saved last."""
-    from carsmoo.presets import build
-    from carsmoo.snapshot import read
-
-    snapshot = read(path)
-    if snapshot.config is None:
-        raise ValueError(f"run: expected one of the command line, got that of a script in {path}")
-    problem, _ = build(snapshot.config)
-    problem.load_state(snapshot.state)
-    return problem
+    return of_run(restored(found)[0], front, number)
 
 
 def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[str]:

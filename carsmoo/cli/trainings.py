@@ -44,9 +44,7 @@ def train(
     ] = None,
     top: Annotated[int | None, typer.Option(help="The networks of lowest error, so many.", min=1)] = None,
     jobs: Jobs = None,
-    inherit: Annotated[
-        bool, typer.Option("--inherit", help="Start from the supernet's weights, in its shape.")
-    ] = False,
+    inherit: Inherit = False,
     device: Annotated[str | None, typer.Option(help="Where to compute.")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the network of a genotype.")] = None,
     inexact: Inexact = False,

@@ -36,10 +36,10 @@ from carsmoo.latency import Additivity, LatencyTable, Timing, latency
 from carsmoo.layers import Layer, layers_needed
 from carsmoo.nets.cells import Stem, set_memory_format
 from carsmoo.nets.device import pick
-from carsmoo.nets.network import Network
 from carsmoo.nets.norm import BatchNorm
 from carsmoo.nets.ops import FactorizedReduce, NormBuilder, ReLUConvNorm, operation
-from carsmoo.nets.tuning import FORMATS
+from carsmoo.nets.tuning import FORMATS, cache_folder
+from carsmoo.nets.untrained import measure_noise, untrained
 
 Key = TypeVar("Key", bound=Hashable)
 Clock: TypeAlias = Callable[[], float]
@@ -272,8 +272,7 @@ def cached(space: DARTSSpace, network: NetworkConfig, device: torch.device, told
     """Return the table of networks on this device, measured unless that was done before with this version of torch."""
     where = [device_name(device), str(device), str(torch.__version__), torch.backends.cpu.get_cpu_capability()]
     key = json.dumps([*where, os.cpu_count(), repr(space), repr(network)])
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = base / "carsmoo" / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    path = cache_folder() / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     try:
         table = LatencyTable.read(path)
         table.require(space, network)
@@ -374,30 +373,13 @@ def _computing(threads: int) -> Iterator[None]:
 def _network_work(
     genotype: Genotype, network: NetworkConfig, device: torch.device, layout: torch.memory_format
 ) -> Work:
-    generator = torch.Generator().manual_seed(0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        made = Network(genotype, replace(network, auxiliary=False, drop_path=0.0)).to(device)
+    made = untrained(genotype, replace(network, auxiliary=False, drop_path=0.0)).eval()
+    measure_noise(made)  # numbers next to zero take longer on many processors
+    made.to(device)
     set_memory_format(made, layout)
-    _settle(made, torch.randn(8, *network.image_shape, generator=generator).to(device))
-    image = torch.randn(1, *network.image_shape, generator=generator).to(device)
+    image = torch.randn(1, *network.image_shape, generator=torch.Generator().manual_seed(0)).to(device)
     image = image.contiguous(memory_format=layout)
     return Work(lambda: made(image), lambda: made(image))
-
-
-def _settle(network: nn.Module, images: Tensor) -> None:
-    """Give batch norm the statistics of some images, so that values deep in the network do not die away.
-
-    Numbers next to zero take longer on many processors.
-    """
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = None
-    network.train()
-    network(images)
-    network.eval()
-    for norm in norms:
-        norm.momentum = 0.1
 
 
 def _layer_work(layer: Layer, network: NetworkConfig, device: torch.device, layout: torch.memory_format) -> Work:

@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from carsmoo.card import data_card
@@ -18,6 +17,7 @@ from carsmoo.nets.data import load as load_data
 from carsmoo.nets.network import Network
 from carsmoo.nets.problem import CARSProblem
 from carsmoo.nets.saved import load
+from carsmoo.nets.train import error_of
 from carsmoo.nets.untrained import measure_noise, untrained
 
 REAL = 64
@@ -82,7 +82,7 @@ def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Sou
         "seed": problem.seed,
         "training": dataclasses.asdict(problem.training),
     }
-    error = error_on(network, data, data.validation.images, data.validation.labels)
+    error = error_of(network, data.validation, data.normalise)
     told = {"data": told_of(data), "recipe": recipe, "accuracy": [{**accuracy, "error": error}]}
     return Source(network, told, data.validation.images[:REAL].float().cpu())
 
@@ -99,12 +99,3 @@ def told_of(data: ImageData) -> dict[str, Any]:
     """Return what a card tells of data."""
     moments = data.mean.tolist(), data.std.tolist()
     return data_card(data.name, data.image_shape, data.classes, *moments, data.class_names)
-
-
-@torch.no_grad()
-def error_on(network: Network, data: ImageData, images: Tensor, labels: Tensor) -> float:
-    """Return the share of raw images that a network gets wrong."""
-    wrong = 0
-    for x, y in zip(torch.split(images, 500), torch.split(labels, 500), strict=True):
-        wrong += int((network(data.normalise(x)).argmax(dim=1) != y).sum())
-    return wrong / len(labels)

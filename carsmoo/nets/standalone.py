@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +25,7 @@ from carsmoo.nets.saved import CARD, save
 from carsmoo.nets.train import NetworkTrainer
 from carsmoo.nets.world import DivergenceError
 from carsmoo.recipes import TrainingRecipe
-from carsmoo.store import Saved, Store
+from carsmoo.store import Saved, Store, write_whole
 from carsmoo.trees import difference
 
 BEST, LAST, LOG, FOLDER = "best", "last", "log.jsonl", "checkpoint"
@@ -211,9 +210,7 @@ class _Training:
     def _write_log(self) -> None:
         """Write the log as it was when the state was saved."""
         lines = "".join(json.dumps(figures) + "\n" for figures in self.history)
-        beside = self.job.folder / f".{LOG}"
-        beside.write_text(lines, encoding="utf-8")
-        os.replace(beside, self.job.folder / LOG)
+        write_whole(self.job.folder / LOG, lines.encode())
 
     def _test(self, epoch: int) -> dict[str, Any]:
         return self._accuracy(TEST, {"epoch": epoch, "error": self.trainer.error(self.data.test)})

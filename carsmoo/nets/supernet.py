@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -122,6 +123,11 @@ class Supernet(nn.Module):
                 modules += [layer for i, layer in enumerate((cell.entry.before, cell.entry.last)) if i in used]
                 modules += [op for edges in nodes for op, _ in edges]
         return [p for module in modules for p in module.parameters()]
+
+
+def generator_of(seeds: np.random.SeedSequence) -> torch.Generator:
+    """Return torch's generator, on the CPU, for one of the streams that a seed was split into."""
+    return torch.Generator().manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))
 
 
 @torch.no_grad()

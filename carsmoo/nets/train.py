@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
-from torch import Tensor, nn
+from torch import Tensor
 
 from carsmoo.config import NetworkConfig
 from carsmoo.genotype import Genotype
@@ -19,25 +19,14 @@ from carsmoo.nets.cells import set_memory_format
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.device import precision
 from carsmoo.nets.network import Network
-from carsmoo.nets.supernet import Supernet, initialise
+from carsmoo.nets.supernet import Supernet, generator_of
+from carsmoo.nets.untrained import build
 from carsmoo.recipes import TrainingRecipe
 
 Arrays = Mapping[str, NDArray[Any]]
 
 SCORE_BATCH = 500
 """Images scored at a time."""
-
-
-def build(genotype: Genotype, network: NetworkConfig, generator: torch.Generator) -> Network:
-    """Return a network with weights from ``generator``, drawn by torch's rules; the global generator is not touched."""
-    with torch.device("meta"):
-        made = Network(genotype, network)
-    made.to_empty(device="cpu")
-    for layer in made.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_parameters()
-    initialise(made, generator)
-    return made
 
 
 def inherited(genotype: Genotype, network: NetworkConfig, supernet: Supernet) -> dict[str, NDArray[Any]]:
@@ -139,7 +128,7 @@ class NetworkTrainer:
         self.recipe = recipe
         self.data = data
         self.train, self.held_out = split_for(data, recipe)
-        weights, images, paths = (_generator(s) for s in np.random.SeedSequence(recipe.seed).spawn(3))
+        weights, images, paths = (generator_of(s) for s in np.random.SeedSequence(recipe.seed).spawn(3))
         device = self.train.labels.device
         self.network = build(genotype, recipe.network(data.image_shape, data.classes), weights).to(device)
         set_memory_format(self.network, torch.channels_last)
@@ -245,7 +234,3 @@ class NetworkTrainer:
 
 def _below(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-
-
-def _generator(seeds: np.random.SeedSequence) -> torch.Generator:
-    return torch.Generator().manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))

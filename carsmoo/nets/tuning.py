@@ -124,8 +124,13 @@ def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageD
     return json.dumps([what, machine, os.cpu_count(), shape])
 
 
+def cache_folder() -> Path:
+    """Return where is kept what was measured of this machine."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "carsmoo"
+
+
 def _file() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "carsmoo" / "tuning.json"
+    return cache_folder() / "tuning.json"
 
 
 def _remembered() -> dict[str, Any]:

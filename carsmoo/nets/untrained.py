@@ -1,4 +1,4 @@
-"""A network of a genotype with random weights from a seed."""
+"""Networks with random weights, drawn from a seed or a generator."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ def untrained(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> Netw
         network: its shape.
         seed: of the weights, at least 0.
     """
-    with torch.device("meta"):  # torch would draw from its global generator
+    return build(genotype, network, torch.Generator().manual_seed(seed))
+
+
+def build(genotype: Genotype, network: NetworkConfig, generator: torch.Generator) -> Network:
+    """Return a network with weights from ``generator``, drawn by torch's rules; the global generator is not touched."""
+    with torch.device("meta"):
         built = Network(genotype, network)
     built.to_empty(device="cpu")
-    with torch.no_grad():
-        initialise(built, torch.Generator().manual_seed(seed))
     for layer in built.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.reset_parameters()
+    initialise(built, generator)
     return built
 
 

@@ -22,7 +22,7 @@ from carsmoo.nets.network import Network
 from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.sharding import score_together
-from carsmoo.nets.supernet import Supernet
+from carsmoo.nets.supernet import Supernet, generator_of
 from carsmoo.nets.training import SupernetTrainer
 from carsmoo.nets.tuning import FORMATS
 
@@ -64,9 +64,9 @@ class World:
         self.space = space
         self.data = data
         self.layout = layout
-        self.supernet = Supernet(space, network, _generator(weights)).to(data.train.images.device)
+        self.supernet = Supernet(space, network, generator_of(weights)).to(data.train.images.device)
         set_memory_format(self.supernet, FORMATS[layout])
-        self.trainer = SupernetTrainer(self.supernet, data, plan, _generator(images), group)
+        self.trainer = SupernetTrainer(self.supernet, data, plan, generator_of(images), group)
         self.random_state = np.random.default_rng(architectures)
         named = dict(self.supernet.named_parameters())
         shapes = {name: [list(parameter.shape), parameter.stride()] for name, parameter in named.items()}
@@ -279,7 +279,3 @@ def _put_back(tensors: Sequence[Tensor], values: NDArray[np.float32]) -> None:
         raise ValueError(f"state: expected {sum(sizes)} float32 values, got {values.dtype} {values.shape}")
     for tensor, part in zip(tensors, torch.split(torch.from_numpy(values), sizes) if sizes else (), strict=True):
         tensor.copy_(part)
-
-
-def _generator(seeds: np.random.SeedSequence) -> torch.Generator:
-    return torch.Generator().manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))

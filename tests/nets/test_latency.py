@@ -259,7 +259,7 @@ def test_a_network_is_measured_in_evaluation_mode_without_gradients_at_batch_one
     shape = NetworkConfig(channels=4, layers=3, images=(1, 8, 8), auxiliary=True, drop_path=0.2)
     found = network_latency([*genotypes(1), EMPTY], shape, rounds=2)
     assert all(0 < timing.low <= timing.ms <= timing.high for timing in found)
-    settled = (True, False, torch.Size([8, 1, 8, 8]), 1)
+    settled = (True, False, torch.Size([16, 1, 8, 8]), 1)
     assert seen[:2] == [settled, settled]
     assert set(seen[2:]) == {(False, False, torch.Size([1, 1, 8, 8]), 1)}
     assert len(seen) == 2 + 2 * 2 * (WARMUP + 2)  # each run comes right after another

@@ -7,7 +7,8 @@ import torch
 from carsmoo.genotype import DARTSSpace
 from carsmoo.nets.data import ImageData, load
 from carsmoo.nets.supernet import Supernet
-from carsmoo.nets.train import NetworkTrainer, build, cut_out, inherited, loss_of, split_for
+from carsmoo.nets.train import NetworkTrainer, cut_out, inherited, loss_of, split_for
+from carsmoo.nets.untrained import build
 from carsmoo.recipes import TrainingRecipe
 from carsmoo.zoo import GENOTYPES
 from tests.nets.helpers import generator
