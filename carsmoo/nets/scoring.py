@@ -26,7 +26,8 @@ MEMORY = 2 << 30
 
 HELD = 4
 """Bytes that it takes for each byte of a value that is held: layers need room while they run, and values of many sizes
-leave holes in the allocator's memory. Less than that where there is room to plan (``benchmarks/bench_population.py``)."""
+leave holes in the allocator's memory. Less than that where there is room to plan (``benchmarks/bench_population.py``).
+"""
 
 
 @torch.no_grad()
