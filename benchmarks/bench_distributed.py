@@ -12,7 +12,9 @@ architectures and images. Figures:
   that those of a step are alike (``training.alike``);
 - ``step_bound_2*``, ``step_alike_bound_2*``: what the seconds of the two architectures, each by itself in one process,
   allow, since the cheaper one waits for the other;
-- ``scoring_bound_2*``: what the shares' distinct computations allow.
+- ``scoring_bound_2*``: what the shares' distinct computations allow;
+- ``machine_bound_2*``: what the machine allows: twice the seconds of a pass in one process over those of the same in
+  both at once, which compete for cache and memory; the median of several.
 
 The model is of the paper's search (128 individuals, batch of 128, 195 steps an epoch, ten epochs a generation, N_b = 8)
 with the measured core as device, and the network and disk of the constants below.
@@ -121,6 +123,7 @@ def measure(case: Case, scorings: int, steps: int) -> dict[str, float]:
     return {
         f"scoring_speedup_2{case.name}": statistics.median(ratios),
         f"scoring_bound_2{case.name}": float(work[needed.any(axis=0)].sum() / max(split)),
+        f"machine_bound_2{case.name}": machine_bound(case),
         **{f"step{name}_speedup_2{case.name}": speedup for name, (speedup, _) in stepped.items()},
         **{f"step{name}_bound_2{case.name}": bound for name, (_, bound) in stepped.items()},
     }
@@ -136,6 +139,15 @@ def step_figures(case: Case, pairs: Sequence[Sequence[Genotype]]) -> tuple[float
         rows.append(seconds + [timed(group, lambda g=g: passed(case, g), False) for g in pair])
     one, two, *each = np.array(rows[1:]).T
     return float(one.sum() / two.sum()), float(np.sum(each) / np.max(each, axis=0).sum())
+
+
+def machine_bound(case: Case, n: int = 12) -> float:
+    """Return how much more two processes compute than one where they exchange nothing."""
+    ratios = []
+    for genotype in case.genotypes[: n + 1]:
+        one, both = (timed(case.group, lambda g=genotype: passed(case, g), everyone) for everyone in (False, True))
+        ratios.append(2 * one / both)
+    return statistics.median(ratios[1:])
 
 
 def passed(case: Case, genotype: Genotype) -> None:
