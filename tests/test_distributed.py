@@ -161,7 +161,7 @@ def test_a_launched_script_is_told_to_join(monkeypatch: pytest.MonkeyPatch) -> N
     told = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
     assert Launch.of({}) == Launch()
     assert Launch.of({**told, "TORCHELASTIC_RUN_ID": "a", "TORCHELASTIC_RESTART_COUNT": "3"}) == Launch(
-        rank=1, size=2, local_rank=1, restarts=3, job="a"
+        rank=1, size=2, local_rank=1, local_size=2, restarts=3, job="a"
     )
     with pytest.raises(ValueError, match="RANK: expected below WORLD_SIZE 2, got 2"):
         Launch.of({**told, "RANK": "2"})

@@ -65,8 +65,8 @@ def _run(argv: list[str]) -> int:
         message, code = str(error), 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    rank = os.environ.get("RANK", "0")
-    if rank == "0" or code == 1:  # what is wrong with the input is wrong for all; what stops one is its own
+    rank, first = os.environ.get("RANK", "0"), os.environ.get("LOCAL_RANK", "0") == "0"
+    if first or code == 1:  # what is wrong with the input is wrong for all of a host; what stops one is its own
         where = "" if rank == "0" else f"rank {rank}: "
         print(f"carsmoo: {where}" + " ".join(message.split()), file=sys.stderr)
     return code
