@@ -214,7 +214,7 @@ def _all_there() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # what gloo raises has no type of its own
-        reason = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0].partition(". This is typically")[0]
         raise StoppedError(f"group: expected an answer of all processes, got none of one ({reason})") from error
 
 

@@ -98,7 +98,7 @@ def _trained(job: Job, tell: Callable[[Mapping[str, Any]], None]) -> dict[str, A
     try:
         return train(job, tell)
     except (ValueError, TypeError, OSError) as error:
-        raise StoppedError(f"{job.folder.name}: {_line(error)}") from error
+        raise StoppedError(f"network {job.folder.name}: {_line(error)}") from error
 
 
 def _costs(jobs: Sequence[Job], images: Mapping[object, ImageData]) -> list[float]:
