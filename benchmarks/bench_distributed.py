@@ -8,9 +8,12 @@ architectures and images. Figures:
   the 32 of its tenth generation after 20 epochs of warm-up, all its images);
 - ``step_speedup_2``, ``step_speedup_2_demo``: the same for training steps with N_b = 2, architectures of that
   population, sums over all steps (the paper's size with a batch of 64);
-- ``step_bound_2*``: what the multiply-adds of the two architectures allow, since the cheaper one waits for the other;
+- ``step_alike_speedup_2``, ``step_alike_speedup_2_demo``: the same where the architectures of eight steps are dealt so
+  that those of a step are alike (``training.alike``);
+- ``step_bound_2*``, ``step_alike_bound_2*``: what the seconds of the two architectures, each by itself in one process,
+  allow, since the cheaper one waits for the other;
 - ``scoring_bound_2*``: what the shares' distinct computations allow;
-- ``train_speedup_2``: seconds of one process over seconds of two that train six networks of the demo's population,
+- ``train_speedup_2``: seconds of one process over seconds of two that train six random networks on digits,
   recipe ``quick`` with two epochs instead of 30; median of three, and ``train_bound_2`` what their multiply-adds allow.
 
 The model is of the paper's search (128 individuals, batch of 128, 195 steps an epoch, ten epochs a generation, N_b = 8)
@@ -32,6 +35,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +53,7 @@ from carsmoo.nets.scoring import errors
 from carsmoo.nets.sharding import node_costs, score_together, shares
 from carsmoo.nets.standalone import Job
 from carsmoo.nets.trainings import train_each
-from carsmoo.nets.world import World
+from carsmoo.nets.world import World, dealt
 from carsmoo.recipes import TrainingRecipe
 
 BANDWIDTH = 10e9
@@ -60,6 +64,9 @@ LATENCY = 10e-6
 
 DISK = 1e9
 """Bytes a second of the disk that rank 0 writes to."""
+
+WINDOWS = {"": 1, "_alike": 8}
+"""Steps among which architectures are dealt, by what it adds to a figure's name."""
 
 DEVICES = (1, 2, 8, 16, 32, 64, 128, 256, 512)
 N_B, STEPS, BATCH, VALIDATION = 8, 1950, 128, 25_000
@@ -87,10 +94,11 @@ class Case:
             return scoring(genotypes, split, normalise)
         return score_together(group, world.supernet, genotypes, lambda g, f: scoring(g, split, normalise, scored=f))
 
-    def pairs(self, n: int) -> list[list[Genotype]]:
-        """Return pairs of architectures as training draws them."""
+    def pairs(self, n: int, window: int) -> list[list[Genotype]]:
+        """Return pairs of architectures as training draws them, dealt among so many steps."""
         rng = np.random.default_rng(0)
-        return [[self.genotypes[k] for k in rng.permutation(len(self.genotypes))[:2]] for _ in range(n)]
+        drawn = iter(lambda: [self.genotypes[k] for k in rng.permutation(len(self.genotypes))[:2]], None)
+        return list(islice(dealt(drawn, window, self.alone.supernet.network, np.random.default_rng(1)), n))
 
 
 def timed(group: Group, work: Callable[[], object], everyone: bool) -> float:
@@ -114,22 +122,16 @@ def measure(case: Case, scorings: int, steps: int) -> dict[str, float]:
         ratios += [alone / both] if k else []
     if group.rank == 0 and any(not np.array_equal(scores[0], other) for other in scores[1:]):
         raise RuntimeError("scores: expected the same of one process and of two, got others")
-    seconds = []
-    for pair in case.pairs(steps + 1):
-        alone = timed(group, lambda p=pair: case.alone.trainer.step(case.images, case.labels, p), False)
-        both = timed(group, lambda p=pair: case.together.trainer.step(case.images, case.labels, p), True)
-        seconds.append((alone, both))
+    stepped = {name: step_figures(case, case.pairs(steps + 1, window)) for name, window in WINDOWS.items()}
     if group.rank == 0 and case.alone.digest() != case.together.digest():
         raise RuntimeError("weights: expected the same of one process and of two, got others")
-    alone, both = (sum(column) for column in zip(*seconds[1:], strict=True))
-    costs = [[flops(genotype, case.alone.supernet.network) for genotype in pair] for pair in case.pairs(steps + 1)[1:]]
     work, needed = node_costs(case.alone.supernet, case.genotypes)
     split = [work[needed[share].any(axis=0)].sum() for share in shares(case.alone.supernet, case.genotypes, 2)]
     return {
         f"scoring_speedup_2{case.name}": statistics.median(ratios),
         f"scoring_bound_2{case.name}": float(work[needed.any(axis=0)].sum() / max(split)),
-        f"step_speedup_2{case.name}": alone / both,
-        f"step_bound_2{case.name}": sum(map(sum, costs)) / sum(map(max, costs)),
+        **{f"step{name}_speedup_2{case.name}": speedup for name, (speedup, _) in stepped.items()},
+        **{f"step{name}_bound_2{case.name}": bound for name, (_, bound) in stepped.items()},
     }
 
 
@@ -160,6 +162,25 @@ def measure_training(group: Group, rounds: int, epochs: int) -> dict[str, float]
             shutil.rmtree(folder)
     longest = max(sum(costs[k] for k in share) for share in shards(costs, 2))
     return {"train_speedup_2": statistics.median(ratios), "train_bound_2": sum(costs) / longest}
+
+
+def step_figures(case: Case, pairs: Sequence[Sequence[Genotype]]) -> tuple[float, float]:
+    """Return how much faster two processes make steps, the first left out, and what unequal architectures allow."""
+    group, alone, together = case.group, case.alone.trainer, case.together.trainer
+    rows = []
+    for pair in pairs:
+        seconds = [timed(group, lambda p=pair: alone.step(case.images, case.labels, p), False)]
+        seconds += [timed(group, lambda p=pair: together.step(case.images, case.labels, p), True)]
+        rows.append(seconds + [timed(group, lambda g=g: passed(case, g), False) for g in pair])
+    one, two, *each = np.array(rows[1:]).T
+    return float(one.sum() / two.sum()), float(np.sum(each) / np.max(each, axis=0).sum())
+
+
+def passed(case: Case, genotype: Genotype) -> None:
+    """Run one architecture forward and backward, as a step does, and forget its gradients."""
+    supernet = case.alone.supernet
+    torch.nn.functional.cross_entropy(supernet(case.images, genotype), case.labels).backward()
+    supernet.zero_grad()
 
 
 def model(case: Case) -> None:
