@@ -39,7 +39,8 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from carsmoo.nets import datasets, folders
-from carsmoo.nets.images import Augmentation, ImageData, Pair, Split
+from carsmoo.nets.augment import Augmentation
+from carsmoo.nets.images import ImageData, Pair, Split
 from carsmoo.nets.request import Loader, Request, require_memory
 from carsmoo.notation import short, shown
 

@@ -6,7 +6,7 @@ import torch
 
 from carsmoo.nets import request
 from carsmoo.nets.data import load
-from carsmoo.nets.images import Augmentation
+from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.request import Request, fitted, natural, require_memory
 
 
@@ -23,7 +23,7 @@ def test_a_name_says_what_where_and_how() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("digits?image=3", "data: expected options among images, size, split_seed, pad, flip, got 'image=3'"),
+        ("digits?image=3", "data: expected options among images, size, split_seed, pad, flip, stream, got 'image=3'"),
         ("digits?images=3&images=4", "data: expected images once, got it twice"),
         ("digits?images=many", "data: expected images=NUMBER, a whole number, got 'images=many'"),
         ("digits?images=0", "data: expected images of at least 1, got 0"),
