@@ -55,7 +55,7 @@ class Split:
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield all images and their labels in order, ``size`` at a time."""
-        yield from zip(self.images.split(size), self.labels.split(size), strict=True)
+        yield from zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
 
     def augmented(self, parts: Iterable[Tensor], augment: Augment, generator: torch.Generator) -> Iterator[Batch]:
         """Yield for each part of an order, (m,), its images as they are trained on, and their labels."""
@@ -171,6 +171,11 @@ class ImageData(Labelled):
         """(channels, height, width) of an image."""
         c, height, width = self.train.images.shape[1:]
         return c, height, width
+
+    @property
+    def trained_on(self) -> Split:
+        """What full training takes: search-train, and search-validation after it."""
+        return self.train.joined(self.validation)
 
     def to(self, device: torch.device) -> ImageData:
         """Return the same data on a device."""

@@ -66,10 +66,9 @@ class Request:
         Raises:
             ValueError: for options that do not exist, come twice or have another form.
         """
-        head, mark, tail = text.rpartition("?")
-        name, _, where = (head if mark else text).partition(":")
+        name, where, tail = _parts(text)
         options: dict[str, Any] = {}
-        for option in filter(None, tail.split("&") if mark else ()):
+        for option in filter(None, tail.split("&")):
             key, _, value = option.partition("=")
             if key not in _READERS:
                 raise ValueError(f"data: expected options among {', '.join(_READERS)}, got {short(option)}")
@@ -123,6 +122,15 @@ class Request:
         return dataclasses.replace(augmentation, **changes)
 
 
+def absolute(text: str) -> str:
+    """Return the name of images with its path made absolute, so that it means the same from every directory."""
+    name, where, tail = _parts(text)
+    if not where:
+        return text
+    path = os.fspath(Path(where).expanduser().resolve())
+    return f"{name}:{path}" + (f"?{tail}" if tail or "?" in path else "")
+
+
 Loader: TypeAlias = Callable[[Request], Found]
 
 
@@ -171,6 +179,13 @@ def physical_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Return the name of a source, where it is and its options, of which the last ``?`` is the beginning."""
+    head, mark, tail = text.rpartition("?")
+    name, _, where = (head if mark else text).partition(":")
+    return name, where, tail if mark else ""
 
 
 def _whole(key: str, text: str) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from carsmoo.card import data_card, from_json
 from carsmoo.genotype import Genotype
-from carsmoo.nets.data import DataLike, ImageData, load
+from carsmoo.nets.data import DataLike, StreamedData, TrainingData, load_for_training
 from carsmoo.nets.device import environment, pick
 from carsmoo.nets.saved import CARD, save
 from carsmoo.nets.train import NetworkTrainer
@@ -44,7 +44,7 @@ class Job:
         folder: its own; made if need be.
         genotype: its cells.
         recipe: how it is trained.
-        data: images, see :func:`carsmoo.nets.data.load`.
+        data: images, see :func:`carsmoo.nets.data.load_for_training`.
         device: where to compute; chosen by what there is if not given.
         threads: that compute; torch's number if not given. A job that goes on keeps those it began with.
         initial: weights to start from, by name, such as those of a supernet.
@@ -55,7 +55,7 @@ class Job:
     folder: Path
     genotype: Genotype
     recipe: TrainingRecipe
-    data: DataLike
+    data: DataLike | StreamedData
     device: str | None = None
     threads: int | None = None
     initial: Arrays | None = None
@@ -81,7 +81,7 @@ def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
         OSError: if something cannot be written.
     """
     threads = torch.get_num_threads()
-    data = load(job.data).to(pick(job.device))
+    data = load_for_training(job.data, job.recipe).to(pick(job.device))
     card = finished(job, data)
     if card is not None:
         return card
@@ -97,7 +97,7 @@ def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
     return card
 
 
-def finished(job: Job, data: ImageData) -> dict[str, Any] | None:
+def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
     """Return the card of a network that has been trained to its end; None if there is none.
 
     Raises:
@@ -116,7 +116,7 @@ def finished(job: Job, data: ImageData) -> dict[str, Any] | None:
 class _Training:
     """A training that is under way in a folder."""
 
-    def __init__(self, job: Job, data: ImageData, store: Store, tell: Tell | None) -> None:
+    def __init__(self, job: Job, data: TrainingData, store: Store, tell: Tell | None) -> None:
         self.job, self.data, self.store, self.tell = job, data, store, tell
         self.making = _making(job, data)
         self.best: dict[str, Any] = {"epoch": 0, "error": math.inf}
@@ -237,7 +237,7 @@ def error_in(card: Mapping[str, Any], split: str) -> float | None:
     return next((float(one["error"]) for one in card["accuracy"] if one["split"] == split), None)
 
 
-def _making(job: Job, data: ImageData) -> dict[str, Any]:
+def _making(job: Job, data: TrainingData) -> dict[str, Any]:
     """Return all that decides the result of a training, as plain values."""
     splits = {"train": "search-train + search-validation", "held out": job.recipe.holdout}
     made = {
