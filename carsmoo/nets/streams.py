@@ -46,7 +46,7 @@ AHEAD = 2
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """Images in colour that stay in their files; the counterpart of :class:`~carsmoo.nets.images.Split`.
+    """Images in colour that stay in their files; the counterpart of :class:`~carsmoo.nets.data.Split`.
 
     Files are decoded by as many threads as torch computes with. What comes out depends on neither their number nor
     their order.
@@ -120,7 +120,7 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamedData(Labelled):
-    """Images that stay in their files, split as :class:`~carsmoo.nets.images.ImageData` splits the same ones.
+    """Images that stay in their files, split as :class:`~carsmoo.nets.data.ImageData` splits the same ones.
 
     Args:
         train: the search-train split.
