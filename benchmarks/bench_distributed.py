@@ -8,8 +8,15 @@ architectures and images. Figures:
   the 32 of its tenth generation after 20 epochs of warm-up, all its images);
 - ``step_speedup_2``, ``step_speedup_2_demo``: the same for training steps with N_b = 2, architectures of that
   population, sums over all steps (the paper's size with a batch of 64);
-- ``step_bound_2*``: what the multiply-adds of the two architectures allow, since the cheaper one waits for the other;
-- ``scoring_bound_2*``: what the shares' distinct computations allow.
+- ``step_alike_speedup_2``, ``step_alike_speedup_2_demo``: the same where the architectures of eight steps are dealt so
+  that those of a step are alike (``training.alike``);
+- ``step_bound_2*``, ``step_alike_bound_2*``: what the seconds of the two architectures, each by itself in one process,
+  allow, since the cheaper one waits for the other;
+- ``scoring_bound_2*``: what the shares' distinct computations allow;
+- ``machine_bound_2*``: what the machine allows: twice the seconds of a pass in one process over those of the same in
+  both at once, which compete for cache and memory; the median of several;
+- ``train_speedup_2``: seconds of one process over seconds of two that train six random networks on digits,
+  recipe ``quick`` with two epochs instead of 30; median of three, and ``train_bound_2`` what their multiply-adds allow.
 
 The model is of the paper's search (128 individuals, batch of 128, 195 steps an epoch, ten epochs a generation, N_b = 8)
 with the measured core as device, and the network and disk of the constants below.
@@ -23,11 +30,15 @@ import argparse
 import json
 import math
 import os
+import shutil
 import socket
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -37,11 +48,15 @@ import torch.multiprocessing as mp
 from benchmarks.bench_population import population, random_images
 from carsmoo import CARSProblem, Genotype, NetworkConfig, SupernetTraining
 from carsmoo.cost import flops
-from carsmoo.distributed import Group, TorchGroup, spread
+from carsmoo.distributed import Group, TorchGroup, shards, spread
 from carsmoo.nets.data import ImageData
+from carsmoo.nets.saved import load
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.sharding import node_costs, score_together, shares
-from carsmoo.nets.world import World
+from carsmoo.nets.standalone import Job
+from carsmoo.nets.trainings import train_each
+from carsmoo.nets.world import World, dealt
+from carsmoo.recipes import TrainingRecipe
 
 BANDWIDTH = 10e9
 """Bytes a second that a device sends and receives."""
@@ -51,6 +66,9 @@ LATENCY = 10e-6
 
 DISK = 1e9
 """Bytes a second of the disk that rank 0 writes to."""
+
+WINDOWS = {"": 1, "_alike": 8}
+"""Steps among which architectures are dealt, by what it adds to a figure's name."""
 
 DEVICES = (1, 2, 8, 16, 32, 64, 128, 256, 512)
 N_B, STEPS, BATCH, VALIDATION = 8, 1950, 128, 25_000
@@ -78,10 +96,11 @@ class Case:
             return scoring(genotypes, split, normalise)
         return score_together(group, world.supernet, genotypes, lambda g, f: scoring(g, split, normalise, scored=f))
 
-    def pairs(self, n: int) -> list[list[Genotype]]:
-        """Return pairs of architectures as training draws them."""
+    def pairs(self, n: int, window: int) -> list[list[Genotype]]:
+        """Return pairs of architectures as training draws them, dealt among so many steps."""
         rng = np.random.default_rng(0)
-        return [[self.genotypes[k] for k in rng.permutation(len(self.genotypes))[:2]] for _ in range(n)]
+        drawn = iter(lambda: [self.genotypes[k] for k in rng.permutation(len(self.genotypes))[:2]], None)
+        return list(islice(dealt(drawn, window, self.alone.supernet.network, np.random.default_rng(1)), n))
 
 
 def timed(group: Group, work: Callable[[], object], everyone: bool) -> float:
@@ -105,23 +124,75 @@ def measure(case: Case, scorings: int, steps: int) -> dict[str, float]:
         ratios += [alone / both] if k else []
     if group.rank == 0 and any(not np.array_equal(scores[0], other) for other in scores[1:]):
         raise RuntimeError("scores: expected the same of one process and of two, got others")
-    seconds = []
-    for pair in case.pairs(steps + 1):
-        alone = timed(group, lambda p=pair: case.alone.trainer.step(case.images, case.labels, p), False)
-        both = timed(group, lambda p=pair: case.together.trainer.step(case.images, case.labels, p), True)
-        seconds.append((alone, both))
+    stepped = {name: step_figures(case, case.pairs(steps + 1, window)) for name, window in WINDOWS.items()}
     if group.rank == 0 and case.alone.digest() != case.together.digest():
         raise RuntimeError("weights: expected the same of one process and of two, got others")
-    alone, both = (sum(column) for column in zip(*seconds[1:], strict=True))
-    costs = [[flops(genotype, case.alone.supernet.network) for genotype in pair] for pair in case.pairs(steps + 1)[1:]]
     work, needed = node_costs(case.alone.supernet, case.genotypes)
     split = [work[needed[share].any(axis=0)].sum() for share in shares(case.alone.supernet, case.genotypes, 2)]
     return {
         f"scoring_speedup_2{case.name}": statistics.median(ratios),
         f"scoring_bound_2{case.name}": float(work[needed.any(axis=0)].sum() / max(split)),
-        f"step_speedup_2{case.name}": alone / both,
-        f"step_bound_2{case.name}": sum(map(sum, costs)) / sum(map(max, costs)),
+        f"machine_bound_2{case.name}": machine_bound(case),
+        **{f"step{name}_speedup_2{case.name}": speedup for name, (speedup, _) in stepped.items()},
+        **{f"step{name}_bound_2{case.name}": bound for name, (_, bound) in stepped.items()},
     }
+
+
+def measure_training(group: Group, rounds: int, epochs: int) -> dict[str, float]:
+    """Return the figures of training six networks."""
+    demo = CARSProblem(training=SupernetTraining(warmup=0, population=16), group=Group())
+    X = demo.default_operators()["sampling"].do(demo, 6, random_state=np.random.default_rng(0)).get("X")
+    recipe = TrainingRecipe(epochs=epochs)
+    shape = recipe.network(demo.images.image_shape, demo.images.classes)
+    genotypes = demo.space.decode(X)
+    costs = [float(flops(genotype, shape)) for genotype in genotypes]
+    ratios = []
+    for _ in range(rounds):
+        folder = Path(group.decide(tempfile.mkdtemp))
+
+        def jobs(name: str, folder: Path = folder) -> list[Job]:
+            common = {"recipe": recipe, "data": "digits", "threads": 1}
+            return [Job(folder=folder / name / str(k), genotype=g, **common) for k, g in enumerate(genotypes)]
+
+        alone = timed(group, lambda: train_each(jobs("alone"), 1, group=Group()), False)
+        both = timed(group, lambda: train_each(jobs("both"), group=group), True)
+        ratios.append(alone / both)
+        if group.rank == 0:
+            for one, other in zip(jobs("alone"), jobs("both"), strict=True):
+                states = [load(job.folder).state_dict() for job in (one, other)]
+                if any(not torch.equal(states[0][name], value) for name, value in states[1].items()):
+                    raise RuntimeError("networks: expected the same of one process and of two, got others")
+            shutil.rmtree(folder)
+    longest = max(sum(costs[k] for k in share) for share in shards(costs, 2))
+    return {"train_speedup_2": statistics.median(ratios), "train_bound_2": sum(costs) / longest}
+
+
+def step_figures(case: Case, pairs: Sequence[Sequence[Genotype]]) -> tuple[float, float]:
+    """Return how much faster two processes make steps, the first left out, and what unequal architectures allow."""
+    group, alone, together = case.group, case.alone.trainer, case.together.trainer
+    rows = []
+    for pair in pairs:
+        seconds = [timed(group, lambda p=pair: alone.step(case.images, case.labels, p), False)]
+        seconds += [timed(group, lambda p=pair: together.step(case.images, case.labels, p), True)]
+        rows.append(seconds + [timed(group, lambda g=g: passed(case, g), False) for g in pair])
+    one, two, *each = np.array(rows[1:]).T
+    return float(one.sum() / two.sum()), float(np.sum(each) / np.max(each, axis=0).sum())
+
+
+def machine_bound(case: Case, n: int = 12) -> float:
+    """Return how much more two processes compute than one where they exchange nothing."""
+    ratios = []
+    for genotype in case.genotypes[: n + 1]:
+        one, both = (timed(case.group, lambda g=genotype: passed(case, g), everyone) for everyone in (False, True))
+        ratios.append(2 * one / both)
+    return statistics.median(ratios[1:])
+
+
+def passed(case: Case, genotype: Genotype) -> None:
+    """Run one architecture forward and backward, as a step does, and forget its gradients."""
+    supernet = case.alone.supernet
+    torch.nn.functional.cross_entropy(supernet(case.images, genotype), case.labels).backward()
+    supernet.zero_grad()
 
 
 def model(case: Case) -> None:
@@ -176,17 +247,27 @@ def model(case: Case) -> None:
 
 
 def _even(costs: np.ndarray, jobs: int, n: int) -> list[list[int]]:
-    from carsmoo.distributed import shards
-
     return shards([float(costs[k % len(costs)]) for k in range(jobs)], n)
 
 
-def work(rank: int, port: int, quick: bool) -> None:
+def work(rank: int, port: int, quick: bool, training: bool) -> None:
     """Measure as one of two processes."""
     torch.set_num_threads(1)
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     dist.init_process_group("gloo", rank=rank, world_size=2)
     group = TorchGroup()
+    figures = measure_training(group, 1 if quick else 3, 1 if quick else 2)
+    if not training:
+        figures |= measure_search(group, quick)
+    if rank == 0:
+        rounded = {name: round(value, 4) for name, value in figures.items()}
+        print("RESULT " + json.dumps({"name": "distributed", "figures": rounded}), flush=True)
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def measure_search(group: Group, quick: bool) -> dict[str, float]:
+    """Return the figures of scoring and of steps, and print the model."""
     small = {"warmup": 1 if quick else 20, "population": 16}
     demo = CARSProblem(training=SupernetTraining(**small), group=group)
     figures = measure(Case("_demo", demo, demo._loaded(), demo.network, group), 2 if quick else 7, 20 if quick else 200)
@@ -196,24 +277,22 @@ def work(rank: int, port: int, quick: bool) -> None:
     paper = Case("", bred, random_images(192), NetworkConfig(channels=16, layers=8), group)
     paper.genotypes = paper.genotypes[:32]
     figures |= measure(paper, 1 if quick else 3, 2 if quick else 24)
-    if rank == 0:
+    if group.rank == 0:
         model(paper)
         assert math.isfinite(sum(figures.values()))
-        rounded = {name: round(value, 4) for name, value in figures.items()}
-        print("RESULT " + json.dumps({"name": "distributed", "figures": rounded}), flush=True)
-    dist.barrier()
-    dist.destroy_process_group()
+    return figures
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Two processes that search as one against one of them.")
     parser.add_argument("--quick", action="store_true", help="few repetitions, to see that it runs")
+    parser.add_argument("--training", action="store_true", help="the training of networks alone")
     options = parser.parse_args()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(work, (port, options.quick), nprocs=2)
+    mp.spawn(work, (port, options.quick, options.training), nprocs=2)
 
 
 if __name__ == "__main__":

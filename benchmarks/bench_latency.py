@@ -57,7 +57,7 @@ def measure(name: str, checked: int) -> dict[str, float]:
     print(
         f"{name}: {len(table.layers)} layers, {seconds:.1f} s a table; {table.device}, {table.threads} thread; "
         f"networks drawn uniformly take {min(uniform):.2f} to {max(uniform):.2f} ms; "
-        f"{table.offset} ms + {table.scale} x layers"
+        f"each layer adds {table.between} ms + {table.scale} x its time"
     )
     return {
         "spearman": min(additivity.spearman for additivity in found),

@@ -164,6 +164,8 @@ class SupernetTraining:
         population: architectures kept (N), taken by an algorithm that is not given a size.
         batch: images of a training step.
         architectures: architectures drawn for a step, whose gradients are averaged (N_b, eq. 3).
+        alike: steps whose architectures are drawn together and then dealt by multiply-adds, so that those of a step are
+            alike and no process waits long for another. 1, as the paper has it, takes each step's as drawn.
         learning_rate: that of SGD at the start.
         learning_rate_min: that at the planned end, reached by a cosine and kept beyond it.
         momentum: of SGD.
@@ -190,6 +192,7 @@ class SupernetTraining:
     population: int = 16
     batch: int = 64
     architectures: int = 1
+    alike: int = 1
     learning_rate: float = 0.016
     learning_rate_min: float = 0.001
     momentum: float = 0.9
@@ -205,7 +208,7 @@ class SupernetTraining:
     def __post_init__(self) -> None:
         for name in ("warmup", "generations"):
             _integer(self, name, least=0)
-        for name in ("epochs", "population", "architectures", "score_batch", "score_memory"):
+        for name in ("epochs", "population", "architectures", "alike", "score_batch", "score_memory"):
             _integer(self, name, least=1)
         for name in ("batch", "calibration"):
             _integer(self, name, least=2)

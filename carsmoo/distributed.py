@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from carsmoo.errors import StoppedError
 from carsmoo.launch import Launch
 
 T = TypeVar("T")
+
+ASIDE_TIMEOUT = timedelta(minutes=10)
+"""How long a thread that asks every moment waits for the others before one of them counts as lost."""
 
 
 class DisagreementError(RuntimeError):
@@ -52,6 +56,17 @@ class Group:
         """Return what rank 0 finds, where JSON can hold it; the others do not look."""
         return find()
 
+    def gather_json(self, value: Any) -> list[Any]:
+        """Return the values of all ranks in their order; JSON can hold each, and they may differ in length."""
+        text = json.dumps(value).encode()
+        lengths = [int(length[0]) for length in self.gather(np.array([len(text)]))]
+        padded = np.frombuffer(text.ljust(max(lengths)), dtype=np.uint8)
+        return [json.loads(array.tobytes()) for array in self.gather(padded)]
+
+    def aside(self) -> Group:
+        """Return the same processes on connections of their own, for a thread beside all else; all call it alike."""
+        return self
+
     def require_same(self, what: str, digest: bytes) -> None:
         """Check that all ranks give the same bytes, as many each.
 
@@ -70,41 +85,69 @@ class TorchGroup(Group):
 
     Gradients are added where they are; the rest goes through the memory of the host where the backend can.
 
+    Args:
+        connections: a process group of all ranks; the default one if not given.
+
     Raises:
         RuntimeError: if it is not initialised.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, connections: dist.ProcessGroup | None = None) -> None:
         if not dist.is_initialized():
             raise RuntimeError("group: expected torch.distributed to be initialised, got it not initialised")
+        self._connections = connections
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        self._device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+        self._device = torch.device("cuda" if dist.get_backend(connections) == "nccl" else "cpu")
 
     def add(self, tensor: Tensor) -> None:
         """Replace a contiguous tensor by its sum over the ranks (all-reduce)."""
         with _all_there():
-            dist.all_reduce(tensor)
+            dist.all_reduce(tensor, group=self._connections)
 
     def gather(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the arrays of all ranks in their order."""
         own = torch.from_numpy(array.copy()).to(self._device)
         gathered = [torch.empty_like(own) for _ in range(self.size)]
         with _all_there():
-            dist.all_gather(gathered, own)
+            dist.all_gather(gathered, own, group=self._connections)
         return [part.cpu().numpy() for part in gathered]
 
+    def aside(self) -> Group:
+        """Return the same processes on connections of their own, by gloo."""
+        with _all_there():
+            made = dist.new_group(backend="gloo", timeout=ASIDE_TIMEOUT)
+        return TorchGroup(cast(dist.ProcessGroup, made))  # of all ranks, so that this one is never left out
+
     def decide(self, find: Callable[[], T]) -> T:
-        """Return what rank 0 finds, sent as JSON."""
-        text = json.dumps(find()).encode() if self.rank == 0 else b""
+        """Return what rank 0 finds, sent as JSON.
+
+        Raises:
+            ValueError: on the others if rank 0 raises for something that is wrong with the input.
+        """
+        if self.rank > 0:
+            sent = json.loads(self._send(b""))
+            if "wrong" in sent:
+                raise ValueError(sent["wrong"])
+            found: T = sent["found"]
+            return found
+        try:
+            text = json.dumps({"found": find()})
+        except (ValueError, TypeError, OSError) as error:
+            self._send(json.dumps({"wrong": str(error)}).encode())
+            raise
+        decided: T = json.loads(self._send(text.encode()))["found"]
+        return decided
+
+    def _send(self, text: bytes) -> bytes:
+        """Return the text of rank 0."""
         length = torch.tensor(len(text), device=self._device)
         with _all_there():
-            dist.broadcast(length, 0)
+            dist.broadcast(length, 0, group=self._connections)
             content = torch.empty(int(length), dtype=torch.uint8, device=self._device)
             if self.rank == 0:
                 content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
-            dist.broadcast(content, 0)
-        found: T = json.loads(content.cpu().numpy().tobytes())
-        return found
+            dist.broadcast(content, 0, group=self._connections)
+        return content.cpu().numpy().tobytes()
 
 
 def current() -> Group:
@@ -134,19 +177,21 @@ def joined(device: str | None = None) -> Iterator[Group]:
         device: where will be computed, see :func:`carsmoo.nets.device.pick`.
 
     Raises:
-        ValueError: if there are fewer CUDA devices than processes on this host.
+        ValueError: if there are fewer CUDA devices than processes on this host, or all are to take the same one.
         StoppedError: if not all come.
     """
     launch = Launch.here()
     if launch.size == 1:
         yield Group()
         return
-    cuda = torch.cuda.is_available() and (device is None or device.startswith("cuda"))
+    if device is not None and device.startswith("cuda:"):
+        raise ValueError(f"device: expected cuda, of which each of {launch.size} processes takes one, got {device!r}")
+    cuda = torch.cuda.is_available() and (device is None or device == "cuda")
     if cuda:
-        if launch.local_rank >= torch.cuda.device_count():
+        devices = torch.cuda.device_count()
+        if launch.local_size > devices:
             raise ValueError(
-                f"device: expected a CUDA device for each process of a host, got {torch.cuda.device_count()} devices "
-                f"for local rank {launch.local_rank}"
+                f"device: expected a CUDA device for each of a host's {launch.local_size} processes, got {devices}"
             )
         torch.cuda.set_device(launch.local_rank)
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
@@ -169,7 +214,7 @@ def _all_there() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # what gloo raises has no type of its own
-        reason = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0].partition(". This is typically")[0]
         raise StoppedError(f"group: expected an answer of all processes, got none of one ({reason})") from error
 
 

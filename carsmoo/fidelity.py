@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from carsmoo import plots
 from carsmoo.checks import whole
 from carsmoo.final import (
+    alone_in,
     config_of_run,
     errors_of,
     jobs_for,
@@ -27,6 +28,7 @@ from carsmoo.rundir import RunDirectory
 from carsmoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from carsmoo.distributed import Group
     from carsmoo.nets.problem import CARSProblem
 
 FIDELITY = "fidelity"
@@ -46,6 +48,7 @@ def fidelity(
     processes: int | None = None,
     exact: bool = True,
     told: Told | None = None,
+    group: Group | None = None,
 ) -> dict[str, Any]:
     """Train some networks of a run alone and tell how the supernet's order agrees with theirs.
 
@@ -63,9 +66,11 @@ def fidelity(
         processes: see :func:`carsmoo.nets.trainings.train_each`.
         exact: see :class:`~carsmoo.nets.standalone.Job`.
         told: called with the place of each network that is done, and its card.
+        group: see :func:`carsmoo.nets.trainings.train_each`; rank 0 alone writes the result.
 
     Raises:
         ValueError: if there are fewer networks, or no checkpoint.
+        BlockingIOError: if another launch of several ranks trains there.
     """
     from carsmoo.nets.trainings import train_each
 
@@ -77,10 +82,12 @@ def fidelity(
     chosen = _spread(problem, there, networks)
     jobs = jobs_for(chosen, run.path / FIDELITY, recipe, data or config_of_run(run).data, exact=exact)
     supernet = {kind: problem.validation_errors(chosen, kind) for kind in STATISTICS}
-    cards = train_each(jobs, processes, told)
+    with alone_in(run.path / FIDELITY, group):
+        cards = train_each(jobs, processes, told, group)
     result = _result(problem, snapshot, source, supernet, cards, chosen)
-    write_json(run.path / f"{FIDELITY}.json", result)
-    _draw(run, supernet, errors_of(cards), result)
+    if group is None or group.rank == 0:
+        write_json(run.path / f"{FIDELITY}.json", result)
+        _draw(run, supernet, errors_of(cards), result)
     return result
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,11 @@ from carsmoo.presets import SearchConfig, build
 from carsmoo.recipes import TrainingRecipe
 from carsmoo.rundir import RunDirectory
 from carsmoo.snapshot import Snapshot, read
-from carsmoo.store import write_whole
+from carsmoo.store import Store, write_whole
 from carsmoo.zoo import GENOTYPES
 
 if TYPE_CHECKING:
+    from carsmoo.distributed import Group
     from carsmoo.nets.problem import CARSProblem
     from carsmoo.nets.standalone import Job
 
@@ -91,11 +93,15 @@ def config_of_run(run: RunDirectory) -> SearchConfig:
 def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
     """Return a run's problem with the supernet as it was saved last, and the checkpoint.
 
+    It is one of this process alone, also where several were launched.
+
     Raises:
         ValueError: if there is no checkpoint, or it is damaged.
     """
+    from carsmoo.distributed import Group
+
     snapshot = read(run.path)
-    problem: CARSProblem = build(snapshot.config or config_of_run(run))[0]
+    problem: CARSProblem = build(snapshot.config or config_of_run(run), Group())[0]
     problem.load_state(snapshot.state)
     return problem, snapshot
 
@@ -140,11 +146,43 @@ def jobs_for(
     ]
 
 
-def train_front(jobs: Sequence[Job], chosen: Sequence[int], processes: int | None, told: Told | None = None) -> None:
-    """Train the chosen of a front's networks; see :func:`carsmoo.nets.trainings.train_each`."""
+def train_front(
+    jobs: Sequence[Job],
+    chosen: Sequence[int],
+    processes: int | None,
+    told: Told | None = None,
+    group: Group | None = None,
+) -> dict[int, dict[str, Any]]:
+    """Train the chosen of a front's networks, and return their cards by their places.
+
+    See :func:`carsmoo.nets.trainings.train_each`. Several ranks do so in one launch at a time.
+
+    Raises:
+        BlockingIOError: if another launch trains there.
+    """
     from carsmoo.nets.trainings import train_each
 
-    train_each([jobs[k] for k in chosen], processes, told)
+    with alone_in(jobs[0].folder.parent, group):
+        cards = train_each([jobs[k] for k in chosen], processes, told, group)
+    return dict(zip(chosen, cards, strict=True))
+
+
+@contextmanager
+def alone_in(folder: Path, group: Group | None) -> Iterator[None]:
+    """Keep other launches of several ranks from training in a folder, for as long as the context lasts.
+
+    Raises:
+        BlockingIOError: if another one does; ValueError on the ranks that are not the first.
+    """
+    if group is None or group.size == 1:
+        yield
+        return
+    store = Store(folder)
+    group.decide(store.lock)
+    try:
+        yield
+    finally:
+        store.unlock()
 
 
 def finished_cards(jobs: Sequence[Job]) -> dict[int, dict[str, Any]]:

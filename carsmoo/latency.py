@@ -1,8 +1,9 @@
 """Latency by look-up: a measured table of layers, and what it predicts for one network or a whole population.
 
-A network's latency is predicted as ``offset + scale * (sum of the layers that run)``. The two numbers, not below zero,
-are fitted to a few whole networks when a table is measured (:func:`carsmoo.nets.latency.build`), and stand for what
-lies between layers.
+A network's latency is predicted as the sum, over the layers that run, of ``between + scale * (the layer's time)``. The
+two numbers, not below zero, are fitted to a few whole networks when a table is measured
+(:func:`carsmoo.nets.latency.build`). They stand for what lies between layers, and for what a layer takes longer among
+others than by itself.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ FORMATS = ("channels_last", "contiguous")
 PER_MS = 10**9
 """Sums are taken in whole picoseconds, so that they do not depend on an order."""
 
-VERSION = 1
+VERSION = 2
 """Of the file format."""
 
 
@@ -53,7 +54,7 @@ class Additivity(NamedTuple):
         networks: how many networks.
         spearman: rank correlation of predicted and measured latency.
         mean_error: mean of ``|predicted - measured|`` / measured.
-        fitted: how many other networks offset and scale were fitted to.
+        fitted: how many other networks the predictions were fitted to.
     """
 
     networks: int
@@ -71,8 +72,8 @@ class LatencyTable:
         threads: threads that computed.
         memory_format: the one of :data:`FORMATS` that predictions are for.
         layers: times by layer and memory format.
-        offset: what a network takes beside its layers, in ms.
-        scale: what the sum of layers is multiplied by.
+        between: what each layer of a network takes beside its own time, in ms.
+        scale: what the time of each layer is multiplied by.
         space: the architectures that the table was built for.
         network: the network that it was built for.
         additivity: how well it predicts, where that was looked at.
@@ -85,7 +86,7 @@ class LatencyTable:
     layers: Mapping[tuple[Layer, str], Timing]
     space: DARTSSpace
     network: NetworkConfig
-    offset: float = 0.0
+    between: float = 0.0
     scale: float = 1.0
     additivity: Additivity | None = None
     about: Mapping[str, str | int] = field(default_factory=dict)
@@ -96,7 +97,7 @@ class LatencyTable:
         whole("threads", self.threads, 1)
         if self.memory_format not in FORMATS:
             raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {shown(self.memory_format)}")
-        real("offset", self.offset, 0)
+        real("between", self.between, 0)
         if real("scale", self.scale, 0) == 0:
             raise ValueError(f"scale: expected more than 0, got {shown(self.scale)}")
         instance("space", self.space, DARTSSpace)
@@ -109,7 +110,7 @@ class LatencyTable:
         return f"{self.device}, {threads}, batch 1, {self.memory_format}"
 
     def picoseconds(self, layer: Layer) -> int:
-        """Return the time of a layer in the table's memory format.
+        """Return what a layer adds to a network's latency, in the table's memory format.
 
         Raises:
             ValueError: if the table does not have it.
@@ -117,7 +118,7 @@ class LatencyTable:
         timing = self.layers.get((layer, self.memory_format))
         if timing is None:
             raise ValueError(f"latency: expected a table with {text_of(layer)}, {self.memory_format}, got one without")
-        return round(timing.ms * PER_MS)
+        return round((self.between + self.scale * timing.ms) * PER_MS)
 
     def require(self, space: DARTSSpace, network: NetworkConfig) -> None:
         """Check that the table has all layers of the networks of a space.
@@ -148,7 +149,7 @@ class LatencyTable:
             "threads": self.threads,
             "memory_format": self.memory_format,
             "about": dict(self.about),
-            "offset": self.offset,
+            "between": self.between,
             "scale": self.scale,
             "additivity": None if self.additivity is None else self.additivity._asdict(),
             "space": space,
@@ -211,8 +212,7 @@ def latency(genotype: Genotype, network: NetworkConfig, table: LatencyTable) -> 
     instance("genotype", genotype, Genotype).require(PRIMITIVES)
     instance("network", network, NetworkConfig)
     instance("table", table, LatencyTable)
-    total = sum(table.picoseconds(layer) for layer in layers_of(genotype, network))
-    return table.offset + table.scale * (total / PER_MS)
+    return sum(table.picoseconds(layer) for layer in layers_of(genotype, network)) / PER_MS
 
 
 class LatencyCosts:
@@ -240,8 +240,7 @@ class LatencyCosts:
         Raises:
             ValueError: if ``X`` is not a batch of vectors of the space.
         """
-        total = self._costs.look_up(self.space.check(X))
-        return self.table.offset + self.table.scale * (total / PER_MS)
+        return self._costs.look_up(self.space.check(X)) / PER_MS
 
     @cached_property
     def _costs(self) -> AdditiveTable:
@@ -249,7 +248,7 @@ class LatencyCosts:
 
 
 class _Parts(NamedTuple):
-    """The times of the parts of a network, in picoseconds."""
+    """What the parts of a network add to its latency, in picoseconds."""
 
     space: DARTSSpace
     network: NetworkConfig
@@ -266,7 +265,7 @@ class _Parts(NamedTuple):
         return (sum(map(self._if_it_occurs, node_layers(edges, cell))) if runs else 0,)
 
     def _if_it_occurs(self, layer: Layer) -> int:
-        """Return the time of a layer; 0 for one that no network of the space has, since a table has all that do."""
+        """Return what a layer adds; 0 for one that no network of the space has, since a table has all that do."""
         return self.table.picoseconds(layer) if (layer, self.table.memory_format) in self.table.layers else 0
 
 
@@ -274,7 +273,7 @@ def _table(document: Any) -> LatencyTable:
     """Return the table that a JSON document holds."""
     if not isinstance(document, dict) or document.get("carsmoo_latency") != VERSION:
         raise ValueError(f"latency: expected a table of format {VERSION}, got {shown(document)}")
-    fields = {"device", "threads", "memory_format", "about", "offset", "scale", "additivity", "space", "network"}
+    fields = {"device", "threads", "memory_format", "about", "between", "scale", "additivity", "space", "network"}
     expected = {*fields, "carsmoo_latency", "unit", "batch", "layers"}
     if set(document) != expected:
         odd = sorted(expected ^ set(document))
@@ -295,7 +294,7 @@ def _table(document: Any) -> LatencyTable:
     network = dict(document["network"])
     network["images"] = None if network["images"] is None else tuple(network["images"])
     return LatencyTable(
-        **{name: document[name] for name in ("device", "threads", "memory_format", "offset", "scale", "about")},
+        **{name: document[name] for name in ("device", "threads", "memory_format", "between", "scale", "about")},
         layers=layers,
         additivity=_additivity(document["additivity"]),
         space=DARTSSpace(**document["space"]),

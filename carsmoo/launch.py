@@ -19,6 +19,7 @@ class Launch:
         rank: its number among all, from 0.
         size: how many there are.
         local_rank: its number among those of its host, from 0.
+        local_size: how many of them its host has.
         hosts: how many hosts they are on.
         restarts: how often the launcher of this host has started them again because one of them failed.
         job: what tells this launch from any other, the same after a restart; empty for one by itself.
@@ -27,6 +28,7 @@ class Launch:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
     hosts: int = 1
     restarts: int = 0
     job: str = ""
@@ -43,12 +45,14 @@ class Launch:
         rank, size, local = (_number(environ, name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
         if rank >= size:
             raise ValueError(f"RANK: expected below WORLD_SIZE {size}, got {rank}")
+        local_size = _number(environ, "LOCAL_WORLD_SIZE", str(local + 1))
         hosts = _number(environ, "GROUP_WORLD_SIZE", "1")
         restarts = _number(environ, "TORCHELASTIC_RESTART_COUNT", "0")
         job = environ.get("TORCHELASTIC_RUN_ID", "none")
         if job == "none":  # a static launch has no name; its launcher outlives its restarts
             job = f"{socket.gethostname()}:{os.getppid()}"
-        return cls(rank=rank, size=size, local_rank=local, hosts=hosts, restarts=restarts, job=job)
+        where = {"local_rank": local, "local_size": local_size, "hosts": hosts}
+        return cls(rank=rank, size=size, restarts=restarts, job=job, **where)
 
     @classmethod
     def here(cls) -> Launch:

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.figure import Figure
 from moocore import eaf, is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.checks import instance, numbers, whole
-from carsmoo.genotype import PRIMITIVES, Edge, Genotype
+from carsmoo.checks import numbers, whole
+from carsmoo.looks import GREY, INK, finish, new_axes, save
 from carsmoo.notation import shown
+from carsmoo.plots_cells import plot_cell, plot_genotype
+
+__all__ = [
+    "new_axes",
+    "plot_attainment",
+    "plot_cell",
+    "plot_convergence",
+    "plot_front",
+    "plot_generations",
+    "plot_genotype",
+    "save",
+]
 
 Labels: TypeAlias = Sequence[str]
 
-INK = "#1a1a1a"
-GREY = "#9a9a9a"
 _DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (3, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
-_STYLE: dict[str, tuple[str, float]] = {"sep": ("-", 1.6), "dil": ((0, (5, 2)), 1.4), "max": (":", 1.4)}  # type: ignore[dict-item]
-_STYLE |= {"avg": ((0, (1, 1, 3, 1)), 1.2), "ski": ("-", 0.7)}  # type: ignore[dict-item]
-
-
-def new_axes(width: float = 4.8, height: float = 3.4) -> Axes:
-    """Return the axes of a new figure of this size in inches, outside pyplot's global state."""
-    axes: Axes = Figure(figsize=(width, height), layout="constrained").add_subplot()
-    return axes
 
 
 def plot_front(
@@ -67,7 +67,7 @@ def plot_front(
         ax.scatter(others[:, x], others[:, y], s=14, color="none", edgecolor=GREY, linewidth=0.7, label="population")
     ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=INK, linewidth=1.0, zorder=2)
     ax.scatter(F[:, x], F[:, y], s=24, color=INK, zorder=3, label=label)
-    _finish(ax, labels[x], labels[y])
+    finish(ax, labels[x], labels[y])
     if population is not None:
         ax.legend(frameon=False)
     return ax
@@ -120,85 +120,8 @@ def plot_generations(
         bar = ax.figure.colorbar(scale, ax=ax, label="generation", ticks=range(len(numbers)))
         bar.ax.set_yticklabels([str(number) for number in numbers])
         bar.ax.tick_params(length=0)
-    _finish(ax, labels[x], labels[y])
+    finish(ax, labels[x], labels[y])
     return ax
-
-
-def plot_cell(edges: Sequence[Edge], concat: Sequence[int], *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw a cell as a graph, from its inputs on the left to its output on the right.
-
-    Convolutions are solid lines, dilated ones dashed, pooling dotted, skips thin; absent edges are left out.
-
-    Args:
-        edges: two (operation, input) pairs a node, as in a genotype.
-        concat: the states that make the output.
-        title: over the drawing.
-        ax: where to draw; a new figure if not given.
-
-    Returns:
-        The axes drawn on.
-
-    Raises:
-        ValueError: if edges and concatenation are no cell, see :class:`~carsmoo.genotype.Genotype`.
-    """
-    cell = Genotype(edges, concat, edges, concat)  # type: ignore[arg-type]  # checks them
-    cell.require(PRIMITIVES)
-    ax = ax or new_axes(8.4, 3.0)
-    n_nodes = len(edges) // 2
-    places = _places(n_nodes)
-    output = (max(x for x, _ in places.values()) + 1.0, 0.0)
-    for state in concat:
-        _arrow(ax, places[state], output, GREY, "-", 0.6)
-    between: dict[tuple[int, int], int] = {}
-    for position, (op, i) in enumerate(edges):
-        node = 2 + position // 2
-        if op != "none":
-            style, width = _STYLE[op[:3]]
-            twin = between.setdefault((i, node), 0)
-            between[i, node] += 1
-            _arrow(ax, places[i], places[node], INK, style, width, op.replace("_", " "), bend=0.25 * twin)
-    names = {0: "c(k-2)", 1: "c(k-1)"} | {k: str(k - 2) for k in range(2, 2 + n_nodes)}
-    for state, (x, y) in places.items():
-        _box(ax, x, y, names[state], "#e4e4e4" if state < 2 else "white")
-    _box(ax, *output, "c(k)", "#e4e4e4")
-    ax.set_xlim(-0.45, output[0] + 0.45)
-    heights = [y for _, y in places.values()]
-    ax.set_ylim(min(heights) - 0.35, max(heights) + 0.35)
-    ax.set_axis_off()
-    ax.set_title(title, fontsize=10, loc="left")
-    return ax
-
-
-def plot_genotype(genotype: Genotype) -> Figure:
-    """Draw both cells of a genotype, one over the other, in a new figure.
-
-    Raises:
-        TypeError: for anything but a genotype.
-        ValueError: for one with an unknown operation.
-    """
-    instance("genotype", genotype, Genotype)
-    figure = Figure(figsize=(8.4, 6.0), layout="constrained")
-    top, bottom = figure.subplots(2, 1)
-    plot_cell(genotype.normal, genotype.normal_concat, title="normal cell", ax=top)
-    plot_cell(genotype.reduce, genotype.reduce_concat, title="reduction cell", ax=bottom)
-    return figure
-
-
-def save(drawn: Axes | Figure, path: str | Path) -> None:
-    """Write a drawing to a file; PDF and SVG keep their text and lines as vectors, PNG has 200 dots an inch.
-
-    Raises:
-        TypeError: for what is no drawing.
-        ValueError: for a path without an ending that matplotlib knows.
-        OSError: if it cannot be written.
-    """
-    if not isinstance(drawn, (Axes, Figure)):
-        raise TypeError(f"drawn: expected Axes or a Figure, got {shown(drawn)}")
-    figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
-    assert figure is not None
-    if Path(path).suffix[1:] not in figure.canvas.get_supported_filetypes():
-        raise ValueError(f"path: expected an ending such as .pdf, .svg or .png, got {str(path)!r}")
-    figure.savefig(path, dpi=200)
 
 
 def _matrix(F: ArrayLike, labels: Labels) -> NDArray[np.float64]:
@@ -234,49 +157,6 @@ def _shade(k: int, n: int) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _finish(ax: Axes, x: str, y: str) -> None:
-    ax.set_xlabel(x)
-    ax.set_ylabel(y)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color="#e6e6e6", linewidth=0.6)
-    ax.set_axisbelow(True)
-
-
-def _places(n_nodes: int) -> dict[int, tuple[float, float]]:
-    """Return where each state is drawn: the inputs far apart, the nodes between them, up and down in turn."""
-    places = {0: (0.0, 1.5), 1: (0.0, -1.5)}
-    for k in range(n_nodes):
-        places[2 + k] = (1.3 * (k + 1), 0.7 if k % 2 == 0 else -0.7)
-    return places
-
-
-def _box(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
-    box: dict[str, Any] = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": INK, "linewidth": 0.9}
-    ax.text(x, y, text, ha="center", va="center", fontsize=9, color=INK, bbox=box, zorder=5)
-
-
-def _arrow(
-    ax: Axes,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    colour: str,
-    style: Any,
-    width: float,
-    text: str = "",
-    bend: float = 0.0,
-) -> None:
-    arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "linestyle": style, "linewidth": width}
-    arrow |= {"shrinkA": 10, "shrinkB": 12, "connectionstyle": f"arc3,rad={bend}"}
-    ax.annotate("", xy=end, xytext=start, arrowprops=arrow, zorder=2)
-    if text:
-        (x0, y0), (x1, y1) = start, end
-        along = 0.29 if 2 < x1 - x0 < 3 else 0.4  # clear of the node that an edge of two columns passes
-        x, y = x0 + along * (x1 - x0), y0 + along * (y1 - y0)
-        x, y = x + 0.48 * bend * (y1 - y0), y - 0.48 * bend * (x1 - x0)
-        box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
-        ax.text(x, y, text, ha="center", va="center", fontsize=7, color=INK, bbox=box, zorder=4)
-
-
 def plot_convergence(
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]], *, ylabel: str = "hypervolume", ax: Axes | None = None
 ) -> Axes:
@@ -302,7 +182,7 @@ def plot_convergence(
         shade = _shade(len(curves) - 1 - k, len(curves))
         ax.fill_between(x, low, high, color=shade, alpha=0.2, linewidth=0)
         ax.plot(x, middle, color=shade, linestyle=_DASHES[k % len(_DASHES)], linewidth=1.5, label=name)
-    _finish(ax, "evaluations", ylabel)
+    finish(ax, "evaluations", ylabel)
     ax.legend(frameon=False)
     return ax
 
@@ -355,6 +235,6 @@ def plot_attainment(
         ax.plot(
             steps[:, 0], steps[:, 1], drawstyle="steps-post", color=shade, linestyle=style, linewidth=1.5, label=name
         )
-    _finish(ax, labels[1], labels[0])
+    finish(ax, labels[1], labels[0])
     ax.legend(frameon=False)
     return ax

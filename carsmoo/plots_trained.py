@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from carsmoo.checks import numbers
-from carsmoo.plots import GREY, INK, new_axes
+from carsmoo.looks import GREY, INK, finish, new_axes
 
 
 def plot_final_front(
@@ -79,10 +79,6 @@ def _points(name: str, values: ArrayLike) -> np.ndarray[tuple[int, int], np.dtyp
 
 
 def _finish(ax: Axes, xlabel: str, ylabel: str, title: str) -> None:
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    finish(ax, xlabel, ylabel)
     ax.set_title(title, fontsize=9)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color="#e6e6e6", linewidth=0.6)
-    ax.set_axisbelow(True)
     ax.legend(frameon=False, fontsize=8)

@@ -32,12 +32,15 @@ add_module_names = False
 # Nitpicky: a reference inside carsmoo that leads nowhere is an error. What other projects document is not looked up,
 # since a build must not need the network.
 nitpick_ignore_regex = [
-    ("py:.*", r"(numpy|np|pymoo|torch|torchvision|matplotlib|scipy|collections|pathlib|typing|types|os|rich|nn)\b.*"),
+    (
+        "py:.*",
+        r"(numpy|np|pymoo|torch|dist|torchvision|matplotlib|scipy|collections|pathlib|typing|types|os|rich|nn)\b.*",
+    ),
     ("py:exc", r"(?!carsmoo).*"),  # Python's own, which a docstring may name several of at once
     ("py:class", r"(Any|ArrayLike|NDArray|Axes|Figure|Tensor|Path|Console)\b.*"),
     ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
     (
         "py:class",
-        r"DataLike|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.Key|MakeAlgorithm|MakeProblem",
+        r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.Key|MakeAlgorithm|MakeProblem|Told",
     ),  # names of unions of types
 ]

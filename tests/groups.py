@@ -18,7 +18,8 @@ T = TypeVar("T")
 class Table:
     """Where the ranks lay what they give, and take what the others gave."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, beside: "Table | None" = None) -> None:
+        self.beside = beside
         self.places: list[Any] = [None] * size
         self.barrier = threading.Barrier(size)
 
@@ -46,6 +47,10 @@ class ThreadGroup(Group):
     def gather(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         return self.table.exchange(self.rank, np.array(array))
 
+    def aside(self) -> Group:
+        assert self.table.beside is not None
+        return ThreadGroup(self.rank, self.size, self.table.beside)
+
     def decide(self, find: Callable[[], T]) -> T:
         found: T = self.table.exchange(self.rank, find() if self.rank == 0 else None)[0]
         return copy.deepcopy(found)
@@ -53,7 +58,7 @@ class ThreadGroup(Group):
 
 def together(size: int, work: Callable[[Group], T]) -> list[T]:
     """Return what each of some ranks, a thread each that computes by itself, makes of its group."""
-    table, results, failures = Table(size), [None] * size, []
+    table, results, failures = Table(size, Table(size)), [None] * size, []
 
     def run(rank: int) -> None:
         torch.set_num_threads(1)

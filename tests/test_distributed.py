@@ -1,7 +1,3 @@
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +11,6 @@ from carsmoo.distributed import DisagreementError, Group, TorchGroup, current, j
 from carsmoo.launch import Launch
 from carsmoo.presets import SearchConfig
 from carsmoo.session import Session
-from carsmoo.store import Store
 from tests.groups import together
 from tests.runs import SMALL
 from tests.test_session import figures
@@ -161,7 +156,7 @@ def test_a_launched_script_is_told_to_join(monkeypatch: pytest.MonkeyPatch) -> N
     told = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
     assert Launch.of({}) == Launch()
     assert Launch.of({**told, "TORCHELASTIC_RUN_ID": "a", "TORCHELASTIC_RESTART_COUNT": "3"}) == Launch(
-        rank=1, size=2, local_rank=1, restarts=3, job="a"
+        rank=1, size=2, local_rank=1, local_size=2, restarts=3, job="a"
     )
     with pytest.raises(ValueError, match="RANK: expected below WORLD_SIZE 2, got 2"):
         Launch.of({**told, "RANK": "2"})
@@ -178,21 +173,3 @@ def test_a_launched_script_is_told_to_join(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("RANK", "0")
     with joined() as group:
         assert group.size == 1
-
-
-def test_a_killed_worker_is_started_again_and_the_front_is_that_of_an_undisturbed_run(
-    tmp_path: Path, one: tuple[Path, Any]
-) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "--max-restarts", "1", "-m", "tests.workers", str(tmp_path / "run"), "7"]
-    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "going on from" in done.stdout
-    assert (tmp_path / "run/front.json").read_bytes() == (one[0] / "front.json").read_bytes()
-    events = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
-    assert [event["event"] for event in events].count("resume") == 1
-    states = [Store(path / "checkpoint").newest() for path in (tmp_path / "run", one[0])]
-    for name, array in states[1].arrays.items():  # type: ignore[union-attr]
-        if name.startswith("state/"):
-            assert np.array_equal(states[0].arrays[name], array), name  # type: ignore[union-attr]

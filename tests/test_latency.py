@@ -31,7 +31,7 @@ def made_up(space: DARTSSpace = SPACE, network: NetworkConfig = NETWORKS["search
         for layer in layers_needed(space, network):
             low, ms, high = sorted(rng.random(3).round(6).tolist())
             layers[layer, memory_format] = Timing(ms, low, high)
-    given = {"device": "abacus", "threads": 2, "memory_format": "contiguous", "offset": 0.25, "scale": 1.125, **fields}
+    given = {"device": "abacus", "threads": 2, "memory_format": "contiguous", "between": 0.25, "scale": 1.125, **fields}
     return LatencyTable(layers=layers, space=space, network=network, **given)
 
 
@@ -73,12 +73,12 @@ def test_a_cell_by_hand() -> None:
     assert [layer.kind for layer in layers_of(nothing, network)] == ["concat", "classifier", "zeros"]
 
 
-def test_offset_and_scale_are_applied_to_the_sum_in_the_memory_format_of_the_table() -> None:
+def test_each_layer_adds_its_scaled_time_and_what_lies_between_in_the_memory_format_of_the_table() -> None:
     genotype, network = GENOTYPES["CARS-I"], NETWORKS["search"]
     for memory_format in ("channels_last", "contiguous"):
         table = made_up(memory_format=memory_format)
-        total = sum(table.layers[layer, memory_format].ms for layer in layers_of(genotype, network))
-        assert latency(genotype, network, table) == pytest.approx(0.25 + 1.125 * total)
+        times = [table.layers[layer, memory_format].ms for layer in layers_of(genotype, network)]
+        assert latency(genotype, network, table) == pytest.approx(0.25 * len(times) + 1.125 * sum(times))
 
 
 def test_a_table_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def row(**change: Any) -> Callable[[dict[str, Any]], None]:
 
 
 DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "format": (changed(carsmoo_latency=2), "expected a table of format 1, got"),
+    "format": (changed(carsmoo_latency=1), "expected a table of format 2, got"),
     "a field less": (lambda document: document.pop("device"), "expected the fields .*device"),
     "a field more": (changed(colour="red"), "expected the fields .*colour"),
     "seconds": (changed(unit="s"), "expected ms at batch 1, got 's' at batch 1"),
@@ -118,7 +118,7 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "threads": (changed(threads=0), "threads: expected at least 1, got 0"),
     "layout": (changed(memory_format="spiral"), "memory_format: expected one of channels_last, contiguous, got 'spir"),
     "scale": (changed(scale=0), "scale: expected more than 0, got 0"),
-    "offset": (changed(offset=float("nan")), "offset: expected at least 0, and finite, got nan"),
+    "between": (changed(between=float("nan")), "between: expected at least 0, and finite, got nan"),
     "about": (changed(about=[1]), r"about: expected texts and integers, got \[1\]"),
     "additivity": (changed(additivity={"networks": 3}), "expected a table, got something else"),
     "spearman": (

@@ -47,7 +47,7 @@ def test_single_settings_are_toml_values_or_texts() -> None:
     ("settings", "says"),
     [
         ({"trainig": {}}, "trainig: expected one of algorithm, data"),
-        ({"training": {"warmpu": 3}}, "training.warmpu: expected one of architectures"),
+        ({"training": {"warmpu": 3}}, "training.warmpu: expected one of alike, architectures"),
         ({"training": {"warmup": -3}}, "training.warmup: expected at least 0, got -3"),
         ({"training": {"warmup": "long"}}, "training.warmup: expected an integer, got 'long'"),
         ({"training": 3}, "training: expected a section, got 3"),

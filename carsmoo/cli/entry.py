@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 import typer
@@ -21,6 +22,10 @@ from carsmoo.cli.saying import say
 from carsmoo.cli.searches import plot, resume, search
 from carsmoo.cli.trainings import fidelity, train
 from carsmoo.errors import StoppedError
+from carsmoo.launch import Launch
+
+PATIENCE = 10.0
+"""Seconds that a process launched with others leaves the first of its host to say what is wrong with the input."""
 
 app = typer.Typer(
     help="Multi-objective neural architecture search on a training supernet.",
@@ -65,8 +70,20 @@ def _run(argv: list[str]) -> int:
         message, code = str(error), 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    rank = os.environ.get("RANK", "0")
-    if rank == "0" or code == 1:  # what is wrong with the input is wrong for all; what stops one is its own
-        where = "" if rank == "0" else f"rank {rank}: "
-        print(f"carsmoo: {where}" + " ".join(message.split()), file=sys.stderr)
+    launch = _place()
+    try:
+        if launch.local_rank > 0 and code == 2:  # most likely the first of this host says the same, which ends them all
+            time.sleep(PATIENCE)
+    except KeyboardInterrupt:
+        return 130
+    where = f"rank {launch.rank}: " if launch.rank > 0 else ""
+    print(f"carsmoo: {where}" + " ".join(message.split()), file=sys.stderr)
     return code
+
+
+def _place() -> Launch:
+    """Return the place among the processes launched; that of one by itself where it cannot be read."""
+    try:
+        return Launch.here()
+    except ValueError:  # told already, by what joins the others
+        return Launch()

@@ -127,7 +127,7 @@ def _tell(table: LatencyTable) -> None:
     network = table.network
     shape = "x".join(map(str, network.image_shape))
     say(f"{table.where}; {network.layers} cells of {network.channels} channels on {shape}")
-    say(f"a network takes {table.offset:.4f} ms + {table.scale:.4f} x the sum of its layers")
+    say(f"each layer adds {table.between:.4f} ms + {table.scale:.4f} x its time")
     found = table.additivity
     if found is not None:
         say(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from carsmoo.cli.launched import together
 from carsmoo.cli.saying import say
 from carsmoo.console import front_table
 from carsmoo.errors import StoppedError
@@ -51,7 +51,7 @@ def search(
         plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
     if not Launch.here().job:
         RunDirectory(out).require_empty()
-    with _together(plan.device) as group:
+    with together(plan.device) as group:
         session = Session(out, say=say, every=every, tensorboard=tensorboard, group=group)
         session.start_again(plan)
         _search(session)
@@ -70,7 +70,7 @@ def resume(
 ) -> None:
     """Go on with a search where it was saved last, with the results of one that was never stopped."""
     config = RunDirectory(run_dir).config()
-    with _together(None if config is None else config.device) as group:
+    with together(None if config is None else config.device) as group:
         session = Session(run_dir, say=say, every=every, tensorboard=tensorboard, group=group)
         session.go_on(generations, exact=not inexact)
         _search(session)
@@ -82,15 +82,6 @@ def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory 
     draw_run(run)
     draw_cells(run)
     say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
-
-
-def _together(device: str | None) -> AbstractContextManager[Any]:
-    """Return a context with the processes that search together; None for this one by itself."""
-    if Launch.here().size == 1:
-        return nullcontext()
-    from carsmoo.distributed import joined
-
-    return joined(device)
 
 
 def _search(session: Session) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,9 +13,11 @@ import typer
 from rich.console import Console
 
 from carsmoo import final
+from carsmoo.cli.launched import saying, together
 from carsmoo.cli.saying import genotype_of, say
 from carsmoo.console import trained_table
 from carsmoo.interrupt import InterruptedRunError
+from carsmoo.launch import Launch
 from carsmoo.presets import parse_settings, read_toml
 from carsmoo.recipes import TrainingRecipe
 from carsmoo.rundir import RunDirectory
@@ -50,6 +52,7 @@ def train(
     inexact: Inexact = False,
 ) -> None:
     """Train the networks of a run's front alone, or the network of one genotype, and keep their weights."""
+    _require_one(jobs)
     plan = TrainingRecipe.preset(recipe)
     changes = _changes(config, settings, network)
     if not Path(what).is_dir():
@@ -63,19 +66,22 @@ def train(
     front, searched = run.read_front(), final.config_of_run(run)
     if "error" not in front.names:
         raise ValueError(f"run: expected a front with errors, got {', '.join(front.names)}")
-    supernet = None
-    if inherit:
-        shape = searched.network
-        plan = plan.updated({"channels": shape.channels, "layers": shape.layers, "stem": shape.stem})
-        supernet = final.restored(run)[0].supernet
-    plan = plan.updated(changes)
-    chosen = _chosen(front, only, top)
-    options: dict[str, Any] = {"device": device or searched.device, "exact": not inexact, "supernet": supernet}
-    trainings = final.jobs_for(front.genotypes, run.path / final.NETWORKS, plan, data or searched.data, **options)
-    say(_headline(plan, len(chosen), data or searched.data))
-    with _interruptible():
-        final.train_front(trainings, chosen, jobs, lambda k, card: say(_line(chosen[k] + 1, card)))
-    cards = final.finished_cards(trainings)
+    chosen, where = _chosen(front, only, top), device or searched.device
+    with together(where) as group, _interruptible(saying(group)) as tell:
+        supernet = None
+        if inherit:
+            shape = searched.network
+            plan = plan.updated({"channels": shape.channels, "layers": shape.layers, "stem": shape.stem})
+            supernet = final.restored(run)[0].supernet
+        plan = plan.updated(changes)
+        options: dict[str, Any] = {"device": where, "exact": not inexact, "supernet": supernet}
+        folder = run.path / final.NETWORKS
+        trainings = final.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
+        tell(_headline(plan, len(chosen), data or searched.data))
+        own = final.train_front(trainings, chosen, jobs, lambda k, card: tell(_line(chosen[k] + 1, card)), group)
+    if group is not None and group.rank > 0:
+        return
+    cards = final.finished_cards(trainings) | own
     trained, correlation = final.write_final_front(run, front, cards)
     Console(width=max(Console().width, 120)).print(trained_table(trained))
     say(_best(trained))
@@ -98,13 +104,16 @@ def fidelity(
     """Train networks of a run alone and tell how well the supernet ordered them, by Kendall's tau."""
     from carsmoo.fidelity import fidelity as measure
 
+    _require_one(jobs)
     if source not in ("population", "front"):
         raise ValueError(f"from: expected population or front, got {source!r}")
     plan = TrainingRecipe.preset(recipe).updated(_changes(config, settings, network))
     run = RunDirectory(run_dir)
     options: dict[str, Any] = {"source": source, "data": data, "processes": jobs, "exact": not inexact}
-    with _interruptible():
-        result = measure(run, networks, plan, **options, told=lambda k, card: say(_line(k + 1, card)))
+    with together(None) as group, _interruptible(saying(group)) as tell:
+        result = measure(run, networks, plan, **options, told=lambda k, card: tell(_line(k + 1, card)), group=group)
+    if group is not None and group.rank > 0:
+        return
     for kind, name in (("recalibrated", "batch norm recalibrated"), ("batch", "batch norm of each batch")):
         found = final.Correlation(**result["supernet"]["kendall"][kind])
         say(f"Kendall's tau, {name}: {found}")
@@ -124,11 +133,11 @@ def _train_one(
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"out: expected a directory, got the file {out}")
     job = Job(folder=out, genotype=genotype, recipe=recipe, data=data, device=device, exact=not inexact)
-    say(_headline(recipe, 1, data))
-    with _interruptible():
-        (card,) = train_each([job], 1)
-    say(_line(1, card))
-    say(f"results are in {out}: network.json, best.safetensors, last.safetensors, log.jsonl")
+    with together(device) as group, _interruptible(saying(group)) as tell:
+        tell(_headline(recipe, 1, data))
+        (card,) = train_each([job], 1, group=group)
+    tell(_line(1, card))
+    tell(f"results are in {out}: network.json, best.safetensors, last.safetensors, log.jsonl")
 
 
 def _changes(config: Path | None, settings: list[str] | None, network: str | None) -> dict[str, Any]:
@@ -155,8 +164,17 @@ def _chosen(front: Any, only: list[int] | None, top: int | None) -> list[int]:
     return sorted(order[: top or len(front)])
 
 
+def _require_one(jobs: int | None) -> None:
+    """Check that several ranks are not told to train several networks at a time each."""
+    ranks = Launch.here().size
+    if ranks > 1 and jobs is not None:
+        raise ValueError(
+            f"jobs: expected none with {ranks} processes, which train a network at a time each, got {jobs}"
+        )
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(tell: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
     """Leave at once when SIGINT or SIGTERM comes, with the exit code that a shell expects."""
 
     def leave(signum: int, frame: FrameType | None) -> None:
@@ -164,9 +182,9 @@ def _interruptible() -> Iterator[None]:
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield tell
     except InterruptedRunError as stop:
-        say("interrupted; the same command goes on from the last whole epoch")
+        tell("interrupted; the same command goes on from the last whole epoch")
         raise typer.Exit(stop.exit_code) from None
     finally:
         for number, handler in before.items():

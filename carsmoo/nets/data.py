@@ -23,8 +23,8 @@ WHERE is a folder; without it that of the environment variable ``CARSMOO_IMAGES`
 - ``size=32x48`` (height x width) or ``size=32``: scale every image to cover this size and crop it in the middle.
 - ``split_seed=1``: other splits, and another choice of ``images``.
 - ``pad=4``, ``flip=no``: the augmentation of training images.
-- ``stream=yes``, for ``imagenet`` and ``folder`` in full training: images stay in their files, are decoded in colour when
-  they are needed, and are normalised by ImageNet's published mean and deviation. That is so without the option, too,
+- ``stream=yes``, for ``imagenet`` and ``folder`` in full training: images stay in their files, are decoded in colour
+  when they are needed, and are normalised by ImageNet's published mean and deviation. That is so without the option, too,
   where a recipe crops parts out of whole pictures, as ``imagenet`` does; ``stream=no`` says otherwise.
 
 Otherwise all images lie in memory, as bytes where the source has bytes; at most half of the machine's memory.
@@ -55,8 +55,6 @@ __all__ = [
     "DataLike",
     "ImageData",
     "Split",
-    "StreamedData",
-    "TrainingData",
     "from_dataset",
     "load",
     "load_for_training",

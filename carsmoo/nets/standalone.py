@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from carsmoo.card import data_card, from_json
 from carsmoo.genotype import Genotype
-from carsmoo.nets.data import DataLike, StreamedData, TrainingData, load_for_training
+from carsmoo.nets.data import DataLike, load_for_training
 from carsmoo.nets.device import environment, pick
 from carsmoo.nets.saved import CARD, save
+from carsmoo.nets.streams import StreamedData, TrainingData
 from carsmoo.nets.train import NetworkTrainer
 from carsmoo.nets.world import DivergenceError
 from carsmoo.recipes import TrainingRecipe
@@ -107,7 +108,8 @@ def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
     if not (path.is_file() and (job.folder / f"{LAST}.safetensors").is_file()):
         return None
     card = from_json(path.read_text(encoding="utf-8"), str(path))
-    found = difference(_making(job, data), {name: card["recipe"].get(name) for name in _making(job, data)})
+    made = making(job, data.digest())
+    found = difference(made, {name: card["recipe"].get(name) for name in made})
     if found is not None:
         raise ValueError(f"{job.folder} holds a network that was trained otherwise: {found}")
     return card
@@ -118,7 +120,7 @@ class _Training:
 
     def __init__(self, job: Job, data: TrainingData, store: Store, tell: Tell | None) -> None:
         self.job, self.data, self.store, self.tell = job, data, store, tell
-        self.making = _making(job, data)
+        self.making = making(job, data.digest())
         self.best: dict[str, Any] = {"epoch": 0, "error": math.inf}
         self.best_weights: Arrays = {}
         self.history: list[dict[str, Any]] = []
@@ -237,15 +239,27 @@ def error_in(card: Mapping[str, Any], split: str) -> float | None:
     return next((float(one["error"]) for one in card["accuracy"] if one["split"] == split), None)
 
 
-def _making(job: Job, data: TrainingData) -> dict[str, Any]:
-    """Return all that decides the result of a training, as plain values."""
+def epochs_left(job: Job, data: TrainingData) -> int:
+    """Return how many epochs a training has still to go, one more for its end; 0 if it has been trained to its end.
+
+    Raises:
+        ValueError: if its folder holds another network's training, or a damaged one.
+    """
+    if finished(job, data) is not None:
+        return 0
+    saved = Store(job.folder / FOLDER).newest()
+    return job.recipe.epochs + 1 - (0 if saved is None else saved.number)
+
+
+def making(job: Job, data_sha256: str) -> dict[str, Any]:
+    """Return all that decides the result of a training on images of a digest, as plain values."""
     splits = {"train": "search-train + search-validation", "held out": job.recipe.holdout}
     made = {
         "trainer": "carsmoo train",
         "genotype": str(job.genotype),
         "settings": dataclasses.asdict(job.recipe),
         "splits": splits,
-        "data_sha256": data.digest(),
+        "data_sha256": data_sha256,
         "start": "random" if job.initial is None else f"supernet {_digest(job.initial)}",
     }
     plain: dict[str, Any] = json.loads(json.dumps(made))

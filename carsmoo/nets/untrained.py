@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
+from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from carsmoo.config import NetworkConfig
 from carsmoo.genotype import Genotype
 from carsmoo.nets.network import Network
 from carsmoo.nets.supernet import initialise
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def untrained(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> Network:
@@ -24,14 +30,19 @@ def untrained(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> Netw
 
 def build(genotype: Genotype, network: NetworkConfig, generator: torch.Generator) -> Network:
     """Return a network with weights from ``generator``, drawn by torch's rules; the global generator is not touched."""
-    with torch.device("meta"):
-        built = Network(genotype, network)
-    built.to_empty(device="cpu")
-    for layer in built.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
+    return drawn(lambda: Network(genotype, network), generator)
+
+
+def drawn(make: Callable[[], M], generator: torch.Generator) -> M:
+    """Return the module that ``make`` returns, on the CPU, with weights from ``generator``; no other is touched."""
+    with torch.device("meta"):  # torch would draw the weights from its global generator
+        module = make()
+    module.to_empty(device="cpu")
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
             layer.reset_parameters()
-    initialise(built, generator)
-    return built
+    initialise(module, generator)
+    return module
 
 
 def measure_noise(network: Network, seed: int = 0, n: int = 16) -> None:

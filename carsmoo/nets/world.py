@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from carsmoo.config import NetworkConfig, SupernetTraining
+from carsmoo.cost import flops
 from carsmoo.distributed import Group
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.nets.cells import set_memory_format
@@ -107,6 +109,7 @@ class World:
 
     def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, tell: Tell) -> None:
         self._state = None
+        architectures = dealt(architectures, self.trainer.plan.alike, self.supernet.network, self.random_state)
         steps = self.trainer.steps_per_epoch
         tell(phase, epochs.start * steps, total * steps, {})
         for epoch in epochs:
@@ -256,6 +259,21 @@ class World:
         self.trainer.slowdown = float(state["slowdown"])
         self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))
         self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
+
+
+def dealt(steps: Drawn, window: int, network: NetworkConfig, random_state: np.random.Generator) -> Drawn:
+    """Yield steps in which the architectures of ``window`` steps are dealt anew, those of like cost to a step.
+
+    They are sorted by multiply-adds, neighbours share a step, and the steps come in random order. Every architecture
+    has as many turns as before. A window of 1 leaves the steps as they are.
+    """
+    if window == 1:
+        yield from steps
+    while window > 1:
+        drawn = [genotype for step in islice(steps, window) for genotype in step]
+        order = np.argsort([flops(genotype, network) for genotype in drawn], kind="stable").reshape(window, -1)
+        for k in random_state.permutation(window):
+            yield [drawn[i] for i in np.sort(order[k])]
 
 
 def _flat(tensor: Tensor) -> Tensor:

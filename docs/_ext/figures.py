@@ -14,7 +14,7 @@ from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, plots
 from carsmoo.compare import compare
-from carsmoo.plots import GREY, INK
+from carsmoo.looks import GREY, INK, finish
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.suite import algorithm
 from carsmoo.survival import merge_stages, pareto_stages, protected_objectives, select
@@ -80,7 +80,7 @@ def survivors():
         ax.scatter(SIZE[kept], ERROR[kept], s=90, color=SHADES[0])
         _named(ax, ERROR, set(kept.tolist()))
         ax.set_title("NSGA-III keeps" if protection is None else "pNSGA-III keeps", fontsize=10, loc="left")
-        plots._finish(ax, "size", "error" if protection is None else "")
+        finish(ax, "size", "error" if protection is None else "")
     return figure
 
 
@@ -100,7 +100,7 @@ def trap_curves():
     ax.axvspan(0, left, color="#f5efe2", zorder=0)
     ax.text(0.5, 0.14, "the trap: here\nthe small one leads", fontsize=9, va="bottom")
     ax.legend(frameon=False)
-    plots._finish(ax, "generation", "error")
+    finish(ax, "generation", "error")
     return ax
 
 
@@ -115,7 +115,7 @@ def trap_protection():
         ax.plot(truth[:, 1], truth[:, 0], color=GREY, linewidth=1, label="true final front")
         ax.scatter(final[:, 1], final[:, 0], s=16, color=SHADES[0], label="population, final errors")
         ax.set_title("NSGA-III" if protection is None else "pNSGA-III, growth", fontsize=10, loc="left")
-        plots._finish(ax, "size", "final error" if protection is None else "")
+        finish(ax, "size", "final error" if protection is None else "")
     ax.legend(frameon=False, fontsize=8)
     return figure
 
@@ -215,7 +215,7 @@ def _staged(ax, stages, y, title, ylabel):
             order = stage[np.argsort(SIZE[stage])]
             ax.plot(SIZE[order], y[order], color=SHADES[min(i, 3)], linewidth=1.2, zorder=2)
     ax.set_title(title, fontsize=10, loc="left")
-    plots._finish(ax, "size", ylabel)
+    finish(ax, "size", ylabel)
 
 
 def _named(ax, y, dark):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from carsmoo.config import NetworkConfig
@@ -16,9 +17,10 @@ from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.latency import LatencyTable, Timing, latency
 from carsmoo.layers import Layer, layers_needed, layers_of
 from carsmoo.nets import latency as measuring
-from carsmoo.nets.latency import WARMUP, Work, alternately, build, cached, fit, measure, network_latency, spanning
+from carsmoo.nets.latency import build, cached, fit, network_latency, spanning
 from carsmoo.nets.network import Network, NetworkCell
 from carsmoo.nets.ops import FactorizedReduce, Identity, Pool, Separable
+from carsmoo.nets.timing import WARMUP
 from tests.nets.helpers import EMPTY, SMALL, SPACE, genotypes
 from tests.test_latency import NETWORKS, draw, made_up
 
@@ -97,7 +99,7 @@ def test_a_prediction_is_the_sum_over_what_a_built_network_runs(network: Network
         found = ran(genotype, network)
         assert Counter(layers_of(genotype, network)) == found
         total = sum(n * table.layers[layer, "contiguous"].ms for layer, n in found.items())
-        assert latency(genotype, network, table) == pytest.approx(0.25 + 1.125 * total)
+        assert latency(genotype, network, table) == pytest.approx(0.25 * found.total() + 1.125 * total)
 
 
 def test_nodes_that_nothing_reads_do_not_run() -> None:
@@ -112,77 +114,13 @@ def test_nodes_that_nothing_reads_do_not_run() -> None:
     assert normal["zeros"] == 1  # of its first cell, a normal one, where node 2 is not read
 
 
-class Fake:
-    """A clock that stands still but for what works add to it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.order: list[str] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def work(self, name: str, seconds: list[float]) -> Work:
-        times = iter(seconds)
-
-        def prepare() -> None:
-            self.now += 100.0
-            self.order.append(f"prepare {name}")
-
-        def run() -> None:
-            self.now += next(times)
-            self.order.append(name)
-
-        return Work(prepare, run)
-
-
-def test_medians_and_quartiles_are_of_the_rounds_after_the_warm_up() -> None:
-    clock, rounds = Fake(), 5
-    before = [50.0] * WARMUP
-    works = {
-        "a": clock.work("a", [*before, 0.005, 0.001, 0.002, 0.004, 9.0]),
-        "b": clock.work("b", [*before, *[0.5] * rounds]),
-    }
-    told: list[int] = []
-    found = measure(works, rounds, clock=clock, told=lambda: told.append(len(told)), wait=lambda: None)
-    assert found == {"a": Timing(4.0, 2.0, 5.0), "b": Timing(500.0, 500.0, 500.0)}
-    assert len(told) == WARMUP + rounds
-    pairs = list(zip(clock.order[::2], clock.order[1::2], strict=True))
-    assert all(first == f"prepare {second}" for first, second in pairs)
-    turns = [second for _, second in pairs]
-    assert all(set(turns[k : k + 2]) == {"a", "b"} for k in range(0, len(turns), 2))
-    assert len({tuple(turns[k : k + 2]) for k in range(0, len(turns), 2)}) == 2  # in different orders
-
-
-def test_groups_alternate_and_share_their_rounds_out_among_the_blocks() -> None:
-    clock = Fake()
-    groups = [({"a": clock.work("a", [1.0] * 9)}, 5), ({"b": clock.work("b", [0.5] * 9)}, 2)]
-    found = alternately(groups, 3, clock=clock)
-    assert found == [{"a": Timing(1000.0, 1000.0, 1000.0)}, {"b": Timing(500.0, 500.0, 500.0)}]
-    rounds = [name for name in clock.order if not name.startswith("prepare")]
-    turns = [("a", 2), ("b", 1), ("a", 2), ("b", 1), ("a", 1)]
-    assert rounds == [name for name, share in turns for _ in range(WARMUP + share)]
-
-
-def test_a_device_that_works_by_itself_is_waited_for() -> None:
-    clock = Fake()
-    pending: list[float] = []
-
-    def wait() -> None:
-        clock.now += sum(pending)
-        pending.clear()
-
-    work = Work(lambda: pending.append(7.0), lambda: pending.append(0.25))
-    assert measure({"a": work}, 3, clock=clock, wait=wait)["a"] == Timing(250.0, 250.0, 250.0)
-
-
-def test_offset_and_scale_are_found_and_never_negative() -> None:
-    sums = np.array([1.0, 2.0, 3.0, 7.0])
-    assert fit(sums, 0.5 + 2 * sums) == pytest.approx((0.5, 2.0))
-    offset, scale = fit(sums, 2 * sums - 1)
-    assert offset == 0
+def test_what_layers_add_is_found_and_never_negative() -> None:
+    sums, counts = np.array([1.0, 2.0, 3.0, 7.0]), np.array([9, 4, 7, 5])
+    assert fit(counts, sums, 0.5 * counts + 2 * sums) == pytest.approx((0.5, 2.0))
+    between, scale = fit(counts, sums, 20 * sums - counts)
+    assert between == 0
     assert scale > 0
-    assert fit(sums, 1 / sums)[1] > 0
+    assert fit(counts, sums, 1 / sums)[1] > 0
 
 
 def test_genotypes_span_the_size_range_and_none_is_both_fitted_and_checked() -> None:
@@ -227,22 +165,24 @@ def test_a_table_has_all_layers_and_tells_how_it_was_made() -> None:
 
 def test_figures_of_additivity_are_those_of_the_checked_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted, checked = spanning(SPACE, SMALL, 4, 8)
-    true = [3 + 2 * 0.5 * len(list(layers_of(genotype, SMALL))) for genotype in [*fitted, *checked]]
+    time = {layer: (k % 7 + 1) / 2 for k, layer in enumerate(layers_needed(SPACE, SMALL))}
+    true = [sum(3 + 2 * time[layer] for layer in layers_of(genotype, SMALL)) for genotype in [*fitted, *checked]]
+    told = np.array(true[4:])
     true[-1] *= 2  # of one that is checked
 
     def times(groups: Any, *args: Any, **kwargs: Any) -> list[dict[Any, Timing]]:
         (layers, _), (networks, _) = groups
         return [
-            {key: Timing(0.5, 0.5, 0.5) for key in layers},
+            {(layer, name): Timing(*[time[layer]] * 3) for layer, name in layers},
             {k: Timing(ms, ms, ms) for k, ms in zip(networks, true, strict=True)},
         ]
 
     monkeypatch.setattr(measuring, "alternately", times)
     table = quick(fitted=4, checked=8)
-    assert (table.offset, table.scale) == pytest.approx((3, 2))
+    assert (table.between, table.scale) == pytest.approx((3, 2))
     assert table.additivity is not None
     assert table.additivity.mean_error == pytest.approx(0.5 / 8, abs=1e-6)
-    assert table.additivity.spearman > 0.9
+    assert table.additivity.spearman == pytest.approx(spearmanr(told, true[4:]).statistic, abs=1e-6)
 
 
 def test_a_network_is_measured_in_evaluation_mode_without_gradients_at_batch_one(

@@ -153,7 +153,7 @@ def test_wrong_tables_are_refused(tmp_path: Path) -> None:
     wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"latency": 3}, TypeError, "latency: expected the path of a table, got 3"),
         ({"latency": "no.json"}, FileNotFoundError, "no.json"),
-        ({"latency": tmp_path / "t.json"}, ValueError, "expected a table of format 1"),
+        ({"latency": tmp_path / "t.json"}, ValueError, "expected a table of format 2"),
         ({"latency": made_up(SPACE, small)}, ValueError, "got one without .* of them, such as stem 1->6 at 8x8"),
         ({"latency": table(), "objectives": ("error",)}, ValueError, "latency: expected it among the objectives"),
     ]

@@ -12,11 +12,11 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as pictures
 
 from carsmoo import CARSProblem
-from carsmoo.nets.data import ImageData, StreamedData, load, load_for_training
+from carsmoo.nets.data import ImageData, load, load_for_training
 from carsmoo.nets.saved import load as load_network
 from carsmoo.nets.sources import of_trained
 from carsmoo.nets.standalone import error_in, train
-from carsmoo.nets.streams import in_order, middle
+from carsmoo.nets.streams import StreamedData, in_order, middle
 from carsmoo.nets.train import NetworkTrainer, augment_for, error_of, split_for
 from carsmoo.recipes import TrainingRecipe
 from carsmoo.zoo import GENOTYPES

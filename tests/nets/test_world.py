@@ -1,4 +1,6 @@
 import json
+from collections import Counter
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -6,10 +8,11 @@ import torch
 from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
+from carsmoo.cost import flops
 from carsmoo.events import Step
-from carsmoo.genotype import DARTSSpace
+from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.nets.data import load
-from carsmoo.nets.world import SLOWDOWN, DivergenceError, World
+from carsmoo.nets.world import SLOWDOWN, DivergenceError, World, dealt
 from tests.nets.helpers import genotypes
 
 SMALL = NetworkConfig(channels=2, layers=3)
@@ -133,3 +136,37 @@ def test_another_layout_or_a_missing_part_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected \d+ float32 values, got float32 "):
         world().load_state(short)
     assert json.loads(state["random/architectures"].tobytes())["bit_generator"] == "PCG64"
+
+
+def test_architectures_that_are_alike_share_a_step_and_each_keeps_its_turns() -> None:
+    space = DARTSSpace()
+    X = np.random.default_rng(0).integers(space.xl, space.xu + 1, size=(16, space.n_var))
+    made, shape = world(), SMALL.for_data((1, 8, 8), 10)
+
+    def draw(window: int) -> list[list[Genotype]]:
+        made.random_state = np.random.default_rng(3)
+        return list(islice(dealt(made.drawn_from(X, 2), window, shape, made.random_state), 16))
+
+    steps, usual = draw(8), draw(1)
+    assert Counter(g for step in steps for g in step) == Counter(g for step in usual for g in step)
+
+    def balance(chosen: list[list[Genotype]]) -> float:
+        sizes = np.array([[flops(genotype, shape) for genotype in step] for step in chosen])
+        return float(sizes.sum() / sizes.max(axis=1).sum())
+
+    every = sorted((genotype for step in steps[:8] for genotype in step), key=lambda g: flops(g, shape))
+    best = balance([every[k : k + 2] for k in range(0, 16, 2)])
+    assert balance(steps[:8]) == balance(steps[8:]) == best > balance(usual[:8])
+    assert len({tuple(map(frozenset, part)) for part in (steps[:8], steps[8:])}) == 2  # not in the order of sizes
+    assert draw(8) == steps
+
+
+def test_training_deals_architectures_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, seen = world(alike=2, architectures=3), []
+    step = made.trainer.step
+    monkeypatch.setattr(made.trainer, "step", lambda x, y, chosen: (seen.append(chosen), step(x, y, chosen))[1])
+    made.train("training", range(1), 1, lambda world: world.uniform(3), lambda *told: None)
+    sizes = [sorted(flops(genotype, made.supernet.network) for genotype in chosen) for chosen in seen]
+    first, second = sorted(sizes[:2])
+    assert len(seen) == made.trainer.steps_per_epoch
+    assert first[-1] <= second[0]
