@@ -24,8 +24,8 @@ WHERE is a folder; without it that of the environment variable ``CARSMOO_IMAGES`
 - ``split_seed=1``: other splits, and another choice of ``images``.
 - ``pad=4``, ``flip=no``: the augmentation of training images.
 - ``stream=yes``, for ``imagenet`` and ``folder`` in full training: images stay in their files, are decoded in colour
-  when they are needed, and are normalised by ImageNet's published mean and deviation. Without the option that is so where
-  a recipe crops parts out of whole pictures, as ``imagenet`` does; ``stream=no`` says otherwise.
+  when they are needed, and are normalised by ImageNet's published mean and deviation. Without the option that is so
+  where a recipe crops parts out of whole pictures, as ``imagenet`` does; ``stream=no`` says otherwise.
 
 Otherwise all images lie in memory, as bytes where the source has bytes; at most half of the machine's memory.
 """
