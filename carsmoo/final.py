@@ -130,13 +130,13 @@ def jobs_for(
     Raises:
         ValueError: if the data do not exist, or the networks do not fit the supernet.
     """
-    from carsmoo.nets.data import load
+    from carsmoo.nets.data import load_for_training
     from carsmoo.nets.standalone import Job
     from carsmoo.nets.train import inherited
 
     initial: list[Any] = [None] * len(genotypes)
     if supernet is not None:
-        images = load(data)
+        images = load_for_training(data, recipe)
         network = recipe.network(images.image_shape, images.classes)
         initial = [inherited(genotype, network, supernet) for genotype in genotypes]
     common: dict[str, Any] = {"recipe": recipe, "data": data, "device": device, "exact": exact}
@@ -187,10 +187,10 @@ def alone_in(folder: Path, group: Group | None) -> Iterator[None]:
 
 def finished_cards(jobs: Sequence[Job]) -> dict[int, dict[str, Any]]:
     """Return the cards of those networks that have been trained to their ends as the jobs say, by their places."""
-    from carsmoo.nets.data import load
+    from carsmoo.nets.data import load_for_training
     from carsmoo.nets.standalone import finished
 
-    data = load(jobs[0].data)
+    data = load_for_training(jobs[0].data, jobs[0].recipe)
     cards = {}
     for k, job in enumerate(jobs):
         try:

@@ -44,8 +44,16 @@ class TrainingRecipe:
         auxiliary: weight of the auxiliary head's loss; 0 for no head.
         drop_path: probability with which a path is dropped, reached linearly from 0 after the last epoch.
         label_smoothing: share of the label that is spread over all classes.
-        pad: zero pixels added on each side before a crop of the old size; that of the data if not given.
+        resized_crop: whether each training image is a part of a picture, of random area (0.08 to 1 of it) and ratio
+            (3/4 to 4/3), scaled to the size; the pictures of a folder are then read from their files as they are needed
+            (see :mod:`carsmoo.nets.data`).
+        pad: zero pixels added on each side before a crop of the old size; that of the data if not given. 0 beside
+            ``resized_crop``.
         flip: whether half of the training images are mirrored; as the data say if not given.
+        brightness: largest change of a training image's brightness, a random factor from 1 - x to 1 + x; 0 for none.
+        contrast: likewise of its contrast.
+        saturation: likewise of its saturation; a grey image has none.
+        hue: largest turn of its hue, either way, at most 0.5; a grey image has none.
         holdout: share of the training images that is held out to choose the best epoch.
         seed: of initial weights, held-out images, order, augmentation and dropped paths.
 
@@ -68,8 +76,13 @@ class TrainingRecipe:
     auxiliary: float = 0.0
     drop_path: float = 0.0
     label_smoothing: float = 0.1
+    resized_crop: bool = False
     pad: int | None = 1
     flip: bool | None = None
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
     holdout: float = 0.1
     seed: int = 0
 
@@ -83,8 +96,9 @@ class TrainingRecipe:
         for name in ("learning_rate", "clip"):
             _number(self, name, 0, math.inf, open_below=True)
         _number(self, "decay", 0, 1, open_below=True)
-        for name in ("weight_decay", "auxiliary"):
+        for name in ("weight_decay", "auxiliary", "brightness", "contrast", "saturation"):
             _number(self, name, 0, math.inf)
+        _number(self, "hue", 0, 0.5)
         for name in ("momentum", "drop_path", "label_smoothing", "holdout"):
             _number(self, name, 0, 1, open_above=True)
         _integer(self, "cutout", least=0)
@@ -93,14 +107,17 @@ class TrainingRecipe:
             _integer(self, "pad", least=0, most=10**4)
         if self.flip is not None:
             _boolean(self, "flip")
+        _boolean(self, "resized_crop")
+        if self.resized_crop and self.pad != 0:
+            raise ValueError(f"pad: expected 0 beside resized_crop, got {self.pad}")
 
     @classmethod
     def preset(cls, name: str) -> TrainingRecipe:
         """Return ``quick``, ``cifar`` (CARS sec. 4.1 and DARTS on CIFAR-10) or ``imagenet`` (DARTS's mobile setting).
 
         The latter two hold nothing out, as the papers. Departs: the papers report the best test error of all epochs or
-        do not say; here it is that of the last epoch. DARTS crops ImageNet's images at random places and sizes and
-        changes their colours; here they are only mirrored.
+        do not say; here it is that of the last epoch. An epoch's steps are nearly equal in size, where DARTS's last one
+        is what is left over.
 
         Raises:
             ValueError: for another name.
@@ -135,7 +152,12 @@ class TrainingRecipe:
                 cutout=0,
                 drop_path=0.0,
                 label_smoothing=0.1,
+                resized_crop=True,
                 pad=0,
+                brightness=0.4,
+                contrast=0.4,
+                saturation=0.4,
+                hue=0.2,
             ),
         }
         if not isinstance(name, str) or name not in presets:

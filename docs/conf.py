@@ -41,6 +41,6 @@ nitpick_ignore_regex = [
     ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
     (
         "py:class",
-        r"DataLike|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.Key|MakeAlgorithm|MakeProblem|Told",
+        r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.(latency|timing)\.Key|MakeAlgorithm|MakeProblem|Told",
     ),  # names of unions of types
 ]

@@ -10,6 +10,7 @@ from carsmoo.final import RunDirectory, restored
 from carsmoo.front import Front
 from carsmoo.nets.saved import load
 from carsmoo.zoo import GENOTYPES
+from tests.nets.drawn import draw_folder
 
 TINY = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=512", "--jobs", "1"]
 
@@ -98,6 +99,33 @@ def test_fidelity_tells_tau_for_both_kinds_of_batch_norm(run_dir: Path, capsys: 
         assert network["supernet_error"]["recalibrated"] == known[network["genotype"]]
     assert (run_dir / "fidelity.png").is_file()
     assert problem.about()["epoch"] == found["supernet"]["epoch"]
+
+
+def test_a_run_on_a_relative_path_goes_on_and_is_trained_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_folder(tmp_path / "here" / "photos", {"ant": 12, "bee": 12, "cat": 12}, size=(12, 12))
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    settings = ["--set", "network.channels=2", "--set", "training.population=4", "--set", "training.generations=1"]
+    assert call("search", "--out", "run", "--preset", "smoke", "--data", "folder:photos", *settings) == 0
+    assert RunDirectory("run").config().data == f"folder:{(tmp_path / 'here' / 'photos').resolve()}"
+    monkeypatch.chdir(tmp_path / "there")
+    assert call("resume", "../here/run", "--generations", 2) == 0
+    assert call("train", "../here/run", "--top", 1, *TINY) == 0
+    assert call("fidelity", "../here/run", "--networks", 2, *TINY) == 0
+    (folder,) = (tmp_path / "here" / "run" / "networks").iterdir()
+    assert load(folder).card["data"]["name"] == "folder:photos"
+
+
+def test_the_recipe_of_imagenet_reads_a_folder_as_it_trains(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "photos", {"ant": 12, "bee": 12}, size=(30, 20))
+    out = ["--out", tmp_path / "one", "--data", f"folder:{tmp_path / 'photos'}?size=16", "--recipe", "imagenet"]
+    assert call("train", "CARS-E", *out, *TINY, "--set", "batch=8", "--set", "stem=cifar") == 0
+    card = load(tmp_path / "one").card
+    assert card["data"]["name"] == "folder:photos?size=16x16&stream=yes"
+    assert (card["recipe"]["settings"]["resized_crop"], card["recipe"]["settings"]["hue"]) == (True, 0.2)
+    assert card["data"]["mean"] == pytest.approx([123.675, 116.28, 103.53])
 
 
 @pytest.mark.parametrize(

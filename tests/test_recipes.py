@@ -11,7 +11,7 @@ def test_the_recipe_of_the_paper_on_cifar() -> None:
     recipe = TrainingRecipe.preset("cifar")
     told = {"epochs": 600, "batch": 96, "learning_rate": 0.025, "momentum": 0.9, "weight_decay": 3e-4, "clip": 5.0}
     told |= {"cutout": 16, "auxiliary": 0.4, "drop_path": 0.2, "label_smoothing": 0.0, "schedule": "cosine"}
-    told |= {"pad": 4, "flip": True}
+    told |= {"pad": 4, "flip": True, "resized_crop": False, "brightness": 0.0, "hue": 0.0}
     assert {name: getattr(recipe, name) for name in told} == told
     assert recipe.network((3, 32, 32), 10) == NetworkConfig.cifar(auxiliary=True)
 
@@ -20,6 +20,8 @@ def test_the_mobile_recipe_on_imagenet() -> None:
     recipe = TrainingRecipe.preset("imagenet")
     told = {"epochs": 250, "batch": 128, "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 3e-5, "clip": 5.0}
     told |= {"auxiliary": 0.4, "drop_path": 0.0, "label_smoothing": 0.1, "schedule": "exponential", "decay": 0.97}
+    told |= {"resized_crop": True, "pad": 0, "flip": True, "cutout": 0}
+    told |= {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.2}
     assert {name: getattr(recipe, name) for name in told} == told
     assert recipe.network((3, 224, 224), 1000) == NetworkConfig.imagenet(auxiliary=True)
 
@@ -58,11 +60,16 @@ def test_drop_path_rises_linearly_from_zero() -> None:
 def test_settings_change_a_copy_and_come_back_from_toml() -> None:
     import tomli_w
 
+    from carsmoo.presets import tomllib
+
     recipe = TrainingRecipe.preset("cifar").updated({"epochs": 3, "flip": False})
     assert (recipe.epochs, recipe.flip, recipe.batch) == (3, False, 96)
     assert TrainingRecipe.preset("cifar").epochs == 600
     document = {k: v for k, v in dataclasses.asdict(recipe).items() if v is not None}
     assert recipe.to_toml() == tomli_w.dumps(document)
+    mobile = TrainingRecipe.preset("imagenet").updated({"hue": 0.1})
+    assert (mobile.hue, mobile.brightness) == (0.1, 0.4)
+    assert TrainingRecipe().updated(tomllib.loads(mobile.to_toml())) == mobile
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,11 @@ def test_settings_change_a_copy_and_come_back_from_toml() -> None:
         ({"learning_rate": 0}, "learning_rate: expected a number"),
         ({"flip": 1}, "flip: expected True or False, got 1"),
         ({"pad": -1}, "pad: expected at least 0, got -1"),
+        ({"resized_crop": 1, "pad": 0}, "resized_crop: expected True or False, got 1"),
+        ({"resized_crop": True}, "pad: expected 0 beside resized_crop, got 1"),
+        ({"brightness": -0.1}, r"brightness: expected a number in \[0, inf\), got -0.1"),
+        ({"saturation": "much"}, "saturation: expected a number, got 'much'"),
+        ({"hue": 0.6}, r"hue: expected a number in \[0, 0.5\], got 0.6"),
         ({"batch": {"size": 3}}, "batch: expected a value, got a section"),
     ],
 )

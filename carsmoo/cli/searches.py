@@ -44,7 +44,10 @@ def search(
     if data is not None:
         plan = plan.updated({"data": data})
     plan = plan.updated(parse_settings(settings or []))
-    if plan.latency is not None:  # so that the run goes on from any directory
+    from carsmoo.nets.request import absolute
+
+    plan = plan.updated({"data": absolute(plan.data)})  # so that the run goes on from any directory
+    if plan.latency is not None:
         plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
     if not Launch.here().job:
         RunDirectory(out).require_empty()

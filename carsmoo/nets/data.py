@@ -23,8 +23,11 @@ WHERE is a folder; without it that of the environment variable ``CARSMOO_IMAGES`
 - ``size=32x48`` (height x width) or ``size=32``: scale every image to cover this size and crop it in the middle.
 - ``split_seed=1``: other splits, and another choice of ``images``.
 - ``pad=4``, ``flip=no``: the augmentation of training images.
+- ``stream=yes``, for ``imagenet`` and ``folder`` in full training: images stay in their files, are decoded in colour
+  when they are needed, and are normalised by ImageNet's published mean and deviation. Without the option that is so
+  where a recipe crops parts out of whole pictures, as ``imagenet`` does; ``stream=no`` says otherwise.
 
-All images lie in memory, as bytes where the source has bytes; at most half of the machine's memory.
+Otherwise all images lie in memory, as bytes where the source has bytes; at most half of the machine's memory.
 """
 
 from __future__ import annotations
@@ -39,11 +42,23 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from carsmoo.nets import datasets, folders
-from carsmoo.nets.images import Augmentation, ImageData, Pair, Split
+from carsmoo.nets.augment import Augmentation
+from carsmoo.nets.images import ImageData, Pair, Split
 from carsmoo.nets.request import Loader, Request, require_memory
+from carsmoo.nets.streams import SOURCES, StreamedData, TrainingData, stream
 from carsmoo.notation import short, shown
+from carsmoo.recipes import TrainingRecipe
 
-__all__ = ["DATA_NAMES", "Augmentation", "DataLike", "ImageData", "Split", "from_dataset", "load"]
+__all__ = [
+    "DATA_NAMES",
+    "Augmentation",
+    "DataLike",
+    "ImageData",
+    "Split",
+    "from_dataset",
+    "load",
+    "load_for_training",
+]
 
 DATA_NAMES = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "svhn", "imagenet", "folder", "npz")
 """Names that :func:`load` knows."""
@@ -89,7 +104,34 @@ def load(data: DataLike) -> ImageData:
     request = Request.parse(data)
     if request.name not in loaders:
         raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {short(data)}")
+    if request.stream:
+        raise ValueError(
+            "data: expected images in memory, got stream=yes, which only full training (carsmoo train) takes"
+        )
     return request.build(loaders[request.name](request))
+
+
+def load_for_training(data: DataLike | StreamedData, recipe: TrainingRecipe) -> TrainingData:
+    """Return the data that a network is trained on in full.
+
+    They are those of :func:`load`, except that the images of ``imagenet`` and ``folder`` stay in their files where the
+    option ``stream`` says so or, without it, where the recipe crops parts out of whole pictures (``resized_crop``).
+
+    Args:
+        data: as for :func:`load`, or data that stay in their files.
+        recipe: how a network is to be trained.
+
+    Raises:
+        ValueError, FileNotFoundError, TypeError: as :func:`load`.
+    """
+    if isinstance(data, StreamedData):
+        return data
+    request = Request.parse(data) if isinstance(data, str) else None
+    if request is None or request.stream is False:
+        return load(data)
+    if request.stream or (recipe.resized_crop and request.name in SOURCES):
+        return stream(request)
+    return load(data)
 
 
 def from_dataset(dataset: Dataset[Any], *, test: Dataset[Any] | None = None, **arguments: Any) -> ImageData:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torchvision import datasets
 
-from carsmoo.nets.images import Augmentation
+from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.request import Found, Request
 
 DEBIAN = Path("/usr/share/datasets")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
-from carsmoo.nets.images import Augmentation, stratified
+from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.request import Found, Request, require_memory
+from carsmoo.nets.splits import stratified
 
 SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 """Directories of a folder that has its own splits, and which split each is."""
@@ -22,6 +23,20 @@ GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I")
 """Modes of Pillow without colour."""
 
 Files: TypeAlias = list[tuple[str, int]]
+
+
+class Listing(NamedTuple):
+    """Files of images by split, with the numbers of their classes, and the classes' names.
+
+    Attributes:
+        root: the folder that all are in.
+        files: of ``"train"`` and of those of ``"validation"`` and ``"test"`` that the folder has of its own.
+        classes: names in the order of their numbers.
+    """
+
+    root: Path
+    files: dict[str, Files]
+    classes: tuple[str, ...]
 
 
 def read_folder(request: Request) -> Found:
@@ -34,12 +49,7 @@ def read_folder(request: Request) -> Found:
         FileNotFoundError: if there is no such folder.
         ValueError: naming the file or the class that is wrong.
     """
-    if not request.where:
-        raise ValueError("data: expected folder:PATH, got 'folder' without a path")
-    root = Path(request.where).expanduser().resolve()
-    if not root.is_dir():
-        raise FileNotFoundError(f"folder: expected a directory with one directory a class, got nothing at {root}")
-    return _read(_layout(root), request, request.size, None)
+    return _read(listed(request), request, request.size, None)
 
 
 def read_imagenet(request: Request) -> Found:
@@ -49,6 +59,59 @@ def read_imagenet(request: Request) -> Found:
         FileNotFoundError: if there is no such folder.
         ValueError: naming the file or the class that is wrong, or the bytes that would not fit in memory.
     """
+    return _read(listed(request), request, request.size or (224, 224), "RGB")
+
+
+def listed(request: Request) -> Listing:
+    """Return the files that ``folder:PATH`` or ``imagenet:DIR`` means, of those for training as many as asked for.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: naming what is wrong with its directories.
+    """
+    root, layout = _imagenet(request) if request.name == "imagenet" else _folder(request)
+    names = _classes(layout["train"])
+    if len(names) < 2:
+        raise ValueError(
+            f"{request.name}: expected at least 2 directories, one a class, in {layout['train']}, got {len(names)}"
+        )
+    files = {split: _files(request.name, folder, names) for split, folder in layout.items()}
+    labels = np.array([label for _, label in files["train"]])
+    counts = np.bincount(labels, minlength=len(names))
+    if not counts.all():
+        empty = layout["train"] / names[int(np.argmin(counts))]
+        raise ValueError(f"{request.name}: expected images ({', '.join(IMG_EXTENSIONS)}) in {empty}, got none")
+    request.require_images(len(labels))
+    if request.images is not None:
+        files["train"] = [files["train"][k] for k in stratified(labels, request.images, request.split_seed)]
+    return Listing(root, files, tuple(names))
+
+
+def _read(listing: Listing, request: Request, size: tuple[int, int] | None, mode: str | None) -> Found:
+    paths = [path for part in listing.files.values() for path, _ in part]
+    if size is None or mode is None:
+        seen, modes = _headers(request.name, paths, size)
+        size = size or seen
+        mode = mode or ("L" if modes <= set(GREY) else "RGB")
+    require_memory(len(paths), (3 if mode == "RGB" else 1, *size))
+    pairs = {
+        split: (_decoded(request.name, part, size, mode), [label for _, label in part])
+        for split, part in listing.files.items()
+    }
+    natural = Augmentation(pad=4, flip=True) if request.name == "imagenet" else None
+    return Found(pairs["train"], pairs.get("validation"), pairs.get("test"), listing.classes, natural)
+
+
+def _folder(request: Request) -> tuple[Path, dict[str, Path]]:
+    if not request.where:
+        raise ValueError("data: expected folder:PATH, got 'folder' without a path")
+    root = Path(request.where).expanduser().resolve()
+    if not root.is_dir():
+        raise FileNotFoundError(f"folder: expected a directory with one directory a class, got nothing at {root}")
+    return root, _layout(root)
+
+
+def _imagenet(request: Request) -> tuple[Path, dict[str, Path]]:
     default = Path(os.environ.get("CARSMOO_IMAGES", "data")) / "imagenet"
     root = (Path(request.where) if request.where else default).expanduser().resolve()
     layout = {"train": root / "train", "test": root / "val"}
@@ -57,34 +120,7 @@ def read_imagenet(request: Request) -> Found:
             f"imagenet: expected {root / 'train'} and {root / 'val'}, one directory a class, got nothing there; get "
             "the archives from image-net.org, unpack them as torchvision.datasets.ImageNet does, or say imagenet:DIR"
         )
-    return _read(layout, request, request.size or (224, 224), "RGB")
-
-
-def _read(layout: dict[str, Path], request: Request, size: tuple[int, int] | None, mode: str | None) -> Found:
-    names = _classes(layout["train"])
-    if len(names) < 2:
-        raise ValueError(
-            f"{request.name}: expected at least 2 directories, one a class, in {layout['train']}, got {len(names)}"
-        )
-    files = {split: _files(request.name, folder, names) for split, folder in layout.items()}
-    counts = np.bincount([label for _, label in files["train"]], minlength=len(names))
-    if not counts.all():
-        empty = layout["train"] / names[int(np.argmin(counts))]
-        raise ValueError(f"{request.name}: expected images ({', '.join(IMG_EXTENSIONS)}) in {empty}, got none")
-    if request.images is not None and request.images < len(files["train"]):
-        labels = np.array([label for _, label in files["train"]])
-        files["train"] = [files["train"][k] for k in stratified(labels, request.images, request.split_seed)]
-    paths = [path for part in files.values() for path, _ in part]
-    if size is None or mode is None:
-        seen, modes = _headers(request.name, paths, size)
-        size = size or seen
-        mode = mode or ("L" if modes <= set(GREY) else "RGB")
-    require_memory(len(paths), (3 if mode == "RGB" else 1, *size))
-    pairs = {
-        split: (_decoded(request.name, part, size, mode), [label for _, label in part]) for split, part in files.items()
-    }
-    natural = Augmentation(pad=4, flip=True) if request.name == "imagenet" else None
-    return Found(pairs["train"], pairs.get("validation"), pairs.get("test"), tuple(names), natural)
+    return root, layout
 
 
 def _layout(root: Path) -> dict[str, Path]:
@@ -143,16 +179,30 @@ def _headers(name: str, paths: Iterable[str], size: tuple[int, int] | None) -> t
 def _decoded(name: str, files: Files, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
     result = np.empty((len(files), 3 if mode == "RGB" else 1, *size), dtype=np.uint8)
     for k, (path, _) in enumerate(files):
-        try:
-            with Image.open(path) as image:
-                whole = converted(ImageOps.exif_transpose(image), mode)
-                if whole.size != size[::-1]:
-                    whole = ImageOps.fit(whole, size[::-1], Image.Resampling.BILINEAR)
-                pixels: NDArray[Any] = np.asarray(whole)
-        except Exception as error:  # Pillow's readers raise all kinds for damaged files
-            raise _damaged(name, path, error) from error
+        whole = decoded(name, path, mode)
+        if whole.size != size[::-1]:
+            whole = ImageOps.fit(whole, size[::-1], Image.Resampling.BILINEAR)
+        pixels: NDArray[Any] = np.asarray(whole)
         result[k] = pixels if mode == "L" else pixels.transpose(2, 0, 1)
     return result
+
+
+def decoded(name: str, path: str, mode: str) -> Image.Image:
+    """Return the picture of a file, upright, as 8-bit grey ("L") or colour ("RGB").
+
+    Args:
+        name: of the source, for what is raised.
+        path: of the file.
+        mode: Pillow's name of the colours.
+
+    Raises:
+        ValueError: naming the file if it is damaged.
+    """
+    try:
+        with Image.open(path) as image:
+            return converted(ImageOps.exif_transpose(image), mode)
+    except Exception as error:  # Pillow's readers raise all kinds for damaged files
+        raise _damaged(name, path, error) from error
 
 
 def converted(image: Image.Image, mode: str) -> Image.Image:

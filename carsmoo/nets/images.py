@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from carsmoo.notation import shown
+from carsmoo.nets.augment import Augment, Augmentation
+from carsmoo.nets.splits import drawn
 
 MOST_CLASSES = 1_000_000
 """Labels are numbers of classes, below this."""
@@ -23,6 +22,9 @@ MOST_CLASSES = 1_000_000
 
 Pair: TypeAlias = tuple[ArrayLike, ArrayLike]
 """Images and their labels."""
+
+Batch: TypeAlias = tuple[Tensor, Tensor]
+"""Images of a step, (m, c, h, w), not normalised, and their labels, (m,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,62 +41,66 @@ class Split:
         """Return the same images on a device."""
         return Split(self.images.to(device), self.labels.to(device))
 
+    def at(self, index: Tensor) -> Split:
+        """Return those at the places of ``index``, (m,), int64."""
+        return Split(self.images[index], self.labels[index])
 
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """What is done to a training image at random.
+    def joined(self, other: Split) -> Split:
+        """Return these and others after them."""
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
 
-    Args:
-        pad: zero pixels added on each side before a crop of the old size.
-        flip: whether half of the images are mirrored left to right.
-    """
+    def first(self, n: int) -> Tensor:
+        """Return the first ``n`` images, or all if there are fewer."""
+        return self.images[:n]
 
-    pad: int = 0
-    flip: bool = False
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Yield all images and their labels in order, ``size`` at a time."""
+        yield from zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return augmented images, (n, c, h, w), in one gather; ``generator`` lives on the CPU."""
-        if not self.pad and not self.flip:
-            return images
-        n, _, height, width = images.shape
-        device = images.device
-        top, left = torch.randint(0, 2 * self.pad + 1, (2, n), generator=generator)
-        mirrored = (torch.rand(n, generator=generator) < 0.5) if self.flip else torch.zeros(n, dtype=torch.bool)
-        rows = top[:, None] + torch.arange(height)
-        columns = torch.arange(width).expand(n, width)
-        columns = left[:, None] + torch.where(mirrored[:, None], width - 1 - columns, columns)
-        rows, columns = rows.to(device), columns.to(device)
-        padded = F.pad(images, (self.pad,) * 4)
-        index = torch.arange(n, device=device)[:, None, None]
-        picked = padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]]  # (n, h, w, c)
-        return picked.permute(0, 3, 1, 2).contiguous()
+    def augmented(self, parts: Iterable[Tensor], augment: Augment, generator: torch.Generator) -> Iterator[Batch]:
+        """Yield for each part of an order, (m,), its images as they are trained on, and their labels."""
+        for part in parts:
+            yield augment(self.images[part], generator), self.labels[part]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageData:
-    """Images split for a search.
+class Labelled:
+    """What is known of images whatever holds them.
 
     Args:
         name: what the data are called in logs and fronts.
-        train: the search-train split, on which shared weights are trained.
-        validation: the search-validation split, on which subnets are scored.
-        test: the test split, never looked at during a search.
         classes: number of classes.
-        mean: of each colour over the search-train split, (c,).
-        std: of each colour over the search-train split, (c,).
-        augmentation: for training images.
+        mean: of each colour, (c,), in the units of the pixels.
+        std: of each colour, (c,).
+        augmentation: for training images, where a recipe does not say otherwise.
         class_names: of the classes in their order; None where they have none.
     """
 
     name: str
-    train: Split
-    validation: Split
-    test: Split
     classes: int
     mean: Tensor
     std: Tensor
     augmentation: Augmentation
     class_names: tuple[str, ...] | None = None
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return images (n, c, h, w) as float32 with mean 0 and deviation 1 by colour."""
+        return (images.float() - self.mean[:, None, None]) / self.std[:, None, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageData(Labelled):
+    """Images in memory, split for a search; mean and deviation are those of the search-train split.
+
+    Args:
+        train: the search-train split, on which shared weights are trained.
+        validation: the search-validation split, on which subnets are scored.
+        test: the test split, never looked at during a search.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
 
     @classmethod
     def from_arrays(
@@ -140,13 +146,11 @@ class ImageData:
         names = None if class_names is None else tuple(class_names)
         if names is not None and classes > len(names):
             raise ValueError(f"class_names: expected one for each of {classes} classes, got {len(names)}")
-        index = np.arange(len(y)) if limit is None else stratified(y, limit, split_seed)
-        _require_enough(y[index], 3 - len(given), names or ())
-        splits = dict(given)
-        for what, share in (("test", test_share), ("validation", validation_share)):
-            if what not in given:
-                index, held_out = _split(index, y, share, split_seed)
-                splits[what] = X[held_out], y[held_out]
+        shares = {"test": test_share, "validation": validation_share}
+        wanted = {what: share for what, share in shares.items() if what not in given}
+        places = drawn(y, wanted, split_seed, limit, names or ())
+        splits = {**given, **{what: (X[places[what]], y[places[what]]) for what in wanted}}
+        index = places["train"]
         if len(index) < len(y):
             X, y = X[index], y[index]
         mean, std = _moments(X)
@@ -168,6 +172,11 @@ class ImageData:
         c, height, width = self.train.images.shape[1:]
         return c, height, width
 
+    @property
+    def trained_on(self) -> Split:
+        """What full training takes: search-train, and search-validation after it."""
+        return self.train.joined(self.validation)
+
     def to(self, device: torch.device) -> ImageData:
         """Return the same data on a device."""
         parts = ("train", "validation", "test", "mean", "std")
@@ -182,10 +191,6 @@ class ImageData:
             found.update(part.cpu().contiguous().numpy().data)
         found.update(repr((self.classes, self.augmentation)).encode())
         return found.hexdigest()
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """Return images (n, c, h, w) as float32 with mean 0 and deviation 1 by colour."""
-        return (images.float() - self.mean[:, None, None]) / self.std[:, None, None]
 
 
 def _checked(name: str, images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -206,51 +211,6 @@ def _checked(name: str, images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[A
     if y.max() >= MOST_CLASSES:
         raise ValueError(f"{name}: expected labels below {MOST_CLASSES}, got {y.max()}")
     return X if X.dtype == np.uint8 else X.astype(np.float32), y.astype(np.int64)
-
-
-def stratified(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Return the ascending indices of ``count`` labels: of each class its share, rounded by largest remainder.
-
-    Raises:
-        ValueError: for a count that is not in 1..n.
-    """
-    n = len(labels)
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 1 <= count <= n:
-        raise ValueError(f"limit: expected an integer in 1..{n}, the number of images, got {shown(count)}")
-    if count == n:
-        return np.arange(n)
-    sizes = np.bincount(labels)
-    quota = sizes * int(count)
-    take = quota // n
-    largest = np.argsort(-(quota % n), kind="stable")
-    take[largest[: count - take.sum()]] += 1
-    order = np.random.default_rng(seed).permutation(n)
-    order = order[np.argsort(labels[order], kind="stable")]  # by class, in random order within
-    place = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.sort(order[place < np.repeat(take, sizes)])
-
-
-def _require_enough(labels: NDArray[np.int64], least: int, class_names: Sequence[str]) -> None:
-    """Check that each class has an image for each of the splits that are drawn."""
-    sizes = np.bincount(labels, minlength=len(class_names))
-    few = np.flatnonzero(sizes < least if class_names else (sizes > 0) & (sizes < least))
-    if len(few):
-        called = repr(class_names[few[0]]) if class_names else few[0]
-        raise ValueError(f"class {called}: expected at least {least} images, one for each split, got {sizes[few[0]]}")
-
-
-def _split(
-    index: NDArray[np.int64], labels: NDArray[np.int64], share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split off ``share`` of the images of ``index``, by class and at random."""
-    if not 0 < share < 1:
-        raise ValueError(f"share: expected a number in (0, 1), got {share}")
-    size = round(share * len(index))
-    try:
-        kept, held_out = train_test_split(index, test_size=size, stratify=labels[index], random_state=seed)
-    except ValueError as error:
-        raise ValueError(f"images: expected enough of each class to split off {size}, got {error}") from None
-    return kept, held_out
 
 
 def _moments(images: NDArray[Any]) -> tuple[Tensor, Tensor]:

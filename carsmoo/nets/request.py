@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torchvision.transforms.v2 import functional as resizing
 
-from carsmoo.nets.images import Augmentation, ImageData, Pair
+from carsmoo.nets.augment import Augmentation
+from carsmoo.nets.images import ImageData, Pair
 from carsmoo.notation import short
 
 CHUNK = 1024
@@ -46,6 +47,7 @@ class Request:
         split_seed: draws the splits, and what ``images`` keeps.
         pad: zero pixels on each side before a random crop.
         flip: whether half of the training images are mirrored.
+        stream: whether images stay in their files and are read as they are needed; as a recipe says if not given.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Request:
     split_seed: int = 0
     pad: int | None = None
     flip: bool | None = None
+    stream: bool | None = None
 
     @classmethod
     def parse(cls, text: str) -> Request:
@@ -63,10 +66,9 @@ class Request:
         Raises:
             ValueError: for options that do not exist, come twice or have another form.
         """
-        head, mark, tail = text.rpartition("?")
-        name, _, where = (head if mark else text).partition(":")
+        name, where, tail = _parts(text)
         options: dict[str, Any] = {}
-        for option in filter(None, tail.split("&") if mark else ()):
+        for option in filter(None, tail.split("&")):
             key, _, value = option.partition("=")
             if key not in _READERS:
                 raise ValueError(f"data: expected options among {', '.join(_READERS)}, got {short(option)}")
@@ -81,6 +83,7 @@ class Request:
         given = [f"images={self.images}"] if self.images is not None else []
         given += [f"size={self.size[0]}x{self.size[1]}"] if self.size is not None else []
         given += [f"split_seed={self.split_seed}"] if self.split_seed else []
+        given += ["stream=yes"] if self.stream else []
         last = Path(self.where).resolve().name if self.name in ("folder", "npz") else ""
         return self.name + (f":{last}" if last else "") + (f"?{'&'.join(given)}" if given else "")
 
@@ -89,13 +92,7 @@ class Request:
         pairs = {"train": found.train, "validation": found.validation, "test": found.test}
         sized = {what: (fitted(pair[0], self.size), pair[1]) for what, pair in pairs.items() if pair is not None}
         images, labels = sized.pop("train")
-        if self.images is not None and self.images > len(np.asarray(labels)):
-            raise ValueError(f"data: expected images of at most {len(np.asarray(labels))}, got {self.images}")
-        augmentation = found.augmentation
-        if augmentation is None:
-            augmentation = natural(np.shape(images))
-        pad = augmentation.pad if self.pad is None else self.pad
-        flip = augmentation.flip if self.flip is None else self.flip
+        self.require_images(len(np.asarray(labels)))
         return ImageData.from_arrays(
             images,
             labels,
@@ -103,11 +100,35 @@ class Request:
             **sized,
             test_share=found.test_share,
             validation_share=found.validation_share,
-            augmentation=dataclasses.replace(augmentation, pad=pad, flip=flip),
+            augmentation=self.changed(found.augmentation or natural(np.shape(images))),
             split_seed=self.split_seed,
             limit=self.images,
             class_names=found.class_names,
         )
+
+    def require_images(self, n: int) -> None:
+        """Check that ``images`` asks for no more than the ``n`` that there are.
+
+        Raises:
+            ValueError: telling both.
+        """
+        if self.images is not None and self.images > n:
+            raise ValueError(f"data: expected images of at most {n}, got {self.images}")
+
+    def changed(self, augmentation: Augmentation) -> Augmentation:
+        """Return an augmentation with ``pad`` and ``flip`` where they are given."""
+        given = {"pad": self.pad, "flip": self.flip}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        return dataclasses.replace(augmentation, **changes)
+
+
+def absolute(text: str) -> str:
+    """Return the name of images with its path made absolute, so that it means the same from every directory."""
+    name, where, tail = _parts(text)
+    if not where:
+        return text
+    path = os.fspath(Path(where).expanduser().resolve())
+    return f"{name}:{path}" + (f"?{tail}" if tail or "?" in path else "")
 
 
 Loader: TypeAlias = Callable[[Request], Found]
@@ -160,6 +181,13 @@ def physical_memory() -> int | None:
         return None
 
 
+def _parts(text: str) -> tuple[str, str, str]:
+    """Return the name of a source, where it is and its options, of which the last ``?`` is the beginning."""
+    head, mark, tail = text.rpartition("?")
+    name, _, where = (head if mark else text).partition(":")
+    return name, where, tail if mark else ""
+
+
 def _whole(key: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError(f"data: expected {key}=NUMBER, a whole number, got {short(f'{key}={text}')}")
@@ -192,4 +220,5 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "split_seed": _whole,
     "pad": _whole,
     "flip": _yes,
+    "stream": _yes,
 }

@@ -12,13 +12,13 @@ from carsmoo.card import data_card
 from carsmoo.config import NetworkConfig
 from carsmoo.front import Front
 from carsmoo.genotype import Genotype
-from carsmoo.nets.data import ImageData
-from carsmoo.nets.data import load as load_data
+from carsmoo.nets.data import ImageData, load_for_training
 from carsmoo.nets.network import Network
 from carsmoo.nets.problem import CARSProblem
 from carsmoo.nets.saved import load
 from carsmoo.nets.train import error_of
 from carsmoo.nets.untrained import measure_noise, untrained
+from carsmoo.recipes import TrainingRecipe
 
 REAL = 64
 """Real images that an export is compared on."""
@@ -49,12 +49,12 @@ def of_trained(path: Path) -> Source:
     if told["data"] is None:
         return Source(network, told, None)
     try:
-        data = load_data(told["data"]["name"])
+        data = load_for_training(told["data"]["name"], TrainingRecipe())  # the name says whether they stay in files
     except (ValueError, OSError):
         return Source(network, told, None)  # the command says that it compared on noise alone
     if data.image_shape != network.config.image_shape:
         return Source(network, told, None)
-    return Source(network, told, data.test.images[:REAL].float().cpu())
+    return Source(network, told, data.test.first(REAL).float().cpu())
 
 
 def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Source:

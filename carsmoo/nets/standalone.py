@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from carsmoo.card import data_card, from_json
 from carsmoo.genotype import Genotype
-from carsmoo.nets.data import DataLike, ImageData, load
+from carsmoo.nets.data import DataLike, load_for_training
 from carsmoo.nets.device import environment, pick
 from carsmoo.nets.saved import CARD, save
+from carsmoo.nets.streams import StreamedData, TrainingData
 from carsmoo.nets.train import NetworkTrainer
 from carsmoo.nets.world import DivergenceError
 from carsmoo.recipes import TrainingRecipe
@@ -44,7 +45,7 @@ class Job:
         folder: its own; made if need be.
         genotype: its cells.
         recipe: how it is trained.
-        data: images, see :func:`carsmoo.nets.data.load`.
+        data: images, see :func:`carsmoo.nets.data.load_for_training`.
         device: where to compute; chosen by what there is if not given.
         threads: that compute; torch's number if not given. A job that goes on keeps those it began with.
         initial: weights to start from, by name, such as those of a supernet.
@@ -55,7 +56,7 @@ class Job:
     folder: Path
     genotype: Genotype
     recipe: TrainingRecipe
-    data: DataLike
+    data: DataLike | StreamedData
     device: str | None = None
     threads: int | None = None
     initial: Arrays | None = None
@@ -81,7 +82,7 @@ def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
         OSError: if something cannot be written.
     """
     threads = torch.get_num_threads()
-    data = load(job.data).to(pick(job.device))
+    data = load_for_training(job.data, job.recipe).to(pick(job.device))
     card = finished(job, data)
     if card is not None:
         return card
@@ -97,7 +98,7 @@ def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
     return card
 
 
-def finished(job: Job, data: ImageData) -> dict[str, Any] | None:
+def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
     """Return the card of a network that has been trained to its end; None if there is none.
 
     Raises:
@@ -117,7 +118,7 @@ def finished(job: Job, data: ImageData) -> dict[str, Any] | None:
 class _Training:
     """A training that is under way in a folder."""
 
-    def __init__(self, job: Job, data: ImageData, store: Store, tell: Tell | None) -> None:
+    def __init__(self, job: Job, data: TrainingData, store: Store, tell: Tell | None) -> None:
         self.job, self.data, self.store, self.tell = job, data, store, tell
         self.making = making(job, data.digest())
         self.best: dict[str, Any] = {"epoch": 0, "error": math.inf}
@@ -238,7 +239,7 @@ def error_in(card: Mapping[str, Any], split: str) -> float | None:
     return next((float(one["error"]) for one in card["accuracy"] if one["split"] == split), None)
 
 
-def epochs_left(job: Job, data: ImageData) -> int:
+def epochs_left(job: Job, data: TrainingData) -> int:
     """Return how many epochs a training has still to go, one more for its end; 0 if it has been trained to its end.
 
     Raises:

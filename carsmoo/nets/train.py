@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,10 +15,12 @@ from torch import Tensor
 
 from carsmoo.config import NetworkConfig
 from carsmoo.genotype import Genotype
+from carsmoo.nets.augment import Augment
 from carsmoo.nets.cells import set_memory_format
-from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.device import precision
+from carsmoo.nets.images import Split
 from carsmoo.nets.network import Network
+from carsmoo.nets.streams import Stream, TrainingData
 from carsmoo.nets.supernet import Supernet, generator_of
 from carsmoo.nets.untrained import build
 from carsmoo.recipes import TrainingRecipe
@@ -26,7 +28,12 @@ from carsmoo.recipes import TrainingRecipe
 Arrays = Mapping[str, NDArray[Any]]
 
 SCORE_BATCH = 500
-"""Images scored at a time."""
+"""Images scored at a time, at most."""
+
+SCORE_PIXELS = 500 * 64 * 64
+"""Pixels scored at a time, at most."""
+
+Images: TypeAlias = Split | Stream
 
 
 def inherited(genotype: Genotype, network: NetworkConfig, supernet: Supernet) -> dict[str, NDArray[Any]]:
@@ -44,7 +51,7 @@ def inherited(genotype: Genotype, network: NetworkConfig, supernet: Supernet) ->
     }
 
 
-def split_for(data: ImageData, recipe: TrainingRecipe) -> tuple[Split, Split | None]:
+def split_for(data: TrainingData, recipe: TrainingRecipe) -> tuple[Images, Images | None]:
     """Return the images that are trained on, and those held out, by class and at random; None if none is.
 
     Both come from search-train and search-validation together.
@@ -52,20 +59,31 @@ def split_for(data: ImageData, recipe: TrainingRecipe) -> tuple[Split, Split | N
     Raises:
         ValueError: if a class has too few images to hold some out.
     """
-    parts = data.train, data.validation
-    images, labels = torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts])
-    size = round(recipe.holdout * len(labels))
+    both = data.trained_on
+    size = round(recipe.holdout * len(both))
     if size == 0:
-        return Split(images, labels), None
-    numbers = labels.cpu().numpy()
+        return both, None
+    numbers = both.labels.cpu().numpy()
     try:
         chosen = train_test_split(
             np.arange(len(numbers)), test_size=size, stratify=numbers, random_state=recipe.seed % 2**32
         )
     except ValueError as error:
         raise ValueError(f"holdout: expected enough of each class to hold {size} out, got {error}") from None
-    train, held_out = (torch.from_numpy(np.sort(part)).to(labels.device) for part in chosen)
-    return Split(images[train], labels[train]), Split(images[held_out], labels[held_out])
+    train, held_out = (torch.from_numpy(np.sort(part)).to(both.labels.device) for part in chosen)
+    return both.at(train), both.at(held_out)
+
+
+def augment_for(data: TrainingData, recipe: TrainingRecipe) -> Augment:
+    """Return what the recipe does to training images at random, with the data's own where it says nothing."""
+    own = {"pad": recipe.pad, "flip": recipe.flip}
+    changes: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+    return Augment(
+        size=data.image_shape[1:],
+        resized_crop=recipe.resized_crop,
+        shift=dataclasses.replace(data.augmentation, **changes),
+        jitter=(recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue),
+    )
 
 
 def cut_out(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
@@ -91,13 +109,13 @@ def loss_of(logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: Tr
 
 
 @torch.no_grad()
-def error_of(network: Network, split: Split, normalise: Callable[[Tensor], Tensor]) -> float:
+def error_of(network: Network, split: Images, normalise: Callable[[Tensor], Tensor]) -> float:
     """Return the top-1 error on a split, a fraction, in evaluation mode; the network's mode is left as it was."""
     training = network.training
     network.eval()
     wrong = torch.zeros((), dtype=torch.int64, device=split.labels.device)
-    parts = (torch.split(part, SCORE_BATCH) for part in (split.images, split.labels))
-    for images, labels in zip(*parts, strict=True):
+    height, width = network.config.image_shape[1:]
+    for images, labels in split.batches(max(min(SCORE_BATCH, SCORE_PIXELS // (height * width)), 1)):
         with precision(labels.device):
             wrong += (network(normalise(images)).argmax(dim=1) != labels).sum()
     network.train(training)
@@ -123,7 +141,7 @@ class NetworkTrainer:
     """
 
     def __init__(
-        self, genotype: Genotype, recipe: TrainingRecipe, data: ImageData, initial: Arrays | None = None
+        self, genotype: Genotype, recipe: TrainingRecipe, data: TrainingData, initial: Arrays | None = None
     ) -> None:
         self.recipe = recipe
         self.data = data
@@ -134,9 +152,7 @@ class NetworkTrainer:
         set_memory_format(self.network, torch.channels_last)
         self.generator = images
         self.network.path_generator = paths
-        own = {"pad": recipe.pad, "flip": recipe.flip}
-        changes: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
-        self.augmentation = dataclasses.replace(data.augmentation, **changes)
+        self.augment = augment_for(data, recipe)
         self.epochs = 0
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
@@ -161,9 +177,9 @@ class NetworkTrainer:
         labels = self.train.labels
         steps = -(-len(labels) // self.recipe.batch)
         total = torch.zeros((), device=labels.device)
-        for chosen in torch.randperm(len(labels), generator=self.generator).to(labels.device).tensor_split(steps):
-            images = self.augmentation(self.train.images[chosen], self.generator)
-            total += self.step(cut_out(self.data.normalise(images), self.recipe.cutout, self.generator), labels[chosen])
+        order = torch.randperm(len(labels), generator=self.generator).to(labels.device).tensor_split(steps)
+        for images, theirs in self.train.augmented(order, self.augment, self.generator):
+            total += self.step(cut_out(self.data.normalise(images), self.recipe.cutout, self.generator), theirs)
         self.epochs += 1
         return float(total) / steps
 
@@ -177,7 +193,7 @@ class NetworkTrainer:
         self.optimizer.zero_grad()
         return loss.detach()
 
-    def error(self, split: Split) -> float:
+    def error(self, split: Images) -> float:
         """Return the error on a split, a fraction."""
         return error_of(self.network, split, self.data.normalise)
 

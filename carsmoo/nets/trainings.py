@@ -17,8 +17,9 @@ from carsmoo.board import Board
 from carsmoo.cost import flops
 from carsmoo.distributed import Group, current, shards
 from carsmoo.errors import StoppedError
-from carsmoo.nets.data import DataLike, ImageData, load
+from carsmoo.nets.data import load_for_training
 from carsmoo.nets.standalone import Job, epochs_left, making, train
+from carsmoo.nets.streams import TrainingData
 
 Told = Callable[[int, dict[str, Any]], None]
 
@@ -76,8 +77,8 @@ def _run(jobs: Sequence[Job], n: int) -> Iterator[dict[str, Any]]:
 
 def _spread(jobs: Sequence[Job], group: Group) -> Iterator[dict[str, Any]]:
     """Yield the cards of networks of which each rank trains its own, the most costly first."""
-    given = {_key(job.data): job.data for job in jobs}
-    images: dict[object, ImageData] = {key: load(data) for key, data in given.items()}
+    given = {_key(job): job for job in jobs}
+    images = {key: load_for_training(job.data, job.recipe) for key, job in given.items()}
     costs = group.decide(lambda: _costs(jobs, images))
     group.require_same("networks to train", _digest(jobs, images))
     images.clear()
@@ -101,25 +102,26 @@ def _trained(job: Job, tell: Callable[[Mapping[str, Any]], None]) -> dict[str, A
         raise StoppedError(f"network {job.folder.name}: {_line(error)}") from error
 
 
-def _costs(jobs: Sequence[Job], images: Mapping[object, ImageData]) -> list[float]:
+def _costs(jobs: Sequence[Job], images: Mapping[object, TrainingData]) -> list[float]:
     """Return the multiply-adds of what is left of each training, up to a factor that all of a recipe have."""
     costs = []
     for job in jobs:
-        data = images[_key(job.data)]
+        data = images[_key(job)]
         network = job.recipe.network(data.image_shape, data.classes)
         costs.append(float(epochs_left(job, data) * flops(job.genotype, network)))
     return costs
 
 
-def _digest(jobs: Sequence[Job], images: Mapping[object, ImageData]) -> bytes:
+def _digest(jobs: Sequence[Job], images: Mapping[object, TrainingData]) -> bytes:
     """Return what differs if some networks would come out otherwise."""
     of_data = {name: data.digest() for name, data in images.items()}
-    plain = [[job.folder.name, making(job, of_data[_key(job.data)])] for job in jobs]
+    plain = [[job.folder.name, making(job, of_data[_key(job)])] for job in jobs]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).digest()
 
 
-def _key(data: DataLike) -> object:
-    return data if isinstance(data, str) else id(data)
+def _key(job: Job) -> object:
+    """Return what is alike for jobs whose images are the same, held the same way."""
+    return job.data if isinstance(job.data, str) else id(job.data), job.recipe.resized_crop
 
 
 def _processes(jobs: Sequence[Job], processes: int | None) -> int:

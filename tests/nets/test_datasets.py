@@ -10,8 +10,8 @@ from PIL import Image
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from carsmoo.nets import datasets
+from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.data import from_dataset, load
-from carsmoo.nets.images import Augmentation
 from tests.nets.drawn import draw_folder, draw_idx
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")

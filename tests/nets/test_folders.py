@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from carsmoo.nets import request
+from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.data import ImageData, load
-from carsmoo.nets.images import Augmentation
 from tests.nets.drawn import draw_folder
 
 COUNTS = {"ant": 20, "bee": 30, "cat": 50}

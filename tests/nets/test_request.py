@@ -1,13 +1,14 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from carsmoo.nets import request
+from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.data import load
-from carsmoo.nets.images import Augmentation
-from carsmoo.nets.request import Request, fitted, natural, require_memory
+from carsmoo.nets.request import Request, absolute, fitted, natural, require_memory
 
 
 def test_a_name_says_what_where_and_how() -> None:
@@ -20,10 +21,23 @@ def test_a_name_says_what_where_and_how() -> None:
     assert Request.parse("cifar10?size=16").size == (16, 16)
 
 
+def test_a_name_with_its_path_made_absolute_means_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path.resolve()
+    assert absolute("folder:photos?size=3x4&flip=no") == f"folder:{here}/photos?size=3x4&flip=no"
+    assert absolute("npz:../a.npz") == f"npz:{here.parent}/a.npz"
+    assert absolute(f"cifar10:{here}") == f"cifar10:{here}"
+    for name in ("digits", "digits?images=60", "cifar10", "nothing?at=all", "?"):
+        assert absolute(name) == name
+    (tmp_path / "what?").mkdir()
+    monkeypatch.chdir(tmp_path / "what?")
+    assert Request.parse(absolute("folder:photos")) == Request(name="folder", where=f"{here}/what?/photos")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("digits?image=3", "data: expected options among images, size, split_seed, pad, flip, got 'image=3'"),
+        ("digits?image=3", "data: expected options among images, size, split_seed, pad, flip, stream, got 'image=3'"),
         ("digits?images=3&images=4", "data: expected images once, got it twice"),
         ("digits?images=many", "data: expected images=NUMBER, a whole number, got 'images=many'"),
         ("digits?images=0", "data: expected images of at least 1, got 0"),

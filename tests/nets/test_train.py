@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from carsmoo.genotype import DARTSSpace
+from carsmoo.nets.augment import Augment, Augmentation
 from carsmoo.nets.data import ImageData, load
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.train import NetworkTrainer, cut_out, inherited, loss_of, split_for
@@ -125,6 +126,19 @@ def test_a_training_goes_on_bit_for_bit_and_touches_no_global_generator(data: Im
     assert equal(other.state(), whole.state())
     assert torch.equal(torch.get_rng_state(), before)
     assert not equal(NetworkTrainer(GENOTYPE, dataclasses.replace(TINY, seed=5), data).state(), saved)
+
+
+def test_crops_and_colours_are_those_of_the_recipe(data: ImageData) -> None:
+    recipe = dataclasses.replace(TINY, resized_crop=True, pad=0, brightness=0.4, contrast=0.3, cutout=0, holdout=0.0)
+    trainer = NetworkTrainer(GENOTYPE, recipe, data)
+    met: list[torch.Tensor] = []
+    trainer.step = lambda images, labels: met.append(images) or torch.zeros(())  # type: ignore[method-assign]
+    source = generator()
+    source.set_state(trainer.generator.get_state())
+    trainer.epoch()
+    augment = Augment(size=(8, 8), resized_crop=True, shift=Augmentation(), jitter=(0.4, 0.3, 0.0, 0.0))
+    images = data.trained_on.images[torch.randperm(len(trainer.train), generator=source)]
+    assert torch.equal(torch.cat(met), data.normalise(augment(images, source)))
 
 
 def test_dropped_paths_come_from_the_generator_alone(data: ImageData) -> None:
