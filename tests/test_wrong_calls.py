@@ -705,7 +705,7 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
     ),
     "search, into a file": (["search", "--out", "cut"], "out: expected a new or empty directory"),
     "search, below a file": (["search", "--out", "cut/run"], "Not a directory"),
-    "search, damaged images": (["search", "--out", "run", "--set", "data=cifar10:images"], "cifar10: expected images/"),
+    "search, damaged images": (["search", "--out", "run", "--set", "data=cifar10:images"], "/cifar-10-batches-py"),
     "resume, a file": (["resume", "cut"], "run: expected the directory of a run, got cut"),
     "resume, another folder": (["resume", "images"], "run: expected a directory with checkpoints, got images"),
     "plot, a file": (["plot", "cut"], "run: expected a directory with front.json, got cut"),
