@@ -90,9 +90,9 @@ class Board:
                         self._changed.wait(EVERY)
                     told, self._new = {"posts": self._new, "leaving": self._leaving}, []
                 self._hear(self._group.gather_json(told))
-        except RuntimeError as error:
+        except Exception as error:  # of whatever kind: who reads would wait for ever for a thread that is gone
             with self._changed:
-                self._stopped = " ".join(str(error).split())
+                self._stopped = " ".join(str(error).split()) or type(error).__name__
                 self._changed.notify_all()
 
     def _hear(self, told: list[dict[str, Any]]) -> None:

@@ -59,3 +59,10 @@ def test_connections_that_break_are_told() -> None:
             board.read(more_than=0)
         with pytest.raises(StoppedError, match="got none of one"):
             board.check()
+
+
+def test_what_json_cannot_hold_stops_all_instead_of_keeping_them_waiting() -> None:
+    with Board(Group(), 2) as board:
+        board.post(0, object())
+        with pytest.raises(StoppedError, match="not JSON serializable"):
+            board.read(more_than=1)

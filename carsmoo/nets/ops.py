@@ -58,8 +58,24 @@ class FactorizedReduce(ReLUFirst):
         shifted = x[:, :, 1:, 1:]
         if height % 2 or width % 2:
             shifted = F.pad(shifted, (0, width % 2, 0, height % 2))
-        y: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1), statistics)
+        y: Tensor = self.norm(torch.cat([_halved(self.even, x), _halved(self.odd, shifted)], dim=1), statistics)
         return y
+
+
+def _halved(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """Return what a 1x1 convolution of stride 2 makes of ``x``.
+
+    Few channels of a large image are read first and convolved then: backward, oneDNN's own kernel for them (torch 2.14,
+    channels last, fewer than 16 channels, about 48 pixels and more) writes past the end of its memory.
+    """
+    if conv.in_channels >= 16 or max(x.shape[2:]) <= 32 or _traced():
+        y: Tensor = conv(x)
+        return y
+    return F.conv2d(x[:, :, ::2, ::2], conv.weight)
+
+
+def _traced() -> bool:
+    return torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[no-untyped-call, attr-defined]
 
 
 class Depthwise(nn.Conv2d):
@@ -82,7 +98,7 @@ class Depthwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, c, ceil(h / stride), ceil(w / stride)) of ``x`` (n, c, h, w)."""
-        if torch.jit.is_tracing() or torch.compiler.is_compiling():  # type: ignore[no-untyped-call, attr-defined]
+        if _traced():
             return super().forward(x)
         stride, dilation = self.stride[0], self.dilation[0]
         if stride == dilation == 2:
