@@ -264,8 +264,8 @@ class World:
 def dealt(steps: Drawn, window: int, network: NetworkConfig, random_state: np.random.Generator) -> Drawn:
     """Yield steps in which the architectures of ``window`` steps are dealt anew, those of like cost to a step.
 
-    They are sorted by multiply-adds, neighbours share a step, and the steps come in random order. Every architecture
-    has as many turns as before. A window of 1 leaves the steps as they are.
+    They are sorted by multiply-adds, neighbours share a step, and the steps come in random order. An architecture that
+    is drawn twice in a window may share a step with itself. A window of 1 leaves the steps as they are.
     """
     if window == 1:
         yield from steps
