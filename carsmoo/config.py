@@ -165,7 +165,8 @@ class SupernetTraining:
         batch: images of a training step.
         architectures: architectures drawn for a step, whose gradients are averaged (N_b, eq. 3).
         alike: steps whose architectures are drawn together and then dealt by multiply-adds, so that those of a step are
-            alike and no process waits long for another. 1, as the paper has it, takes each step's as drawn.
+            alike and no process waits long for another; times ``architectures`` it divides ``population``, so that no
+            step has one twice. 1, as the paper has it, takes each step's as drawn.
         learning_rate: that of SGD at the start.
         learning_rate_min: that at the planned end, reached by a cosine and kept beyond it.
         momentum: of SGD.
@@ -220,6 +221,11 @@ class SupernetTraining:
         _choice(self, "statistics", ("recalibrated", "batch"))
         _boolean(self, "racing")
         _choice(self, "memory_format", ("auto", "channels_last", "contiguous"))
+        if self.alike > 1 and self.population % (self.alike * self.architectures):
+            raise ValueError(
+                f"alike: expected alike times architectures to divide population {self.population}, got {self.alike} x "
+                f"{self.architectures}"
+            )
         if self.learning_rate_min > self.learning_rate:
             raise ValueError(
                 f"learning_rate_min: expected at most learning_rate {self.learning_rate}, got {self.learning_rate_min}"

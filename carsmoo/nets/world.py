@@ -109,8 +109,9 @@ class World:
 
     def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, tell: Tell) -> None:
         self._state = None
-        architectures = dealt(architectures, self.trainer.plan.alike, self.supernet.network, self.random_state)
         steps = self.trainer.steps_per_epoch
+        order = self.supernet.network, self.random_state
+        architectures = dealt(islice(architectures, len(epochs) * steps), self.trainer.plan.alike, *order)
         tell(phase, epochs.start * steps, total * steps, {})
         for epoch in epochs:
             losses = torch.zeros((), device=self.data.train.labels.device)
@@ -265,14 +266,16 @@ def dealt(steps: Drawn, window: int, network: NetworkConfig, random_state: np.ra
     """Yield steps in which the architectures of ``window`` steps are dealt anew, those of like cost to a step.
 
     They are sorted by multiply-adds, neighbours share a step, and the steps come in random order. An architecture that
-    is drawn twice in a window may share a step with itself. A window of 1 leaves the steps as they are.
+    is drawn twice in a window may share a step with itself. The last window may be shorter, and one of 1 leaves the
+    steps as they are.
     """
-    if window == 1:
-        yield from steps
-    while window > 1:
-        drawn = [genotype for step in islice(steps, window) for genotype in step]
-        order = np.argsort([flops(genotype, network) for genotype in drawn], kind="stable").reshape(window, -1)
-        for k in random_state.permutation(window):
+    while taken := list(islice(steps, window)):
+        if len(taken) == 1:
+            yield from taken
+            continue
+        drawn = [genotype for step in taken for genotype in step]
+        order = np.argsort([flops(genotype, network) for genotype in drawn], kind="stable").reshape(len(taken), -1)
+        for k in random_state.permutation(len(taken)):
             yield [drawn[i] for i in np.sort(order[k])]
 
 

@@ -161,11 +161,25 @@ def test_architectures_that_are_alike_share_a_step_and_each_keeps_its_turns() ->
     assert draw(8) == steps
 
 
+@pytest.mark.parametrize(("window", "steps"), [(8, 16), (4, 10), (2, 11)])
+def test_what_is_dealt_is_what_was_drawn_also_where_the_last_window_is_short(window: int, steps: int) -> None:
+    space = DARTSSpace()
+    X = np.random.default_rng(1).integers(space.xl, space.xu + 1, size=(16, space.n_var))
+    made, shape = world(), SMALL.for_data((1, 8, 8), 10)
+    drawn = list(islice(made.drawn_from(X, 2), steps))
+    found = list(dealt(iter(drawn), window, shape, np.random.default_rng(0)))
+    assert len(found) == steps
+    for start in range(0, steps, window):
+        taken = [Counter(g for step in part[start : start + window] for g in step) for part in (drawn, found)]
+        assert taken[0] == taken[1]
+    assert all(len(set(step)) == 2 for step in found)  # windows end where each has had a turn
+
+
 def test_training_deals_architectures_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, seen = world(alike=2, architectures=3), []
+    made, seen = world(alike=2, architectures=4), []
     step = made.trainer.step
     monkeypatch.setattr(made.trainer, "step", lambda x, y, chosen: (seen.append(chosen), step(x, y, chosen))[1])
-    made.train("training", range(1), 1, lambda world: world.uniform(3), lambda *told: None)
+    made.train("training", range(1), 1, lambda world: world.uniform(4), lambda *told: None)
     sizes = [sorted(flops(genotype, made.supernet.network) for genotype in chosen) for chosen in seen]
     first, second = sorted(sizes[:2])
     assert len(seen) == made.trainer.steps_per_epoch
