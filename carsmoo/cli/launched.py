@@ -23,9 +23,12 @@ def together(device: str | None) -> Iterator[Group | None]:
     from carsmoo.distributed import joined
 
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # what waits here for others is deaf to Python's handlers
-    with joined(device) as group:
+    try:
+        with joined(device) as group:
+            signal.signal(signal.SIGINT, before)
+            yield group
+    finally:
         signal.signal(signal.SIGINT, before)
-        yield group
 
 
 def saying(group: Group | None) -> Callable[[str], None]:

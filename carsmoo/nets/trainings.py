@@ -6,7 +6,8 @@ import dataclasses
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import torch
@@ -57,10 +58,11 @@ def train_each(
     shared = [dataclasses.replace(job, threads=job.threads or threads) for job in jobs]
     cards: list[dict[str, Any]] = []
     try:
-        for k, card in enumerate(_run(shared, n) if group.size == 1 else _spread(shared, group)):
-            cards.append(card)
-            if told is not None:
-                told(k, card)
+        with closing(_run(shared, n) if group.size == 1 else _spread(shared, group)) as found:
+            for k, card in enumerate(found):
+                cards.append(card)
+                if told is not None:
+                    told(k, card)
     except (BrokenProcessPool, ArithmeticError, RuntimeError, MemoryError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in DISK:
             raise
@@ -68,14 +70,14 @@ def train_each(
     return cards
 
 
-def _run(jobs: Sequence[Job], n: int) -> Iterator[dict[str, Any]]:
+def _run(jobs: Sequence[Job], n: int) -> Generator[dict[str, Any], None, None]:
     if n == 1:
         yield from map(train, jobs)
     else:
         yield from Parallel(n_jobs=n, return_as="generator")(delayed(train)(job) for job in jobs)
 
 
-def _spread(jobs: Sequence[Job], group: Group) -> Iterator[dict[str, Any]]:
+def _spread(jobs: Sequence[Job], group: Group) -> Generator[dict[str, Any], None, None]:
     """Yield the cards of networks of which each rank trains its own, the most costly first."""
     given = {_key(job): job for job in jobs}
     images = {key: load_for_training(job.data, job.recipe) for key, job in given.items()}
