@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from torch import Tensor
 
 from carsmoo.nets.augment import Augment, Augmentation
 from carsmoo.nets.splits import drawn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MOST_CLASSES = 1_000_000
 """Labels are numbers of classes, below this."""
@@ -25,6 +28,19 @@ Pair: TypeAlias = tuple[ArrayLike, ArrayLike]
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
 """Images of a step, (m, c, h, w), not normalised, and their labels, (m,)."""
+
+
+class Part(Protocol):
+    """A split, whatever holds its images."""
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same images on a device, or brought to it."""
+
+    def joined(self, other: Self) -> Self:
+        """Return these and others after them."""
+
+
+P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +80,14 @@ class Split:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """What is known of images whatever holds them.
+class Labelled(Generic[P]):
+    """Images split for a search and its test, whatever holds them.
 
     Args:
         name: what the data are called in logs and fronts.
+        train: the search-train split, on which shared weights are trained.
+        validation: the search-validation split, on which subnets are scored.
+        test: the test split, never looked at during a search.
         classes: number of classes.
         mean: of each colour, (c,), in the units of the pixels.
         std: of each colour, (c,).
@@ -77,6 +96,9 @@ class Labelled:
     """
 
     name: str
+    train: P
+    validation: P
+    test: P
     classes: int
     mean: Tensor
     std: Tensor
@@ -87,20 +109,20 @@ class Labelled:
         """Return images (n, c, h, w) as float32 with mean 0 and deviation 1 by colour."""
         return (images.float() - self.mean[:, None, None]) / self.std[:, None, None]
 
+    @property
+    def trained_on(self) -> P:
+        """What full training takes: search-train, and search-validation after it."""
+        return self.train.joined(self.validation)
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same data on a device."""
+        parts = ("train", "validation", "test", "mean", "std")
+        return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in parts})
+
 
 @dataclass(frozen=True, kw_only=True)
-class ImageData(Labelled):
-    """Images in memory, split for a search; mean and deviation are those of the search-train split.
-
-    Args:
-        train: the search-train split, on which shared weights are trained.
-        validation: the search-validation split, on which subnets are scored.
-        test: the test split, never looked at during a search.
-    """
-
-    train: Split
-    validation: Split
-    test: Split
+class ImageData(Labelled[Split]):
+    """Images in memory, split for a search; mean and deviation are those of the search-train split."""
 
     @classmethod
     def from_arrays(
@@ -171,16 +193,6 @@ class ImageData(Labelled):
         """(channels, height, width) of an image."""
         c, height, width = self.train.images.shape[1:]
         return c, height, width
-
-    @property
-    def trained_on(self) -> Split:
-        """What full training takes: search-train, and search-validation after it."""
-        return self.train.joined(self.validation)
-
-    def to(self, device: torch.device) -> ImageData:
-        """Return the same data on a device."""
-        parts = ("train", "validation", "test", "mean", "std")
-        return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in parts})
 
     def digest(self) -> str:
         """Return the SHA-256 of all that a search and its test see of the data."""

@@ -15,6 +15,7 @@ import platform
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -143,12 +144,12 @@ def build(
             told(done, total)
 
     keys = [(layer, name) for name in layouts for layer in layers_needed(space, plain)]
-    to_fit, to_check = spanning(space, plain, fitted, checked, seed)
+    both = list(chain(*spanning(space, plain, fitted, checked, seed)))  # those to fit to, then those to check
     usual = next(iter(layouts.values()))
     with computing(threads):
         parts: dict[Hashable, Work] = {key: layer_work(key[0], plain, where, layouts[key[1]]) for key in keys}
         wholes: dict[Hashable, Work] = {
-            k: network_work(genotype, plain, where, usual) for k, genotype in enumerate([*to_fit, *to_check])
+            k: network_work(genotype, plain, where, usual) for k, genotype in enumerate(both)
         }
         groups = [(parts, rounds), (wholes, network_rounds)]
         layers, times = alternately(groups, BLOCKS, seed=seed, clock=clock, wait=waiting(where), told=step)
@@ -162,7 +163,6 @@ def build(
         about={"torch": str(torch.__version__), "python": platform.python_version(), "rounds": rounds},
     )
     measured = np.array([timing.ms for timing in times.values()])
-    both = [*to_fit, *to_check]
     sums = np.array([latency(genotype, plain, table) for genotype in both])
     counts = np.array([sum(1 for _ in layers_of(genotype, plain)) for genotype in both])
     between, scale = fit(counts[:fitted], sums[:fitted], measured[:fitted])

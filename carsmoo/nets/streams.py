@@ -119,36 +119,20 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamedData(Labelled):
+class StreamedData(Labelled[Stream]):
     """Images that stay in their files, split as :class:`~carsmoo.nets.data.ImageData` splits the same ones.
 
     Args:
-        train: the search-train split.
-        validation: the search-validation split; full training takes both.
-        test: the test split.
         sha256: of the files' paths below their folder, their sizes in bytes and their classes, and of all else that
             decides what is seen of them. A file whose content changes without its size is not noticed.
     """
 
-    train: Stream
-    validation: Stream
-    test: Stream
     sha256: str
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of an image."""
         return 3, *self.train.size
-
-    @property
-    def trained_on(self) -> Stream:
-        """What full training takes: search-train, and search-validation after it."""
-        return self.train.joined(self.validation)
-
-    def to(self, device: torch.device) -> StreamedData:
-        """Return the same data, whose images are brought to a device."""
-        parts = ("train", "validation", "test", "mean", "std")
-        return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in parts})
 
     def digest(self) -> str:
         """Return ``sha256``."""

@@ -84,8 +84,7 @@ def network_work(genotype: Genotype, network: NetworkConfig, device: torch.devic
 def layer_work(layer: Layer, network: NetworkConfig, device: torch.device, layout: torch.memory_format) -> Work:
     """Return a layer to be timed: its inputs just written, as a network would, and its weights and code at hand.
 
-    A first run brings them there. Without it, what is timed is above all how fast memory is just then, which other
-    programs change by the minute.
+    A first run brings them there, so that what is timed does not hang on who else uses the processor's cache.
     """
     generator = torch.Generator().manual_seed(0)
     copies = {"add": 2, "concat": layer.c_out // layer.c_in}.get(layer.kind, 1)
