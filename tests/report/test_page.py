@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -55,6 +56,7 @@ def test_the_figures_have_units_and_say_what_they_belong_to(run: Path) -> None:
     assert "Error: search-validation split, weights of the supernet, epoch 4." in words
     assert "7.00 % test split, weights of the supernet, epoch 4" in words
     assert "seed 3" in words
+    assert re.search(r"Started [^.]*UTC\. (Ended|Not ended)", words)
     assert "learning_rate" in words
     for phase, share in (("warm-up", 20), ("training", 25), ("scoring", 30), ("rest", 25)):
         assert f"{phase} {duration(share / 5)} {share} %" in words.replace("\N{NO-BREAK SPACE}", " ")
