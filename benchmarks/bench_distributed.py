@@ -7,19 +7,20 @@ architectures and images. Figures:
   (paper's size: 32 of the 256 parents and offspring of a tenth generation, 96 random images, 32 for calibration; demo:
   the 32 of its tenth generation after 20 epochs of warm-up, all its images);
 - ``step_speedup_2``, ``step_speedup_2_demo``: the same for training steps with N_b = 2, architectures of that
-  population, sums over all steps (the paper's size with a batch of 64);
-- ``step_alike_speedup_2``, ``step_alike_speedup_2_demo``: the same where the architectures of eight steps are dealt so
-  that those of a step are alike (``training.alike``);
+  population, runs of some steps in turn and sums over all (the paper's size with a batch of 64);
+- ``step_alike_speedup_2*``: the same where the architectures of eight steps are dealt so that those of a step are alike
+  (``training.alike`` 8 in both);
+- ``step_parts_speedup_2*``: the same where the batch is split in two (``training.parts`` 2 in both);
+- ``step_parts_gain_2*``: two processes with ``parts`` 2 against one process with whole batches;
 - ``step_bound_2*``, ``step_alike_bound_2*``: what the seconds of the two architectures, each by itself in one process,
   allow, since the cheaper one waits for the other;
 - ``scoring_bound_2*``: what the shares' distinct computations allow;
-- ``machine_bound_2*``: what the machine allows: twice the seconds of a pass in one process over those of the same in
+- ``machine_bound_2*``: what the machine allows: twice the seconds of passes in one process over those of the same in
   both at once, which compete for cache and memory; the median of several;
 - ``train_speedup_2``: seconds of one process over seconds of two that train six random networks on digits,
   recipe ``quick`` with two epochs instead of 30; median of three, and ``train_bound_2`` what their multiply-adds allow.
 
-The model is of the paper's search (128 individuals, batch of 128, 195 steps an epoch, ten epochs a generation, N_b = 8)
-with the measured core as device, and the network and disk of the constants below.
+The model (:mod:`benchmarks.model_distributed`) is of the paper's search with the measured core as device.
 
     python -m benchmarks.bench_distributed
 """
@@ -36,6 +37,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -46,9 +48,10 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from benchmarks.bench_population import population, random_images
+from benchmarks.model_distributed import N_B, Device, print_model
 from carsmoo import CARSProblem, Genotype, NetworkConfig, SupernetTraining
 from carsmoo.cost import flops
-from carsmoo.distributed import Group, TorchGroup, shards, spread
+from carsmoo.distributed import Group, TorchGroup, shards
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.saved import load
 from carsmoo.nets.scoring import errors
@@ -58,20 +61,8 @@ from carsmoo.nets.trainings import train_each
 from carsmoo.nets.world import World, dealt
 from carsmoo.recipes import TrainingRecipe
 
-BANDWIDTH = 10e9
-"""Bytes a second that a device sends and receives."""
-
-LATENCY = 10e-6
-"""Seconds of one message."""
-
-DISK = 1e9
-"""Bytes a second of the disk that rank 0 writes to."""
-
-WINDOWS = {"": 1, "_alike": 8}
-"""Steps among which architectures are dealt, by what it adds to a figure's name."""
-
-DEVICES = (1, 2, 8, 16, 32, 64, 128, 256, 512)
-N_B, STEPS, BATCH, VALIDATION = 8, 1950, 128, 25_000
+KINDS = {"": (1, 1), "_alike": (8, 1), "_parts": (1, 2)}
+"""``alike`` and ``parts`` of training, by what they add to a figure's name."""
 
 
 class Case:
@@ -102,6 +93,12 @@ class Case:
         drawn = iter(lambda: [self.genotypes[k] for k in rng.permutation(len(self.genotypes))[:2]], None)
         return list(islice(dealt(drawn, window, self.alone.supernet.network, np.random.default_rng(1)), n))
 
+    def train(self, world: World, pairs: Sequence[Sequence[Genotype]], parts: int) -> None:
+        """Make some steps in a world."""
+        world.trainer.plan = replace(world.trainer.plan, parts=parts)
+        for pair in pairs:
+            world.trainer.step(self.images, self.labels, pair)
+
 
 def timed(group: Group, work: Callable[[], object], everyone: bool) -> float:
     """Return the seconds of some work, done by all or by rank 0 alone, as rank 0 sees it."""
@@ -114,8 +111,8 @@ def timed(group: Group, work: Callable[[], object], everyone: bool) -> float:
     return time.perf_counter() - begin
 
 
-def measure(case: Case, scorings: int, steps: int) -> dict[str, float]:
-    """Return the figures of one case."""
+def measure(case: Case, scorings: int, runs: int, steps: int) -> dict[str, float]:
+    """Return the figures of one case, from so many scorings and so many runs of steps of each kind."""
     group, one = case.group, Group()
     ratios, scores = [], []
     for k in range(scorings + 1):
@@ -124,7 +121,7 @@ def measure(case: Case, scorings: int, steps: int) -> dict[str, float]:
         ratios += [alone / both] if k else []
     if group.rank == 0 and any(not np.array_equal(scores[0], other) for other in scores[1:]):
         raise RuntimeError("scores: expected the same of one process and of two, got others")
-    stepped = {name: step_figures(case, case.pairs(steps + 1, window)) for name, window in WINDOWS.items()}
+    stepped = step_figures(case, runs, steps)
     if group.rank == 0 and case.alone.digest() != case.together.digest():
         raise RuntimeError("weights: expected the same of one process and of two, got others")
     work, needed = node_costs(case.alone.supernet, case.genotypes)
@@ -133,8 +130,7 @@ def measure(case: Case, scorings: int, steps: int) -> dict[str, float]:
         f"scoring_speedup_2{case.name}": statistics.median(ratios),
         f"scoring_bound_2{case.name}": float(work[needed.any(axis=0)].sum() / max(split)),
         f"machine_bound_2{case.name}": machine_bound(case),
-        **{f"step{name}_speedup_2{case.name}": speedup for name, (speedup, _) in stepped.items()},
-        **{f"step{name}_bound_2{case.name}": bound for name, (_, bound) in stepped.items()},
+        **{f"step{name}{case.name}": value for name, value in stepped.items()},
     }
 
 
@@ -167,87 +163,80 @@ def measure_training(group: Group, rounds: int, epochs: int) -> dict[str, float]
     return {"train_speedup_2": statistics.median(ratios), "train_bound_2": sum(costs) / longest}
 
 
-def step_figures(case: Case, pairs: Sequence[Sequence[Genotype]]) -> tuple[float, float]:
-    """Return how much faster two processes make steps, the first left out, and what unequal architectures allow."""
-    group, alone, together = case.group, case.alone.trainer, case.together.trainer
-    rows = []
-    for pair in pairs:
-        seconds = [timed(group, lambda p=pair: alone.step(case.images, case.labels, p), False)]
-        seconds += [timed(group, lambda p=pair: together.step(case.images, case.labels, p), True)]
-        rows.append(seconds + [timed(group, lambda g=g: passed(case, g), False) for g in pair])
-    one, two, *each = np.array(rows[1:]).T
-    return float(one.sum() / two.sum()), float(np.sum(each) / np.max(each, axis=0).sum())
+def step_figures(case: Case, runs: int, steps: int) -> dict[str, float]:
+    """Return how much faster two processes make steps, the first run left out, and what unequal architectures allow."""
+    group = case.group
+    seconds: dict[str, list[list[float]]] = {name: [] for name in KINDS}
+    passes: dict[str, list[list[float]]] = {name: [] for name, (_, parts) in KINDS.items() if parts == 1}
+    pairs = {name: case.pairs((runs + 1) * steps, window) for name, (window, _) in KINDS.items()}
+    for begin in range(0, (runs + 1) * steps, steps):
+        for name, (_, parts) in KINDS.items():
+            run = pairs[name][begin : begin + steps]
+            alone = timed(group, lambda r=run, p=parts: case.train(case.alone, r, p), False)
+            both = timed(group, lambda r=run, p=parts: case.train(case.together, r, p), True)
+            seconds[name] += [[alone, both]] if begin else []
+            if name in passes:
+                passes[name] += [[timed(group, lambda g=g: passed(case, [g]), False) for g in pair] for pair in run]
+    found = {}
+    for name, rows in seconds.items():
+        one, two = np.sum(rows, axis=0)
+        found[f"{name}_speedup_2"] = float(one / two)
+    for name, rows in passes.items():
+        found[f"{name}_bound_2"] = float(np.sum(rows[steps:]) / np.max(rows[steps:], axis=1).sum())
+    whole, split = np.sum(seconds[""], axis=0)[0], np.sum(seconds["_parts"], axis=0)[1]
+    return found | {"_parts_gain_2": float(whole / split)}
 
 
-def machine_bound(case: Case, n: int = 12) -> float:
+def machine_bound(case: Case, together: int = 4) -> float:
     """Return how much more two processes compute than one where they exchange nothing."""
     ratios = []
-    for genotype in case.genotypes[: n + 1]:
-        one, both = (timed(case.group, lambda g=genotype: passed(case, g), everyone) for everyone in (False, True))
+    for k in range(0, len(case.genotypes), together):
+        run = case.genotypes[k : k + together]
+        one, both = (timed(case.group, lambda r=run: passed(case, r), everyone) for everyone in (False, True))
         ratios.append(2 * one / both)
     return statistics.median(ratios[1:])
 
 
-def passed(case: Case, genotype: Genotype) -> None:
-    """Run one architecture forward and backward, as a step does, and forget its gradients."""
+def passed(case: Case, genotypes: Sequence[Genotype]) -> None:
+    """Run architectures forward and backward, each as a step does, and forget their gradients."""
     supernet = case.alone.supernet
-    torch.nn.functional.cross_entropy(supernet(case.images, genotype), case.labels).backward()
-    supernet.zero_grad()
+    for genotype in genotypes:
+        torch.nn.functional.cross_entropy(supernet(case.images, genotype), case.labels).backward()
+        supernet.zero_grad()
 
 
-def model(case: Case) -> None:
-    """Print what a generation of the paper's search would take on more devices, from what one core takes here."""
-    trainer, pool = case.alone.trainer, case.genotypes
-    cost = [float(flops(genotype, case.alone.supernet.network)) for genotype in pool]
+def measured_device(case: Case) -> Device:
+    """Return what the model has to know of this core and of the case's supernet and architectures."""
+    trainer, pool, supernet = case.alone.trainer, case.genotypes, case.alone.supernet
+    trainer.plan = replace(trainer.plan, parts=1)
+    cost = [float(flops(genotype, supernet.network)) for genotype in pool]
 
     def step(n: int) -> float:
         begin = time.perf_counter()
         for genotype in pool[:4]:
             trainer.step(case.images[:n], case.labels[:n], [genotype])
-        return (time.perf_counter() - begin) / sum(cost[:4])  # seconds for each multiply-add of an image's forward pass
+        return (time.perf_counter() - begin) / sum(cost[:4])
 
     few, many = step(8), step(64)
-    per_image, fixed = (many - few) / 56, max(few - 8 * (many - few) / 56, 0.0)
+    per_image = (many - few) / 56
     begin = time.perf_counter()
     case.score(case.alone, Group(), pool)
-    work, needed = node_costs(case.alone.supernet, pool)
+    scoring = time.perf_counter() - begin
+    work, needed = node_costs(supernet, pool)
     images = len(case.alone.data.validation) + sum(map(len, case.alone.calibration))
-    per_node = (time.perf_counter() - begin) / work[needed.any(axis=0)].sum() * (VALIDATION + 512) / images
-    grown = [pool[k % len(pool)] for k in range(256)]
     begin = time.perf_counter()
-    shares(case.alone.supernet, pool, 8)
-    planning = (time.perf_counter() - begin) * 256 / len(pool)
-    weights = sum(p.numel() for p in case.alone.supernet.parameters())
-    used = statistics.mean(sum(p.numel() for p in case.alone.supernet.chosen_parameters(g)) for g in pool)
-    full, rng = needed @ work, np.random.default_rng(0)
-    one = 3 * float(full.mean()) * 128 * per_node  # 128 newborns' pre-scores and 256 scores, sharing left out
-    print(f"supernet {weights / 1e6:.2f} M weights, an architecture uses {used / 1e6:.2f} M; planning {planning:.2f} s")
-    print("devices  train s  all-reduce s  score s  gather+plan s  checkpoint s  generation s  speedup  efficiency")
-    base = 0.0
-    for n in DEVICES:
-        compute = []
-        for _ in range(200):
-            drawn = [cost[k] for k in rng.integers(len(cost), size=N_B)]
-            parts = spread(drawn, BATCH, n)
-            loads = [sum(drawn[k] * (fixed + per_image * (s.stop - s.start)) for k, s in part) for part in parts]
-            compute.append(max(loads))
-        train = STEPS * statistics.mean(compute)
-        union = min(used * N_B * 0.6, weights) * 4
-        reduce = STEPS * (2 * (n - 1) / n * union / BANDWIDTH + 2 * (n - 1) * LATENCY) if n > 1 else 0.0
-        load = [sum(full[k % len(pool)] for k in share) for share in _even(full, len(grown), n)]
-        score = one * max(load) / sum(load)
-        rest = (planning + 2 * n * LATENCY) if n > 1 else 0.0
-        save = 8 * weights / DISK
-        total = train + reduce + score + rest + save
-        base = base or total
-        row = (train, reduce, score, rest, save, total)
-        print(
-            f"{n:7d}  " + "  ".join(f"{value:9.2f}" for value in row) + f"  {base / total:7.1f}  {base / total / n:.2f}"
-        )
-
-
-def _even(costs: np.ndarray, jobs: int, n: int) -> list[list[int]]:
-    return shards([float(costs[k % len(costs)]) for k in range(jobs)], n)
+    shares(supernet, pool, 8)
+    return Device(
+        training=[multiply_adds * per_image for multiply_adds in cost],
+        passes=[multiply_adds * max(few - 8 * per_image, 0.0) for multiply_adds in cost],
+        scoring=(needed @ work * scoring / work[needed.any(axis=0)].sum() / images).tolist(),
+        planning=(time.perf_counter() - begin) / len(pool),
+        weights=sum(p.numel() for p in supernet.parameters()),
+        exchanged=statistics.mean(
+            sum(p.numel() for p in {p for g in pool[k : k + N_B] for p in supernet.chosen_parameters(g)})
+            for k in range(0, len(pool), N_B)
+        ),
+    )
 
 
 def work(rank: int, port: int, quick: bool, training: bool) -> None:
@@ -270,15 +259,16 @@ def measure_search(group: Group, quick: bool) -> dict[str, float]:
     """Return the figures of scoring and of steps, and print the model."""
     small = {"warmup": 1 if quick else 20, "population": 16}
     demo = CARSProblem(training=SupernetTraining(**small), group=group)
-    figures = measure(Case("_demo", demo, demo._loaded(), demo.network, group), 2 if quick else 7, 20 if quick else 200)
+    case = Case("_demo", demo, demo._loaded(), demo.network, group)
+    figures = measure(case, *((2, 1, 4) if quick else (7, 10, 20)))
     narrow = NetworkConfig(channels=2, layers=8)
     plan = {"population": 16 if quick else 128, "epochs": 1, "warmup": 0, "calibration": 32, "batch": 32}
     bred = CARSProblem(random_images(160, size=8), network=narrow, training=SupernetTraining(**plan), group=group)
     paper = Case("", bred, random_images(192), NetworkConfig(channels=16, layers=8), group)
     paper.genotypes = paper.genotypes[:32]
-    figures |= measure(paper, 1 if quick else 3, 2 if quick else 24)
+    figures |= measure(paper, *((1, 1, 2) if quick else (3, 6, 4)))
     if group.rank == 0:
-        model(paper)
+        print_model(measured_device(paper))
         assert math.isfinite(sum(figures.values()))
     return figures
 

@@ -167,6 +167,8 @@ class SupernetTraining:
         alike: steps whose architectures are drawn together and then dealt by multiply-adds, so that those of a step are
             alike and no process waits long for another; times ``architectures`` it divides ``population``, so that no
             step has one twice. 1, as the paper has it, takes each step's as drawn.
+        parts: parts of nearly equal size that a step's batch is split into, each normalised by itself ("ghost batches",
+            Hoffer et al. 2017), so that as many processes have the same to do whatever the architectures cost.
         learning_rate: that of SGD at the start.
         learning_rate_min: that at the planned end, reached by a cosine and kept beyond it.
         momentum: of SGD.
@@ -194,6 +196,7 @@ class SupernetTraining:
     batch: int = 64
     architectures: int = 1
     alike: int = 1
+    parts: int = 1
     learning_rate: float = 0.016
     learning_rate_min: float = 0.001
     momentum: float = 0.9
@@ -209,7 +212,7 @@ class SupernetTraining:
     def __post_init__(self) -> None:
         for name in ("warmup", "generations"):
             _integer(self, name, least=0)
-        for name in ("epochs", "population", "architectures", "alike", "score_batch", "score_memory"):
+        for name in ("epochs", "population", "architectures", "alike", "parts", "score_batch", "score_memory"):
             _integer(self, name, least=1)
         for name in ("batch", "calibration"):
             _integer(self, name, least=2)
@@ -226,6 +229,8 @@ class SupernetTraining:
                 f"alike: expected alike times architectures to divide population {self.population}, got {self.alike} x "
                 f"{self.architectures}"
             )
+        if self.batch < 2 * self.parts:
+            raise ValueError(f"parts: expected at most half of batch {self.batch}, for batch norm, got {self.parts}")
         if self.learning_rate_min > self.learning_rate:
             raise ValueError(
                 f"learning_rate_min: expected at most learning_rate {self.learning_rate}, got {self.learning_rate_min}"

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -244,24 +245,38 @@ def shards(costs: Sequence[float], n: int) -> list[list[int]]:
     return [sorted(jobs) for jobs in found]
 
 
-def spread(costs: Sequence[float], images: int, n: int) -> list[list[tuple[int, slice]]]:
-    """Return for each of ``n`` workers its part of a training step: (architecture, images of the batch) pairs.
+def spread(costs: Sequence[float], images: int, n: int, parts: int = 1) -> list[list[tuple[int, slice]]]:
+    """Return for each of ``n`` workers its share of a training step: (architecture, images of the batch) pairs.
 
-    Where there are fewer architectures than workers, each one's batch is split among several, into parts of nearly
-    equal size and of two images at least, which batch norm needs; a worker that is left over gets nothing.
+    Each architecture has a pass for each part of the batch. Workers take whole parts, with all architectures, where the
+    parts come out even, so that all have the same to do; else passes, the most costly first. Where there are fewer
+    passes than workers, each architecture's batch is split further. Parts are of nearly equal size and of two images at
+    least, which batch norm needs; a worker that is left over gets nothing.
 
     Args:
         costs: expected cost of each architecture.
         images: images of the batch, for each architecture.
         n: workers, at least 1.
+        parts: parts of the batch, at least 1; fewer if there are too few images.
+
+    Returns:
+        For each worker its passes, those on the same part next to each other.
     """
-    architectures = len(costs)
-    if architectures >= n:
-        return [[(k, slice(0, images)) for k in jobs] for jobs in shards(costs, n)]
+    pieces = _pieces(images, parts)
+    if len(pieces) % n == 0:
+        return [[(k, piece) for piece in pieces[worker::n] for k in range(len(costs))] for worker in range(n)]
+    passes = [(k, piece) for piece in pieces for k in range(len(costs))]
+    if len(passes) >= n:
+        return [[passes[job] for job in jobs] for jobs in shards([costs[k] for k, _ in passes], n)]
     found: list[list[tuple[int, slice]]] = []
     for worker in range(n):
-        k, part = worker % architectures, worker // architectures
-        parts = max(min(len(range(k, n, architectures)), images // 2), 1)
-        ends = [images * i // parts for i in range(parts + 1)]
-        found.append([(k, slice(ends[part], ends[part + 1]))] if part < parts else [])
+        k, piece = worker % len(costs), worker // len(costs)
+        pieces = _pieces(images, len(range(k, n, len(costs))))
+        found.append([(k, pieces[piece])] if piece < len(pieces) else [])
     return found
+
+
+def _pieces(images: int, parts: int) -> list[slice]:
+    parts = max(min(parts, images // 2), 1)
+    ends = [images * i // parts for i in range(parts + 1)]
+    return [slice(begin, end) for begin, end in pairwise(ends)]

@@ -74,6 +74,9 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
         ({"learning_rate": float("nan")}, ValueError, "learning_rate: expected a number"),
         ({"learning_rate_min": 1.0}, ValueError, "learning_rate_min: expected at most learning_rate"),
         ({"statistics": "running"}, ValueError, "statistics: expected one of recalibrated, batch"),
+        ({"parts": 0}, ValueError, "parts: expected at least 1, got 0"),
+        ({"batch": 9, "parts": 5}, ValueError, "parts: expected at most half of batch 9, for batch norm, got 5"),
+        ({"alike": 16, "architectures": 2}, ValueError, "alike: expected alike times architectures to divide"),
     ],
 )
 def test_wrong_plans_are_refused(fields: dict, error: type, says: str) -> None:

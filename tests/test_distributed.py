@@ -35,14 +35,31 @@ def test_the_longest_job_goes_first() -> None:
         shards([1], 0)
 
 
-@given(st.integers(1, 6), st.integers(2, 40), st.integers(1, 12))
-def test_a_step_shows_each_architecture_each_image_once(architectures: int, images: int, n: int) -> None:
-    seen = np.zeros((architectures, images), dtype=int)
-    for part in spread([1.0] * architectures, images, n):
-        for k, where in part:
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(2, 40), st.integers(1, 12), st.integers(1, 9))
+def test_a_step_shows_each_architecture_each_image_once(costs: list[int], images: int, n: int, parts: int) -> None:
+    seen = np.zeros((len(costs), images), dtype=int)
+    found = spread(costs, images, n, parts)
+    for share in found:
+        for k, where in share:
             seen[k, where] += 1
             assert where.stop - where.start >= 2
+        pieces = [where.start for _, where in share]
+        assert pieces == sorted(pieces)
     assert (seen == 1).all()
+    assert len(found) == n
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 4), st.integers(1, 3))
+def test_where_parts_come_out_even_all_have_all_architectures(costs: list[int], n: int, each: int) -> None:
+    for share in spread(costs, 8 * n * each, n, n * each):
+        assert sorted(k for k, _ in share) == sorted(each * list(range(len(costs))))
+        assert {where.stop - where.start for _, where in share} == {8}
+
+
+def test_parts_that_do_not_come_out_even_are_dealt_by_cost() -> None:
+    first, last = slice(0, 5), slice(5, 10)
+    assert spread([5, 1, 1], 10, 3, 2) == [[(0, first)], [(0, last)], [(1, first), (2, first), (1, last), (2, last)]]
+    assert spread([1], 10, 3, 2) == [[(0, slice(0, 3))], [(0, slice(3, 6))], [(0, slice(6, 10))]]
 
 
 def test_ranks_that_hold_something_else_are_named() -> None:
@@ -103,22 +120,34 @@ def test_a_run_goes_on_with_another_number_of_ranks(
     assert all(same(each, one[1]) for each in found)
 
 
-@pytest.mark.parametrize(("architectures", "size"), [(3, 3), (3, 2)])
-def test_more_ranks_agree_but_for_rounding(architectures: int, size: int) -> None:
-    """In one step, whose images are all there are: what it rounds otherwise grows in those that follow."""
-    plan = SupernetTraining(
-        warmup=0, generations=2, population=4, batch=960, calibration=64, architectures=architectures
-    )
+def trained(size: int, **fields: Any) -> list[Any]:
+    """Train for a generation with some ranks, and return of each its weights with momenta, and its environment."""
+    plan = SupernetTraining(**{"warmup": 0, "generations": 2, "population": 4, "calibration": 64, **fields})
 
-    def trained(group: Group) -> Any:
+    def run(group: Group) -> Any:
         problem = CARSProblem(network=SMALL, training=plan, group=group)
         X = problem.default_operators()["sampling"].do(problem, 4, random_state=np.random.default_rng(0)).get("X")
         problem.advance(X)
-        return problem.state()["weights"]
+        return np.concatenate([problem.state()[name] for name in ("weights", "momentum")]), problem.environment()
 
-    (alone,) = together(1, trained)
-    for found in together(size, trained):
+    return together(size, run)
+
+
+@pytest.mark.parametrize("architectures", [1, 3])
+def test_two_ranks_with_a_part_of_each_batch_are_one_bit_for_bit(architectures: int) -> None:
+    (alone, environment), *_ = trained(1, architectures=architectures, parts=2)
+    for found, where in trained(2, architectures=architectures, parts=2):
+        assert np.array_equal(found, alone)
+        assert where == environment
+
+
+@pytest.mark.parametrize(("architectures", "parts", "size"), [(3, 1, 3), (3, 1, 2), (1, 3, 3), (2, 2, 3), (1, 4, 2)])
+def test_more_ranks_agree_but_for_rounding(architectures: int, parts: int, size: int) -> None:
+    """In one step, whose images are all there are: what it rounds otherwise grows in those that follow."""
+    (alone, environment), *_ = trained(1, batch=960, architectures=architectures, parts=parts)
+    for found, where in trained(size, batch=960, architectures=architectures, parts=parts):
         np.testing.assert_allclose(found, alone, rtol=0, atol=1e-6)
+        assert where == environment | {"processes": size}
 
 
 def test_a_batch_split_over_ranks_trains_alike_on_all(tmp_path: Path) -> None:

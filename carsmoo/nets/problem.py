@@ -393,11 +393,12 @@ class CARSProblem(MovingProblem):
     def environment(self) -> dict[str, Any]:
         """Return what of this machine, and of how the work is shared, decides the last bits of a score.
 
-        The number of processes is left out where it decides nothing: one, or two with two architectures a step.
+        The number of processes is left out where it decides nothing: one, or two that add two sums, each of an
+        architecture or of a part of the batch.
         """
-        size = self._group.size
-        alone = size == 1 or (size, self.training.architectures) == (2, 2)
-        return environment(self.device) | ({} if alone else {"processes": size})
+        size, plan = self._group.size, self.training
+        sums = plan.architectures if plan.parts == 1 else plan.parts
+        return environment(self.device) | ({} if size == 1 or size == sums == 2 else {"processes": size})
 
 
 def _instance(name: str, value: T | None, kind: type[T]) -> T:

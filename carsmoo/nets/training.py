@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 import torch
 import torch.nn.functional as F
@@ -29,9 +30,8 @@ class SupernetTrainer:
         plan: batch size, learning rate and its schedule.
         generator: draws the order of the images and their augmentation; it lives on the CPU.
         group: the processes that share the work, each with the same arguments and with the same calls; one if not
-            given. A step's architectures are spread over them, and their gradients added. Where there are more
-            processes than architectures, several take an architecture, each with a part of the batch, normalised by
-            itself.
+            given. A step's architectures, or the parts of its batch, are spread over them, and their gradients added.
+            Where there are more processes than architectures times parts, batches are split further.
 
     Attributes:
         steps: steps done so far, the skipped ones too, of which the schedule knows the learning rate.
@@ -86,26 +86,18 @@ class SupernetTrainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate_at(self.epochs) * self.slowdown
-        losses = []
-        work = self._work(architectures, len(images))
-        for k, part in work:
-            share = len(labels) / len(labels[part])
-            with precision(images.device):
-                loss = F.cross_entropy(self.supernet(images[part], architectures[k]), labels[part])
-                loss = loss / (len(architectures) * share)
-            torch.autograd.backward([loss])
-            losses.append(loss.detach())
-        used = {id(p): p for genotype in architectures for p in self.supernet.chosen_parameters(genotype)}
+        used = list(dict.fromkeys(p for genotype in architectures for p in self.supernet.chosen_parameters(genotype)))
+        losses = self._passes(images, labels, architectures, used)
         if self.group.size > 1:
-            losses = self._added(list(used.values()), losses, [k for k, _ in work], len(architectures))
-        norm = torch.nn.utils.clip_grad_norm_(used.values(), self.plan.clip)
-        loss = torch.stack(losses).sum()
+            losses = self._added(used, losses)
+        norm = torch.nn.utils.clip_grad_norm_(used, self.plan.clip)
+        loss = losses.sum()
         skip = ~(norm.isfinite() & loss.isfinite())
         self._skipped += skip
-        self._start_momentum(used.values())
+        self._start_momentum(used)
         setattr(self.optimizer, "found_inf", skip.float())  # noqa: B010  SGD's fused form then leaves all alone
         self.optimizer.step()
-        for parameter in used.values():
+        for parameter in used:
             parameter.grad = None
         self.steps += 1
         return torch.where(skip, torch.zeros_like(loss), loss)
@@ -116,38 +108,60 @@ class SupernetTrainer:
         self._skipped.zero_()
         return skipped
 
-    def _work(self, architectures: Sequence[Genotype], images: int) -> list[tuple[int, slice]]:
-        """Return which architectures this process runs, and on which images of the batch."""
-        costs = [1.0] * len(architectures)  # where each process has at most one it does not matter
-        if len(architectures) > self.group.size > 1:
-            costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
-        return spread(costs, images, self.group.size)[self.group.rank]
+    def _passes(
+        self, images: Tensor, labels: Tensor, architectures: Sequence[Genotype], parameters: Sequence[nn.Parameter]
+    ) -> Tensor:
+        """Run this process's share forward and backward; return what it adds to each architecture's loss.
 
-    def _added(
-        self, parameters: Sequence[nn.Parameter], losses: Sequence[Tensor], own: Sequence[int], n: int
-    ) -> list[Tensor]:
-        """Add up the gradients and the ``n`` architectures' losses of all processes, in one go; return the losses.
+        Gradients are added up over the architectures of a part of the batch first, then over parts: in the order in
+        which processes that have a part each add theirs.
+        """
+        losses = torch.zeros(len(architectures), device=labels.device)
+        sums: dict[nn.Parameter, Tensor] = {}
+        for _, passes in groupby(self._share(architectures, len(images)), key=lambda share: share[1].start):
+            for k, part in passes:
+                with precision(images.device):
+                    loss = F.cross_entropy(self.supernet(images[part], architectures[k]), labels[part])
+                    loss = loss / (len(architectures) * (len(labels) / len(labels[part])))
+                torch.autograd.backward([loss])
+                losses[k] += loss.detach()
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    sums[parameter] = sums[parameter] + parameter.grad if parameter in sums else parameter.grad
+                    parameter.grad = None
+        for parameter, gradient in sums.items():
+            parameter.grad = gradient
+        return losses
+
+    def _share(self, architectures: Sequence[Genotype], images: int) -> list[tuple[int, slice]]:
+        """Return which architectures this process runs, and on which images of the batch."""
+        passes = len(architectures) * self.plan.parts
+        costs = [1.0] * len(architectures)  # where each process has at most one it does not matter
+        if passes > self.group.size > 1 and self.plan.parts % self.group.size:
+            costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
+        return spread(costs, images, self.group.size, self.plan.parts)[self.group.rank]
+
+    def _added(self, parameters: Sequence[nn.Parameter], losses: Tensor) -> Tensor:
+        """Add up the gradients and the architectures' losses of all processes, in one go; return the losses.
 
         Args:
             parameters: what any process's architectures use; all of it has a gradient afterwards.
-            losses: what this process found.
-            own: the architectures of these losses.
-            n: architectures of the step.
+            losses: what this process found of each architecture's, (architectures,).
         """
         total = sum(p.numel() for p in parameters)
-        bucket = torch.full((total + n,), -0.0, device=parameters[0].device)  # x + -0.0 is x, and -0.0 for -0.0
+        # x + -0.0 is x, and -0.0 for -0.0
+        bucket = torch.full((total + len(losses),), -0.0, device=parameters[0].device)
         offset, views = 0, []
         for parameter in parameters:
             views.append(bucket.as_strided(parameter.shape, parameter.stride(), offset))
             if parameter.grad is not None:
                 views[-1].copy_(parameter.grad)
             offset += parameter.numel()
-        for k, loss in zip(own, losses, strict=True):
-            bucket[total + k] = loss
+        bucket[total:] = losses
         self.group.add(bucket)
         for parameter, view in zip(parameters, views, strict=True):
             parameter.grad = view
-        return list(bucket[total:].unbind())
+        return bucket[total:]
 
     def _start_momentum(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give parameters that meet their first step a momentum of zero.

@@ -120,7 +120,8 @@ def _with_threads(step: Step, n: int) -> Step:
 def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
     """Return a text that says what was measured and where."""
     machine = environment(data.train.labels.device)
-    shape = (network.channels, network.layers, network.stem, network.image_shape, network.n_classes, plan.batch)
+    images = network.image_shape, plan.batch, plan.parts
+    shape = (network.channels, network.layers, network.stem, network.n_classes, images)
     return json.dumps([what, machine, os.cpu_count(), shape])
 
 

@@ -74,6 +74,20 @@ def test_a_step_on_several_architectures_takes_the_mean_of_their_gradients() -> 
     assert float(loss) == pytest.approx(sum(losses) / 2, rel=1e-5)
 
 
+def test_each_part_of_a_batch_is_normalised_by_itself_and_counts_by_its_images() -> None:
+    plan = {"batch": 8, "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "clip": 1e9}
+    made = trainer(SupernetTraining(**plan, parts=3))
+    (x, y), pair = batch(made), genotypes(2, seed=5)
+    pieces = [slice(0, 2), slice(2, 5), slice(5, 8)]
+    shares = [sum(F.cross_entropy(made.supernet(x[p], g), y[p]) * len(y[p]) for p in pieces) / 8 for g in pair]
+    mean = torch.stack(shares).mean()
+    gradients = torch.autograd.grad(mean, list(made.supernet.parameters()), allow_unused=True)
+    before = [p.detach().clone() for p in made.supernet.parameters()]
+    assert float(made.step(x, y, pair)) == pytest.approx(mean.item(), rel=1e-5)
+    for p, q, gradient in zip(made.supernet.parameters(), before, gradients, strict=True):
+        assert torch.allclose(p, q if gradient is None else q - 0.1 * gradient, atol=1e-6)
+
+
 def test_an_epoch_shows_each_image_once() -> None:
     made, seen = trainer(), []
     normalise = made.data.normalise
