@@ -78,7 +78,8 @@ def shares(supernet: Supernet, genotypes: Sequence[Genotype], n: int) -> list[li
 def node_costs(supernet: Supernet, genotypes: Sequence[Genotype]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the expected cost of each distinct computation, (nodes,), and which each genotype needs, (n, nodes)."""
     graph = PopulationGraph(supernet, genotypes)
-    costs = np.array([_node_cost(node) for node in graph.nodes], dtype=np.float64)
+    each = {id(layer): _cost_each(layer) for layer in {_module(node): None for node in graph.nodes}}
+    costs = np.array([node.size * each[id(_module(node))] for node in graph.nodes], dtype=np.float64)
     costs[IMAGES] = 0
     needed = np.zeros((len(genotypes), len(graph.nodes)), dtype=bool)
     for k, output in enumerate(graph.outputs):
@@ -91,11 +92,16 @@ def node_costs(supernet: Supernet, genotypes: Sequence[Genotype]) -> tuple[NDArr
     return costs, needed
 
 
-def _node_cost(node: Node) -> float:
+def _module(node: Node) -> nn.Module | None:
+    """Return the module that a node's layer is, or is a method of."""
     layer = getattr(node.layer, "func", node.layer)
-    module = layer if isinstance(layer, nn.Module) else getattr(layer, "__self__", None)
+    return layer if isinstance(layer, nn.Module) else getattr(layer, "__self__", None)
+
+
+def _cost_each(module: nn.Module | None) -> float:
+    """Return what a number that a layer gives costs, in multiply-adds."""
     weights = [m.weight[0].numel() for m in module.modules() if isinstance(m, nn.Conv2d)] if module is not None else []
-    return float(node.size * (sum(weights) + TOUCH * max(len(weights), 1)))
+    return float(sum(weights) + TOUCH * max(len(weights), 1))
 
 
 def _cost(share: Sequence[int], costs: NDArray[np.float64], needed: NDArray[np.bool_]) -> float:
