@@ -26,7 +26,7 @@ from pymoo.problems import get_problem
 
 from carsmoo import PNSGA3
 from carsmoo.algorithm import das_dennis
-from carsmoo.compare import signed_rank
+from carsmoo.comparison import signed_rank
 
 PROBLEM = get_problem("dtlz2", n_obj=3)
 

@@ -53,12 +53,13 @@ from carsmoo import CARSProblem, Genotype, NetworkConfig, SupernetTraining
 from carsmoo.cost import flops
 from carsmoo.distributed import Group, TorchGroup, shards
 from carsmoo.nets.data import ImageData
+from carsmoo.nets.draws import dealt
 from carsmoo.nets.saved import load
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.sharding import node_costs, score_together, shares
 from carsmoo.nets.standalone import Job
 from carsmoo.nets.trainings import train_each
-from carsmoo.nets.world import World, dealt
+from carsmoo.nets.world import World
 from carsmoo.recipes import TrainingRecipe
 
 KINDS = {"": (1, 1), "_alike": (8, 1), "_parts": (1, 2)}

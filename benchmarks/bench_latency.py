@@ -23,7 +23,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from carsmoo import DARTSSpace, NetworkConfig
-from carsmoo.latency import LatencyCosts, LatencyTable
+from carsmoo.latency import LatencyCosts
+from carsmoo.latency_table import LatencyTable
 from carsmoo.nets.latency import build, network_latency
 
 NETWORKS = {

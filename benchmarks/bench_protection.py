@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from carsmoo import suite
-from carsmoo.compare import Comparison, Score, compare
+from carsmoo.compare import compare
+from carsmoo.comparison import Comparison, Score
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.tables import to_csv, to_latex
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from carsmoo.compare import Score
+from carsmoo.comparison import Score
 from carsmoo.front import Front
 from carsmoo.genotype import Edge
 

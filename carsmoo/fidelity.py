@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from carsmoo import plots
 from carsmoo.checks import whole
+from carsmoo.correlation import rank_correlation
 from carsmoo.final import (
     alone_in,
     config_of_run,
     errors_of,
     jobs_for,
-    rank_correlation,
     restored,
     short_name,
     write_json,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from carsmoo.config import NetworkConfig
 from carsmoo.cost import CostTable
 from carsmoo.genotype import DARTSSpace, Genotype
-from carsmoo.latency import LatencyCosts, LatencyTable
+from carsmoo.latency import LatencyCosts
+from carsmoo.latency_table import LatencyTable
 
 Objective: TypeAlias = str | Callable[[Genotype], float]
 

@@ -11,7 +11,8 @@ from carsmoo.continuous import Continuous
 from carsmoo.operators import CARSMating
 from carsmoo.problems.surrogate import NASBench301
 from carsmoo.problems.synthetic import SmallModelTrap
-from carsmoo.problems.tabular import NASBenchMacro, UnseenRows, deep_resnets, metaqnn, naap440
+from carsmoo.problems.tabular import NASBenchMacro, deep_resnets, metaqnn, naap440
+from carsmoo.problems.unseen import UnseenRows
 
 ALGORITHMS = ("growth", "size", "nsga3", "nsga2", "random")
 """PNSGA3 by protection (``nsga3`` has none), NSGA-II and random search, all on the same continuous evolution."""

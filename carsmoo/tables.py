@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from carsmoo.compare import Score
+from carsmoo.comparison import Score
 
 
 def to_csv(scores: Sequence[Score]) -> str:

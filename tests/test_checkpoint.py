@@ -17,7 +17,7 @@ from pymoo.problems import get_problem
 from carsmoo import PNSGA3, Checkpoint, Continuous, resume
 from carsmoo.callbacks import Callbacks
 from carsmoo.problems.synthetic import SmallModelTrap
-from carsmoo.problems.tabular import UnseenRows
+from carsmoo.problems.unseen import UnseenRows
 from carsmoo.snapshot import read
 from carsmoo.store import Store
 from tests.runs import Stop, StopAt, same, search

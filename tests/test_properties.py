@@ -19,7 +19,7 @@ from hypothesis.extra.numpy import arrays
 
 from carsmoo.algorithm import das_dennis
 from carsmoo.cli import main
-from carsmoo.compare import holm, vargha_delaney
+from carsmoo.comparison import holm, vargha_delaney
 from carsmoo.config import NetworkConfig
 from carsmoo.cost import CostTable, cost, flops, params
 from carsmoo.front import Front

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
 from carsmoo import suite
-from carsmoo.compare import REFERENCE, signed_rank, vargha_delaney
+from carsmoo.comparison import REFERENCE, signed_rank, vargha_delaney
 from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.cost import params
 from carsmoo.events import Step

@@ -40,8 +40,8 @@ from benchmarks.paper.common import (
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
 from carsmoo.cost import params
 from carsmoo.genotype import Genotype
-from carsmoo.latency import LatencyTable
 from carsmoo.latency import latency as look_up
+from carsmoo.latency_table import LatencyTable
 from carsmoo.nets.data import load
 from carsmoo.nets.latency import build, network_latency
 from carsmoo.presets import SearchConfig

@@ -13,8 +13,8 @@ from rich.table import Table
 from carsmoo.cli.saying import genotype_of, say
 from carsmoo.config import NetworkConfig
 from carsmoo.events import ProgressBars, Step
-from carsmoo.latency import FORMATS, LatencyTable
 from carsmoo.latency import latency as predicted
+from carsmoo.latency_table import FORMATS, LatencyTable
 from carsmoo.presets import SearchConfig, parse_settings, read_toml
 
 latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.", no_args_is_help=True)

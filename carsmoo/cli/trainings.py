@@ -16,6 +16,7 @@ from carsmoo import final
 from carsmoo.cli.launched import saying, together
 from carsmoo.cli.saying import genotype_of, say
 from carsmoo.console import trained_table
+from carsmoo.correlation import Correlation
 from carsmoo.interrupt import InterruptedRunError
 from carsmoo.launch import Launch
 from carsmoo.presets import parse_settings, read_toml
@@ -115,7 +116,7 @@ def fidelity(
     if group is not None and group.rank > 0:
         return
     for kind, name in (("recalibrated", "batch norm recalibrated"), ("batch", "batch norm of each batch")):
-        found = final.Correlation(**result["supernet"]["kendall"][kind])
+        found = Correlation(**result["supernet"]["kendall"][kind])
         say(f"Kendall's tau, {name}: {found}")
     say(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
 

@@ -28,7 +28,8 @@ from carsmoo.checks import instance, whole
 from carsmoo.config import NetworkConfig
 from carsmoo.cost import CostTable
 from carsmoo.genotype import DARTSSpace, Genotype
-from carsmoo.latency import Additivity, LatencyTable, Timing, latency
+from carsmoo.latency import latency
+from carsmoo.latency_table import Additivity, LatencyTable, Timing
 from carsmoo.layers import layers_needed, layers_of
 from carsmoo.nets.device import pick
 from carsmoo.nets.timing import WARMUP, Clock, Work, alternately, measure

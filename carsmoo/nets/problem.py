@@ -18,7 +18,7 @@ from carsmoo.distributed import Group, current
 from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
-from carsmoo.latency import LatencyTable
+from carsmoo.latency_table import LatencyTable
 from carsmoo.nets.data import DataLike, ImageData, load
 from carsmoo.nets.device import environment, pick
 from carsmoo.nets.latency import cached

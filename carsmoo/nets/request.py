@@ -71,7 +71,8 @@ class Request:
         for option in filter(None, tail.split("&")):
             key, _, value = option.partition("=")
             if key not in _READERS:
-                raise ValueError(f"data: expected options among {', '.join(_READERS)}, got {short(option)}")
+                hint = "; after a path with a ? of its own another ? begins the options" if where else ""
+                raise ValueError(f"data: expected options among {', '.join(_READERS)}, got {short(option)}{hint}")
             if key in options:
                 raise ValueError(f"data: expected {key} once, got it twice")
             options[key] = _READERS[key](key, value)

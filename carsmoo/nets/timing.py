@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from carsmoo.latency import Timing
+from carsmoo.latency_table import Timing
 
 Key = TypeVar("Key", bound=Hashable)
 Clock: TypeAlias = Callable[[], float]

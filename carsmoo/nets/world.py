@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from carsmoo.config import NetworkConfig, SupernetTraining
-from carsmoo.cost import flops
 from carsmoo.distributed import Group
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.nets.cells import set_memory_format
 from carsmoo.nets.data import ImageData, Split
+from carsmoo.nets.draws import Drawn, dealt, in_turn, uniform
 from carsmoo.nets.network import Network
 from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
@@ -28,7 +28,6 @@ from carsmoo.nets.supernet import Supernet, generator_of
 from carsmoo.nets.training import SupernetTrainer
 from carsmoo.nets.tuning import FORMATS
 
-Drawn: TypeAlias = Iterator[list[Genotype]]
 Tell: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
 
 SLOWDOWN = 0.1
@@ -139,19 +138,11 @@ class World:
 
     def uniform(self, n: int) -> Drawn:
         """Yield ``n`` uniformly drawn architectures again and again (CARS's parameter warm-up)."""
-        while True:
-            X = self.random_state.integers(self.space.xl, self.space.xu + 1, size=(n, self.space.n_var))
-            yield self.space.decode(X)
+        return uniform(self.space, n, self.random_state)
 
     def drawn_from(self, X: NDArray[np.int64], n: int) -> Drawn:
         """Yield ``n`` architectures of a population again and again; all have a turn before one has another."""
-        genotypes: list[Genotype] = self.space.decode(X)
-        queue: list[int] = []
-        while True:
-            while len(queue) < n:
-                queue += self.random_state.permutation(len(genotypes)).tolist()
-            yield [genotypes[k] for k in queue[:n]]
-            del queue[:n]
+        return in_turn(self.space.decode(X), n, self.random_state)
 
     def errors(
         self,
@@ -260,23 +251,6 @@ class World:
         self.trainer.slowdown = float(state["slowdown"])
         self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))
         self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
-
-
-def dealt(steps: Drawn, window: int, network: NetworkConfig, random_state: np.random.Generator) -> Drawn:
-    """Yield steps in which the architectures of ``window`` steps are dealt anew, those of like cost to a step.
-
-    They are sorted by multiply-adds, neighbours share a step, and the steps come in random order. An architecture that
-    is drawn twice in a window may share a step with itself. The last window may be shorter, and one of 1 leaves the
-    steps as they are.
-    """
-    while taken := list(islice(steps, window)):
-        if len(taken) == 1:
-            yield from taken
-            continue
-        drawn = [genotype for step in taken for genotype in step]
-        order = np.argsort([flops(genotype, network) for genotype in drawn], kind="stable").reshape(len(taken), -1)
-        for k in random_state.permutation(len(taken)):
-            yield [drawn[i] for i in np.sort(order[k])]
 
 
 def _flat(tensor: Tensor) -> Tensor:

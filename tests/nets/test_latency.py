@@ -14,7 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from carsmoo.config import NetworkConfig
 from carsmoo.cost import flops
 from carsmoo.genotype import DARTSSpace, Genotype
-from carsmoo.latency import LatencyTable, Timing, latency
+from carsmoo.latency import latency
+from carsmoo.latency_table import LatencyTable, Timing
 from carsmoo.layers import Layer, layers_needed, layers_of
 from carsmoo.nets import latency as measuring
 from carsmoo.nets.latency import build, cached, fit, network_latency, spanning

@@ -14,7 +14,8 @@ from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SupernetTrai
 from carsmoo.callbacks import Callbacks
 from carsmoo.events import Step
 from carsmoo.front import Front
-from carsmoo.latency import LatencyTable, latency
+from carsmoo.latency import latency
+from carsmoo.latency_table import LatencyTable
 from carsmoo.nets import latency as measuring
 from carsmoo.nets.data import ImageData
 from carsmoo.presets import SearchConfig

@@ -49,6 +49,10 @@ def test_a_name_with_its_path_made_absolute_means_the_same(tmp_path: Path, monke
         ("digits?images=1798", "data: expected images of at most 1797, got 1798"),
         ("digits?images=12", "class 0: expected at least 3 images, one for each split, got [12]"),
         ("digits?\n", "data: expected options among"),
+        (
+            "folder:what?/photos",
+            "data: expected options among images, size, split_seed, pad, flip, stream, got '/photos'; after a",
+        ),
         ("what\never", "data: expected one of digits"),
     ],
 )

@@ -1,6 +1,6 @@
 """Measuring with a clock of our own."""
 
-from carsmoo.latency import Timing
+from carsmoo.latency_table import Timing
 from carsmoo.nets.timing import WARMUP, Work, alternately, measure
 
 

@@ -1,6 +1,4 @@
 import json
-from collections import Counter
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,9 +8,9 @@ from pymoo.optimize import minimize
 from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
 from carsmoo.cost import flops
 from carsmoo.events import Step
-from carsmoo.genotype import DARTSSpace, Genotype
+from carsmoo.genotype import DARTSSpace
 from carsmoo.nets.data import load
-from carsmoo.nets.world import SLOWDOWN, DivergenceError, World, dealt
+from carsmoo.nets.world import SLOWDOWN, DivergenceError, World
 from tests.nets.helpers import genotypes
 
 SMALL = NetworkConfig(channels=2, layers=3)
@@ -136,43 +134,6 @@ def test_another_layout_or_a_missing_part_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected \d+ float32 values, got float32 "):
         world().load_state(short)
     assert json.loads(state["random/architectures"].tobytes())["bit_generator"] == "PCG64"
-
-
-def test_architectures_that_are_alike_share_a_step_and_each_keeps_its_turns() -> None:
-    space = DARTSSpace()
-    X = np.random.default_rng(0).integers(space.xl, space.xu + 1, size=(16, space.n_var))
-    made, shape = world(), SMALL.for_data((1, 8, 8), 10)
-
-    def draw(window: int) -> list[list[Genotype]]:
-        made.random_state = np.random.default_rng(3)
-        return list(islice(dealt(made.drawn_from(X, 2), window, shape, made.random_state), 16))
-
-    steps, usual = draw(8), draw(1)
-    assert Counter(g for step in steps for g in step) == Counter(g for step in usual for g in step)
-
-    def balance(chosen: list[list[Genotype]]) -> float:
-        sizes = np.array([[flops(genotype, shape) for genotype in step] for step in chosen])
-        return float(sizes.sum() / sizes.max(axis=1).sum())
-
-    every = sorted((genotype for step in steps[:8] for genotype in step), key=lambda g: flops(g, shape))
-    best = balance([every[k : k + 2] for k in range(0, 16, 2)])
-    assert balance(steps[:8]) == balance(steps[8:]) == best > balance(usual[:8])
-    assert len({tuple(map(frozenset, part)) for part in (steps[:8], steps[8:])}) == 2  # not in the order of sizes
-    assert draw(8) == steps
-
-
-@pytest.mark.parametrize(("window", "steps"), [(8, 16), (4, 10), (2, 11)])
-def test_what_is_dealt_is_what_was_drawn_also_where_the_last_window_is_short(window: int, steps: int) -> None:
-    space = DARTSSpace()
-    X = np.random.default_rng(1).integers(space.xl, space.xu + 1, size=(16, space.n_var))
-    made, shape = world(), SMALL.for_data((1, 8, 8), 10)
-    drawn = list(islice(made.drawn_from(X, 2), steps))
-    found = list(dealt(iter(drawn), window, shape, np.random.default_rng(0)))
-    assert len(found) == steps
-    for start in range(0, steps, window):
-        taken = [Counter(g for step in part[start : start + window] for g in step) for part in (drawn, found)]
-        assert taken[0] == taken[1]
-    assert all(len(set(step)) == 2 for step in found)  # windows end where each has had a turn
 
 
 def test_training_deals_architectures_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
