@@ -12,12 +12,16 @@ from torch import nn
 from carsmoo.distributed import Group, shards
 from carsmoo.genotype import Genotype
 from carsmoo.nets.population import IMAGES, Node, PopulationGraph, alike_together
+from carsmoo.nets.ops import FactorizedReduce, Pool
 from carsmoo.nets.supernet import Supernet
 
 Score: TypeAlias = Callable[[Sequence[Genotype], Callable[[int], None] | None], NDArray[np.float64]]
 
 TOUCH = 24
-"""Multiply-adds that writing one number costs as much as; it weighs what computes little, such as pooling and norms."""
+"""Multiply-adds that writing one number costs as much as; it weighs what computes little."""
+
+TOUCHES = {"avg": 3, "max": 6, "reduce": 10}
+"""Writings that a number costs which a mean, a maximum or a factorized reduction gives; of others one a convolution."""
 
 HALVINGS = 20
 """Steps in the search for the least limit that contiguous shares can keep."""
@@ -101,7 +105,12 @@ def _module(node: Node) -> nn.Module | None:
 def _cost_each(module: nn.Module | None) -> float:
     """Return what a number that a layer gives costs, in multiply-adds."""
     weights = [m.weight[0].numel() for m in module.modules() if isinstance(m, nn.Conv2d)] if module is not None else []
-    return float(sum(weights) + TOUCH * max(len(weights), 1))
+    touches = max(len(weights), 1)
+    if isinstance(module, Pool):
+        touches = TOUCHES[module.kind]
+    elif isinstance(module, FactorizedReduce):
+        touches = TOUCHES["reduce"]
+    return float(sum(weights) + TOUCH * touches)
 
 
 def _cost(share: Sequence[int], costs: NDArray[np.float64], needed: NDArray[np.bool_]) -> float:
