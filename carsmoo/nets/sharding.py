@@ -11,8 +11,8 @@ from torch import nn
 
 from carsmoo.distributed import Group, shards
 from carsmoo.genotype import Genotype
-from carsmoo.nets.population import IMAGES, Node, PopulationGraph, alike_together
 from carsmoo.nets.ops import FactorizedReduce, Pool
+from carsmoo.nets.population import IMAGES, Node, PopulationGraph, alike_together
 from carsmoo.nets.supernet import Supernet
 
 Score: TypeAlias = Callable[[Sequence[Genotype], Callable[[int], None] | None], NDArray[np.float64]]
