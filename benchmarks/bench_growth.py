@@ -4,7 +4,9 @@ At 8x8 grey digits and the demo's network unless one is varied. Figures are the 
 largest half of each series (1 is linear), and for the population also the time for one subnet of many over one alone:
 
 - ``scoring_exponent_population``, ``_images``, ``_channels``; ``step_exponent_channels``, ``step_exponent_batch``;
-- ``scoring_each_of_64_over_alone``.
+- ``scoring_each_of_64_over_alone``;
+- ``scoring_all_at_once_over_near``: at the paper's size (16 channels, 8 cells, 240 random images of 3x32x32) seconds with
+  all images in one call over seconds with as many at a time as are near the processor.
 
     python -m benchmarks.bench_growth
 """
@@ -14,13 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from unittest.mock import patch
 
 import numpy as np
 import torch
 
+from benchmarks.bench_population import random_images
 from carsmoo import DARTSSpace, Genotype, NetworkConfig, SupernetTraining
+from carsmoo.nets import scoring as scoring_module
 from carsmoo.nets.data import load
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.world import World
@@ -50,6 +56,22 @@ def scoring(made: World, n: int, images: int) -> Callable[[], object]:
     pool = genotypes(n)
     settings = {"batch": images, "calibration": None}
     return lambda: errors(made.supernet, pool, part, made.data.normalise, **settings)
+
+
+def near_and_far() -> dict[int, Callable[[], object]]:
+    """Return what scores four subnets of the paper's size with as many images at a time as are near (0), and all (1)."""
+    data = random_images(600)
+    network = NetworkConfig(channels=16, layers=8).for_data(data.image_shape, data.classes)
+    made, pool = World(SPACE, network, SupernetTraining(calibration=32, batch=32), data, 0), genotypes(4)
+
+    def near() -> None:
+        made.errors(pool, data.validation)
+
+    def far() -> None:
+        with patch.object(scoring_module, "NEAR", sys.maxsize):
+            near()
+
+    return {0: near, 1: far}
 
 
 def stepping(made: World, batch: int) -> Callable[[], object]:
@@ -99,6 +121,9 @@ def main() -> None:
         figures[name] = exponent(found)
         if name == "scoring_exponent_population":
             figures["scoring_each_of_64_over_alone"] = found[64] / 64 / found[1]
+    found = medians(near_and_far(), options.repeats)
+    print(f"scoring at the paper's size, near and all at once: {found[0]:.2f} s, {found[1]:.2f} s")
+    figures["scoring_all_at_once_over_near"] = found[1] / found[0]
     print("RESULT " + json.dumps({"name": "growth", "figures": {key: round(v, 3) for key, v in figures.items()}}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -23,6 +24,10 @@ BYTES = 4
 
 MEMORY = 2 << 30
 """Bytes that scoring may take, where nothing else is said."""
+
+NEAR = 1 << 21
+"""Numbers, for each thread of a CPU, that a value between two cells may have. More lie far from the processor, and layers
+wait for them; with fewer there are more calls (``benchmarks/bench_growth.py``)."""
 
 HELD = 4
 """Bytes that it takes for each byte of a value that is held: layers need room while they run, and values of many sizes
@@ -65,7 +70,7 @@ def errors(
         genotypes: the architectures, n of them.
         split: images and labels.
         normalise: makes images ready for the supernet.
-        batch: images scored at a time, at most.
+        batch: images scored at a time, at most; with calibration fewer are taken where that is faster.
         calibration: normalised training batches that statistics are measured on; None normalises each batch of the
             split by itself.
         memory: bytes that scoring may take; to keep to it the population is scored in groups, and with calibration
@@ -118,7 +123,7 @@ def _errors(
     leading = list(calibration or [])
     if calibration is not None:
         fits = memory // (HELD * BYTES * graph.peak_size())
-        batch = max(min(batch, fits), 1)
+        batch = max(min(batch, fits, _near(graph.supernet, device)), 1)
         if sum(len(images) for images in leading) + batch > fits:  # by themselves, before anything is scored
             for images in leading:
                 with precision(device):
@@ -144,9 +149,18 @@ def _errors(
                     scored(n - len(running) + done)
         met[running] += len(images)
         leading = []
-        if race is not None and k + 1 < parts:
+        if race is not None and k + 1 < parts and (k + 1) * race.rounds // parts > k * race.rounds // parts:
             running = race.still_open(wrong.cpu().numpy(), met, running)
     return wrong.cpu().numpy() / met
+
+
+def _near(supernet: Supernet, device: torch.device) -> int:
+    """Return how many images are scored fastest at a time, if few have to be."""
+    if device.type != "cpu":
+        return sys.maxsize
+    cells = supernet.network.cells(supernet.space.nodes, supernet.space.nodes)
+    widest = max(cell.in_last * cell.height * cell.width for cell in cells)
+    return max(int(NEAR * torch.get_num_threads() / widest), 1)
 
 
 def _further(scored: Callable[[int], None] | None, before: int, n: int) -> None:

@@ -42,6 +42,23 @@ def test_a_race_gives_those_that_finish_their_error_and_stops_others() -> None:
     assert told == [6, 7, 8]
 
 
+@pytest.mark.parametrize("batch", [500, 100, 37, 9])
+def test_it_is_looked_as_often_as_the_bounds_count_on_however_many_images_are_taken_at_a_time(batch: int) -> None:
+    shared, pool, part, looks = Supernet(SPACE, SMALL, generator()), genotypes(3), split(400), []
+
+    class Watched(Race):
+        def among(self, group: object) -> Race:
+            return self
+
+        def still_open(self, wrong: np.ndarray, met: np.ndarray, running: np.ndarray) -> np.ndarray:
+            looks.append(int(met[0]))
+            return running
+
+    errors(shared, pool, part, lambda x: x, batch=batch, calibration=None, race=Watched(np.zeros((3, 1)), keep=1))
+    assert len(looks) == 3
+    assert np.allclose(looks, [100, 200, 300], atol=batch if batch < 100 else 0)
+
+
 class Always(Race):
     """A race that all but the first three lose after the first round."""
 

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
+from carsmoo.nets import scoring
 from carsmoo.nets.data import Split
 from carsmoo.nets.population import PopulationGraph
 from carsmoo.nets.scoring import MEMORY, errors, fitting_graphs, recalibrate
@@ -41,6 +43,25 @@ def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
     for memory in (1, 3 * 10**6, 9 * 10**6):  # an image at a time, some at a time, some with the calibration images
         assert np.array_equal(together, score(shared, pool, part, memory=memory))
     assert score(shared, [], part).shape == (0,)
+
+
+def test_large_images_are_taken_as_many_at_a_time_as_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(3)
+    together, taken = score(shared, pool, part), []
+
+    def counted(x: torch.Tensor) -> torch.Tensor:
+        taken.append(len(x))
+        return x
+
+    widest = max(cell.in_last * cell.height * cell.width for cell in shared.network.cells())
+    monkeypatch.setattr(scoring, "NEAR", 11 * widest / torch.get_num_threads())
+    calibration = [images(n=16, seed=k) for k in (7, 8)]
+    found = errors(shared, pool, part, counted, batch=500, calibration=calibration)
+    assert np.array_equal(found, together)
+    assert taken == [10] * 5
+    taken.clear()
+    errors(shared, pool, part, counted, batch=25, calibration=None)  # whose statistics are those of the batch
+    assert taken == [25, 25]
 
 
 def test_a_population_too_large_for_the_memory_is_scored_in_groups() -> None:
