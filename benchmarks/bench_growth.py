@@ -5,8 +5,8 @@ largest half of each series (1 is linear), and for the population also the time 
 
 - ``scoring_exponent_population``, ``_images``, ``_channels``; ``step_exponent_channels``, ``step_exponent_batch``;
 - ``scoring_each_of_64_over_alone``;
-- ``scoring_all_at_once_over_near``: at the paper's size (16 channels, 8 cells, 240 random images of 3x32x32) seconds with
-  all images in one call over seconds with as many at a time as are near the processor.
+- ``scoring_all_at_once_over_near``: at the paper's size (16 channels, 8 cells, 240 random images of 3x32x32) seconds
+  with all images in one call over seconds with as many at a time as are near the processor.
 
     python -m benchmarks.bench_growth
 """
@@ -59,7 +59,7 @@ def scoring(made: World, n: int, images: int) -> Callable[[], object]:
 
 
 def near_and_far() -> dict[int, Callable[[], object]]:
-    """Return what scores four subnets of the paper's size with as many images at a time as are near (0), and all (1)."""
+    """Return what scores four subnets of the paper's size, as many images at a time as are near (0), and all (1)."""
     data = random_images(600)
     network = NetworkConfig(channels=16, layers=8).for_data(data.image_shape, data.classes)
     made, pool = World(SPACE, network, SupernetTraining(calibration=32, batch=32), data, 0), genotypes(4)

@@ -26,8 +26,8 @@ MEMORY = 2 << 30
 """Bytes that scoring may take, where nothing else is said."""
 
 NEAR = 1 << 21
-"""Numbers, for each thread of a CPU, that a value between two cells may have. More lie far from the processor, and layers
-wait for them; with fewer there are more calls (``benchmarks/bench_growth.py``)."""
+"""Numbers, for each thread of a CPU, that a value between two cells may have. More lie far from the processor, and
+layers wait for them; with fewer there are more calls (``benchmarks/bench_growth.py``)."""
 
 HELD = 4
 """Bytes that it takes for each byte of a value that is held: layers need room while they run, and values of many sizes
