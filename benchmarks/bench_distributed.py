@@ -4,17 +4,20 @@ Both processes run one thread. One works alone while the other waits, then both 
 architectures and images. Figures:
 
 - ``scoring_speedup_2``, ``scoring_speedup_2_demo``: seconds of one process over seconds of two for the same population
-  (paper's size: 32 of the 256 parents and offspring of a tenth generation, 96 random images, 32 for calibration; demo:
+  (paper's size: 32 of the 256 parents and offspring of a tenth generation, 307 random images, 32 for calibration; demo:
   the 32 of its tenth generation after 20 epochs of warm-up, all its images);
+- ``scoring_shares_2*``: seconds for the population over seconds for the longer share, each by itself in one process;
 - ``step_speedup_2``, ``step_speedup_2_demo``: the same for training steps with N_b = 2, architectures of that
-  population, runs of some steps in turn and sums over all (the paper's size with a batch of 64);
+  population, runs of some steps in turn and sums over all (the paper's size with a batch of 64), without loading and
+  augmentation;
 - ``step_alike_speedup_2*``: the same where the architectures of eight steps are dealt so that those of a step are alike
   (``training.alike`` 8 in both);
 - ``step_parts_speedup_2*``: the same where the batch is split in two (``training.parts`` 2 in both);
 - ``step_parts_gain_2*``: two processes with ``parts`` 2 against one process with whole batches;
+- ``step_parts_alone*``: seconds of one process with ``parts`` 2 over those of one with whole batches;
 - ``step_bound_2*``, ``step_alike_bound_2*``: what the seconds of the two architectures, each by itself in one process,
   allow, since the cheaper one waits for the other;
-- ``scoring_bound_2*``: what the shares' distinct computations allow;
+- ``scoring_bound_2*``: what the shares' distinct computations allow by their expected cost;
 - ``machine_bound_2*``: what the machine allows: twice the seconds of passes in one process over those of the same in
   both at once, which compete for cache and memory; the median of several;
 - ``train_speedup_2``: seconds of one process over seconds of two that train six random networks on digits,
@@ -69,10 +72,18 @@ KINDS = {"": (1, 1), "_alike": (8, 1), "_parts": (1, 2)}
 class Case:
     """A population, and two worlds of the same weights: one of this process and one of the group."""
 
-    def __init__(self, name: str, problem: CARSProblem, data: ImageData, network: NetworkConfig, group: Group) -> None:
+    def __init__(
+        self,
+        name: str,
+        problem: CARSProblem,
+        data: ImageData,
+        network: NetworkConfig,
+        group: Group,
+        calibration: int = 128,
+    ) -> None:
         self.name, self.group, self.batch = name, group, 64
         self.genotypes = population(problem)[:: max(problem.training.population // 16, 1)]
-        plan = SupernetTraining(architectures=2, calibration=min(128, len(data.train)), score_batch=500)
+        plan = SupernetTraining(architectures=2, calibration=calibration, score_batch=500)
         shape = network.for_data(data.image_shape, data.classes)
         layout = "channels_last"
         self.alone = World(problem.space, shape, plan, data, 0, layout)
@@ -115,21 +126,25 @@ def timed(group: Group, work: Callable[[], object], everyone: bool) -> float:
 def measure(case: Case, scorings: int, runs: int, steps: int) -> dict[str, float]:
     """Return the figures of one case, from so many scorings and so many runs of steps of each kind."""
     group, one = case.group, Group()
-    ratios, scores = [], []
+    ratios, by_share, scores = [], [], []
+    split = [[case.genotypes[k] for k in share] for share in shares(case.alone.supernet, case.genotypes, 2)]
     for k in range(scorings + 1):
         alone = timed(group, lambda: scores.append(case.score(case.alone, one, case.genotypes)), False)
         both = timed(group, lambda: scores.append(case.score(case.together, group, case.genotypes)), True)
+        longest = max(timed(group, lambda s=share: case.score(case.alone, one, s), False) for share in split)
         ratios += [alone / both] if k else []
+        by_share += [alone / longest] if k else []
     if group.rank == 0 and any(not np.array_equal(scores[0], other) for other in scores[1:]):
         raise RuntimeError("scores: expected the same of one process and of two, got others")
     stepped = step_figures(case, runs, steps)
     if group.rank == 0 and case.alone.digest() != case.together.digest():
         raise RuntimeError("weights: expected the same of one process and of two, got others")
     work, needed = node_costs(case.alone.supernet, case.genotypes)
-    split = [work[needed[share].any(axis=0)].sum() for share in shares(case.alone.supernet, case.genotypes, 2)]
+    costs = [work[needed[share].any(axis=0)].sum() for share in shares(case.alone.supernet, case.genotypes, 2)]
     return {
         f"scoring_speedup_2{case.name}": statistics.median(ratios),
-        f"scoring_bound_2{case.name}": float(work[needed.any(axis=0)].sum() / max(split)),
+        f"scoring_shares_2{case.name}": statistics.median(by_share),
+        f"scoring_bound_2{case.name}": float(work[needed.any(axis=0)].sum() / max(costs)),
         f"machine_bound_2{case.name}": machine_bound(case),
         **{f"step{name}{case.name}": value for name, value in stepped.items()},
     }
@@ -184,8 +199,8 @@ def step_figures(case: Case, runs: int, steps: int) -> dict[str, float]:
         found[f"{name}_speedup_2"] = float(one / two)
     for name, rows in passes.items():
         found[f"{name}_bound_2"] = float(np.sum(rows[steps:]) / np.max(rows[steps:], axis=1).sum())
-    whole, split = np.sum(seconds[""], axis=0)[0], np.sum(seconds["_parts"], axis=0)[1]
-    return found | {"_parts_gain_2": float(whole / split)}
+    whole, (alone, both) = np.sum(seconds[""], axis=0)[0], np.sum(seconds["_parts"], axis=0)
+    return found | {"_parts_gain_2": float(whole / both), "_parts_alone": float(alone / whole)}
 
 
 def machine_bound(case: Case, together: int = 4) -> float:
@@ -213,13 +228,16 @@ def measured_device(case: Case) -> Device:
     cost = [float(flops(genotype, supernet.network)) for genotype in pool]
 
     def step(n: int) -> float:
-        begin = time.perf_counter()
-        for genotype in pool[:4]:
-            trainer.step(case.images[:n], case.labels[:n], [genotype])
-        return (time.perf_counter() - begin) / sum(cost[:4])
+        seconds = []
+        for _ in range(4):
+            begin = time.perf_counter()
+            for genotype in pool[:4]:
+                trainer.step(case.images[:n], case.labels[:n], [genotype])
+            seconds.append(time.perf_counter() - begin)
+        return statistics.median(seconds[1:]) / sum(cost[:4])
 
-    few, many = step(8), step(64)
-    per_image = (many - few) / 56
+    few, many = step(16), step(64)
+    per_image = (many - few) / 48
     begin = time.perf_counter()
     case.score(case.alone, Group(), pool)
     scoring = time.perf_counter() - begin
@@ -229,7 +247,7 @@ def measured_device(case: Case) -> Device:
     shares(supernet, pool, 8)
     return Device(
         training=[multiply_adds * per_image for multiply_adds in cost],
-        passes=[multiply_adds * max(few - 8 * per_image, 0.0) for multiply_adds in cost],
+        passes=[multiply_adds * max(few - 16 * per_image, 0.0) for multiply_adds in cost],
         scoring=(needed @ work * scoring / work[needed.any(axis=0)].sum() / images).tolist(),
         planning=(time.perf_counter() - begin) / len(pool),
         weights=sum(p.numel() for p in supernet.parameters()),
@@ -265,7 +283,7 @@ def measure_search(group: Group, quick: bool) -> dict[str, float]:
     narrow = NetworkConfig(channels=2, layers=8)
     plan = {"population": 16 if quick else 128, "epochs": 1, "warmup": 0, "calibration": 32, "batch": 32}
     bred = CARSProblem(random_images(160, size=8), network=narrow, training=SupernetTraining(**plan), group=group)
-    paper = Case("", bred, random_images(192), NetworkConfig(channels=16, layers=8), group)
+    paper = Case("", bred, random_images(768), NetworkConfig(channels=16, layers=8), group, calibration=32)
     paper.genotypes = paper.genotypes[:32]
     figures |= measure(paper, *((1, 1, 2) if quick else (3, 6, 4)))
     if group.rank == 0:

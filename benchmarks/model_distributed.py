@@ -2,8 +2,8 @@
 
 The search has 128 individuals, ten epochs a generation, 195 steps of 128 images an epoch, and N_b = 8. A step takes as
 long as the longest share of it and an all-reduce of the gradients; 128 newborns are scored once before training, and
-parents and newborns after it. Left out are computations that networks have in common, and the waiting of a network that
-others use too.
+parents and newborns after it. Left out are loading and augmentation, computations that networks have in common, and the
+waiting of a network that others use too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DISK = 1e9
 """Bytes a second of the disk that rank 0 writes to."""
 
 DEVICES = (1, 2, 8, 16, 32, 64, 128, 256, 512)
-PARTS = (1, 2, 4, 8, 16, 32, 64)
+PARTS = (1, 2, 4, 8)
 POPULATION, N_B, STEPS, BATCH, VALIDATION, CALIBRATION = 128, 8, 1950, 128, 25_000, 512
 
 
@@ -36,7 +36,7 @@ class Device:
 
     Attributes:
         training: seconds forward and backward for each image of a pass.
-        passes: seconds that a pass takes beyond its images.
+        passes: seconds that a pass takes beyond its images, the optimiser's included.
         scoring: seconds for each image.
         planning: seconds for each architecture of a population to find who scores whom.
         weights: weights of the supernet.
@@ -80,7 +80,7 @@ def scoring_seconds(device: Device, n: int) -> float:
 
 
 def print_model(device: Device) -> None:
-    """Print a table over the numbers of devices: with whole batches, and with as many parts as train fastest."""
+    """Print a table over the numbers of devices: with whole batches, and with the parts that train fastest."""
     million = 1e6
     print(f"supernet {device.weights / million:.2f} M weights, a step uses {device.exchanged / million:.2f} M")
     print(

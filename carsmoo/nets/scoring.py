@@ -29,6 +29,9 @@ NEAR = 1 << 21
 """Numbers, for each thread of a CPU, that a value between two cells may have. More lie far from the processor, and
 layers wait for them; with fewer there are more calls (``benchmarks/bench_growth.py``)."""
 
+FEW = 32
+"""Images that a call may always have; with less than about 16 layers round in another order."""
+
 HELD = 4
 """Bytes that it takes for each byte of a value that is held: layers need room while they run, and values of many sizes
 leave holes in the allocator's memory. Less than that where there is room to plan (``benchmarks/bench_population.py``).
@@ -160,7 +163,7 @@ def _near(supernet: Supernet, device: torch.device) -> int:
         return sys.maxsize
     cells = supernet.network.cells(supernet.space.nodes, supernet.space.nodes)
     widest = max(cell.in_last * cell.height * cell.width for cell in cells)
-    return max(int(NEAR * torch.get_num_threads() / widest), 1)
+    return max(int(NEAR * torch.get_num_threads() / widest), FEW)
 
 
 def _further(scored: Callable[[int], None] | None, before: int, n: int) -> None:

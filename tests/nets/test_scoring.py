@@ -46,7 +46,7 @@ def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
 
 
 def test_large_images_are_taken_as_many_at_a_time_as_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
-    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(3)
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(130), genotypes(3)
     together, taken = score(shared, pool, part), []
 
     def counted(x: torch.Tensor) -> torch.Tensor:
@@ -54,14 +54,15 @@ def test_large_images_are_taken_as_many_at_a_time_as_are_near(monkeypatch: pytes
         return x
 
     widest = max(cell.in_last * cell.height * cell.width for cell in shared.network.cells())
-    monkeypatch.setattr(scoring, "NEAR", 11 * widest / torch.get_num_threads())
     calibration = [images(n=16, seed=k) for k in (7, 8)]
-    found = errors(shared, pool, part, counted, batch=500, calibration=calibration)
-    assert np.array_equal(found, together)
-    assert taken == [10] * 5
+    for near, sizes in ((45, [44, 43, 43]), (1, [26] * 5)):
+        monkeypatch.setattr(scoring, "NEAR", near * widest / torch.get_num_threads())
+        taken.clear()
+        assert np.array_equal(errors(shared, pool, part, counted, batch=500, calibration=calibration), together)
+        assert taken == sizes
     taken.clear()
-    errors(shared, pool, part, counted, batch=25, calibration=None)  # whose statistics are those of the batch
-    assert taken == [25, 25]
+    errors(shared, pool, part, counted, batch=65, calibration=None)  # whose statistics are those of the batch
+    assert taken == [65, 65]
 
 
 def test_a_population_too_large_for_the_memory_is_scored_in_groups() -> None:
