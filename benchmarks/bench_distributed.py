@@ -127,7 +127,8 @@ def measure(case: Case, scorings: int, runs: int, steps: int) -> dict[str, float
     """Return the figures of one case, from so many scorings and so many runs of steps of each kind."""
     group, one = case.group, Group()
     ratios, by_share, scores = [], [], []
-    split = [[case.genotypes[k] for k in share] for share in shares(case.alone.supernet, case.genotypes, 2)]
+    shared = shares(case.alone.supernet, case.genotypes, 2)
+    split = [[case.genotypes[k] for k in share] for share in shared]
     for k in range(scorings + 1):
         alone = timed(group, lambda: scores.append(case.score(case.alone, one, case.genotypes)), False)
         both = timed(group, lambda: scores.append(case.score(case.together, group, case.genotypes)), True)
@@ -140,7 +141,7 @@ def measure(case: Case, scorings: int, runs: int, steps: int) -> dict[str, float
     if group.rank == 0 and case.alone.digest() != case.together.digest():
         raise RuntimeError("weights: expected the same of one process and of two, got others")
     work, needed = node_costs(case.alone.supernet, case.genotypes)
-    costs = [work[needed[share].any(axis=0)].sum() for share in shares(case.alone.supernet, case.genotypes, 2)]
+    costs = [work[needed[share].any(axis=0)].sum() for share in shared]
     return {
         f"scoring_speedup_2{case.name}": statistics.median(ratios),
         f"scoring_shares_2{case.name}": statistics.median(by_share),

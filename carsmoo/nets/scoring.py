@@ -158,7 +158,7 @@ def _errors(
 
 
 def _near(supernet: Supernet, device: torch.device) -> int:
-    """Return how many images are scored fastest at a time, if few have to be."""
+    """Return how many images a call takes at most, for its values to stay near a CPU; elsewhere any number."""
     if device.type != "cpu":
         return sys.maxsize
     cells = supernet.network.cells(supernet.space.nodes, supernet.space.nodes)

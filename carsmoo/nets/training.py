@@ -135,10 +135,7 @@ class SupernetTrainer:
 
     def _share(self, architectures: Sequence[Genotype], images: int) -> list[tuple[int, slice]]:
         """Return which architectures this process runs, and on which images of the batch."""
-        passes = len(architectures) * self.plan.parts
-        costs = [1.0] * len(architectures)  # where each process has at most one it does not matter
-        if passes > self.group.size > 1 and self.plan.parts % self.group.size:
-            costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
+        costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
         return spread(costs, images, self.group.size, self.plan.parts)[self.group.rank]
 
     def _added(self, parameters: Sequence[nn.Parameter], losses: Tensor) -> Tensor:
