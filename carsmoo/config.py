@@ -182,8 +182,10 @@ class SupernetTraining:
             are taken at a time.
         racing: whether a subnet that is beaten for certain is not scored to its end. Its score is then a rougher one,
             and depends on who was scored along with it.
-        memory_format: how weights and images lie in memory; ``"auto"`` is channels-last, unless the other is measured
-            to be much faster on the machine at hand. A run that goes on keeps what it began with.
+        memory_format: how weights and images lie in memory: ``"channels_last"``, ``"contiguous"``, or ``"auto"``, which
+            is channels-last unless the other is measured to be much faster on the machine at hand. The last bits of a
+            score depend on it, so that with ``"auto"`` one seed may give another run on a busy day. A run that goes on
+            keeps what it began with.
 
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.
@@ -207,7 +209,7 @@ class SupernetTraining:
     score_batch: int = 500
     score_memory: int = 2048
     racing: bool = False
-    memory_format: Literal["auto", "channels_last", "contiguous"] = "auto"
+    memory_format: Literal["channels_last", "contiguous", "auto"] = "channels_last"
 
     def __post_init__(self) -> None:
         for name in ("warmup", "generations"):
@@ -223,7 +225,7 @@ class SupernetTraining:
         _number(self, "momentum", 0, 1, open_above=True)
         _choice(self, "statistics", ("recalibrated", "batch"))
         _boolean(self, "racing")
-        _choice(self, "memory_format", ("auto", "channels_last", "contiguous"))
+        _choice(self, "memory_format", ("channels_last", "contiguous", "auto"))
         if self.alike > 1 and self.population % (self.alike * self.architectures):
             raise ValueError(
                 f"alike: expected alike times architectures to divide population {self.population}, got {self.alike} x "

@@ -283,7 +283,7 @@ class CARSProblem(MovingProblem):
         return self._objectives.fixed(X)
 
     def _new_world(self, layout: str | None = None) -> World:
-        """Return a world in a memory format, the fastest if none is named."""
+        """Return a world in a memory format, the plan's if none is named."""
         made = self.space, self.network, self.training, self._loaded()
         if layout is None:
             layout = self._group.decide(lambda: memory_format(*made))

@@ -37,10 +37,10 @@ FEW = 4
 
 
 def memory_format(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
-    """Return the name of the memory format in which a supernet trains fastest here; the plan's own if it names one.
+    """Return the name of the memory format that a plan says, or, for ``"auto"``, in which a supernet trains fastest.
 
-    Training steps of a few architectures are timed in turn, and what comes out is kept in a file, so that the same
-    network on the same machine is measured once.
+    Training steps of a few architectures are then timed in turn, and what comes out is kept in a file, so that the
+    same network on the same machine is measured once.
     """
     if plan.memory_format != "auto":
         return plan.memory_format

@@ -23,3 +23,10 @@ def genotypes(n: int, seed: int = 0, space: DARTSSpace = SPACE) -> list[Genotype
     rng = np.random.default_rng(seed)
     drawn: list[Genotype] = space.decode(rng.integers(space.xl, space.xu + 1, size=(n, space.n_var)))
     return drawn
+
+
+class Passing(torch.nn.Module):
+    """A norm that does nothing."""
+
+    def forward(self, x: torch.Tensor, statistics: object = None) -> torch.Tensor:
+        return x

@@ -31,7 +31,7 @@ def test_another_choice_has_to_be_much_faster(seconds: tuple[float, ...], expect
 
 
 SHAPE = NetworkConfig(channels=2, layers=3)
-PLAN = SupernetTraining(warmup=1, generations=1, population=4, batch=256, calibration=64)
+PLAN = SupernetTraining(warmup=1, generations=1, population=4, batch=256, calibration=64, memory_format="auto")
 
 
 def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
@@ -47,9 +47,11 @@ def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
     assert asked == [["channels_last", "contiguous"]]
     (value,) = json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values()
     assert value == "contiguous"
-    named = CARSProblem(network=SHAPE, training=SupernetTraining(memory_format="channels_last", warmup=0))
-    named.evaluate(named.xl[None])
-    assert bytes(named.state()["memory_format"]) == b"channels_last"
+    for plan, expected in (({}, b"channels_last"), ({"memory_format": "contiguous"}, b"contiguous")):
+        named = CARSProblem(network=SHAPE, training=SupernetTraining(warmup=0, **plan))
+        named.evaluate(named.xl[None])
+        assert bytes(named.state()["memory_format"]) == expected
+    assert len(asked) == 1  # nothing is measured that is not asked for
     for text in ("[]", "{", json.dumps({next(iter(json.loads("{}")), "x"): 3})):
         (tmp_path / "carsmoo" / "tuning.json").write_text(text)
         assert tuning._remembered() in ({}, {"x": 3})
