@@ -21,7 +21,7 @@ from carsmoo.trees import Tree, pack
 if TYPE_CHECKING:
     from carsmoo.snapshot import Snapshot
 
-FORMAT = 1
+FORMAT = 2
 """Version of the format. It rises with any change of what a checkpoint means, and others are refused."""
 
 FOLDER = "checkpoint"

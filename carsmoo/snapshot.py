@@ -212,10 +212,7 @@ def _put_back(snapshot: Snapshot, problem: Any, algorithm: Any, own_termination:
     if own_termination:
         restore(algorithm, _without_termination(saved), (*NOT_STATE, "termination"))
     else:
-        kind, got = (
-            saved["attributes"]["termination"]["object"].rpartition(".")[2],
-            type(algorithm.termination).__name__,
-        )
+        kind, got = saved["attributes"]["termination"]["object"], type(algorithm.termination).__qualname__
         if kind != got:
             raise ValueError(f"termination: expected {kind} as in the run, got {got}; pass it as termination=...")
         restore(algorithm, saved, NOT_STATE)

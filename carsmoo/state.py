@@ -318,6 +318,7 @@ def _traits(individual: Any) -> dict[str, Any]:
 
 
 def _name(value: Any) -> str:
+    """Return the name of a class or a function without where it lives, so that it may move between two runs."""
     if isinstance(value, partial):
         return f"partial of {_name(value.func)}"
-    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', getattr(value, '__name__', value))}"
+    return str(getattr(value, "__qualname__", getattr(value, "__name__", value)))

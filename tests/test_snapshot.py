@@ -164,9 +164,16 @@ def test_an_attribute_that_a_run_does_not_have_is_refused(stopped: Path, name: s
         resume(stopped, ToyProblem(), PNSGA3())
 
 
+def test_a_checkpoint_does_not_tell_where_a_class_lives(stopped: Path) -> None:
+    saved = Store(stopped / "checkpoint").newest()
+    assert saved is not None
+    assert "carsmoo." not in saved.text
+    assert "pymoo." not in saved.text
+
+
 def test_another_format_is_refused(stopped: Path) -> None:
-    rewrite(stopped, lambda document: {**document, "format": 2})
-    with pytest.raises(ValueError, match="expected a checkpoint of format 1, got format 2"):
+    rewrite(stopped, lambda document: {**document, "format": 1})
+    with pytest.raises(ValueError, match="expected a checkpoint of format 2, got format 1"):
         resume(stopped, ToyProblem(), PNSGA3())
 
 

@@ -113,7 +113,15 @@ def test_what_is_no_plain_data_is_named() -> None:
     ):
         capture(SimpleNamespace(tools=[1, Part(k for k in "ab")]))  # type: ignore[arg-type]
     lenient = capture(SimpleNamespace(tool=(k for k in "ab")), lenient=True)
-    assert lenient["attributes"]["tool"] == {"code": "builtins.generator"}
+    assert lenient["attributes"]["tool"] == {"code": "generator"}
+
+
+def test_a_class_may_have_moved_to_another_module_since() -> None:
+    moved = type("Part", (Part,), {"__module__": "elsewhere", "__qualname__": Part.__qualname__})
+    fresh = SimpleNamespace(part=moved(0))
+    restore(fresh, through_text(SimpleNamespace(part=Part(3))))
+    assert type(fresh.part) is moved
+    assert fresh.part.value == 3
 
 
 def test_another_making_is_refused_by_its_place() -> None:

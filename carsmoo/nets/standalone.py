@@ -33,6 +33,9 @@ BEST, LAST, LOG, FOLDER = "best", "last", "log.jsonl", "checkpoint"
 HELD_OUT, TEST = "held-out", "test"
 """Names of the splits in a card."""
 
+FORMAT = 2
+"""Version of a training's state. It rises with any change of what it means, and others are refused."""
+
 Arrays = Mapping[str, NDArray[Any]]
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -181,14 +184,19 @@ class _Training:
             self.tell(figures)
 
     def _save(self) -> None:
-        document = {"making": self.making, "environment": self.environment, "best": self.best, "history": self.history}
-        text = json.dumps({**document, "best": {**self.best, "error": _or_none(self.best["error"])}})
-        best = {f"best/{name}": value for name, value in self.best_weights.items()}
-        self.store.save(self.trainer.epochs, text, {**self.trainer.state(), **best})
+        best = {**self.best, "error": _or_none(self.best["error"])}
+        held = {"making": self.making, "environment": self.environment, "best": best, "history": self.history}
+        text = json.dumps({"format": FORMAT, **held})
+        weights = {f"best/{name}": value for name, value in self.best_weights.items()}
+        self.store.save(self.trainer.epochs, text, {**self.trainer.state(), **weights})
 
     def _checked(self, saved: Saved) -> dict[str, Any]:
         try:
             document: dict[str, Any] = json.loads(saved.text)
+            if document.get("format", 1) != FORMAT:
+                raise ValueError(
+                    f"{self.store.folder}: expected a training of format {FORMAT}, got {document.get('format', 1)}"
+                )
             threads = document["environment"]["threads"]
             if not (isinstance(threads, int) and 1 <= threads <= 1024 and isinstance(document["history"], list)):
                 raise ValueError("unfit values")

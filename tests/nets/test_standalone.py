@@ -19,6 +19,7 @@ from carsmoo.nets.train import error_of
 from carsmoo.nets.trainings import train_each
 from carsmoo.nets.world import DivergenceError
 from carsmoo.recipes import TrainingRecipe
+from carsmoo.store import Store
 from carsmoo.zoo import GENOTYPES
 from tests.nets.test_train import few
 
@@ -138,6 +139,22 @@ def test_a_network_that_is_there_is_left_alone_and_another_is_refused(whole: Pat
     for fields, message in others:
         with pytest.raises(ValueError, match=f"holds a network that was trained otherwise: {message}"):
             train(job(whole, **fields))
+
+
+def test_a_training_of_another_format_is_refused_in_a_line_that_names_both(tmp_path: Path) -> None:
+    def tell(figures: Mapping[str, Any]) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        train(job(tmp_path), tell)
+    store = Store(tmp_path / "checkpoint")
+    saved = store.newest()
+    assert saved is not None
+    assert "carsmoo." not in saved.text  # no module's name, which may change
+    older = {name: value for name, value in json.loads(saved.text).items() if name != "format"}
+    store.save(saved.number, json.dumps(older), saved.arrays)
+    with pytest.raises(ValueError, match=r"expected a training of format 2, got 1$"):
+        train(job(tmp_path))
 
 
 def test_a_training_under_way_by_another_recipe_is_refused(tmp_path: Path) -> None:
