@@ -9,13 +9,19 @@ ifneq ($(wildcard ../shared/data),)
 export CARSMOO_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test kernels lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/carsmoo search --out $(OUT)
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
+
 test: lint docs
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
+	$(PYTEST)
+
+# What depends on the processor's kernels; with ONEDNN_MAX_CPU_ISA=AVX2 as on one without AVX-512.
+kernels: $(VENV)/.installed
+	$(PYTEST) tests/nets tests/benchmarks tests/test_docs.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

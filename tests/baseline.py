@@ -1,7 +1,7 @@
 """What runs end in, as hashes: ``python -m tests.baseline [FILE]`` prints them, or compares them with those in a file.
 
-A change that is to leave every bit where it was is made between two calls on one machine. They tell of a search, the same
-search stopped and resumed, a network trained in full, and a search of two processes.
+A change that is to leave every bit where it was is made between two calls on one machine. They tell of a search, one
+that is stopped and resumed, one of two processes, and a network trained in full.
 """
 
 import hashlib
