@@ -126,9 +126,9 @@ def test_a_class_may_have_moved_to_another_module_since() -> None:
 
 def test_another_making_is_refused_by_its_place() -> None:
     tree = capture(SimpleNamespace(part=Part(1)))
-    with pytest.raises(ValueError, match=r"^part: expected .*Part, got builtins.NoneType$"):
+    with pytest.raises(ValueError, match=r"^part: expected Part, got NoneType$"):
         restore(SimpleNamespace(part=None), tree)
-    with pytest.raises(ValueError, match=r"^part: expected .*Part, got .*SlidingWindow$"):
+    with pytest.raises(ValueError, match=r"^part: expected Part, got SlidingWindow$"):
         restore(SimpleNamespace(part=SlidingWindow(1)), tree)
 
 
