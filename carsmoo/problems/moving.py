@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from carsmoo.notation import shown
 from carsmoo.state import capture, restore
 from carsmoo.trees import Arrays, pack, unpack
 
-_KEPT_APART = ("listeners", "run_listeners", "time", "_begun", "_started", "_guide", "_scored")
+_KEPT_APART = ("listeners", "run_listeners", "time", "_begun", "_started", "_guide", "_scored", "_seen", "_warned")
 _WORLD = "world.json"
 
 
@@ -46,7 +47,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
             prints.
 
     Raises:
-        TypeError, ValueError: for an index in ``moving`` that is no objective, or a seed that is no integer from 0.
+        TypeError, ValueError: for an index in ``moving`` that is no objective, a seed that is no integer from 0, or
+            ``elementwise=True``.
     """
 
     moving: tuple[int, ...] = (0,)
@@ -56,6 +58,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
     def __init__(self, *, moving: tuple[int, ...] | None = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if self.elementwise:
+            raise ValueError("elementwise: expected False, as a moving problem scores all rows in one call, got True")
         moving = type(self).moving if moving is None else moving
         indices = tuple(moving) if isinstance(moving, (tuple, list)) else ()
         whole_ones = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) for k in indices)
@@ -75,6 +79,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._begun = False
         self._guide: NDArray[Any] | None = None
         self._scored: NDArray[Any] | None = None
+        self._seen = (0, 0)  # the last iteration of an algorithm that evaluated here, and the time then
+        self._warned = False
 
     def default_operators(self) -> dict[str, Any]:
         """Return operators for an algorithm that is given none.
@@ -128,6 +134,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._started = self._begun = False
         self.time = 0
         self._guide = self._scored = None
+        self._seen, self._warned = (0, 0), False
         self.run_listeners = []
 
     def state(self) -> Arrays:
@@ -169,9 +176,12 @@ class MovingProblem(Problem):  # type: ignore[misc]
     def evaluate(self, X: Any, *args: Any, **kwargs: Any) -> Any:
         """Evaluate as pymoo does, after :meth:`check`.
 
+        Warns once, if an algorithm comes to its next generation and nothing has advanced the problem since its last.
+
         Raises:
             ValueError: if ``X`` does not fit the problem.
         """
+        self._watch(kwargs.get("algorithm"))
         single = array("X", X).ndim == 1
         checked = self.check([X] if single else X)
         return super().evaluate(checked[0] if single else checked, *args, **kwargs)
@@ -200,6 +210,22 @@ class MovingProblem(Problem):  # type: ignore[misc]
             F[:, fixed] = np.reshape(self._fixed_values(X), (len(X), len(fixed)))
         self._scored = X.copy()
         out["F"] = F
+
+    def _watch(self, algorithm: Any) -> None:
+        """Warn of an algorithm, as pymoo's evaluator names it, whose generations pass while time stands still."""
+        iteration = getattr(algorithm, "n_iter", None)
+        if iteration is None or getattr(algorithm, "advances_problem", False):
+            return
+        before, self._seen = self._seen, (iteration, self.time)
+        if not self._warned and before[0] == iteration - 1 > 0 and before[1] == self.time:
+            self._warned = True
+            name = type(algorithm).__name__
+            warnings.warn(
+                f"{type(self).__name__} has not advanced since the last generation of {name}: derive from Continuous "
+                f"and {name}, or pass callback=TimeSimulation()",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _step(self, X: NDArray[Any]) -> None:
         self._ensure_begun()

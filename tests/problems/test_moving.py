@@ -1,14 +1,17 @@
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 from pymoo.algorithms.moo.dnsga2 import DNSGA2
-from pymoo.core.problem import Problem
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.algorithms.moo.nsga3 import NSGA3
+from pymoo.core.problem import ElementwiseProblem, Problem
 from pymoo.optimize import minimize
 from pymoo.problems.dyn import TimeSimulation
 
-from carsmoo.algorithm import PNSGA3
+from carsmoo.algorithm import PNSGA3, das_dennis
 from carsmoo.events import Step
 from carsmoo.operators import GenotypeSampling, NodeCrossover, NodeMutation
 from carsmoo.problems.moving import ClockProblem, MovingProblem
@@ -148,6 +151,51 @@ def test_the_public_names_are_enough_for_a_problem() -> None:
     assert (len(result.pop), problem.grown, problem.moving) == (6, 3, (1,))
     expected = result.pop.get("X")[:, 0] * (0.5**2 - 0.5**3)
     assert np.allclose(result.pop.get("growth")[:, 0], expected)
+
+
+@pytest.mark.parametrize("kind", [NSGA2, NSGA3])
+def test_an_algorithm_that_never_advances_it_is_told_once(kind: type) -> None:
+    operators = {"sampling": GenotypeSampling(), "crossover": NodeCrossover(), "mutation": NodeMutation()}
+    sizes = {"pop_size": 6} if kind is NSGA2 else {"ref_dirs": das_dennis(2, 6)}
+    problem = ToyProblem(pop_size=6)
+    says = rf"ToyProblem has not advanced since the last generation of {kind.__name__}: derive from Continuous and"
+    for _ in range(2):  # a second run on the restarted problem is told again
+        problem.restart()
+        with pytest.warns(RuntimeWarning, match=says) as told:
+            minimize(problem, kind(**sizes, **operators), ("n_gen", 5), seed=1)
+        assert len(told) == 1
+    problem.restart()
+    problem.advance(draw(3))
+    with pytest.warns(RuntimeWarning, match=says):
+        minimize(problem, kind(**sizes, **operators), ("n_gen", 2), seed=1)
+
+
+def test_who_scores_without_generations_or_advances_in_them_is_told_nothing() -> None:
+    operators = {"sampling": GenotypeSampling(), "crossover": NodeCrossover(), "mutation": NodeMutation()}
+    problem = ToyProblem(pop_size=6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            problem.evaluate(draw(4))
+            problem.moving_values(draw(4))
+        for _ in range(2):
+            problem.restart()
+            minimize(problem, NSGA2(pop_size=6, **operators), ("n_gen", 1), seed=1)
+        result = minimize(problem, NSGA2(pop_size=6, **operators), ("n_gen", 4), seed=1, callback=TimeSimulation())
+        assert problem.time == 4
+        problem.evaluate(result.pop.get("X"))
+        minimize(problem, PNSGA3(), seed=1)
+        minimize(Plain(), PNSGA3(), seed=1)
+
+
+@pytest.mark.parametrize("kind", [Problem, ElementwiseProblem])
+def test_rows_one_by_one_are_refused_at_once(kind: type) -> None:
+    class RowByRow(MovingProblem, kind):  # type: ignore[misc]
+        pass
+
+    fields = {"elementwise": True} if kind is Problem else {}
+    with pytest.raises(ValueError, match="elementwise: expected False, as a moving problem scores all rows in one cal"):
+        RowByRow(n_var=2, n_obj=1, xl=0, xu=1, **fields)
 
 
 def test_wrong_input_is_refused() -> None:
