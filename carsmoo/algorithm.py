@@ -17,8 +17,9 @@ from pymoo.util.ref_dirs import get_reference_directions
 from pymoo.util.reference_direction import get_partition_closest_to_points
 
 from carsmoo.checks import keywords, numbers, reject_unknown, whole
-from carsmoo.continuous import Continuous, NewbornGrowth
+from carsmoo.continuous import Continuous
 from carsmoo.display import FrontOutput
+from carsmoo.growth import NewbornGrowth
 from carsmoo.notation import shown
 from carsmoo.operators import ArrayMating, RowDuplicates
 from carsmoo.problems.moving import MovingProblem
@@ -128,10 +129,8 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
 
     def _configure(self, problem: Any, given: dict[str, Any]) -> None:
         ref_dirs = given.get("ref_dirs")
-        if ref_dirs is not None:
-            if ref_dirs.shape[1] != problem.n_obj:
-                raise ValueError(f"ref_dirs: expected (d, {problem.n_obj}) for this problem, got {ref_dirs.shape}")
-            given = {"pop_size": len(ref_dirs), **given}
+        if ref_dirs is not None and ref_dirs.shape[1] != problem.n_obj:
+            raise ValueError(f"ref_dirs: expected (d, {problem.n_obj}) for this problem, got {ref_dirs.shape}")
         super()._configure(problem, given)
         self.ref_dirs = das_dennis(problem.n_obj, self.pop_size) if ref_dirs is None else ref_dirs
         moving = problem.moving if isinstance(problem, MovingProblem) else ()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+from pymoo.algorithms.base.genetic import GeneticAlgorithm
 from pymoo.core.callback import CallbackCollection
 from pymoo.core.duplicate import NoDuplicateElimination
 from pymoo.core.evaluator import Evaluator
@@ -22,43 +21,53 @@ from pymoo.termination import get_termination
 from carsmoo.callbacks import Callbacks, RunCallback
 from carsmoo.checks import instance, keywords, reject_unknown, whole
 from carsmoo.events import ProgressBars
+from carsmoo.fitting import require_fitting, require_replaceable, require_survival
+from carsmoo.growth import NewbornGrowth, set_before, set_growth
 from carsmoo.notation import shown
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
-
-NewbornGrowth: TypeAlias = Literal["measure", "parents"]
 
 
 class Continuous:
     """Mixin: a pymoo genetic algorithm that evolves while its problem learns, ``class A(Continuous, NSGA2): pass``.
 
     It fits every algorithm whose generation is mating, evaluation and one survival of all, as pymoo's
-    ``GeneticAlgorithm`` has it: NSGA-II, NSGA-III, SMS-EMOA, SPEA2 and their like. One whose survival needs more, such
-    as C-TAEA with its second archive, is refused when it comes to that.
+    ``GeneticAlgorithm`` has it: NSGA-II, NSGA-III, U-NSGA-III, SPEA2, AGE-MOEA and their like, SMS-EMOA with its
+    normalisation, and RVEA with its adapting directions. One with other steps of its own, such as C-TAEA or MOEA/D, is
+    refused by :meth:`setup` on a problem that moves.
 
     A generation on a :class:`~carsmoo.problems.moving.MovingProblem`, in this order (CARS sec. 3.2):
 
     1. mating makes the offspring from the population;
-    2. the offspring's moving objectives are scored as they are today (the parents' are known);
+    2. if the survival has a true ``needs_growth``, the offspring's moving objectives are scored as they are today (the
+       parents' are known);
     3. ``problem.advance(parents)``;
     4. fresh copies of the parents and the offspring are evaluated, once, as one batch;
-    5. ``growth`` = before - after for each moving objective is set on each of them (positive = improving);
-    6. survival.
+    5. if the survival needs it, ``growth`` = before - after for each moving objective is set on each of them (positive
+       = improving);
+    6. the algorithm's own step from parents and offspring to the next population: its survival, and what it does
+       beside that.
 
-    The scores of step 2 count as evaluations. Population size, operators, termination and seed come from the problem
+    Every score counts as an evaluation, those of step 2 too. Asked twice for a generation (``ask``), it gives the same
+    individuals, and the problem advances once. Population size, operators, termination and seed come from the problem
     (``default_pop_size``, ``default_operators()``, ``default_termination``, ``seed``) where they are not given and it
     has them. On a problem that neither moves nor has them the algorithm is what it is without the mixin.
 
     Args:
         *args: as for the algorithm.
-        newborn_growth: ``"measure"`` scores every offspring in step 2; ``"parents"`` gives a child the mean growth of
-            its parents, where mating recorded them, and scores only the others.
+        newborn_growth: for a survival that needs growth: ``"measure"`` scores every offspring in step 2; ``"parents"``
+            gives a child the mean growth of its parents, where mating recorded them, and scores only the others.
         **kwargs: as for the algorithm.
+
+    Attributes:
+        advances_problem: True; such an algorithm advances a moving problem by itself.
 
     Raises:
         TypeError: for a keyword that the algorithm does not know.
         ValueError: for another ``newborn_growth``.
     """
+
+    advances_problem = True
 
     def __init__(self, *args: Any, newborn_growth: NewbornGrowth = "measure", **kwargs: Any) -> None:
         if newborn_growth not in get_args(NewbornGrowth):
@@ -69,14 +78,16 @@ class Continuous:
         super().__init__(*args, **kwargs)
         self.newborn_growth = newborn_growth
         self._given = {**bound, **bound.get("kwargs", {})}
-        self._own_mating, self._own_initialization = self.mating, self.initialization
-        self._own_pop_size = self.pop_size
+        own = (getattr(self, name, None) for name in ("mating", "initialization", "pop_size", "n_offsprings"))
+        self._own_mating, self._own_initialization, self._own_pop_size, self._own_n_offsprings = own
+        self._own_survival = copy.deepcopy(getattr(self, "survival", None))
+        self._asked: Any = None
 
     def setup(self, problem: Any, **kwargs: Any) -> Any:
         """Prepare a new run on ``problem``, taking from it what was not given; a used moving problem starts afresh.
 
         Raises:
-            TypeError: for an unknown keyword, or what is no problem.
+            TypeError: for an unknown keyword, what is no problem, or an algorithm that does not fit one that moves.
             ValueError: for a termination, a seed, a callback or a size that is none, or a callback that would advance
                 the problem a second time.
         """
@@ -85,7 +96,10 @@ class Continuous:
         given = {**_told(self._given), **_told(kwargs)}
         _check_run(given)
         moving = problem if isinstance(problem, MovingProblem) else None
+        if moving is not None:
+            require_fitting(self, Continuous)
         self.is_initialized, self.n_iter, self.pop, self.off, self.opt = False, None, None, None, None
+        self._asked, self.survival = None, copy.deepcopy(given.get("survival", self._own_survival))
         self.history, self.data, self.display = [], {}, given.get("display")
         self.evaluator = given.get("evaluator") or Evaluator()
         kwargs = {**kwargs, "verbose": given.get("verbose", False), "termination": None, "seed": given.get("seed")}
@@ -103,7 +117,10 @@ class Continuous:
                 moving.run_listeners.append(ProgressBars())
         kwargs["termination"] = kwargs["termination"] or copy.deepcopy(getattr(problem, "default_termination", None))
         kwargs["seed"] = getattr(problem, "seed", None) if kwargs["seed"] is None else kwargs["seed"]
-        self._configure(problem, given)
+        if isinstance(self, GeneticAlgorithm):
+            self._configure(problem, given)
+        if moving is not None:
+            require_survival(self)
         super().setup(problem, **kwargs)  # type: ignore[misc]
         if isinstance(self.callback, RunCallback):
             self.callback.begin(self)
@@ -111,15 +128,18 @@ class Continuous:
 
     def _configure(self, problem: Any, given: dict[str, Any]) -> None:
         """Settle population size and operators for this run: as given, else the problem's, else the algorithm's own."""
-        size = getattr(problem, "default_pop_size", None)
+        size = getattr(problem, "default_pop_size", None) if given.get("ref_dirs") is None else len(given["ref_dirs"])
         self.pop_size = given.get("pop_size", size or self._own_pop_size)
-        self.n_offsprings = given.get("n_offsprings", self.pop_size)
+        own = self._own_n_offsprings if self._own_n_offsprings not in (None, self._own_pop_size) else self.pop_size
+        self.n_offsprings = given.get("n_offsprings", own)
         for name in ("pop_size", "n_offsprings"):
             whole(name, getattr(self, name), 1)
         self.mating, self.initialization = self._own_mating, self._own_initialization
         defaults = self._offered_operators(problem)
         if not defaults:
             return
+        if "mating" not in given:
+            require_replaceable(self, self.mating)
         own = {"sampling": self.initialization.sampling, "eliminate_duplicates": self.eliminate_duplicates}
         own |= {name: getattr(self.mating, name, None) for name in ("selection", "crossover", "mutation")}
         use = {**own, "repair": self.repair, **defaults, **given}
@@ -146,6 +166,19 @@ class Continuous:
         offer = getattr(problem, "default_operators", None)
         return {} if offer is None else dict(offer())
 
+    def infill(self) -> Any:
+        """Return the individuals to evaluate next; on a moving problem the same ones until they are told."""
+        if self._moving is None:
+            return super().infill()  # type: ignore[misc]
+        if self._asked is None:
+            self._asked = super().infill()  # type: ignore[misc]
+        return self._asked
+
+    def advance(self, infills: Any = None, **kwargs: Any) -> Any:
+        """Take up evaluated individuals, as pymoo's ``Algorithm`` does."""
+        self._asked = None
+        return super().advance(infills=infills, **kwargs)  # type: ignore[misc]
+
     def _initialize_infill(self) -> Any:
         pop = super()._initialize_infill()  # type: ignore[misc]
         return Population.new("X", pop.get("X")) if self._moving is not None else pop
@@ -156,35 +189,27 @@ class Continuous:
             return super()._infill()  # type: ignore[misc]
         X, known = self.pop.get("X"), self.pop.get("F")[:, list(problem.moving)]
         newborns = self.mating.do(problem, self.pop, self.n_offsprings, algorithm=self, random_state=self.random_state)
-        for individual, before in zip(newborns, self._pre_scores(problem, newborns), strict=True):
-            individual.set("before", before)
-        problem.advance(X)
         parents = Population.new("X", X)
-        parents.set("before", known)
+        if self.needs_growth:
+            self.evaluator.n_eval += set_before(newborns, problem, self.newborn_growth)
+            parents.set("before", known)
+        problem.advance(X)
         return Population.merge(parents, newborns)
-
-    def _pre_scores(self, problem: MovingProblem, newborns: Any) -> list[NDArray[np.float64] | None]:
-        """Return today's moving objectives of the newborns, None for those that take their parents' growth."""
-        scored = [k for k, one in enumerate(newborns) if self.newborn_growth == "measure" or not _has_parents(one)]
-        before: list[NDArray[np.float64] | None] = [None] * len(newborns)
-        if scored:
-            for k, values in zip(scored, problem.moving_values(newborns[scored].get("X")), strict=True):
-                before[k] = values
-            self.evaluator.n_eval += len(scored)
-        return before
 
     def _advance(self, infills: Any = None, **kwargs: Any) -> Any:
         problem = self._moving
         if problem is None:
             return super()._advance(infills=infills, **kwargs)  # type: ignore[misc]
-        set_growth(infills, problem.moving)
-        common = {"algorithm": self, "random_state": self.random_state, **kwargs}
-        try:
-            self.pop = self.survival.do(problem, infills, n_survive=self.pop_size, **common)
-        except TypeError as error:
-            name = type(self).__name__
-            raise TypeError(f"{name}: expected a survival that needs parents and newborns alone ({error})") from error
-        return None
+        if self.needs_growth:
+            set_growth(infills, problem.moving)
+        n_parents = len(self.pop)
+        self.pop = infills[:n_parents]
+        return super()._advance(infills=infills[n_parents:], **kwargs)  # type: ignore[misc]
+
+    @property
+    def needs_growth(self) -> bool:
+        """Whether growth is set on individuals, since the problem moves and the survival asks for it."""
+        return self._moving is not None and bool(getattr(self.survival, "needs_growth", False))
 
     @property
     def _moving(self) -> MovingProblem | None:
@@ -208,23 +233,6 @@ class Continuous:
     random_state: Any
 
 
-def set_growth(infills: Any, moving: tuple[int, ...]) -> None:
-    """Set ``growth`` = before - after of each moving objective, (len(moving),), on evaluated individuals.
-
-    One without a score from before takes the mean growth of its parents, which stand first in ``infills``.
-    """
-    after = infills.get("F")[:, list(moving)]
-    children = []
-    for individual, values in zip(infills, after, strict=True):
-        before = individual.get("before")
-        if before is None:
-            children.append(individual)
-        else:
-            individual.set("growth", before - values)
-    for child in children:
-        child.set("growth", np.mean([infills[k].get("growth") for k in child.get("parents")], axis=0))
-
-
 def _told(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that say something."""
     return {name: value for name, value in arguments.items() if value is not None}
@@ -243,11 +251,6 @@ def _check_run(given: dict[str, Any]) -> None:
         whole("seed", seed, 0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: expected a Callback of pymoo or a function, got {shown(callback)}")
-
-
-def _has_parents(individual: Any) -> bool:
-    parents = individual.get("parents")
-    return parents is not None and len(parents) > 0
 
 
 def _advances(callback: Any) -> bool:

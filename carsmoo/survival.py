@@ -241,11 +241,16 @@ class PNSGA3Survival(Survival):  # type: ignore[misc]
         self.opt: Any = Population.empty()
         self.norm = None if self.moving else HyperplaneNormalization(ref_dirs.shape[1])
 
+    @property
+    def needs_growth(self) -> bool:
+        """Whether :class:`~carsmoo.Continuous` has to measure growth for it."""
+        return bool(self.moving) and self.protection == "growth"
+
     def _do(
         self, problem: Any, pop: Any, *args: Any, n_survive: int = 0, random_state: Any = None, **kwargs: Any
     ) -> Any:
         F = np.array([individual.F for individual in pop])
-        grown = [individual.get("growth") for individual in pop] if self.moving else [None]
+        grown = [individual.get("growth") if self.needs_growth else () for individual in pop]
         protected = None
         if all(growth is not None for growth in grown):
             protected = protected_objectives(F, np.array(grown), self.moving, self.protection)

@@ -1,22 +1,23 @@
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
-from pymoo.algorithms.moo.ctaea import CTAEA
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.algorithms.moo.nsga3 import NSGA3
 from pymoo.core.callback import CallbackCollection
 from pymoo.core.duplicate import NoDuplicateElimination
 from pymoo.core.population import Population
 from pymoo.core.repair import NoRepair
+from pymoo.core.survival import Survival
 from pymoo.operators.selection.rnd import RandomSelection
 from pymoo.optimize import minimize
 from pymoo.problems import get_problem
 from pymoo.problems.dyn import TimeSimulation
 
 from carsmoo.algorithm import PNSGA3, das_dennis
-from carsmoo.continuous import Continuous, set_growth
+from carsmoo.continuous import Continuous
 from carsmoo.operators import ArrayMating, CARSMating, GenotypeSampling, NodeCrossover, NodeMutation
 from tests.toy import ToyProblem
 
@@ -95,15 +96,6 @@ def test_a_child_may_take_its_parents_mean_growth() -> None:
     assert algorithm.evaluator.n_eval == 8 + 16 + len(newcomers)
 
 
-def test_set_growth_by_hand() -> None:
-    pop = Population.new("F", np.array([[0.3, 1.0], [0.2, 2.0], [0.5, 3.0]]))
-    for one, before, parents in zip(pop, ([0.4], [0.4], None), ([], [], [0, 1]), strict=True):
-        one.set("before", None if before is None else np.array(before))
-        one.set("parents", np.array(parents, dtype=int))
-    set_growth(pop, (0,))
-    assert [round(float(one.get("growth")[0]), 9) for one in pop] == [0.1, 0.2, 0.15]
-
-
 @pytest.mark.parametrize("protection", ["growth", "size", None])
 def test_one_seed_one_result_and_a_used_problem_starts_afresh(protection: str | None) -> None:
     problem = ToyProblem()
@@ -112,7 +104,7 @@ def test_one_seed_one_result_and_a_used_problem_starts_afresh(protection: str | 
     assert np.array_equal(first.pop.get("X"), second.pop.get("X"))
     assert np.array_equal(first.pop.get("F"), second.pop.get("F"))
     assert not np.array_equal(first.pop.get("X"), other.pop.get("X"))
-    assert first.pop.get("growth").shape == (8, 1)
+    assert [one.get("growth") is None for one in first.pop] == [protection != "growth"] * 8
 
 
 def test_minimize_the_loop_and_ask_and_tell_agree() -> None:
@@ -160,7 +152,7 @@ def test_any_genetic_algorithm_becomes_continuous() -> None:
     result = minimize(problem, ContinuousNSGA2())
     assert (len(result.pop), problem.time) == (8, 3)
     assert isinstance(result.algorithm.mating, CARSMating)
-    assert result.algorithm.evaluator.n_eval == minimize(problem, PNSGA3()).algorithm.evaluator.n_eval
+    assert result.algorithm.evaluator.n_eval == 8 + 3 * 16
     static = minimize(get_problem("zdt1"), ContinuousNSGA2(pop_size=20), ("n_gen", 5), seed=1)
     plain = minimize(get_problem("zdt1"), NSGA2(pop_size=20), ("n_gen", 5), seed=1)
     assert np.array_equal(static.pop.get("X"), plain.pop.get("X"))
@@ -214,12 +206,53 @@ def test_parts_that_are_given_take_their_place_in_the_problems_mating() -> None:
     assert isinstance(PNSGA3(mating=own).setup(problem).mating, ArrayMating)
 
 
-def test_an_algorithm_with_a_survival_that_needs_more_is_refused() -> None:
-    class ContinuousCTAEA(Continuous, CTAEA):
-        pass
+@pytest.mark.parametrize("protection", ["size", None])
+def test_what_reads_no_growth_scores_no_newborn_twice(protection: Any) -> None:
+    problem = ToyProblem(pop_size=8, generations=4)
+    algorithm = minimize(problem, PNSGA3(protection=protection)).algorithm
+    assert problem.calls == [("begin", 0), ("score", 8), *[("advance", 8), ("score", 16)] * 3]
+    assert algorithm.evaluator.n_eval == 8 + 3 * 16
+    assert not algorithm.needs_growth
 
-    with pytest.raises(TypeError, match="ContinuousCTAEA: expected a survival that needs parents and newborns alone"):
-        minimize(ToyProblem(), ContinuousCTAEA(das_dennis(2, 8)))
+
+def test_a_survival_of_ones_own_asks_for_growth() -> None:
+    seen: list[list[Any]] = []
+
+    class Growing(Survival):
+        needs_growth = True
+
+        def _do(self, problem: Any, pop: Any, *args: Any, n_survive: int = 0, **kwargs: Any) -> Any:
+            seen.append([one.get("growth") for one in pop])
+            pop.set("rank", 0)
+            pop.set("crowding", 0.0)
+            return pop[:n_survive]
+
+    problem, survival = ToyProblem(pop_size=8, generations=2), Growing()
+    algorithm = minimize(problem, ContinuousNSGA2(survival=survival)).algorithm
+    assert problem.calls == [("begin", 0), ("score", 8), ("score", 8), ("advance", 8), ("score", 16)]
+    assert algorithm.evaluator.n_eval == 8 + 24
+    assert [len(growth) for growth in seen] == [8, 16]
+    assert all(growth.shape == (1,) and growth > 0 for growth in seen[-1])
+
+
+@pytest.mark.parametrize("generations", [0, 1, 3])
+def test_asked_twice_it_gives_the_same_and_advances_once(generations: int) -> None:
+    expected = minimize(ToyProblem(), PNSGA3()).algorithm
+    algorithm = PNSGA3().setup(ToyProblem())
+    for _ in range(generations):
+        algorithm.next()
+    first = algorithm.ask()
+    assert algorithm.ask() is first
+    assert algorithm.problem.time == max(generations - 1 + (generations > 0), 0)
+    algorithm.evaluator.eval(algorithm.problem, first, algorithm=algorithm)
+    assert algorithm.ask() is first
+    algorithm.tell(infills=first)
+    algorithm.run()
+    assert np.array_equal(algorithm.pop.get("X"), expected.pop.get("X"))
+    assert algorithm.evaluator.n_eval == expected.evaluator.n_eval
+    assert algorithm.problem.time == expected.problem.time
+    algorithm.setup(ToyProblem())
+    assert algorithm.ask() is not first
 
 
 def test_wrong_calls_are_refused() -> None:
