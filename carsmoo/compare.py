@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import time
@@ -19,8 +20,10 @@ from pymoo.optimize import minimize
 
 from carsmoo.checks import whole
 from carsmoo.comparison import Comparison, Run
+from carsmoo.continuous import Continuous
 from carsmoo.errors import StoppedError
 from carsmoo.notation import shown
+from carsmoo.problems.moving import MovingProblem
 
 MakeAlgorithm: TypeAlias = Callable[[], Any]
 MakeProblem: TypeAlias = Callable[[int], Any]
@@ -40,7 +43,10 @@ def compare(
     n_jobs: int = 1,
     done: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Run every algorithm on every problem with every seed, each on a fresh problem, and compare them.
+    """Run every algorithm on every problem with every seed, each on a fresh problem, and compare them at equal cost.
+
+    All go on for as many generations, so that a problem that moves learns as much under each; and all score as many
+    individuals in a generation, see :func:`same_cost`.
 
     Args:
         algorithms: makes an algorithm, by name.
@@ -88,6 +94,26 @@ def compare(
     return Comparison([found[job] for job in jobs], baseline)
 
 
+def same_cost(algorithm: Any, problem: Any) -> dict[str, int]:
+    """Return what ``setup`` or ``minimize`` has to be given for a generation to cost what every other algorithm's does.
+
+    On a moving problem a generation of N places that measures growth scores 3 N individuals: newborns before the
+    problem advances, and all after it. One that measures none breeds twice as many newborns for that. Both advance
+    once, guided by as many parents. One that takes its parents' growth is left as it is, and costs less.
+
+    Args:
+        algorithm: a copy of it is set up on the problem, to see what it does.
+        problem: it is restarted, and not begun.
+
+    Returns:
+        ``{"n_offsprings": ...}``, or nothing where it costs as much as it is.
+    """
+    if not isinstance(algorithm, Continuous) or not isinstance(problem, MovingProblem):
+        return {}
+    made = copy.deepcopy(algorithm).setup(problem)
+    return {} if made.needs_growth else {"n_offsprings": 2 * made.n_offsprings}
+
+
 def _check_made(what: str, made: Any) -> None:
     if not isinstance(made, Mapping):
         raise TypeError(f"{what}: expected functions that make one, by name, got {shown(made)}")
@@ -120,8 +146,8 @@ def _run(
     seed: int,
     store: Path | None,
 ) -> Run:
-    made, kept, begin = make_problem(seed), _Populations(), time.perf_counter()
-    minimize(made, make_algorithm(), seed=seed, callback=kept)
+    made, used, kept, begin = make_problem(seed), make_algorithm(), _Populations(), time.perf_counter()
+    minimize(made, used, seed=seed, callback=kept, **same_cost(used, made))
     final = getattr(made, "final_values", None) or (lambda X: made.evaluate(X, return_values_of=["F"]))
     front = made.pareto_front()
     run = Run(

@@ -25,7 +25,7 @@ class Run:
         problem: its name.
         algorithm: its name.
         seed: of problem and algorithm.
-        evaluations: evaluations up to each generation, (g,); pre-scores of newborns count.
+        evaluations: scores up to each generation, (g,); those of newborns before an advance count.
         populations: each generation's population scored by final values, g lists of (n, m).
         reference: the problem's own Pareto front, (k, m), or None.
         seconds: how long it took.
@@ -52,6 +52,7 @@ class Score:
     Attributes:
         hv: hypervolume in units of the problem's box, (25 %, 50 %, 75 %).
         igd: IGD+ to the reference front in the same units, (25 %, 50 %, 75 %).
+        evaluations: scores of a whole run, median over seeds.
         size_low: 10 % quantile of the last objective in the final population, median over seeds.
         size_high: 90 % quantile, median over seeds.
         p: Wilcoxon's signed-rank p of the hypervolume against the baseline, after Holm; NaN for the baseline itself.
@@ -64,6 +65,7 @@ class Score:
     n: int
     hv: tuple[float, float, float]
     igd: tuple[float, float, float]
+    evaluations: float
     size_low: float
     size_high: float
     p: float
@@ -149,6 +151,7 @@ class Comparison:
                 n=len(hv[name]),
                 hv=_quartiles(hv[name]),
                 igd=_quartiles(igd[name]),
+                evaluations=float(np.median([run.evaluations[-1] for run in self.of(problem, name)])),
                 size_low=float(np.median(low[name])),
                 size_high=float(np.median(high[name])),
                 p=p.get(name, float("nan")),

@@ -15,14 +15,17 @@ from carsmoo.problems.tabular import NASBenchMacro, deep_resnets, metaqnn, naap4
 from carsmoo.problems.unseen import UnseenRows
 
 ALGORITHMS = ("growth", "size", "nsga3", "nsga2", "random")
-"""PNSGA3 by protection (``nsga3`` has none), NSGA-II and random search, all on the same continuous evolution."""
+"""PNSGA3 by protection (``nsga3`` has none), NSGA-II and random search, all on the same continuous evolution.
+
+For runs that cost the same give ``setup`` what :func:`~carsmoo.compare.same_cost` says.
+"""
 
 PROBLEMS = ("trap", "nb301", "nb301-flops", "macro", "naap-440", "metaqnn", "deep-resnets")
 """Problems by name; ``trap`` takes a strength as ``trap:4``."""
 
 
 class ContinuousNSGA2(Continuous, NSGA2):  # type: ignore[misc]
-    """NSGA-II on a moving problem: the same training and the same evaluations as PNSGA3."""
+    """NSGA-II on a moving problem: its survival, the same training and the same mating as PNSGA3."""
 
 
 class RandomSearch(ContinuousNSGA2):

@@ -18,7 +18,7 @@ def to_csv(scores: Sequence[Score]) -> str:
     writer.writerow(HEADER)
     for s in scores:
         sizes = (s.size_low, s.size_high)
-        figures = (*s.hv, *s.igd, *sizes, s.p, s.a12, s.p_size)
+        figures = (*s.hv, *s.igd, s.evaluations, *sizes, s.p, s.a12, s.p_size)
         writer.writerow([s.problem, s.algorithm, s.n, *(f"{figure:.6g}" for figure in figures)])
     return text.getvalue()
 
@@ -26,6 +26,7 @@ def to_csv(scores: Sequence[Score]) -> str:
 HEADER = (
     *("problem", "algorithm", "n"),
     *("hv_25", "hv_50", "hv_75", "igd_25", "igd_50", "igd_75"),
+    "evaluations",
     *("size_10", "size_90", "p_hv", "a12", "p_size"),
 )
 """Columns of :func:`to_csv`."""

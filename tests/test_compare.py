@@ -4,10 +4,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.optimize import minimize
+from pymoo.problems import get_problem
 
-from carsmoo import suite
-from carsmoo.compare import WorkerDiedError, compare
+from carsmoo import PNSGA3, suite
+from carsmoo.compare import WorkerDiedError, compare, same_cost
 from carsmoo.problems.synthetic import SmallModelTrap
+from tests.toy import ToyProblem
 
 
 def short_trap(seed: int) -> SmallModelTrap:
@@ -30,7 +34,24 @@ def test_a_comparison_is_the_same_in_any_order_and_resumes(tmp_path: Path) -> No
     assert first.scores()[0] == resumed.scores()[0] == parallel.scores()[0]
     assert {score.algorithm for score in first.scores()} == set(ALGORITHMS)
     counts = {tuple(one.evaluations) for one in first.runs}
-    assert counts == {(8, 32, 56, 80, 104)}  # the same for all: 8, then 8 pre-scores and 16 scores a generation
+    assert counts == {(8, 32, 56, 80, 104)}  # the same for all: 8, then 24 scores a generation
+    assert {score.evaluations for score in first.scores()} == {104}
+
+
+def test_what_measures_no_growth_breeds_twice_as_many_for_the_same_cost() -> None:
+    for name, factor in (("growth", 1), ("size", 2), ("nsga3", 2), ("nsga2", 2), ("random", 2)):
+        problem = ToyProblem(pop_size=8, generations=4)
+        algorithm = suite.algorithm(name)
+        given = same_cost(algorithm, problem)
+        assert (algorithm.problem, problem.calls) == (None, [])
+        assert given == ({} if factor == 1 else {"n_offsprings": 16})
+        run = minimize(problem, algorithm, **given).algorithm
+        assert run.evaluator.n_eval == 8 + 3 * 24
+        assert sum(n for call, n in problem.calls if call == "score") == 8 + 3 * 24
+        assert [n for call, n in problem.calls if call == "advance"] == [8, 8, 8]
+    assert same_cost(PNSGA3(n_offsprings=6, protection=None), ToyProblem()) == {"n_offsprings": 12}
+    assert same_cost(PNSGA3(protection=None), get_problem("zdt1")) == {}
+    assert same_cost(NSGA2(), ToyProblem()) == {}
 
 
 def test_wrong_calls_are_refused(tmp_path: Path) -> None:

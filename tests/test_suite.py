@@ -8,9 +8,9 @@ from tests.problems.test_tabular import table
 
 
 @pytest.mark.parametrize("name", suite.ALGORITHMS)
-def test_every_algorithm_has_the_same_budget(name: str) -> None:
+def test_only_growth_costs_scores_before_the_advance(name: str) -> None:
     result = minimize(SmallModelTrap(generations=5, population=8), suite.algorithm(name))
-    assert result.algorithm.evaluator.n_eval == 8 + 5 * (8 + 16)
+    assert result.algorithm.evaluator.n_eval == 8 + 5 * (16 + (8 if name == "growth" else 0))
     assert len(result.pop) == 8
 
 

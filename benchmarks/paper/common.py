@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
 from carsmoo import suite
+from carsmoo.compare import same_cost
 from carsmoo.comparison import REFERENCE, signed_rank, vargha_delaney
 from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.cost import params
@@ -165,7 +166,7 @@ class Found:
 
 
 def search(config: SearchConfig, algorithm: str = "growth", **extra: Any) -> Found:
-    """Search once.
+    """Search once, at the cost of every other algorithm: as much training, and as many scorings.
 
     Args:
         config: data, network, plan and seed.
@@ -181,7 +182,8 @@ def search(config: SearchConfig, algorithm: str = "growth", **extra: Any) -> Fou
         scorings += step.total if step.phase == "scoring" and step.done == step.total else 0
 
     begin, computed = time.perf_counter(), time.process_time()
-    made = suite.algorithm(algorithm).setup(problem)
+    made = suite.algorithm(algorithm)
+    made.setup(problem, **same_cost(made, problem))
     problem.listeners.append(count)
     while made.has_next():
         made.next()
