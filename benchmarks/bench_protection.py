@@ -1,7 +1,8 @@
 """Does protecting what grows help? Growth, size and no protection, NSGA-II and random search, on every problem.
 
 Part 1 compares the five on the synthetic trap, NAS-Bench-301, NAS-Bench-Macro and three tables of learning curves, 20
-seeds each: the final population scored by final accuracy, against NSGA-III. The table goes to
+seeds each, at equal cost (:func:`carsmoo.compare.same_cost`: as many generations, each with one advance and as many
+scorings): the final population scored by final accuracy, against NSGA-III. The table goes to
 ``benchmarks/results/protection.csv`` and ``.tex``. Part 2 varies the trap's strength, its noise and the generation at
 which the search stops, growth against none: ``benchmarks/results/trap.csv``.
 

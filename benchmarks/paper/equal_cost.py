@@ -1,10 +1,12 @@
 """Comparison at equal cost (Table 1's columns): CARS, random search in the same supernet, DARTS-V2, published CARS.
 
-CARS and random search train a supernet for as many epochs and score as many networks, and survive by the same rule as
-far as it goes (random search keeps what NSGA-II's survival keeps of nothing but newcomers). Networks of each front,
-the one of lowest supernet error among them, and the published genotypes are then trained alone by the same recipe and
-scored once on the test split. What a user would take is the network of lowest *supernet* error; choosing by test error
-would be looking at the answer. Figures, medians over seeds:
+CARS and random search train a supernet for as many epochs and score as many networks (random search, which scores no
+newborn before the training, draws twice as many), and survive by the same rule as far as it goes (random search keeps
+what NSGA-II's survival keeps of nothing but newcomers). Networks of each front, the one of lowest supernet error among
+them, and the published genotypes are then trained alone by the same recipe and scored once on the test split. What a
+user would take is the network of lowest *supernet* error; choosing by test error would be looking at the answer.
+
+Figures, medians over seeds:
 
 - ``error_*``, ``params_*`` (millions), ``search_minutes_*`` (of one core's computing);
 - ``hv_cars``, ``hv_random``: hypervolume of the trained networks; ``*_p``: Wilcoxon's signed rank, CARS against each.

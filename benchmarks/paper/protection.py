@@ -1,7 +1,8 @@
 """NSGA-III against pNSGA-III inside the same supernet search (Figure 2), growth and size protected.
 
 The paper: NSGA-III loses the large networks and ends with a narrow range of sizes, pNSGA-III keeps them. Each seed is
-one supernet with the same first weights, images, first population and warm-up for all three. Hypervolume by supernet
+one supernet with the same first weights, images, first population and warm-up for all three, as many epochs and as many
+scorings: those that measure no growth breed twice as many. Hypervolume by supernet
 error takes the whole final population as its own supernet scores it; hypervolume after training takes a few networks
 of each front, spread over its sizes, trained alone from random weights and scored on the test split. Both are in units
 of one box over all runs. Figures, medians over seeds, the others against NSGA-III:
