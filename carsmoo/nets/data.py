@@ -36,14 +36,13 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch.utils.data import Dataset
 
 from carsmoo.nets import datasets, folders
 from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.images import ImageData, Pair, Split
+from carsmoo.nets.pixels import of_item
 from carsmoo.nets.request import Loader, Request, require_memory
 from carsmoo.nets.streams import SOURCES, StreamedData, TrainingData, stream
 from carsmoo.notation import short, shown
@@ -137,8 +136,8 @@ def load_for_training(data: DataLike | StreamedData, recipe: TrainingRecipe) -> 
 def from_dataset(dataset: Dataset[Any], *, test: Dataset[Any] | None = None, **arguments: Any) -> ImageData:
     """Read a torch data set once, in order, into memory.
 
-    Its items are (image, label): a PIL image, or a tensor or array (h, w), (c, h, w) or (h, w, c), uint8 or floating;
-    and an integer. What its transform does to an image is done once; random changes belong into ``augmentation``.
+    Its items are (image, label): a PIL image, or a tensor or array (h, w), (c, h, w) or (h, w, c), all of one type; and
+    an integer. What its transform does to an image is done once; random changes belong into ``augmentation``.
 
     Args:
         dataset: has a length and takes an index.
@@ -165,37 +164,25 @@ def _items(what: str, dataset: Dataset[Any]) -> tuple[NDArray[Any], NDArray[np.i
     if count == 0:
         raise ValueError(f"{what}: expected images, got an empty data set")
     images: NDArray[Any] = np.empty(0)
-    labels = np.empty(count, dtype=np.int64)
+    labels = np.empty(0, dtype=np.int64)
     for k in range(count):
         item = dataset[k]
         if not isinstance(item, (tuple, list)) or len(item) != 2:
             raise TypeError(f"{what}[{k}]: expected (image, label), got {shown(type(item).__name__)}")
-        image, label = _array(what, k, item[0]), np.asarray(item[1])
+        image, label = of_item(f"{what}[{k}]", item[0]), np.asarray(item[1])
+        if image.ndim not in (2, 3):
+            raise TypeError(
+                f"{what}[{k}]: expected an image, (h, w) or (c, h, w), got {type(item[0]).__name__} {image.shape}"
+            )
         if label.shape != () or not np.issubdtype(label.dtype, np.integer):
             raise TypeError(f"{what}[{k}]: expected an integer label, got {shown(item[1])}")
         if k == 0:
             require_memory(count, image.shape, image.itemsize)
-            images = np.empty((count, *image.shape), dtype=image.dtype)
+            images, labels = np.empty((count, *image.shape), dtype=image.dtype), np.empty(count, dtype=np.int64)
         if image.shape != images.shape[1:] or image.dtype != images.dtype:
             raise ValueError(
                 f"{what}[{k}]: expected an image as the first, {images.dtype} {images.shape[1:]}, got {image.dtype} "
                 f"{image.shape}"
             )
         images[k], labels[k] = image, label
-    return datasets.colours_first(images), labels
-
-
-def _array(what: str, k: int, image: Any) -> NDArray[Any]:
-    if isinstance(image, torch.Tensor):
-        found: NDArray[Any] = image.detach().cpu().numpy()
-    elif isinstance(image, Image.Image):
-        mode = "L" if image.mode in folders.GREY else "RGB"
-        found = np.asarray(folders.converted(image, mode))
-        found = found if mode == "L" else found.transpose(2, 0, 1)
-    else:
-        found = np.asarray(image)
-    if found.ndim not in (2, 3):
-        raise TypeError(
-            f"{what}[{k}]: expected an image, (h, w) or (c, h, w), got {type(image).__name__} {found.shape}"
-        )
-    return found
+    return images, labels

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import lzma
+import math
 import os
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +20,26 @@ from sklearn.datasets import load_digits
 from torchvision import datasets
 
 from carsmoo.nets.augment import Augmentation
-from carsmoo.nets.request import Found, Request
+from carsmoo.nets.request import Found, Request, expanded, physical_memory
+from carsmoo.nets.walks import readable
 
 DEBIAN = Path("/usr/share/datasets")
 """Where Debian's package dataset-fashion-mnist puts its files."""
+
+_BROKEN = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,  # an encrypted member; NotImplementedError is one: packed in an unknown way
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+)
+"""What zipfile and NumPy raise for files that are no npz or damaged."""
 
 
 def digits(request: Request) -> Found:
@@ -67,42 +88,59 @@ def svhn(request: Request) -> Found:
 def npz(request: Request) -> Found:
     """Arrays of a NumPy file: ``images`` and ``labels``, and ``test_images`` and ``test_labels`` if it has them.
 
-    Images are (n, h, w), (n, c, h, w) or (n, h, w, c), see :func:`colours_first`; labels (n,) or (n, 1).
+    Both are as :meth:`~carsmoo.nets.images.ImageData.from_arrays` takes them.
     """
     if not request.where:
         raise ValueError("data: expected npz:PATH, got 'npz' without a path")
-    path = Path(request.where).expanduser().resolve()
+    path = expanded(request.where).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"npz: expected a file with the arrays images and labels, got nothing at {path}")
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # numpy leaves bad files open
-            names = [name for name in ("images", "labels", "test_images", "test_labels") if name in file.files]
-            arrays = {name: file[name] for name in names}
-    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        told = " ".join(str(error).split())[:120]
-        raise ValueError(f"npz: expected numbers saved by numpy.savez, got {path} ({told})") from error
+    with _telling(path), path.open("rb") as opened, zipfile.ZipFile(opened) as packed:
+        held = packed.namelist()
+        names = [name for name in ("images", "labels", "test_images", "test_labels") if f"{name}.npy" in held]
+        claimed = sum(_claimed(packed, f"{name}.npy") for name in names)
+    memory = physical_memory()
+    if memory is not None and claimed > memory // 2:
+        raise ValueError(
+            f"npz: expected arrays that fit in half of the memory, {memory // 2:,} bytes, got {claimed:,} bytes in "
+            f"{readable(path)}"
+        )
+    with _telling(path), path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in names}
     if names not in (["images", "labels"], ["images", "labels", "test_images", "test_labels"]):
         raise ValueError(
-            f"npz: expected images and labels, and both or none of test_images and test_labels, in {path}, "
+            f"npz: expected images and labels, and both or none of test_images and test_labels, in {readable(path)}, "
             f"got {', '.join(names) or 'none of them'}"
         )
-    pairs = [(colours_first(arrays[k]), _flat(arrays[k.replace("images", "labels")])) for k in names[::2]]
+    pairs = [(arrays[k], arrays[k.replace("images", "labels")]) for k in names[::2]]
     return Found(pairs[0], test=pairs[1] if len(pairs) > 1 else None)
 
 
-def colours_first(images: NDArray[Any]) -> NDArray[Any]:
-    """Return (n, h, w, c) as (n, c, h, w) if the last axis is 1 or 3 long and the second is not; others as they are."""
-    if images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
-        return images.transpose(0, 3, 1, 2)
-    return images
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Tell what is raised within for a file that is no npz, is damaged, encrypted or packed in another way."""
+    try:
+        yield
+    except _BROKEN as error:
+        told = " ".join(str(error).split())[:160]
+        raise ValueError(f"npz: expected numbers saved by numpy.savez, got {readable(path)} ({told})") from error
 
 
-def _flat(labels: NDArray[Any]) -> NDArray[Any]:
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+def _claimed(packed: zipfile.ZipFile, name: str) -> int:
+    """Return the bytes that an array in an archive says to have, without reading it."""
+    member = packed.getinfo(name)
+    with packed.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        claimed = math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and file.tell() + claimed != member.file_size:
+            raise ValueError(f"{name}: {shape} of {dtype}, but {member.file_size - file.tell()} bytes")
+    return claimed
 
 
 def _root(request: Request) -> Path:
-    return Path(request.where or os.environ.get("CARSMOO_IMAGES", "data")).expanduser()
+    return expanded(request.where or os.environ.get("CARSMOO_IMAGES", "data"))
 
 
 def _cifar(request: Request, kind: Any) -> Found:

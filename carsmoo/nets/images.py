@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from carsmoo.nets.augment import Augment, Augmentation
+from carsmoo.nets.pixels import as_array, as_images
 from carsmoo.nets.splits import drawn
 
 if TYPE_CHECKING:
@@ -143,8 +144,9 @@ class ImageData(Labelled[Split]):
         """Split images by class and at random, the same way for the same ``split_seed``.
 
         Args:
-            images: (n, h, w) or (n, c, h, w), uint8 or floating.
-            labels: (n,), integers 0..classes-1.
+            images: (n, h, w) or (n, c, h, w), or (n, h, w, c) with c of 1 or 3, in numbers as
+                :func:`~carsmoo.nets.pixels.as_images` takes them.
+            labels: (n,), integers 0..classes-1, each of them.
             name: what to call the data.
             validation: images and labels of a search-validation split that is given.
             test: images and labels of a test split that is given; otherwise ``test_share`` of all is set aside.
@@ -158,16 +160,20 @@ class ImageData(Labelled[Split]):
         Raises:
             ValueError: for images of another rank, labels that do not fit, a class with too few images.
         """
-        X, y = _checked("images", images, labels)
-        pairs = {"validation": validation, "test": test}
-        given = {what: _checked(what, *pair) for what, pair in pairs.items() if pair is not None}
+        pairs = {"images": (images, labels), "validation": validation, "test": test}
+        found = {what: pair for what, pair in pairs.items() if pair is not None}
+        pixels = as_images({what: pair[0] for what, pair in found.items()})
+        given = {what: (pixels[what], _labels(what, pair[1], len(pixels[what]))) for what, pair in found.items()}
+        X, y = given.pop("images")
         for what, (others, _) in given.items():
             if others.shape[1:] != X.shape[1:]:
                 raise ValueError(f"{what}: expected images of {X.shape[1:]}, got {others.shape[1:]}")
-        classes = int(max(part.max() for part in (y, *(other for _, other in given.values())))) + 1
+        classes = int(y.max()) + 1
         names = None if class_names is None else tuple(class_names)
         if names is not None and classes > len(names):
             raise ValueError(f"class_names: expected one for each of {classes} classes, got {len(names)}")
+        classes = classes if names is None else len(names)
+        _require_classes(y, {what: others for what, (_, others) in given.items()}, classes, names)
         shares = {"test": test_share, "validation": validation_share}
         wanted = {what: share for what, share in shares.items() if what not in given}
         places = drawn(y, wanted, split_seed, limit, names or ())
@@ -181,7 +187,7 @@ class ImageData(Labelled[Split]):
             train=_to_split(X, y),
             validation=_to_split(*splits["validation"]),
             test=_to_split(*splits["test"]),
-            classes=classes if names is None else len(names),
+            classes=classes,
             mean=mean,
             std=std,
             augmentation=augmentation or Augmentation(),
@@ -205,24 +211,30 @@ class ImageData(Labelled[Split]):
         return found.hexdigest()
 
 
-def _checked(name: str, images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    try:
-        X, y = np.asarray(images), np.asarray(labels)
-    except ValueError:
-        raise ValueError(f"{name}: expected images of one size, got several sizes") from None
-    if X.ndim == 3:
-        X = X[:, None]
-    if X.ndim != 4 or 0 in X.shape:
-        raise ValueError(f"{name}: expected (n, h, w) or (n, c, h, w), got {np.shape(images)}")
-    if X.dtype != np.uint8 and not np.issubdtype(X.dtype, np.floating):
-        raise ValueError(f"{name}: expected uint8 or floating numbers, got {X.dtype}")
-    if X.dtype != np.uint8 and not (np.abs(X) <= np.finfo(np.float32).max).all():
-        raise ValueError(f"{name}: expected finite numbers of float32, got NaN or larger ones")
-    if y.shape != (len(X),) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
-        raise ValueError(f"{name}: expected {len(X)} integer labels from 0, got {y.dtype} {y.shape}")
+def _labels(name: str, labels: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Return the labels of n images, (n,) or (n, 1), as (n,)."""
+    y = as_array(f"{name}: labels", labels)
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.shape != (n,) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
+        raise ValueError(f"{name}: expected {n} integer labels from 0, got {y.dtype} {y.shape}")
     if y.max() >= MOST_CLASSES:
         raise ValueError(f"{name}: expected labels below {MOST_CLASSES}, got {y.max()}")
-    return X if X.dtype == np.uint8 else X.astype(np.float32), y.astype(np.int64)
+    return y.astype(np.int64)
+
+
+def _require_classes(
+    labels: NDArray[np.int64], others: dict[str, NDArray[np.int64]], classes: int, names: tuple[str, ...] | None
+) -> None:
+    """Check that each class has an image to be trained on, and that no other split has a class beside those."""
+    empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
+    if len(empty) and names is None:
+        raise ValueError(
+            f"labels: expected each of 0 to {classes - 1} at least once, got none of {empty[0]}; number them anew, "
+            "values, labels = numpy.unique(labels, return_inverse=True)"
+        )
+    for what, y in others.items():
+        if y.max() >= classes:
+            raise ValueError(f"{what}: expected labels below {classes}, the number of classes, got {y.max()}")
 
 
 def _moments(images: NDArray[Any]) -> tuple[Tensor, Tensor]:

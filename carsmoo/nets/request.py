@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from torchvision.transforms.v2 import functional as resizing
 
 from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.images import ImageData, Pair
+from carsmoo.nets.pixels import as_images
 from carsmoo.notation import short
 
 CHUNK = 1024
@@ -67,6 +69,8 @@ class Request:
             ValueError: for options that do not exist, come twice or have another form.
         """
         name, where, tail = _parts(text)
+        if "\0" in where:
+            raise ValueError(f"data: expected a path, got {where[:60]!r}")
         options: dict[str, Any] = {}
         for option in filter(None, tail.split("&")):
             key, _, value = option.partition("=")
@@ -91,8 +95,10 @@ class Request:
     def build(self, found: Found) -> ImageData:
         """Return what a source has as data for a search, resized, capped and split as asked."""
         pairs = {"train": found.train, "validation": found.validation, "test": found.test}
-        sized = {what: (fitted(pair[0], self.size), pair[1]) for what, pair in pairs.items() if pair is not None}
-        images, labels = sized.pop("train")
+        given = {"images" if what == "train" else what: pair for what, pair in pairs.items() if pair is not None}
+        pixels = as_images({what: pair[0] for what, pair in given.items()})
+        sized = {what: (fitted(pixels[what], self.size), pair[1]) for what, pair in given.items()}
+        images, labels = sized.pop("images")
         self.require_images(len(np.asarray(labels)))
         return ImageData.from_arrays(
             images,
@@ -101,7 +107,7 @@ class Request:
             **sized,
             test_share=found.test_share,
             validation_share=found.validation_share,
-            augmentation=self.changed(found.augmentation or natural(np.shape(images))),
+            augmentation=self.changed(found.augmentation or natural(images.shape)),
             split_seed=self.split_seed,
             limit=self.images,
             class_names=found.class_names,
@@ -128,8 +134,13 @@ def absolute(text: str) -> str:
     name, where, tail = _parts(text)
     if not where:
         return text
-    path = os.fspath(Path(where).expanduser().resolve())
+    path = os.fspath(expanded(where).resolve())
     return f"{name}:{path}" + (f"?{tail}" if tail or "?" in path else "")
+
+
+def expanded(path: str) -> Path:
+    """Return a path with the home that a leading ``~`` means, or with the ``~`` where that is not known."""
+    return Path(os.path.expanduser(path))
 
 
 Loader: TypeAlias = Callable[[Request], Found]
@@ -142,18 +153,17 @@ def natural(shape: tuple[int, ...]) -> Augmentation:
     return Augmentation(pad=min(shape[2:]) // 8, flip=True)
 
 
-def fitted(images: Any, size: tuple[int, int] | None) -> NDArray[Any]:
-    """Return images, (n, h, w) or (n, c, h, w), scaled to cover a (height, width), then cropped in the middle."""
-    X = np.asarray(images)
-    if size is None or X.ndim not in (3, 4) or 0 in X.shape or X.shape[-2:] == size:
-        return X
-    scale = max(size[0] / X.shape[-2], size[1] / X.shape[-1])
-    cover = [max(wanted, round(scale * had)) for wanted, had in zip(size, X.shape[-2:], strict=True)]
-    X = X[:, None] if X.ndim == 3 else X
-    require_memory(len(X), (X.shape[1], *size), X.itemsize)
-    result = np.empty((*X.shape[:2], *size), dtype=X.dtype)
-    for start in range(0, len(X), CHUNK):
-        part = torch.from_numpy(np.require(X[start : start + CHUNK], requirements=["C", "W"]))
+def fitted(images: NDArray[Any], size: tuple[int, int] | None) -> NDArray[Any]:
+    """Return images, (n, c, h, w), scaled to cover a (height, width), then cropped in the middle."""
+    if size is None or images.shape[2:] == size:
+        return images
+    n, c, height, width = images.shape
+    scale = max(size[0] / height, size[1] / width)
+    cover = [max(wanted, round(scale * had)) for wanted, had in zip(size, (height, width), strict=True)]
+    require_memory(n, (c, *size), images.itemsize)
+    result = np.empty((n, c, *size), dtype=images.dtype)
+    for start in range(0, n, CHUNK):
+        part = torch.from_numpy(np.require(images[start : start + CHUNK], requirements=["C", "W"]))
         whole = resizing.resize(part, cover, antialias=True)
         result[start : start + CHUNK] = resizing.center_crop(whole, list(size)).numpy()
     return result
@@ -165,7 +175,7 @@ def require_memory(count: int, shape: tuple[int, ...], itemsize: int = 1) -> Non
     Raises:
         ValueError: telling the bytes.
     """
-    memory, needed = physical_memory(), count * int(np.prod(shape)) * itemsize
+    memory, needed = physical_memory(), count * math.prod(shape) * itemsize
     if memory is not None and needed > memory // 2:
         size = "x".join(map(str, shape))
         raise ValueError(

@@ -21,17 +21,17 @@ def drawn(
     """Return the places of the images of each split, by class and at random; what is left over is ``"train"``.
 
     Args:
-        labels: of all images, (n,).
+        labels: of all images, (n,); each class has some.
         shares: of each other split, in the order in which they are drawn, of what is left by then.
         seed: draws the splits, and what ``limit`` keeps.
         limit: how many images are kept, of each class its share; all if not given.
-        class_names: of the classes, each of which needs an image in every split.
+        class_names: of the classes.
 
     Raises:
-        ValueError: for a class with too few images.
+        ValueError: for a class with fewer images than splits.
     """
     index = np.arange(len(labels)) if limit is None else stratified(labels, limit, seed)
-    _require_enough(labels[index], 1 + len(shares), class_names)
+    _require_enough(labels[index], max(len(class_names), int(labels.max()) + 1), 1 + len(shares), class_names)
     found = {}
     for what, share in shares.items():
         index, found[what] = _split(index, labels, share, seed)
@@ -60,10 +60,10 @@ def stratified(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.i
     return np.sort(order[place < np.repeat(take, sizes)])
 
 
-def _require_enough(labels: NDArray[np.int64], least: int, class_names: Sequence[str]) -> None:
+def _require_enough(labels: NDArray[np.int64], classes: int, least: int, class_names: Sequence[str]) -> None:
     """Check that each class has an image for each of the splits that are drawn."""
-    sizes = np.bincount(labels, minlength=len(class_names))
-    few = np.flatnonzero(sizes < least if class_names else (sizes > 0) & (sizes < least))
+    sizes = np.bincount(labels, minlength=classes)
+    few = np.flatnonzero(sizes < least)
     if len(few):
         called = repr(class_names[few[0]]) if class_names else few[0]
         raise ValueError(f"class {called}: expected at least {least} images, one for each split, got {sizes[few[0]]}")

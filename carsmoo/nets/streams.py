@@ -20,8 +20,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as pictures
 
 from carsmoo.nets.augment import Augment, Augmentation
-from carsmoo.nets.folders import Files, decoded, listed
+from carsmoo.nets.folders import decoded, white_in
 from carsmoo.nets.images import Batch, ImageData, Labelled
+from carsmoo.nets.listings import Files, listed
+from carsmoo.nets.pixels import White
 from carsmoo.nets.request import Request
 from carsmoo.nets.splits import drawn
 
@@ -56,12 +58,14 @@ class Stream:
         labels: (n,), int64, on the device that images are brought to.
         size: (height, width) of what comes out.
         source: name of the source, for what is raised.
+        white: what means white in files of more than 8 bits.
     """
 
     files: tuple[str, ...]
     labels: Tensor
     size: tuple[int, int]
     source: str
+    white: White
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -112,7 +116,7 @@ class Stream:
                 yield images.to(self.labels.device), self.labels[part]
 
     def _whole(self, place: int) -> Image.Image:
-        return decoded(self.source, self.files[place], "RGB")
+        return decoded(self.source, self.files[place], "RGB", self.white)
 
     def _middle(self, place: int) -> Image.Image:
         return middle(self._whole(place), self.size)
@@ -161,7 +165,9 @@ def stream(request: Request) -> StreamedData:
     splits = {**files, **{what: [train[k] for k in index.tolist()] for what, index in places.items()}}
     mean, std = (torch.tensor(values) * 255 for values in (MEAN, STD))
     augmentation = request.changed(Augmentation(pad=min(size) // 8, flip=True))
+    white = white_in(request.name, listing.paths)
     seen = repr((size, mean.tolist(), std.tolist(), listing.classes, augmentation))
+    seen += repr(white) if white != White() else ""
     return StreamedData(
         name=dataclasses.replace(request, stream=True).title,
         classes=len(listing.classes),
@@ -170,7 +176,7 @@ def stream(request: Request) -> StreamedData:
         augmentation=augmentation,
         class_names=listing.classes,
         sha256=_digest(os.fspath(listing.root), splits, seen),
-        **{what: _stream(part, size, request.name) for what, part in splits.items()},
+        **{what: _stream(part, size, request.name, white) for what, part in splits.items()},
     )
 
 
@@ -203,9 +209,9 @@ def in_order(function: Callable[[T], S], items: Iterable[T], threads: int, ahead
         pool.shutdown(cancel_futures=True)
 
 
-def _stream(files: Files, size: tuple[int, int], source: str) -> Stream:
+def _stream(files: Files, size: tuple[int, int], source: str, white: White) -> Stream:
     labels = torch.tensor([label for _, label in files], dtype=torch.int64)
-    return Stream(tuple(path for path, _ in files), labels, size, source)
+    return Stream(tuple(path for path, _ in files), labels, size, source, white)
 
 
 def _digest(root: str, splits: dict[str, Files], seen: str) -> str:

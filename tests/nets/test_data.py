@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -72,7 +74,18 @@ def test_own_images_need_only_be_arrays() -> None:
             ValueError,
             r"images: expected \(n, h, w\) or \(n, c, h, w\), got \(9, 8\)",
         ),
-        ((np.zeros((9, 8, 8), int), np.zeros(9, int)), ValueError, "images: expected uint8 or floating"),
+        ((np.zeros((9, 8, 8), "S1"), np.zeros(9, int)), ValueError, "images: expected whole or floating numbers"),
+        (
+            (np.zeros((9, 8, 8, 4)), np.zeros(9, int)),
+            ValueError,
+            r"images: expected \(n, c, h, w\), got \(9, 8, 8, 4\)",
+        ),
+        (
+            (np.zeros((9, 8, 8)), 1 + np.arange(9) % 3),
+            ValueError,
+            r"labels: expected each of 0 to 3 at least once, got none of 0; number them anew, values, labels = numpy\.",
+        ),
+        ((np.zeros((9, 8, 8)), np.arange(9) % 3 * 2), ValueError, "labels: expected each of 0 to 4 .* got none of 1;"),
         ((np.full((9, 8, 8), np.nan), np.zeros(9, int)), ValueError, "images: expected finite numbers of float32"),
         ((np.zeros((9, 8, 8)), np.zeros(8, int)), ValueError, "images: expected 9 integer labels"),
         ((np.zeros((9, 8, 8)), np.zeros(9)), ValueError, "images: expected 9 integer labels"),
@@ -99,6 +112,32 @@ def test_classes_may_have_names_and_each_needs_one() -> None:
         ImageData.from_arrays(images, labels, class_names=["a", "b"])
     with pytest.raises(ValueError, match="class 'd': expected at least 3 images, one for each split, got 0"):
         ImageData.from_arrays(images, labels, class_names=["a", "b", "c", "d"])
+
+
+def test_numbering_anew_is_what_is_told(tmp_path: Path) -> None:
+    images, labels = np.zeros((30, 5, 5), np.uint8), np.arange(30) % 3 * 10 + 1
+    with pytest.raises(ValueError, match=r"numpy\.unique\(labels, return_inverse=True\)$"):
+        load((images, labels))
+    values, numbers = np.unique(labels, return_inverse=True)
+    assert (values.tolist(), load((images, numbers)).classes) == ([1, 11, 21], 3)
+    np.savez(tmp_path / "a.npz", images=images, labels=labels)
+    with pytest.raises(ValueError, match=r"^labels: expected each of 0 to 21 at least once, got none of 0; "):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_other_splits_have_no_classes_of_their_own_and_need_not_have_all() -> None:
+    images, labels = np.zeros((30, 5, 5), np.uint8), np.arange(30) % 3
+    assert ImageData.from_arrays(images, labels, test=(images[:4], labels[:4] * 0 + 1)).classes == 3
+    with pytest.raises(ValueError, match=r"^test: expected labels below 3, the number of classes, got 5"):
+        ImageData.from_arrays(images, labels, test=(images[:4], labels[:4] * 0 + 5))
+    with pytest.raises(ValueError, match=r"^validation: expected labels below 3, the number of classes, got 3"):
+        ImageData.from_arrays(images, labels, validation=(images[:4], labels[:4] * 0 + 3), class_names="abc")
+
+
+def test_a_class_that_few_images_leave_out_is_told() -> None:
+    labels = np.array([0] * 50 + [1] * 50 + [2] * 3)
+    with pytest.raises(ValueError, match="class 2: expected at least 3 images, one for each split, got 0"):
+        ImageData.from_arrays(np.zeros((103, 5, 5), np.uint8), labels, limit=12)
 
 
 def test_validation_images_that_are_given_are_kept() -> None:

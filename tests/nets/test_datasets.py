@@ -1,4 +1,6 @@
 import pickle
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +162,48 @@ def test_wrong_files_of_arrays_are_refused(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def lie(file: Path, shape: str, data: bytes = b"") -> None:
+    """Write an npz whose images say to have a shape."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    np.savez(file, labels=np.zeros(9, int))
+    with zipfile.ZipFile(file, "a") as packed:
+        packed.writestr("images.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + data)
+
+
+def test_an_npz_that_claims_more_than_it_has_or_fits_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.npz"
+    for shape, data in (("(1000000, 1000, 1000)", b"few"), ("(9, 2, 2)", bytes(40)), ("(9, 2, 2)", bytes(30))):
+        lie(file, shape, data)
+        with pytest.raises(
+            ValueError, match=r"^npz: expected numbers saved .*\(images\.npy: \(.*\) of uint8, but \d+ b"
+        ):
+            load(f"npz:{file}")
+    np.savez_compressed(file, images=np.zeros((9, 100, 100), np.uint8), labels=np.arange(9) % 3)
+    monkeypatch.setattr(datasets, "physical_memory", lambda: 100_000)
+    monkeypatch.setattr(np, "load", None)
+    with pytest.raises(
+        ValueError, match=r"^npz: expected arrays that fit .*, 50,000 bytes, got 90,072 bytes in .*a\.npz$"
+    ):
+        load(f"npz:{file}")
+
+
+def test_an_encrypted_or_strangely_packed_npz_is_told_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    np.savez_compressed(file, images=np.zeros((9, 4, 4), np.uint8), labels=np.arange(9) % 3)
+    whole = file.read_bytes()
+    local, central = whole.index(b"PK\3\4"), whole.index(b"PK\1\2")
+    for offset, value, says in ((6, 1, "password required"), (8, 99, "compression method"), (8, 14, "."), (8, 12, ".")):
+        data = bytearray(whole)
+        struct.pack_into("<H", data, local + offset, value)
+        struct.pack_into("<H", data, central + offset + 2, value)
+        file.write_bytes(data)
+        with pytest.raises(ValueError, match=rf"^npz: expected numbers saved by numpy.savez, .*{says}") as caught:
+            load(f"npz:{file}")
+        assert "\n" not in str(caught.value)
+
+
 class Pictures(Dataset):
     classes = ("x", "y")
 
@@ -187,6 +231,12 @@ def test_a_torch_data_set_is_read_whatever_its_images_are(tmp_path: Path) -> Non
     assert len(floats.test) == 4
     draw_folder(tmp_path, {"a": 5, "b": 5})
     assert load(torchvision.datasets.ImageFolder(tmp_path)).class_names == ("a", "b")
+    wide = X[:, 0].astype(np.uint16) * 16
+    deep = load(Pictures(lambda k: Image.fromarray(wide[k])))
+    assert deep.digest() == load((X[:, 0], y.numpy())).digest()
+    numbers = load(Pictures(lambda k: Image.fromarray(X[k, 0] / np.float32(255)))).train.images
+    assert numbers.dtype == torch.float32
+    assert 0.5 < float(numbers.max()) <= 1
 
 
 class Stream(IterableDataset):
@@ -202,6 +252,11 @@ class Stream(IterableDataset):
         (Pictures(lambda k: np.zeros((4 + k, 4))), ValueError, r"dataset\[1\]: expected an image as the first, .*5, 4"),
         (Pictures(lambda k: "path"), TypeError, r"dataset\[0\]: expected an image, .*got str"),
         (TensorDataset(torch.zeros(9, 4, 4)), TypeError, r"dataset\[0\]: expected \(image, label\), got 'tuple'"),
+        (
+            TensorDataset(torch.zeros(9, 4, 8, 8), torch.arange(9) % 2 + 1),
+            ValueError,
+            "labels: expected each of 0 to 2 at least once, got none of 0",
+        ),
         (TensorDataset(torch.zeros(9, 4, 4), torch.zeros(9)), TypeError, r"dataset\[0\]: expected an integer label"),
     ],
 )

@@ -21,6 +21,12 @@ def test_a_name_says_what_where_and_how() -> None:
     assert Request.parse("cifar10?size=16").size == (16, 16)
 
 
+def test_a_home_that_is_not_known_is_a_path_that_is_not_there() -> None:
+    with pytest.raises(FileNotFoundError, match=r"got nothing at .*~nobody-of-that-name/photos$"):
+        load("folder:~nobody-of-that-name/photos")
+    assert absolute("npz:~nobody-of-that-name/a.npz").endswith("/~nobody-of-that-name/a.npz")
+
+
 def test_a_name_with_its_path_made_absolute_means_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     here = tmp_path.resolve()
@@ -54,6 +60,7 @@ def test_a_name_with_its_path_made_absolute_means_the_same(tmp_path: Path, monke
             "data: expected options among images, size, split_seed, pad, flip, stream, got '/photos'; after a",
         ),
         ("what\never", "data: expected one of digits"),
+        ("folder:a\0b", "data: expected a path, got 'a\\\\x00b'"),
     ],
 )
 def test_wrong_options_are_refused_in_one_line(text: str, says: str) -> None:
@@ -76,13 +83,13 @@ def test_fewer_images_keep_the_shares_of_the_classes_and_the_seed_chooses() -> N
 
 def test_images_are_scaled_to_cover_and_cropped_in_the_middle() -> None:
     column = np.arange(40, dtype=np.uint8) * 5
-    X = np.broadcast_to(column, (2, 20, 40))
+    X = np.broadcast_to(column, (2, 1, 20, 40))
     square = fitted(X, (10, 10))  # half the height covers; the middle 10 of 20 columns stay
     assert square.shape == (2, 1, 10, 10)
     expected = 5 * (2 * np.arange(5, 15) + 0.5)
     assert np.abs(square[0, 0] - expected).max() <= 1
     assert fitted(X, (20, 40)) is X
-    floats = fitted(X.astype(np.float32)[:, None], (10, 10))
+    floats = fitted(X.astype(np.float32), (10, 10))
     assert floats.dtype == np.float32
     assert np.abs(floats[0, 0] - expected).max() < 1e-3
     assert load("digits?size=12x10").image_shape == (1, 12, 10)
