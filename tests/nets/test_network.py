@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from carsmoo.nets.counting import count
 from carsmoo.nets.network import Network
 from carsmoo.nets.supernet import Supernet
 from carsmoo.zoo import GENOTYPES
+from tests.nets import darts
 from tests.nets.helpers import EMPTY, SMALL, SPACE, generator, genotypes, images
 
 NETWORKS = {
@@ -29,6 +31,13 @@ def test_closed_form_built_network_and_fvcore_agree(network: NetworkConfig) -> N
 def test_the_full_networks_of_the_paper_agree_too() -> None:
     for network in (NetworkConfig.cifar(), NetworkConfig.imagenet()):
         assert cost(GENOTYPES["CARS-I"], network) == count(GENOTYPES["CARS-I"], network)
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
+def test_a_network_is_that_of_darts_its_stem_cells_edges_and_classifier(network: NetworkConfig) -> None:
+    plain = dataclasses.replace(network, affine=False)
+    for genotype in genotypes(2, seed=3, space=DARTSSpace(ops=SPACE.ops[1:])):
+        darts.assert_alike(Network(genotype, plain), darts.Network(genotype, plain), images(plain, 2))
 
 
 def test_the_auxiliary_head_is_read_in_training_and_counts_nowhere() -> None:

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from carsmoo.genotype import PRIMITIVES
 from carsmoo.nets.norm import SubnetNorm
-from carsmoo.nets.ops import Depthwise, FactorizedReduce, Pool, Separable, operation
+from carsmoo.nets.ops import Depthwise, FactorizedReduce, Pool, ReLUConvNorm, Separable, operation
+from tests.nets import darts
 from tests.nets.helpers import Passing, generator
 
 
@@ -18,6 +19,24 @@ def test_every_operation_keeps_channels_and_halves_rounding_up(name: str, stride
     x = torch.randn(3, 4, *size, generator=generator())
     y = operation(name, 4, stride, SubnetNorm)(x)
     assert y.shape == (3, 4, *(-(-n // stride) for n in size))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (4, 4), (5, 5), (7, 8), (8, 8)])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("name", PRIMITIVES[1:])
+def test_every_operation_is_that_of_darts_dilated_where_it_says_so(
+    name: str, stride: int, size: tuple[int, int]
+) -> None:
+    x = torch.randn(3, 4, *size, generator=generator())
+    darts.assert_alike(operation(name, 4, stride, SubnetNorm), darts.operation(name, 4, stride), x)
+
+
+@pytest.mark.parametrize("size", [(2, 3), (5, 5), (8, 8)])
+@pytest.mark.parametrize("c_out", [2, 3, 6])
+def test_input_layers_are_those_of_darts(c_out: int, size: tuple[int, int]) -> None:
+    x = torch.randn(3, 4, *size, generator=generator())
+    darts.assert_alike(ReLUConvNorm(4, c_out, SubnetNorm), darts.relu_conv(4, c_out), x)
+    darts.assert_alike(FactorizedReduce(4, c_out, SubnetNorm), darts.Reduce(4, c_out), x)
 
 
 def test_the_mean_pool_leaves_the_padding_out() -> None:
