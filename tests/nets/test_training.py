@@ -1,14 +1,17 @@
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import chisquare
 
 from carsmoo.config import SupernetTraining
 from carsmoo.genotype import Genotype
-from carsmoo.nets.data import ImageData
+from carsmoo.nets.data import Augmentation, ImageData
 from carsmoo.nets.supernet import Supernet
 from carsmoo.nets.training import SupernetTrainer
 from tests.nets.helpers import SMALL, SPACE, generator, genotypes
@@ -102,6 +105,84 @@ def test_an_epoch_shows_each_image_once() -> None:
     assert made.epochs == 1
     shown = {image.numpy().tobytes() for images in seen for image in images}
     assert shown == {image.numpy().tobytes() for image in made.data.train.images}
+
+
+def shown(made: SupernetTrainer, epochs: int) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:
+    """Return the images and labels of the steps of some epochs, which then train nothing."""
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    made.step = lambda x, y, _: seen.append((x, y)) or torch.zeros(())  # type: ignore[method-assign]
+    per_epoch = [len(list(made.epoch(forever(genotypes(1))))) for _ in range(epochs)]
+    return [[seen.pop(0) for _ in range(steps)] for steps in per_epoch]
+
+
+def test_each_epoch_shows_the_images_in_an_order_of_its_own_each_with_its_label() -> None:
+    made = trainer()
+    train = made.data.train
+    place = {x.numpy().tobytes(): k for k, x in enumerate(made.data.normalise(train.images))}
+    orders = []
+    for steps in shown(made, 6):
+        order = [place[x.numpy().tobytes()] for images, _ in steps for x in images]
+        assert torch.equal(torch.cat([labels for _, labels in steps]), train.labels[order])
+        assert sorted(order) == list(range(40))
+        orders.append(tuple(order))
+    assert len({*orders, tuple(range(40))}) == 7
+
+
+def test_images_that_do_not_fill_a_batch_wait_for_the_next_epoch() -> None:
+    made, left = trainer(SupernetTraining(batch=16)), Counter[bytes]()
+    everything = {x.numpy().tobytes() for x in made.data.normalise(made.data.train.images)}
+    for steps in shown(made, 30):
+        assert [len(images) for images, _ in steps] == [16, 16]
+        left.update(everything - {x.numpy().tobytes() for images, _ in steps for x in images})
+    assert sum(left.values()) == 30 * 8
+    assert max(left.values()) < 20  # none waits for ever
+
+
+def test_training_images_are_shifted_and_mirrored_anew_in_each_epoch_before_they_are_normalised() -> None:
+    rng = np.random.default_rng(0)
+    augmentation = Augmentation(pad=1, flip=True)
+    images = ImageData.from_arrays(rng.random((100, 4, 4)), np.arange(100) % 10, augmentation=augmentation)
+    made = SupernetTrainer(Supernet(SPACE, SMALL, generator(1)), images, PLAN, generator(2))
+    padded = F.pad(images.train.images, (1, 1, 1, 1))
+    versions: dict[bytes, tuple[int, tuple[int, int, bool]]] = {}
+    for version in itertools.product(range(3), range(3), (False, True)):
+        top, left, mirrored = version
+        crops = padded[:, :, top : top + 4, left : left + 4]
+        for k, x in enumerate(images.normalise(crops.flip(3) if mirrored else crops)):
+            versions[x.contiguous().numpy().tobytes()] = k, version
+    found = [[versions[x.numpy().tobytes()] for x, _ in steps for x in x] for steps in shown(made, 20)]
+    counts = Counter(version for epoch in found for _, version in epoch)
+    assert len(counts) == 18
+    assert chisquare(list(counts.values())).pvalue > 1e-3
+    for k in range(40):
+        assert len({dict(epoch)[k] for epoch in found}) > 5
+
+
+def test_the_rate_falls_by_a_cosine_step_by_step_and_stays_at_its_floor_beyond_the_planned_end() -> None:
+    plan = SupernetTraining(warmup=1, generations=2, epochs=1, batch=8, learning_rate=0.1, learning_rate_min=0.02)
+    made = trainer(plan)
+    (x, y), rates = batch(made), []
+    for _ in range(19):
+        made.step(x[:2], y[:2], genotypes(1))
+        rates.append(made.optimizer.param_groups[0]["lr"])
+    planned = 3 * (40 // 8)
+    assert rates == pytest.approx([0.06 + 0.04 * math.cos(math.pi * min(k / planned, 1)) for k in range(19)])
+
+
+def test_the_gradient_is_clipped_by_the_norm_over_all_that_a_step_uses() -> None:
+    plan = {"batch": 8, "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
+    for clip in (0.01, 1e9):
+        made = trainer(SupernetTraining(**plan, clip=clip))
+        (x, y), pair = batch(made), genotypes(2, seed=5)
+        used = list({id(p): p for g in pair for p in made.supernet.chosen_parameters(g)}.values())
+        loss = sum(F.cross_entropy(made.supernet(x, genotype), y) for genotype in pair) / 2
+        gradients = torch.autograd.grad(loss, used)
+        norm = float(torch.cat([g.flatten() for g in gradients]).norm())
+        assert 0.01 < norm < 1e9
+        before = [p.detach().clone() for p in used]
+        made.step(x, y, pair)
+        for p, q, g in zip(used, before, gradients, strict=True):
+            assert torch.allclose(q - p, 0.1 * min(1, clip / norm) * g, atol=1e-7)
 
 
 def test_fewer_images_than_a_batch_make_one_step() -> None:
