@@ -16,6 +16,9 @@ from carsmoo.cost import flops, params
 from carsmoo.events import Step
 from carsmoo.genotype import PRIMITIVES
 from carsmoo.nets.data import ImageData, Split
+from carsmoo.nets.racing import Race
+from carsmoo.nets.training import SupernetTrainer
+from carsmoo.nets.world import World
 
 NETWORK = NetworkConfig(channels=4, layers=3)
 PLAN = SupernetTraining(warmup=1, generations=2, epochs=1, population=6, calibration=64)
@@ -119,6 +122,103 @@ def test_training_gives_every_architecture_a_turn() -> None:
     stream = made._running().drawn_from(draw(5), 2)
     drawn = [genotype for _ in range(5) for genotype in next(stream)]
     assert all(drawn.count(genotype) == 2 for genotype in genotypes)
+
+
+def watch_steps(monkeypatch: pytest.MonkeyPatch) -> list[list[Genotype]]:
+    """Return a list that the architectures of each training step are added to."""
+    seen: list[list[Genotype]] = []
+    step = SupernetTrainer.step
+
+    def watched(self: SupernetTrainer, x: torch.Tensor, y: torch.Tensor, chosen: list[Genotype]) -> torch.Tensor:
+        seen.append(list(chosen))
+        return step(self, x, y, chosen)
+
+    monkeypatch.setattr(SupernetTrainer, "step", watched)
+    return seen
+
+
+SHORT = dataclasses.replace(PLAN, warmup=2, epochs=2, batch=16, architectures=3)  # 5 steps an epoch
+TINY = NetworkConfig(channels=2, layers=3)
+
+
+def test_steps_take_as_many_architectures_as_planned_anew_in_warm_up_then_of_the_population(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen, X = watch_steps(monkeypatch), draw(6)
+    warm_ups = []
+    for seed in (0, 1):
+        made = problem(training=SHORT, network=TINY, seed=seed)
+        made.evaluate(X)
+        warm_ups.append(seen.copy())
+        seen.clear()
+    assert [len(step) for part in warm_ups for step in part] == [3] * 20
+    assert len({genotype for part in warm_ups for step in part for genotype in step}) == 60
+    made.advance(X)
+    assert [len(step) for step in seen] == [3] * 10
+    population = made.space.decode(X)
+    counts = [sum(step.count(genotype) for step in seen) for genotype in population]
+    assert counts == [5] * 6
+
+
+def test_a_generation_trains_what_its_population_uses_and_leaves_all_else_its_weights_and_momentum() -> None:
+    made, X = problem(training=dataclasses.replace(SHORT, warmup=6), network=TINY), draw(2, seed=3)
+    made.evaluate(X)
+    supernet, momenta = made.supernet, made._running().trainer.optimizer.state
+
+    def now() -> list[tuple[torch.Tensor, torch.Tensor | None]]:
+        buffers = [momenta.get(p, {}).get("momentum_buffer") for p in supernet.parameters()]
+        pairs = zip(supernet.parameters(), buffers, strict=True)
+        return [(p.detach().clone(), None if buffer is None else buffer.clone()) for p, buffer in pairs]
+
+    before = now()
+    made.advance(X)
+    used = {id(p) for genotype in made.space.decode(X) for p in supernet.chosen_parameters(genotype)}
+    moved = 0
+    for p, (weight, momentum), (weight_now, momentum_now) in zip(supernet.parameters(), before, now(), strict=True):
+        if id(p) in used:
+            assert not torch.equal(weight_now, weight)
+            continue
+        assert torch.equal(weight_now, weight)
+        if momentum is None:
+            assert momentum_now is None
+        else:
+            assert torch.equal(momentum_now, momentum)
+            moved += bool(momentum.any())
+    assert moved > 20  # the warm-up left momentum where the population is not
+    assert np.array_equal(made.moving_values(X)[:, 0], made.validation_errors(made.space.decode(X)))
+
+
+def test_an_inherited_network_has_the_score_of_its_genotype_image_by_image() -> None:
+    made, X = problem(training=dataclasses.replace(SHORT, calibration=40), network=TINY), draw(5, seed=2)
+    scores = made.evaluate(X)[:, 0]
+    split = DATA.validation
+    for genotype, score in zip(made.space.decode(X), scores, strict=True):
+        network = made.inherited(genotype)
+        assert not network.training
+        with torch.no_grad():
+            guesses = network(DATA.normalise(split.images)).argmax(dim=1)
+            assert int((guesses != split.labels).sum()) / len(split) == score
+            assert network(DATA.normalise(split.images[:1])).argmax(dim=1) == guesses[:1]
+
+
+def test_a_race_is_run_after_the_first_generation_and_keeps_all_that_may_survive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    races: list[Race | None] = []
+
+    def scores(self: World, genotypes: list[Genotype], scored: object, race: Race | None = None) -> np.ndarray:
+        races.append(race)
+        return np.zeros(len(genotypes))
+
+    monkeypatch.setattr(World, "scores", scores)
+    made = problem(training=dataclasses.replace(SHORT, racing=True), network=TINY)
+    made.evaluate(draw(20))
+    assert races == [None]
+    for n, keep in ((20, 10), (8, 6), (6, None)):
+        made.advance(draw(6))
+        made.evaluate(draw(n))
+        race = races.pop()
+        assert (None if race is None else race.keep) == keep
 
 
 def test_a_search_runs_by_itself_and_one_seed_gives_one_front() -> None:

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
 from carsmoo.cost import flops
 from carsmoo.events import Step
 from carsmoo.genotype import DARTSSpace
-from carsmoo.nets.data import load
+from carsmoo.nets.data import Augmentation, ImageData, Split, load
+from carsmoo.nets.scoring import recalibrate
 from carsmoo.nets.world import SLOWDOWN, DivergenceError, World
 from tests.nets.helpers import genotypes
 
@@ -21,6 +24,71 @@ def world(seed: int = 0, **plan: float) -> World:
     shape = SMALL.for_data(data.image_shape, data.classes)
     settings = {"batch": 256, "calibration": 64, **plan}
     return World(DARTSSpace(), shape, SupernetTraining(**settings), data, seed)  # type: ignore[arg-type]
+
+
+def tiny(seed: int = 0, poisoned: bool = False) -> World:
+    """Return a world of 45 search-train and 15 search-validation images, which training shifts and mirrors."""
+    rng = np.random.default_rng(0)
+    data = ImageData.from_arrays(
+        rng.random((75, 4, 4)),
+        np.arange(75) % 5,
+        validation_share=0.25,
+        augmentation=Augmentation(pad=2, flip=True),
+    )
+    if poisoned:
+        test = Split(torch.full_like(data.test.images, torch.nan), torch.full_like(data.test.labels, 99))
+        train = Split(data.train.images, torch.full_like(data.train.labels, 99))
+        data = dataclasses.replace(data, train=train, test=test)
+    plan = SupernetTraining(batch=5, calibration=12, warmup=1, generations=1)
+    return World(DARTSSpace(), SMALL.for_data((1, 4, 4), 5), plan, data, seed)
+
+
+def test_scores_are_errors_on_search_validation_whatever_the_other_splits_hold() -> None:
+    made = tiny(poisoned=True)
+    split, pool = made.data.validation, genotypes(6)
+    assert (len(made.data.train), len(split)) == (45, 15)
+    found = made.scores(pool, lambda done: None)
+    with torch.no_grad():
+        for genotype, error in zip(pool, found, strict=True):
+            statistics = recalibrate(made.supernet, genotype, made.calibration)
+            guesses = made.supernet(made.data.normalise(split.images), genotype, statistics).argmax(dim=1)
+            assert error == int((guesses != split.labels).sum()) / 15
+    assert 0 < found.min() < 1
+    assert np.array_equal(found, made.errors(pool, split, "recalibrated"))
+
+
+def test_recalibration_takes_one_fixed_part_of_search_train_without_augmentation() -> None:
+    made, again, other = tiny(), tiny(), tiny(seed=1)
+
+    def chosen(world: World) -> list[bytes]:
+        return [image.numpy().tobytes() for part in world.calibration for image in part]
+
+    before = chosen(made)
+    plain = [image.numpy().tobytes() for image in made.data.normalise(made.data.train.images)]
+    assert [len(part) for part in made.calibration] == [6, 6]
+    assert len(set(before)) == 12
+    assert set(before) <= set(plain)
+    assert set(before) != set(plain[:12])
+    made.scores(genotypes(2), lambda done: None)
+    made.train("training", range(1), 1, lambda world: world.uniform(1), lambda *told: None)
+    made.scores(genotypes(2), lambda done: None)
+    assert chosen(made) == chosen(again) == before
+    assert set(chosen(other)) != set(before)
+
+
+def test_weights_images_and_architectures_follow_the_seed() -> None:
+    made, again, other = tiny(), tiny(), tiny(seed=1)
+    for name in ("weights", "random/images", "random/architectures"):
+        assert np.array_equal(made.state()[name], again.state()[name])
+        assert not np.array_equal(made.state()[name], other.state()[name])
+    X = np.array([made.space.encode(genotype) for genotype in genotypes(6)])
+    for draw in (lambda world: world.uniform(2), lambda world: world.drawn_from(X, 2)):
+        (first, further), same, (others, _) = (
+            [list(islice(draw(world), 9)) for _ in range(2)] for world in (made, again, other)
+        )
+        assert same == [first, further]
+        assert first != others
+        assert first != further  # a stream goes on where the last one stopped
 
 
 def test_a_step_without_a_finite_gradient_changes_nothing_and_is_counted() -> None:
