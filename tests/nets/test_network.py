@@ -1,8 +1,10 @@
 import copy
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import chisquare
 
 from carsmoo.config import NetworkConfig
 from carsmoo.cost import cost
@@ -81,6 +83,22 @@ def test_drop_path_is_off_in_evaluation_and_keeps_the_mean_in_training() -> None
     zero = (kept == 0).flatten(1).all(dim=1)
     assert abs(zero.float().mean() - 0.5) < 0.03
     assert torch.allclose(kept[~zero], 2 * whole[~zero])
+
+
+def test_an_identity_is_never_dropped_and_other_edges_are_each_by_itself_for_each_image() -> None:
+    normal = ("skip_connect", 0), ("none", 1), ("avg_pool_3x3", 0), ("max_pool_3x3", 1)
+    genotype = Genotype(normal, (2, 3), normal, (2, 3))
+    cell = Network(genotype, NetworkConfig(channels=2, layers=3, images=(1, 2, 2))).cells[0]
+    before, last = torch.randn(2, 2000, 6, 2, 2, generator=generator())
+    kept = cell(before, last, before, 0.25, generator(1))
+    inputs = cell.entry(before, last, {0, 1})
+    mean, most = (op(x) for op, x in zip(cell.ops[1:], inputs, strict=True))
+    assert torch.equal(kept[:, :2], inputs[0])
+    cases = torch.stack([torch.zeros_like(mean), mean, most, mean + most]) / 0.75
+    matches = torch.isclose(kept[None, :, 2:], cases, atol=1e-5).flatten(2).all(dim=2)
+    assert (matches.sum(dim=0) == 1).all()
+    shares = np.array([1, 3, 3, 9]) / 16
+    assert chisquare(matches.sum(dim=1).numpy(), 2000 * shares).pvalue > 1e-3
 
 
 def test_inherited_weights_and_measured_statistics_make_a_usable_network() -> None:

@@ -8,7 +8,7 @@ from carsmoo.genotype import DARTSSpace
 from carsmoo.nets.augment import Augment, Augmentation
 from carsmoo.nets.data import ImageData, load
 from carsmoo.nets.supernet import Supernet
-from carsmoo.nets.train import NetworkTrainer, cut_out, inherited, loss_of, split_for
+from carsmoo.nets.train import NetworkTrainer, cut_out, error_of, inherited, loss_of, split_for
 from carsmoo.nets.untrained import build
 from carsmoo.recipes import TrainingRecipe
 from carsmoo.zoo import GENOTYPES
@@ -139,6 +139,44 @@ def test_crops_and_colours_are_those_of_the_recipe(data: ImageData) -> None:
     augment = Augment(size=(8, 8), resized_crop=True, shift=Augmentation(), jitter=(0.4, 0.3, 0.0, 0.0))
     images = data.trained_on.images[torch.randperm(len(trainer.train), generator=source)]
     assert torch.equal(torch.cat(met), data.normalise(augment(images, source)))
+
+
+def test_each_epoch_shows_the_images_in_an_order_of_its_own_and_each_with_its_square_cut_out(data: ImageData) -> None:
+    recipe = dataclasses.replace(TINY, pad=0, flip=False, cutout=2, holdout=0.0)
+    trainer = NetworkTrainer(GENOTYPE, recipe, data)
+    met: list[tuple[torch.Tensor, torch.Tensor]] = []
+    trainer.step = lambda images, labels: met.append((images, labels)) or torch.zeros(())  # type: ignore[method-assign]
+    plain = data.normalise(data.trained_on.images)
+    assert not (plain == 0).any()
+    orders = []
+    for _ in range(3):
+        trainer.epoch()
+        images, labels = (torch.cat(parts) for parts in zip(*met, strict=True))
+        met.clear()
+        cut = images == 0
+        assert ((cut.flatten(1).sum(dim=1) >= 1) & (cut.flatten(1).sum(dim=1) <= 4)).all()
+        differ = ((images[:, None] != plain) & ~cut[:, None]).flatten(2).sum(dim=2)  # (shown, images)
+        assert (differ.min(dim=1).values == 0).all()
+        orders.append(differ.argmin(dim=1))
+        assert torch.equal(labels, data.trained_on.labels[orders[-1]])
+    assert not torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[1], orders[2])
+
+
+def test_an_error_is_that_of_evaluation_mode_and_the_mode_stays(data: ImageData) -> None:
+    trainer = NetworkTrainer(GENOTYPE, dataclasses.replace(TINY, holdout=0.0), data)
+    trainer.epoch()
+    network, split = trainer.network, data.test
+    found = {}
+    for training in (True, False):
+        network.train(training)
+        found[training] = error_of(network, split, data.normalise)
+        assert network.training is training
+    with torch.no_grad():
+        wrong = sum(
+            int(network(data.normalise(x[None])).argmax() != y) for x, y in zip(split.images, split.labels, strict=True)
+        )
+    assert found == dict.fromkeys((True, False), wrong / len(split))
 
 
 def test_dropped_paths_come_from_the_generator_alone(data: ImageData) -> None:
