@@ -39,7 +39,7 @@ def tiny(seed: int = 0, poisoned: bool = False) -> World:
         test = Split(torch.full_like(data.test.images, torch.nan), torch.full_like(data.test.labels, 99))
         train = Split(data.train.images, torch.full_like(data.train.labels, 99))
         data = dataclasses.replace(data, train=train, test=test)
-    plan = SupernetTraining(batch=5, calibration=12, warmup=1, generations=1)
+    plan = SupernetTraining(batch=5, calibration=32, warmup=1, generations=1)
     return World(DARTSSpace(), SMALL.for_data((1, 4, 4), 5), plan, data, seed)
 
 
@@ -65,10 +65,10 @@ def test_recalibration_takes_one_fixed_part_of_search_train_without_augmentation
 
     before = chosen(made)
     plain = [image.numpy().tobytes() for image in made.data.normalise(made.data.train.images)]
-    assert [len(part) for part in made.calibration] == [6, 6]
-    assert len(set(before)) == 12
+    assert [len(part) for part in made.calibration] == [6, 6, 5, 5, 5, 5]
+    assert len(set(before)) == 32
     assert set(before) <= set(plain)
-    assert set(before) != set(plain[:12])
+    assert set(before) != set(plain[:32])
     made.scores(genotypes(2), lambda done: None)
     made.train("training", range(1), 1, lambda world: world.uniform(1), lambda *told: None)
     made.scores(genotypes(2), lambda done: None)
