@@ -189,7 +189,7 @@ def test_a_generation_trains_what_its_population_uses_and_leaves_all_else_its_we
 
 
 def test_an_inherited_network_has_the_score_of_its_genotype_image_by_image() -> None:
-    made, X = problem(training=dataclasses.replace(SHORT, calibration=40), network=TINY), draw(5, seed=2)
+    made, X = problem(training=dataclasses.replace(SHORT, calibration=80), network=TINY), draw(5, seed=2)
     scores = made.evaluate(X)[:, 0]
     split = DATA.validation
     for genotype, score in zip(made.space.decode(X), scores, strict=True):
