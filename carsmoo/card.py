@@ -24,6 +24,7 @@ from pathlib import PurePath
 from typing import Any
 
 from carsmoo import cost
+from carsmoo.checks import finite
 from carsmoo.config import NetworkConfig
 from carsmoo.genotype import Genotype
 from carsmoo.notation import shown
@@ -154,7 +155,7 @@ def _check_data(data: Mapping[str, Any], config: NetworkConfig) -> None:
     _require("data.class_names", names is None or texts, f"null or {config.n_classes} texts", names)
     for name, least in (("mean", -math.inf), ("std", 0.0)):
         values = data[name]
-        fits = isinstance(values, list) and len(values) == colours and all(_number(v) and v > least for v in values)
+        fits = isinstance(values, list) and len(values) == colours and all(_above(v, least) for v in values)
         _require(f"data.{name}", fits, f"{colours} numbers{'' if name == 'mean' else ' above 0'}", values)
 
 
@@ -163,7 +164,8 @@ def _check_accuracy(entry: Mapping[str, Any]) -> None:
         _require(f"accuracy.{name}", isinstance(entry[name], str), "a text", entry[name])
     fits = _whole(entry["epoch"]) and entry["epoch"] >= 0
     _require("accuracy.epoch", fits, "an integer of at least 0", entry["epoch"])
-    fits = _number(entry["error"]) and 0 <= entry["error"] <= 1
+    error = finite(entry["error"])
+    fits = error is not None and 0 <= error <= 1
     _require("accuracy.error", fits, "a number in [0, 1]", entry["error"])
 
 
@@ -189,8 +191,9 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _above(value: object, least: float) -> bool:
+    number = finite(value)
+    return number is not None and number > least
 
 
 def _no_number(text: str) -> Any:

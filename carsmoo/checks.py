@@ -40,6 +40,17 @@ def whole(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def finite(value: object) -> float | None:
+    """Return a real number as a float; None for anything else, a truth value, NaN, or one that no float holds."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def real(name: str, value: Any, least: float) -> float:
     """Return a finite number.
 
@@ -49,8 +60,8 @@ def real(name: str, value: Any, least: float) -> float:
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number of at least {least}, got {shown(value)}")
-    number = float(value)
-    if not least <= number < math.inf:
+    number = finite(value)
+    if number is None or number < least:
         raise ValueError(f"{name}: expected at least {least}, and finite, got {shown(value)}")
     return number
 

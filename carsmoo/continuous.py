@@ -14,9 +14,7 @@ from pymoo.core.initialization import Initialization
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
-from pymoo.core.termination import Termination
 from pymoo.problems.dyn import TimeSimulation
-from pymoo.termination import get_termination
 
 from carsmoo.callbacks import Callbacks, RunCallback
 from carsmoo.checks import instance, keywords, reject_unknown, whole
@@ -26,6 +24,7 @@ from carsmoo.growth import NewbornGrowth, set_before, set_growth
 from carsmoo.notation import shown
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
+from carsmoo.termination import check_termination
 
 
 class Continuous:
@@ -241,12 +240,8 @@ def _told(arguments: dict[str, Any]) -> dict[str, Any]:
 def _check_run(given: dict[str, Any]) -> None:
     """Check what a run is given for its end, its random numbers and its callback."""
     termination, seed, callback = (given.get(name) for name in ("termination", "seed", "callback"))
-    if termination is not None and not isinstance(termination, Termination):
-        try:
-            get_termination(*termination)
-        except Exception:  # pymoo raises nothing narrower
-            expected = "a Termination of pymoo or the like of ('n_gen', 20)"
-            raise ValueError(f"termination: expected {expected}, got {shown(termination)}") from None
+    if termination is not None:
+        check_termination(termination)
     if seed is not None:
         whole("seed", seed, 0)
     if callback is not None and not callable(callback):

@@ -17,6 +17,7 @@ from carsmoo import plots
 from carsmoo.correlation import Correlation, rank_correlation
 from carsmoo.front import Front
 from carsmoo.genotype import Genotype
+from carsmoo.notation import shown
 from carsmoo.plots_trained import plot_final_front
 from carsmoo.presets import SearchConfig, build
 from carsmoo.recipes import TrainingRecipe
@@ -220,19 +221,35 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
         run: the run.
         number: which of the front's networks, counted from 1. If not given: that of the smallest error on the images
             held out, or in the search where none were, of those that have been trained.
+
+    Raises:
+        ValueError: if the file of the trained front is damaged, naming it.
     """
     path = run.path / f"{FINAL}.json"
     if not path.is_file():
         return None
     final = Front.read(path)
-    places: list[int] = final.about["places"]
+    places = _places(path, final)
     by = "held_out_error" if "held_out_error" in final.names else "search_error"
+    if by not in final.names:
+        raise ValueError(f"{path}: expected a column {by}, got {', '.join(final.names)}")
     chosen = places[int(final.column(by).argmin())] if number is None else number
     if chosen not in places:
         return None
     genotype = final.genotypes[places.index(chosen)]
     folder = run.path / NETWORKS / f"{chosen}-{short_name(genotype)}"
     return folder if folder.is_dir() else None
+
+
+def _places(path: Path, final: Front) -> list[int]:
+    """Return the places, from 1, in the search's front that a file of trained networks tells of."""
+    places: Any = final.about.get("places")
+    fits = isinstance(places, list) and len(places) == len(final) > 0
+    if not fits or not all(type(place) is int and place > 0 for place in places):
+        raise ValueError(
+            f"{path}: places: expected an integer from 1 for each network, one or more, got {shown(places)}"
+        )
+    return list(places)
 
 
 def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlation) -> None:

@@ -10,11 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from carsmoo.checks import finite
 from carsmoo.config import NetworkConfig
 from carsmoo.cost import CostTable
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.latency import LatencyCosts
 from carsmoo.latency_table import LatencyTable
+from carsmoo.notation import shown
 
 Objective: TypeAlias = str | Callable[[Genotype], float]
 
@@ -144,11 +146,16 @@ class Objectives:
         try:
             value = self._functions[name](genotype)
         except Exception as error:
-            what = f"{type(error).__name__}: {error}; of {genotype}"
+            what = f"{type(error).__name__}: {_line(error)}; of {genotype}"
             raise RuntimeError(f"{name}: expected a number, got {what}") from error
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
-            raise ValueError(f"{name}: expected a finite number, got {value!r}; of {genotype}")
-        return float(value)
+        number = finite(value)
+        if number is None:
+            raise ValueError(f"{name}: expected a finite number, got {shown(value)}; of {genotype}")
+        return number
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Callable[[Genotype], float]]]:

@@ -1,8 +1,13 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from carsmoo.final import short_name
+from carsmoo.final import short_name, trained_folder
+from carsmoo.front import Front
 from carsmoo.plots_trained import plot_final_front, plot_ranks
+from carsmoo.rundir import RunDirectory
 from carsmoo.zoo import GENOTYPES
 
 
@@ -28,3 +33,21 @@ def test_the_pictures_show_what_they_are_given() -> None:
         plot_final_front(searched, np.zeros(3), "params")
     with pytest.raises(ValueError, match=r"^a: expected \(2,\) errors as trained alone, got \(3,\)"):
         plot_ranks({"a": [1, 2, 3]}, [0.1, 0.2])
+
+
+@pytest.mark.parametrize("places", [None, "12", [1], [1, 0], [1, 2.0], [1, True], {}])
+def test_a_trained_front_without_fitting_places_is_named(places: Any, tmp_path: Path) -> None:
+    about = {} if places is None else {"places": places}
+    genotypes = [GENOTYPES["CARS-A"], GENOTYPES["CARS-D"]]
+    Front.of(genotypes, [[0.1, 0.2], [0.2, 0.1]], ("error", "search_error"), ("", ""), about).to_json(
+        tmp_path / "final-front.json"
+    )
+    with pytest.raises(ValueError, match=r"final-front\.json: places: expected an integer from 1 for each network"):
+        trained_folder(RunDirectory(tmp_path))
+
+
+def test_a_trained_front_without_an_error_to_choose_by_is_named(tmp_path: Path) -> None:
+    front = Front.of([GENOTYPES["CARS-A"]], [[0.1]], ("error",), ("",), {"places": [1]})
+    front.to_json(tmp_path / "final-front.json")
+    with pytest.raises(ValueError, match=r"final-front\.json: expected a column search_error, got error"):
+        trained_folder(RunDirectory(tmp_path))

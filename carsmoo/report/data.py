@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from moocore import is_nondominated
 from numpy.typing import NDArray
 
 from carsmoo.checkpoint import FOLDER
+from carsmoo.checks import finite
 from carsmoo.display import relative_hypervolume
 from carsmoo.front import Front
 from carsmoo.notation import shown
@@ -26,6 +26,12 @@ FINAL = "final-front.json"
 
 PHASES = ("warm-up", "training", "scoring")
 """What a search does, in its order; its time besides is the rest."""
+
+LATEST = 253_402_300_799
+"""Seconds from 1970 to the last date that there is, at the end of the year 9999."""
+
+LARGEST = 1e30
+"""Objective, in units of the first generation's worst, that a hypervolume can be counted of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +154,7 @@ def extract(path: str | Path) -> RunReport:
         found = f"{len(front)} of {', '.join(front.names)}"
         raise ValueError(f"{run.path.name}/front.json: expected networks with two objectives or more, got {found}")
     events = [_Event(f"{run.path.name}/log.jsonl:{k}", event) for k, event in enumerate(run.read_log(), 1)]
-    seconds = [event.real("seconds") for event in events if "seconds" in event.fields]
+    seconds = [event.time("seconds") for event in events if "seconds" in event.fields]
     ends = [event for event in events if event.name == "end"]
     first = events[0] if events else None
     versions, environment = _machine(run.path, events)
@@ -159,7 +165,7 @@ def extract(path: str | Path) -> RunReport:
         losses=tuple(_loss(event) for event in events if event.name in PHASES and "loss" in event.fields),
         spent=_spent(events),
         seconds=max(seconds, default=0.0),
-        started=first.real("at") if first else 0.0,
+        started=first.time("at") if first else 0.0,
         ended=bool(ends) and events[-1] is ends[-1],
         resumed=sum(event.name == "resume" for event in events),
         rollbacks=sum(event.name == "rollback" for event in events),
@@ -178,10 +184,16 @@ class _Event:
         self.where, self.fields, self.name = where, fields, fields["event"]
 
     def real(self, name: str) -> float:
-        value = self.fields.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise ValueError(f"{self.where}: {name}: expected a finite number, got {shown(value)}")
-        return float(value)
+        value = finite(self.fields.get(name))
+        if value is None:
+            raise ValueError(f"{self.where}: {name}: expected a finite number, got {shown(self.fields.get(name))}")
+        return value
+
+    def time(self, name: str) -> float:
+        value = self.real(name)
+        if not 0 <= value <= LATEST:
+            raise ValueError(f"{self.where}: {name}: expected seconds in 0..{LATEST}, got {shown(value)}")
+        return value
 
     def whole(self, name: str) -> int:
         value = self.fields.get(name)
@@ -196,13 +208,13 @@ class _Event:
         return value
 
     def objectives(self, m: int) -> NDArray[np.float64]:
-        try:
-            F = np.array(self.fields["F"], dtype=np.float64)
-        except (KeyError, TypeError, ValueError, OverflowError):
-            raise ValueError(f"{self.where}: F: expected (n, {m}) numbers, got {shown(self.fields.get('F'))}") from None
-        if F.ndim != 2 or F.shape[1] != m or len(F) == 0 or not np.isfinite(F).all():
-            raise ValueError(f"{self.where}: F: expected (n, {m}) finite numbers, n > 0, got {F.shape}")
-        return F
+        rows = self.fields.get("F")
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, list) and len(row) == m for row in rows):
+            raise ValueError(f"{self.where}: F: expected (n, {m}) finite numbers, n > 0, got {shown(rows)}")
+        wrong = [value for row in rows for value in row if finite(value) is None]
+        if wrong:
+            raise ValueError(f"{self.where}: F: expected (n, {m}) finite numbers, got {shown(wrong[0])}")
+        return np.array(rows, dtype=np.float64)
 
 
 def _generations(events: Sequence[_Event], m: int) -> tuple[Generation, ...]:
@@ -212,11 +224,17 @@ def _generations(events: Sequence[_Event], m: int) -> tuple[Generation, ...]:
             F = event.objectives(m)
             best = np.flatnonzero(is_nondominated(F, keep_weakly=True))
             worst = made[0].F.max(axis=0) if made else F.max(axis=0)
+            with np.errstate(over="ignore"):
+                largest = float(np.abs(F / np.where(worst > 0, worst, 1.0)).max())
+            if largest > LARGEST:
+                raise ValueError(
+                    f"{event.where}: F: expected at most {LARGEST:g} times the first worst value, got {largest:g}"
+                )
             made.append(
                 Generation(
                     number=event.whole("generation"),
                     epoch=event.whole("epoch"),
-                    seconds=event.real("seconds"),
+                    seconds=event.time("seconds"),
                     evaluations=event.whole("evaluations"),
                     F=F,
                     front=tuple(sorted(best.tolist(), key=lambda k: (*F[k, ::-1],))),
@@ -241,7 +259,7 @@ def _spent(events: Sequence[_Event]) -> dict[str, float]:
         inner = _Event(f"{event.where}: spent", {"event": event.name, **parts})
         for phase in PHASES:
             if phase in parts:
-                spent[phase] = spent.get(phase, 0.0) + inner.real(phase)
+                spent[phase] = spent.get(phase, 0.0) + inner.time(phase)
     return {phase: spent[phase] for phase in PHASES if phase in spent}
 
 

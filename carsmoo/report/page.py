@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from carsmoo.checks import finite
 from carsmoo.front import Front
 from carsmoo.genotype import Edge, Genotype
 from carsmoo.report.data import RunReport
@@ -195,10 +196,9 @@ def _trained_about(report: RunReport, row: int | None) -> str:
 def _agreement(report: RunReport) -> str:
     """Return the rank correlation between supernet and full training in words, where the run tells it."""
     kendall = report.trained.front.about.get("kendall") if report.trained else None
-    tau = kendall.get("tau") if isinstance(kendall, dict) else None
-    known = isinstance(tau, (int, float)) and not isinstance(tau, bool) and math.isfinite(tau)
+    tau = finite(kendall.get("tau")) if isinstance(kendall, dict) else None
     n = len(report.trained.front) if report.trained else 0
-    return f"Kendall’s tau between the two orders: {tau:.2f} (n = {n})." if known else ""
+    return f"Kendall’s tau between the two orders: {tau:.2f} (n = {n})." if tau is not None else ""
 
 
 def _headline(report: RunReport) -> str:

@@ -74,7 +74,20 @@ def test_networks_trained_in_full_are_found_by_their_genotype(tmp_path: Path) ->
 
 DAMAGED: dict[str, tuple[int, dict[str, Any], str]] = {
     "no objectives": (3, {"F": None}, r"log\.jsonl:4: F: expected \(n, 2\) finite numbers"),
-    "words": (3, {"F": [["low", 1.0]]}, r"log\.jsonl:4: F: expected \(n, 2\) numbers, got \[\['low', 1\.0\]\]"),
+    "words": (3, {"F": [["low", 1.0]]}, r"log\.jsonl:4: F: expected \(n, 2\) finite numbers, got 'low'"),
+    "numbers as texts": (3, {"F": [["0.5", "1.0"]]}, r"log\.jsonl:4: F: expected \(n, 2\) finite numbers, got '0\.5'"),
+    "an endless objective": (
+        3,
+        {"F": [[0.5, 10**400]]},
+        r"log\.jsonl:4: F: expected \(n, 2\) finite numbers, got 1000",
+    ),
+    "a vast objective": (4, {"event": "generation", "F": [[-1e300, 1.0]]}, r"log\.jsonl:5: .* at most 1e\+30 times"),
+    "an endless loss": (1, {"loss": 10**400}, r"log\.jsonl:2: loss: expected a finite number, got 1000"),
+    "an endless second": (1, {"seconds": 10**400}, r"log\.jsonl:2: seconds: expected a finite number, got 1000"),
+    "a year of five digits": (0, {"at": 1e12}, r"log\.jsonl:1: at: expected seconds in 0\.\.253402300799, got 1000000"),
+    "time backwards": (1, {"seconds": -1}, r"log\.jsonl:2: seconds: expected seconds in 0\.\..*, got -1"),
+    "a vast time": (1, {"spent": {"warm-up": 1e308}}, r"spent: warm-up: expected seconds in 0\.\..*, got 1e\+308"),
+    "an endless epoch": (1, {"epoch": 2**63}, r"log\.jsonl:2: epoch: expected a whole number from 0, got 922337"),
     "another objective": (3, {"F": [[0.1, 1.0, 2.0]]}, r"log\.jsonl:4: F: expected \(n, 2\) finite numbers, n > 0"),
     "infinite": (3, {"F": [[float("inf"), 1.0]]}, r"log\.jsonl:4: F: expected \(n, 2\) finite numbers"),
     "no loss": (1, {"loss": "low"}, r"log\.jsonl:2: loss: expected a finite number, got 'low'"),
