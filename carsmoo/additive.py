@@ -47,8 +47,16 @@ class AdditiveTable:
         self.space, self.network, self.parts = space, network, parts
 
     def look_up(self, X: NDArray[np.int64], which: int = 0) -> NDArray[np.int64]:
-        """Return one of the costs of each row of ``X`` (n, n_var), which fits the space, (n,)."""
-        frame, edges, nodes = self._tables
+        """Return one of the costs of each row of ``X`` (n, n_var), which fits the space, (n,).
+
+        Raises:
+            ValueError: if 64 bits do not hold them.
+        """
+        try:
+            frame, edges, nodes = self._tables
+        except OverflowError:
+            what = f"{self.network.layers} cells of {self.network.channels} channels"
+            raise ValueError(f"network: expected costs below 2**62, got those of {what}") from None
         node = np.arange(2 * self.space.nodes)
         pair, a, b = (X[:, gene::GENES_PER_NODE] for gene in range(GENES_PER_NODE))
         pattern = self._pattern(pair, a, b)
@@ -115,6 +123,9 @@ class AdditiveTable:
                             at = edges[:, :, code, kind * space.nodes + node, :, op]
                             at[...] = np.where(here, np.array(total)[:, None, None], at)
         assert edges is not None
+        largest = edges.max(axis=(1, 2, 4, 5)).sum(axis=1, dtype=np.float64) * 2 + np.max(frames, axis=0)
+        if (largest > 2**62).any():
+            raise OverflowError
         by_kind = np.array(nodes, dtype=np.int64).reshape(len(_PATTERNS), 2, 3, -1)
         return np.array(frames, dtype=np.int64).T, edges, np.moveaxis(by_kind, -1, 0)
 

@@ -20,6 +20,7 @@ from carsmoo.checks import keywords, numbers, reject_unknown, whole
 from carsmoo.continuous import Continuous
 from carsmoo.display import FrontOutput
 from carsmoo.growth import NewbornGrowth
+from carsmoo.memory import require_count
 from carsmoo.notation import shown
 from carsmoo.operators import ArrayMating, RowDuplicates
 from carsmoo.problems.moving import MovingProblem
@@ -132,6 +133,8 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         if ref_dirs is not None and ref_dirs.shape[1] != problem.n_obj:
             raise ValueError(f"ref_dirs: expected (d, {problem.n_obj}) for this problem, got {ref_dirs.shape}")
         super()._configure(problem, given)
+        for name in ("pop_size", "n_offsprings"):
+            require_count(name, getattr(self, name), problem.n_var)
         self.ref_dirs = das_dennis(problem.n_obj, self.pop_size) if ref_dirs is None else ref_dirs
         moving = problem.moving if isinstance(problem, MovingProblem) else ()
         self.survival = PNSGA3Survival(self.ref_dirs, moving, self.protection)

@@ -6,6 +6,7 @@ of the convolutions and the linear classifier that run. Edges with the operation
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cached_property
 from typing import NamedTuple
 
@@ -61,6 +62,20 @@ def cost(genotype: Genotype, network: NetworkConfig) -> Cost:
         for position, (op, i) in enumerate(cell_of(genotype, cell.reduction)[0]):
             edge = _edge(op, cell, strided=cell.reduction and i < 2, affine=network.affine)
             total = _add(total, edge, runs=runs and 2 + position // 2 in used[cell.reduction])
+    return total
+
+
+def supernet_params(space: DARTSSpace, network: NetworkConfig) -> int:
+    """Return the number of parameters of a supernet, which has every operation on every edge."""
+    plain = dataclasses.replace(network, affine=False)
+    widths = space.nodes, space.nodes
+    live = Live(0, (False,) * network.layers)  # parameters are there whatever runs
+    total = _frame(plain, widths, live, dict.fromkeys((False, True), (True, True))).params
+    edges, from_inputs = space.nodes * (space.nodes + 3) // 2, 2 * space.nodes
+    for cell in plain.cells(*widths):
+        for op in space.ops:
+            strided, other = (_edge(op, cell, strided=cell.reduction and s, affine=False).params for s in (True, False))
+            total += from_inputs * strided + (edges - from_inputs) * other
     return total
 
 

@@ -14,6 +14,7 @@ import tomli_w
 from carsmoo.checks import instance
 from carsmoo.config import NetworkConfig, SupernetTraining
 from carsmoo.genotype import DARTSSpace
+from carsmoo.memory import require_count
 from carsmoo.notation import shown
 
 if sys.version_info >= (3, 11):
@@ -184,6 +185,9 @@ def build(config: SearchConfig, group: Any = None) -> tuple[Any, Any]:
     Args:
         config: the configuration.
         group: the processes that work together, see :class:`~carsmoo.nets.problem.CARSProblem`.
+
+    Raises:
+        TypeError, ValueError, OSError: as they do; ValueError too if the population does not fit in the memory.
     """
     from carsmoo.algorithm import PNSGA3
     from carsmoo.nets.problem import CARSProblem
@@ -200,6 +204,8 @@ def build(config: SearchConfig, group: Any = None) -> tuple[Any, Any]:
         group,
     )
     settings = dataclasses.asdict(config.algorithm)
+    for name in ("pop_size", "n_offsprings"):
+        require_count(name, settings[name] or 0, problem.n_var)
     protection = None if settings["protection"] == "none" else settings["protection"]
     return problem, PNSGA3(**{**settings, "protection": protection})
 

@@ -75,3 +75,10 @@ def test_wrong_vectors_and_operations_are_refused() -> None:
     odd = Genotype((("sep_conv_7x7", 0), ("none", 1)), (2,), (("none", 0), ("none", 1)), (2,))
     with pytest.raises(ValueError, match="expected operations among"):
         params(odd, NetworkConfig())
+
+
+def test_costs_that_64_bits_do_not_hold_are_refused() -> None:
+    space = DARTSSpace()
+    for network in (NetworkConfig(channels=10**9), NetworkConfig(channels=10**8, layers=20)):
+        with pytest.raises(ValueError, match=r"network: expected costs below 2\*\*62, got those of .* cells of 10"):
+            CostTable(space, network).flops(space.xu[None])

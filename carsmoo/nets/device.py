@@ -25,6 +25,11 @@ def pick(device: str | torch.device | None) -> torch.device:
     return made
 
 
+def memory_of(device: torch.device) -> int | None:
+    """Return the bytes of a device's own memory; None where it has that of the machine, or does not tell."""
+    return int(torch.cuda.get_device_properties(device).total_memory) if device.type == "cuda" else None
+
+
 def precision(device: torch.device) -> AbstractContextManager[Any]:
     """Return a context that computes as precisely as is fast there: bfloat16 where a CUDA device has it, else float32.
 

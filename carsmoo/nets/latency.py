@@ -26,11 +26,12 @@ from scipy.stats import spearmanr
 
 from carsmoo.checks import instance, whole
 from carsmoo.config import NetworkConfig
-from carsmoo.cost import CostTable
+from carsmoo.cost import CostTable, supernet_params
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.latency import latency
 from carsmoo.latency_table import Additivity, LatencyTable, Timing
 from carsmoo.layers import layers_needed, layers_of
+from carsmoo.memory import BYTES, require_fits, text_of
 from carsmoo.nets.device import pick
 from carsmoo.nets.timing import WARMUP, Clock, Work, alternately, measure
 from carsmoo.nets.tuning import cache_folder
@@ -144,6 +145,9 @@ def build(
         if told is not None:
             told(done, total)
 
+    largest = max(layer.c_in * layer.height * layer.width for layer in layers_needed(space, plain))
+    weights = supernet_params(DARTSSpace(space.nodes, ("max_pool_3x3", "avg_pool_3x3")), plain)
+    require_fits("network", BYTES * (largest + weights), text_of(plain))
     keys = [(layer, name) for name in layouts for layer in layers_needed(space, plain)]
     both = list(chain(*spanning(space, plain, fitted, checked, seed)))  # those to fit to, then those to check
     usual = next(iter(layouts.values()))

@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from carsmoo.config import CellShape, NetworkConfig
-from carsmoo.genotype import PRIMITIVES, Genotype
+from carsmoo.cost import params
+from carsmoo.genotype import Genotype
 from carsmoo.liveness import cell_of, live_parts, used_states
+from carsmoo.memory import require_weights
 from carsmoo.nets.cells import Entry, Stem, join, zeros_of
 from carsmoo.nets.norm import BatchNorm, SubnetNorm
 from carsmoo.nets.ops import Identity, NormBuilder, operation
@@ -92,12 +94,13 @@ class Network(nn.Module):
         path_generator: draws the paths that are dropped; it lives on the CPU. None: torch's global one.
 
     Raises:
-        ValueError: if the genotype names an operation that does not exist.
+        TypeError: for anything but a Genotype and a NetworkConfig.
+        ValueError: if the genotype names an operation that does not exist, or the weights do not fit in the memory.
     """
 
     def __init__(self, genotype: Genotype, network: NetworkConfig) -> None:
         super().__init__()
-        genotype.require(PRIMITIVES)
+        require_weights(network, params(genotype, network))
         self.genotype = genotype
         self.config = network
         self.drop_path = network.drop_path
@@ -170,5 +173,5 @@ def _drop(probability: float, generator: torch.Generator | None, op: nn.Module, 
     """Drop path: zero an edge's result for some images, scaling the others up; an identity is never dropped."""
     if isinstance(op, Identity):
         return y
-    keep = torch.empty(y.shape[0], 1, 1, 1).bernoulli_(1 - probability, generator=generator)
+    keep = torch.empty(y.shape[0], 1, 1, 1, dtype=torch.float32).bernoulli_(1 - probability, generator=generator)
     return y * keep.to(y) / (1 - probability)

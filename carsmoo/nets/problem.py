@@ -14,13 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.config import NetworkConfig, SupernetTraining
+from carsmoo.cost import supernet_params
 from carsmoo.distributed import Group, current
 from carsmoo.events import Step
 from carsmoo.front import Front
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.latency_table import LatencyTable
+from carsmoo.memory import require_count, require_step
 from carsmoo.nets.data import DataLike, ImageData, load
-from carsmoo.nets.device import environment, pick
+from carsmoo.nets.device import environment, memory_of, pick
 from carsmoo.nets.latency import cached
 from carsmoo.nets.network import Network
 from carsmoo.nets.racing import Race
@@ -94,6 +96,7 @@ class CARSProblem(MovingProblem):
         self.data_given = data
         self._data: ImageData | None = load(data).to(self.device)
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
+        self._require_memory(self._data)
         self._objectives = Objectives(objectives, self.space, self.network, latency)
         names = self.objective_names = self._objectives.names
         self.objective_units = self._objectives.units
@@ -112,6 +115,15 @@ class CARSProblem(MovingProblem):
         self._world: World | None = None
         self._weights_missing = False
         self._error_of: dict[bytes, float] = {}
+
+    def _require_memory(self, data: ImageData) -> None:
+        """Check that supernet, training and population fit in the memory, before anything is made."""
+        plan, nodes = self.training, self.space.nodes
+        require_count("population", plan.population, self.space.n_var)
+        require_count("architectures", plan.architectures * plan.alike, self.space.n_var)
+        batch = -(-min(plan.batch, len(data.train)) // plan.parts)
+        params = supernet_params(self.space, self.network)
+        require_step(self.network, params, batch, (nodes, nodes), memory_of(self.device))
 
     # ------------------------------------------------------------------ defaults for an algorithm
 

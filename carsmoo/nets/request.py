@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision.transforms.v2 import functional as resizing
 
+from carsmoo.memory import physical_memory
 from carsmoo.nets.augment import Augmentation
 from carsmoo.nets.images import ImageData, Pair
 from carsmoo.nets.pixels import as_images
@@ -182,14 +183,6 @@ def require_memory(count: int, shape: tuple[int, ...], itemsize: int = 1) -> Non
             f"data: expected images that fit in half of the memory, {memory // 2:,} bytes, got {needed:,} bytes "
             f"({count} images of {size}); ask for fewer or smaller ones, such as ?images=10000&size=64"
         )
-
-
-def physical_memory() -> int | None:
-    """Return the bytes of this machine's memory, None where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def _parts(text: str) -> tuple[str, str, str]:

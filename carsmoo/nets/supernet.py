@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from carsmoo.config import CellShape, NetworkConfig
+from carsmoo.cost import supernet_params
 from carsmoo.genotype import DARTSSpace, Genotype
 from carsmoo.liveness import cell_of, live_parts, used_states
+from carsmoo.memory import require_weights
 from carsmoo.nets.cells import Entry, Stem, join, zeros_of
 from carsmoo.nets.norm import Statistics, SubnetNorm
 from carsmoo.nets.ops import operation
@@ -80,10 +82,15 @@ class Supernet(nn.Module):
         space: the architectures.
         network: widths, depth, image shape and classes.
         generator: draws the initial weights, by torch's rules for each layer.
+
+    Raises:
+        ValueError: if the weights do not fit in the memory.
     """
 
+    @torch.inference_mode(False)
     def __init__(self, space: DARTSSpace, network: NetworkConfig, generator: torch.Generator) -> None:
         super().__init__()
+        require_weights(network, supernet_params(space, network))
         self.space = space
         self.network = network
         cells = list(network.cells(space.nodes, space.nodes))
@@ -91,7 +98,7 @@ class Supernet(nn.Module):
             self.stem = Stem(network, SubnetNorm)
             self.cells = nn.ModuleList(SupernetCell(cell, space) for cell in cells)
             self.classifier = nn.Linear(space.nodes * cells[-1].channels, network.n_classes)
-        self.to_empty(device="cpu")
+        self.float().to_empty(device="cpu")  # float32, whatever torch's default type is
         initialise(self, generator)
 
     def forward(self, x: Tensor, genotype: Genotype, statistics: Statistics | None = None) -> Tensor:
@@ -142,5 +149,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
             for parameter in (layer.weight, layer.bias):
                 if parameter is not None:
                     bound = 1 / math.sqrt(fan_in)
-                    drawn = torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator)
+                    drawn = torch.empty(parameter.shape, dtype=torch.float32).uniform_(
+                        -bound, bound, generator=generator
+                    )
                     parameter.copy_(drawn)

@@ -14,10 +14,12 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from carsmoo.config import NetworkConfig
+from carsmoo.cost import params
 from carsmoo.genotype import Genotype
+from carsmoo.memory import require_step
 from carsmoo.nets.augment import Augment
 from carsmoo.nets.cells import set_memory_format
-from carsmoo.nets.device import precision
+from carsmoo.nets.device import memory_of, precision
 from carsmoo.nets.images import Split
 from carsmoo.nets.network import Network
 from carsmoo.nets.streams import Stream, TrainingData
@@ -72,6 +74,20 @@ def split_for(data: TrainingData, recipe: TrainingRecipe) -> tuple[Images, Image
         raise ValueError(f"holdout: expected enough of each class to hold {size} out, got {error}") from None
     train, held_out = (torch.from_numpy(np.sort(part)).to(both.labels.device) for part in chosen)
     return both.at(train), both.at(held_out)
+
+
+def require_memory(genotype: Genotype, recipe: TrainingRecipe, data: TrainingData) -> None:
+    """Check that a network can be trained in the memory of the images' device.
+
+    Raises:
+        ValueError: telling the bytes.
+    """
+    network = recipe.network(data.image_shape, data.classes)
+    images = round((1 - recipe.holdout) * len(data.trained_on))
+    batch = -(-images // -(-images // recipe.batch))
+    widths = len(genotype.normal_concat), len(genotype.reduce_concat)
+    memory = memory_of(data.trained_on.labels.device)
+    require_step(network, params(genotype, network), batch, widths, memory)
 
 
 def augment_for(data: TrainingData, recipe: TrainingRecipe) -> Augment:
@@ -140,6 +156,7 @@ class NetworkTrainer:
         ValueError: if the network does not fit the images, a class is too small, or ``initial`` is of another network.
     """
 
+    @torch.inference_mode(False)
     def __init__(
         self, genotype: Genotype, recipe: TrainingRecipe, data: TrainingData, initial: Arrays | None = None
     ) -> None:
@@ -148,6 +165,7 @@ class NetworkTrainer:
         self.train, self.held_out = split_for(data, recipe)
         weights, images, paths = (generator_of(s) for s in np.random.SeedSequence(recipe.seed).spawn(3))
         device = self.train.labels.device
+        require_memory(genotype, recipe, data)
         self.network = build(genotype, recipe.network(data.image_shape, data.classes), weights).to(device)
         set_memory_format(self.network, torch.channels_last)
         self.generator = images
@@ -168,6 +186,7 @@ class NetworkTrainer:
             for name, parameter in self.network.named_parameters():
                 self.optimizer.state[parameter] = {"momentum_buffer": self._momenta[name]}
 
+    @torch.inference_mode(False)
     def epoch(self) -> float:
         """Train for one epoch and return the mean loss of its steps; it is NaN or infinite if training diverged."""
         for group in self.optimizer.param_groups:
@@ -176,13 +195,14 @@ class NetworkTrainer:
         self.network.train()
         labels = self.train.labels
         steps = -(-len(labels) // self.recipe.batch)
-        total = torch.zeros((), device=labels.device)
+        total = torch.zeros((), dtype=torch.float32, device=labels.device)
         order = torch.randperm(len(labels), generator=self.generator).to(labels.device).tensor_split(steps)
         for images, theirs in self.train.augmented(order, self.augment, self.generator):
             total += self.step(cut_out(self.data.normalise(images), self.recipe.cutout, self.generator), theirs)
         self.epochs += 1
         return float(total) / steps
 
+    @torch.enable_grad()
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Make one step on normalised images and return its loss, a scalar on the device."""
         with precision(images.device):
@@ -236,6 +256,7 @@ class NetworkTrainer:
         self.generator.set_state(torch.from_numpy(state["random/images"].copy()))
         self.network.path_generator.set_state(torch.from_numpy(state["random/paths"].copy()))
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def _put(self, tensors: Mapping[str, Tensor], values: Arrays, *, partly: bool = False) -> None:
         """Write values into tensors of the same names, all or (``partly``) some of them, in the tensors' layout."""

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import update_bn
 
 from carsmoo.config import NetworkConfig
 from carsmoo.genotype import Genotype
+from carsmoo.memory import BYTES, require_fits
 from carsmoo.nets.network import Network
 from carsmoo.nets.supernet import initialise
 
@@ -37,7 +38,7 @@ def drawn(make: Callable[[], M], generator: torch.Generator) -> M:
     """Return the module that ``make`` returns, on the CPU, with weights from ``generator``; no other is touched."""
     with torch.device("meta"):  # torch would draw the weights from its global generator
         module = make()
-    module.to_empty(device="cpu")
+    module.float().to_empty(device="cpu")  # float32, whatever torch's default type is
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_parameters()
@@ -46,6 +47,12 @@ def drawn(make: Callable[[], M], generator: torch.Generator) -> M:
 
 
 def measure_noise(network: Network, seed: int = 0, n: int = 16) -> None:
-    """Let a network's batch norm measure its statistics on ``n`` images of noise, without which its logits vanish."""
+    """Let a network's batch norm measure its statistics on ``n`` images of noise, without which its logits vanish.
+
+    Raises:
+        ValueError: if they do not fit in the memory.
+    """
+    colours, height, width = network.config.image_shape
+    require_fits("images", BYTES * n * colours * height * width, f"{n} of {colours}x{height}x{width}")
     generator = torch.Generator().manual_seed(seed)
-    update_bn([torch.randn(n, *network.config.image_shape, generator=generator)], network)
+    update_bn([torch.randn(n, *network.config.image_shape, generator=generator, dtype=torch.float32)], network)

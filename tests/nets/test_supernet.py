@@ -1,9 +1,12 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from carsmoo.config import NetworkConfig
+from carsmoo.cost import supernet_params
 from carsmoo.genotype import PRIMITIVES, DARTSSpace
 from carsmoo.nets.network import Network
 from carsmoo.nets.supernet import Supernet
@@ -100,3 +103,12 @@ def test_a_subnet_learns() -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize("stem", ["cifar", "imagenet"])
+@pytest.mark.parametrize("nodes", [1, 2, 4])
+def test_the_closed_form_counts_the_parameters_that_are_built(stem: Literal["cifar", "imagenet"], nodes: int) -> None:
+    space = DARTSSpace(nodes, ("none", "skip_connect", "sep_conv_3x3", "dil_conv_5x5", "max_pool_3x3"))
+    network = NetworkConfig(channels=4, layers=5, stem=stem, images=(3, 32, 32), classes=7, affine=True)
+    built = Supernet(space, network, torch.Generator().manual_seed(0))
+    assert supernet_params(space, network) == sum(p.numel() for p in built.parameters())
