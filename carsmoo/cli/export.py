@@ -110,7 +110,7 @@ def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[
     ready = exports.ready(source.network, card, raw=raw)
     shape = source.network.config.image_shape
     generator = torch.Generator().manual_seed(0)
-    noise = [torch.randn(n, *shape, generator=generator) for n in (1, 5)]
+    noise = [torch.randn(n, *shape, generator=generator, dtype=torch.float32) for n in (1, 5)]
     if source.told["data"] is not None:
         mean, std = normalisation(card)
         scale = (mean[:, None, None], std[:, None, None])

@@ -40,7 +40,11 @@ class Augmentation:
         n, _, height, width = images.shape
         device = images.device
         top, left = torch.randint(0, 2 * self.pad + 1, (2, n), generator=generator)
-        mirrored = (torch.rand(n, generator=generator) < 0.5) if self.flip else torch.zeros(n, dtype=torch.bool)
+        mirrored = (
+            (torch.rand(n, generator=generator, dtype=torch.float32) < 0.5)
+            if self.flip
+            else torch.zeros(n, dtype=torch.bool)
+        )
         rows = top[:, None] + torch.arange(height)
         columns = torch.arange(width).expand(n, width)
         columns = left[:, None] + torch.where(mirrored[:, None], width - 1 - columns, columns)
@@ -92,17 +96,17 @@ class Augment:
         elif pad := self.shift.pad:
             top, left = (int(torch.randint(0, 2 * pad + 1, (1,), generator=generator)) for _ in range(2))
             image = pictures.crop(pictures.pad(image, [pad]), top, left, height, width)
-        if self.shift.flip and float(torch.rand(1, generator=generator)) < 0.5:
+        if self.shift.flip and float(torch.rand(1, generator=generator, dtype=torch.float32)) < 0.5:
             image = pictures.horizontal_flip(image)
         return jittered(image, self.jitter, generator)
 
 
 def crop_box(height: int, width: int, generator: torch.Generator) -> tuple[int, int, int, int]:
     """Return (top, left, height, width) of a part of random area and ratio; the middle where ten draws do not fit."""
-    low, high = torch.log(torch.tensor(RATIO)).tolist()
+    low, high = torch.log(torch.tensor(RATIO, dtype=torch.float32)).tolist()
     for _ in range(10):
         area = height * width * _uniform(*SCALE, generator)
-        ratio = float(torch.exp(torch.empty(1).uniform_(low, high, generator=generator)))
+        ratio = float(torch.exp(torch.empty(1, dtype=torch.float32).uniform_(low, high, generator=generator)))
         w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < w <= width and 0 < h <= height:
             top = int(torch.randint(0, height - h + 1, (1,), generator=generator))
@@ -127,7 +131,7 @@ def jittered(image: Picture, jitter: tuple[float, float, float, float], generato
 
 
 def _uniform(low: float, high: float, generator: torch.Generator) -> float:
-    return float(torch.empty(1).uniform_(low, high, generator=generator))
+    return float(torch.empty(1, dtype=torch.float32).uniform_(low, high, generator=generator))
 
 
 def _require_colours(images: Tensor) -> None:

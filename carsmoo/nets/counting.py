@@ -21,9 +21,9 @@ def count(genotype: Genotype, network: NetworkConfig) -> tuple[int, int]:
 
     The multiply-adds are those of convolutions and linear layers for one image.
     """
-    built = Network(genotype, network).eval()
+    built = Network(genotype, network).float().eval()
     auxiliary = 0 if built.auxiliary is None else sum(p.numel() for p in built.auxiliary.parameters())
-    analysis = FlopCountAnalysis(built, torch.zeros(1, *network.image_shape))
+    analysis = FlopCountAnalysis(built, torch.zeros(1, *network.image_shape, dtype=torch.float32))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     logger = logging.getLogger("fvcore")
     level = logger.level

@@ -137,7 +137,7 @@ def require_onnx() -> None:
 
 
 def _program(network: nn.Module, images: Sequence[Tensor]) -> torch.export.ExportedProgram:
-    example = torch.zeros(2, *images[0].shape[1:])
+    example = torch.zeros(2, *images[0].shape[1:], dtype=images[0].dtype)
     return torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
 
 

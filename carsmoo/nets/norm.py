@@ -58,7 +58,7 @@ class Statistics:
 
 
 def _nothing(x: Tensor) -> Moments:
-    mean, var = torch.zeros(2, x.shape[1], device=x.device)  # float32, whatever x is
+    mean, var = torch.zeros(2, x.shape[1], dtype=torch.float32, device=x.device)  # float32, whatever x is
     return Moments(mean, var, 0)
 
 

@@ -76,7 +76,8 @@ def normalisation(card: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     data = card["data"]
     if data is None:
         raise ValueError("data: expected a network that was trained on some, got one without mean and deviation")
-    return torch.tensor(data["mean"]), torch.tensor(data["std"])
+    mean, std = (torch.tensor(data[name], dtype=torch.float32) for name in ("mean", "std"))
+    return mean, std
 
 
 def card_of(network: Network, card: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -166,6 +167,7 @@ def load(path: str | Path) -> SavedNetwork:
     return _load(path.with_name(card["file"]), card)
 
 
+@torch.inference_mode(False)
 def _load(path: Path, beside: dict[str, Any] | None) -> SavedNetwork:
     if not path.is_file():
         raise FileNotFoundError(f"network: expected the weights in {path}, got no such file")
@@ -196,7 +198,7 @@ def _empty(path: Path, card: dict[str, Any], held: Mapping[str, tuple[str, tuple
     if params != card["costs"]["params"]:  # before anything of an absurd size is built
         raise ValueError(f"{path}: expected {card['costs']['params']} parameters as in the card, got {params}")
     with torch.device("meta"):  # nothing is drawn from torch's global generator
-        network = SavedNetwork(cards.genotype_of(card), cards.network_of(card), card)
+        network = SavedNetwork(cards.genotype_of(card), cards.network_of(card), card).float()
     expected = {key: (_DTYPES[value.dtype], tuple(value.shape)) for key, value in network.state_dict().items()}
     for key in (*expected, *held):
         if held.get(key) != expected.get(key):

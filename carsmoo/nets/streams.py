@@ -163,7 +163,7 @@ def stream(request: Request) -> StreamedData:
     train = files.pop("train")
     places = drawn(np.array([label for _, label in train]), shares, request.split_seed, class_names=listing.classes)
     splits = {**files, **{what: [train[k] for k in index.tolist()] for what, index in places.items()}}
-    mean, std = (torch.tensor(values) * 255 for values in (MEAN, STD))
+    mean, std = (torch.tensor(values, dtype=torch.float32) * 255 for values in (MEAN, STD))
     augmentation = request.changed(Augmentation(pad=min(size) // 8, flip=True))
     white = white_in(request.name, listing.paths)
     seen = repr((size, mean.tolist(), std.tolist(), listing.classes, augmentation))

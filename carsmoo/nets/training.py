@@ -38,6 +38,7 @@ class SupernetTrainer:
         slowdown: factor on the plan's learning rate, 1 unless training had to be rolled back.
     """
 
+    @torch.inference_mode(False)
     def __init__(
         self,
         supernet: Supernet,
@@ -53,7 +54,7 @@ class SupernetTrainer:
         self.group = Group() if group is None else group
         self.steps = 0
         self.slowdown = 1.0
-        self._skipped = torch.zeros((), device=data.train.labels.device)
+        self._skipped = torch.zeros((), dtype=torch.float32, device=data.train.labels.device)
         self.optimizer = torch.optim.SGD(
             supernet.parameters(), plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, fused=True
         )
@@ -79,6 +80,7 @@ class SupernetTrainer:
             images = self.data.augmentation(self.data.train.images[indices], self.generator)
             yield self.step(self.data.normalise(images), self.data.train.labels[indices], next(architectures))
 
+    @torch.inference_mode(False)
     def step(self, images: Tensor, labels: Tensor, architectures: Sequence[Genotype]) -> Tensor:
         """Make one step on the mean of the architectures' gradients (eq. 3) and return their mean loss, a scalar.
 
@@ -95,7 +97,7 @@ class SupernetTrainer:
         skip = ~(norm.isfinite() & loss.isfinite())
         self._skipped += skip
         self._start_momentum(used)
-        setattr(self.optimizer, "found_inf", skip.float())  # noqa: B010  SGD's fused form then leaves all alone
+        setattr(self.optimizer, "found_inf", skip.to(torch.float32))  # noqa: B010  SGD's fused form then leaves all alone
         self.optimizer.step()
         for parameter in used:
             parameter.grad = None
@@ -116,7 +118,7 @@ class SupernetTrainer:
         Gradients are added up over the architectures of a part of the batch first, then over parts: in the order in
         which processes that have a part each add theirs.
         """
-        losses = torch.zeros(len(architectures), device=labels.device)
+        losses = torch.zeros(len(architectures), dtype=torch.float32, device=labels.device)
         sums: dict[nn.Parameter, Tensor] = {}
         for _, passes in groupby(self._share(architectures, len(images)), key=lambda share: share[1].start):
             for k, part in passes:
@@ -147,7 +149,7 @@ class SupernetTrainer:
         """
         total = sum(p.numel() for p in parameters)
         # x + -0.0 is x, and -0.0 for -0.0
-        bucket = torch.full((total + len(losses),), -0.0, device=parameters[0].device)
+        bucket = torch.full((total + len(losses),), -0.0, dtype=torch.float32, device=parameters[0].device)
         offset, views = 0, []
         for parameter in parameters:
             views.append(bucket.as_strided(parameter.shape, parameter.stride(), offset))

@@ -76,7 +76,8 @@ def network_work(genotype: Genotype, network: NetworkConfig, device: torch.devic
     measure_noise(made)  # numbers next to zero take longer on many processors
     made.to(device)
     set_memory_format(made, layout)
-    image = torch.randn(1, *network.image_shape, generator=torch.Generator().manual_seed(0)).to(device)
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, *network.image_shape, generator=generator, dtype=torch.float32).to(device)
     image = image.contiguous(memory_format=layout)
     return Work(lambda: made(image), lambda: made(image))
 
@@ -90,7 +91,8 @@ def layer_work(layer: Layer, network: NetworkConfig, device: torch.device, layou
     copies = {"add": 2, "concat": layer.c_out // layer.c_in}.get(layer.kind, 1)
     shape = 1, layer.c_in, layer.height, layer.width
     inputs = [
-        torch.randn(shape, generator=generator).to(device).contiguous(memory_format=layout) for _ in range(copies)
+        torch.randn(shape, generator=generator, dtype=torch.float32).to(device).contiguous(memory_format=layout)
+        for _ in range(copies)
     ]
     run = _layer_run(layer, network, layout, inputs, generator)
 

@@ -51,6 +51,7 @@ class World:
         group: the processes that train together, each with a world of the same arguments; one if not given.
     """
 
+    @torch.inference_mode(False)
     def __init__(
         self,
         space: DARTSSpace,
@@ -81,6 +82,7 @@ class World:
         count = max(len(fixed) // plan.batch, 1)
         self.calibration = [data.normalise(part) for part in fixed.tensor_split(count)]
 
+    @torch.inference_mode(False)
     def train(self, phase: str, epochs: range, total: int, draw: Callable[[World], Drawn], tell: Tell) -> None:
         """Train for some epochs; should that diverge, once more from here at a lower learning rate that stays.
 
@@ -113,7 +115,7 @@ class World:
         architectures = dealt(islice(architectures, len(epochs) * steps), self.trainer.plan.alike, *order)
         tell(phase, epochs.start * steps, total * steps, {})
         for epoch in epochs:
-            losses = torch.zeros((), device=self.data.train.labels.device)
+            losses = torch.zeros((), dtype=torch.float32, device=self.data.train.labels.device)
             for k, loss in enumerate(self.trainer.epoch(architectures), 1):
                 losses += loss
                 if k < steps:
@@ -144,6 +146,7 @@ class World:
         """Yield ``n`` architectures of a population again and again; all have a turn before one has another."""
         return in_turn(self.space.decode(X), n, self.random_state)
 
+    @torch.inference_mode(False)
     def errors(
         self,
         genotypes: Sequence[Genotype],
@@ -189,9 +192,11 @@ class World:
             scored,
         )
 
+    @torch.inference_mode(False)
     def inherited(self, genotype: Genotype) -> Network:
         """Return the network of a genotype with the weights of now, in evaluation mode, its batch norm calibrated."""
-        network = Network(genotype, self.supernet.network).to(self.data.train.images.device).inherit(self.supernet)
+        network = Network(genotype, self.supernet.network).to(self.data.train.images.device, torch.float32)
+        network.inherit(self.supernet)
         update_bn(self.calibration, network)
         return network.eval()
 
@@ -227,6 +232,7 @@ class World:
             "random/architectures": np.frombuffer(text.encode(), dtype=np.uint8).copy(),
         }
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned.
