@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torchvision import datasets
 
+from carsmoo.memory import physical_memory
 from carsmoo.nets.augment import Augmentation
-from carsmoo.nets.request import Found, Request, expanded, physical_memory
+from carsmoo.nets.request import Found, Request, expanded
 from carsmoo.nets.walks import readable
 
 DEBIAN = Path("/usr/share/datasets")
