@@ -115,7 +115,12 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         self._own_pop_size = STATIC_POP_SIZE
 
     def setup(self, problem: Any, **kwargs: Any) -> Any:
-        """Prepare a new run as :meth:`Continuous.setup` does."""
+        """Prepare a new run as :meth:`Continuous.setup` does; a problem that races is refused to ``protection``."""
+        if self.protection is not None and getattr(problem, "races", False):
+            raise ValueError(
+                f"racing: expected False with protection={self.protection!r}, which keeps networks that their error "
+                "alone would drop, got True"
+            )
         if kwargs.get("ref_dirs") is not None:
             kwargs["ref_dirs"] = _directions(kwargs["ref_dirs"])
         return super().setup(problem, **kwargs)

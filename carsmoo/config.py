@@ -181,7 +181,8 @@ class SupernetTraining:
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
         racing: whether a subnet that is beaten for certain is not scored to its end. Its score is then a rougher one,
-            and depends on who was scored along with it.
+            and depends on who was scored along with it. :class:`~carsmoo.algorithm.PNSGA3` takes it without protection
+            only, which may keep a subnet that others beat.
         memory_format: how weights and images lie in memory: ``"channels_last"``, ``"contiguous"``, or ``"auto"``, which
             is channels-last unless the other is measured to be much faster on the machine at hand. The last bits of a
             score depend on it, so that with ``"auto"`` one seed may give another run on a busy day. A run that goes on

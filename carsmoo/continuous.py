@@ -193,6 +193,7 @@ class Continuous:
             self.evaluator.n_eval += set_before(newborns, problem, self.newborn_growth)
             parents.set("before", known)
         problem.advance(X)
+        problem.survivors = self.pop_size
         return Population.merge(parents, newborns)
 
     def _advance(self, infills: Any = None, **kwargs: Any) -> Any:

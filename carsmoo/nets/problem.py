@@ -112,6 +112,7 @@ class CARSProblem(MovingProblem):
         self.default_pop_size = self.training.population
         self.default_termination = MaximumGenerationTermination(self.training.generations + 1)  # the first only scores
         self.process_rank = self._group.rank
+        self.races = self.training.racing
         self._world: World | None = None
         self._weights_missing = False
         self._error_of: dict[bytes, float] = {}
@@ -281,9 +282,8 @@ class CARSProblem(MovingProblem):
 
             scored(0)
             race = None
-            keep = max(self.training.population, -(-total // 2))  # of parents and newborns at least half survive
-            if self.training.racing and self.time > 0 and total > keep:
-                race = Race(self._objectives.fixed(X[list(new.values())]), keep)
+            if self.races and self.survivors is not None and total > self.survivors:
+                race = Race(self._objectives.fixed(X[list(new.values())]), self.survivors)
             found = self._running().scores(genotypes, scored, race)
             self._error_of.update(zip(new, found.tolist(), strict=True))
         return np.array([[self._error_of[key]] for key in keys])

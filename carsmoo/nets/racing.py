@@ -16,7 +16,8 @@ class Race:
 
     A subnet is out when at least ``keep`` others dominate it for certain: they are no worse in every objective that
     does not move, and the upper bounds of their errors lie below the lower bound of its own. The bounds are exact
-    binomial ones (Clopper-Pearson), so narrow that all of them hold together with the probability ``confidence``.
+    binomial ones (Clopper-Pearson), so narrow that all of them hold together with the probability ``confidence``. Where
+    nothing but the objectives is sorted by, those others are in earlier stages, and so it would not survive.
 
     Args:
         fixed: the objectives that do not move, (n, m - 1), minimised.

@@ -18,7 +18,10 @@ from carsmoo.notation import shown
 from carsmoo.state import capture, restore
 from carsmoo.trees import Arrays, pack, unpack
 
-_KEPT_APART = ("listeners", "run_listeners", "time", "_begun", "_started", "_guide", "_scored", "_seen", "_warned")
+_KEPT_APART = (
+    *("listeners", "run_listeners", "survivors", "time"),
+    *("_begun", "_started", "_guide", "_scored", "_seen", "_warned"),
+)
 _WORLD = "world.json"
 
 
@@ -43,6 +46,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
             opinion.
         listeners: called with each :class:`~carsmoo.events.Step`.
         run_listeners: the same, but only until the next run starts.
+        races: whether scores of those whose error alone settles that they do not survive may be left unfinished.
+        survivors: how many of the batch that is evaluated next the run keeps; None where no run has told it.
         process_rank: the number of this process among those that work on the problem together; 0 alone writes and
             prints.
 
@@ -55,6 +60,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
     default_pop_size: int | None = None
     default_termination: Any = None
     process_rank: int = 0
+    races: bool = False
+    survivors: int | None = None
 
     def __init__(self, *, moving: tuple[int, ...] | None = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -133,7 +140,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
             self._restart()
         self._started = self._begun = False
         self.time = 0
-        self._guide = self._scored = None
+        self._guide = self._scored = self.survivors = None
         self._seen, self._warned = (0, 0), False
         self.run_listeners = []
 
@@ -161,7 +168,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._load_state(state)
         self._begun, self.time = bool(state["begun"]), int(state["time"])
         self._started = True
-        self._guide, self._scored = state.get("guide"), state.get("scored")
+        self._guide, self._scored, self.survivors = state.get("guide"), state.get("scored"), None
 
     def configuration(self) -> dict[str, Any]:
         """Return what the problem was made with, as plain data: a run goes on only where it is the same."""
@@ -208,7 +215,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         F[:, list(self.moving)] = self.moving_values(X)
         if fixed:
             F[:, fixed] = np.reshape(self._fixed_values(X), (len(X), len(fixed)))
-        self._scored = X.copy()
+        self._scored, self.survivors = X.copy(), None
         out["F"] = F
 
     def _watch(self, algorithm: Any) -> None:

@@ -377,10 +377,40 @@ def test_the_public_names_are_there() -> None:
         carsmoo.PNSGA4  # noqa: B018
 
 
+RACING = dataclasses.replace(PLAN, generations=3, racing=True)
+
+
 def test_a_raced_search_repeats_and_its_front_is_scored_in_full() -> None:
-    plan = dataclasses.replace(PLAN, generations=3, racing=True)
-    first, second = (minimize(problem(training=plan), PNSGA3(), seed=2) for _ in range(2))
+    first, second = (minimize(problem(training=RACING), PNSGA3(protection=None), seed=2) for _ in range(2))
     assert np.array_equal(first.pop.get("F"), second.pop.get("F"))
     front = first.problem.front(first)
     errors = front.column("error") * len(DATA.validation)
     assert np.allclose(errors, np.round(errors))
+
+
+def test_a_race_is_for_as_many_places_as_the_run_keeps_and_for_its_candidates_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, races = problem(training=dataclasses.replace(PLAN, warmup=0, racing=True)), []
+
+    def watched(fixed: np.ndarray, keep: int) -> Race:
+        races.append((len(fixed), keep))
+        return Race(fixed, keep)
+
+    monkeypatch.setattr(carsmoo.nets.problem, "Race", watched)
+    algorithm = PNSGA3(pop_size=9, n_offsprings=2, protection=None).setup(made)
+    algorithm.run()
+    assert races == [(11, 9)] * 2  # not the first population, nor newborns by themselves
+    made.front(algorithm)
+    made.evaluate(draw(12))
+    made.advance(draw(2))
+    made.evaluate(draw(12, seed=1))
+    assert len(races) == 2
+
+
+@pytest.mark.parametrize("protection", ["growth", "size"])
+def test_racing_is_refused_where_protection_may_keep_whom_others_beat(protection: str) -> None:
+    made = problem(training=RACING)
+    with pytest.raises(ValueError, match=f"^racing: expected False with protection='{protection}'.*got True$"):
+        minimize(made, PNSGA3(protection=protection))  # type: ignore[arg-type]
+    assert made.epoch == 0

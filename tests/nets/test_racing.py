@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from carsmoo.algorithm import das_dennis
 from carsmoo.nets.racing import Race
 from carsmoo.nets.scoring import errors
 from carsmoo.nets.supernet import Supernet
+from carsmoo.survival import merge_stages, pareto_stages, protected_objectives, select
 from tests.nets.helpers import SMALL, SPACE, generator, genotypes, images
 from tests.nets.test_scoring import split
 
@@ -26,6 +28,27 @@ def test_out_is_who_is_beaten_for_certain_by_as_many_as_survive() -> None:
     assert Race(fixed, keep=3).still_open(wrong, met, running).tolist() == [0, 1, 2, 3]
     assert Race(fixed, keep=2).still_open(wrong // 30, met // 30, running).tolist() == [0, 1, 2, 3]  # too few to tell
     assert Race(fixed, keep=2).still_open(wrong, met, running[[0, 2]]).tolist() == [0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_who_is_out_would_not_have_survived_unless_protected(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, keep, met = 24, int(rng.integers(2, 12)), 10**6  # so many images that the bounds are next to the errors
+    wrong, fixed = rng.integers(1, met, n), rng.random((n, 2)) ** 3
+    fixed[:, 1] = fixed[:, 0]
+    still = Race(fixed, keep).still_open(wrong, np.full(n, met), np.arange(n))
+    F = np.column_stack([wrong / met, fixed])
+    out = set(range(n)) - set(still.tolist())
+    assert out
+    assert not out & set(select(F, None, keep, das_dennis(3, keep), rng).tolist())
+    beaten = min(out)
+    growth = np.zeros((n, 1))
+    growth[beaten] = 1.0
+    for protection in ("growth", "size"):
+        if protection == "size":
+            F[beaten, 1:] = 9.0
+        protected = protected_objectives(F, growth, (0,), protection)  # type: ignore[arg-type]
+        assert beaten in merge_stages(pareto_stages(F), pareto_stages(protected))[0].tolist()
 
 
 def test_a_race_gives_those_that_finish_their_error_and_stops_others() -> None:
