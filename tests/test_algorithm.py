@@ -19,6 +19,7 @@ from pymoo.problems.dyn import TimeSimulation
 from carsmoo.algorithm import PNSGA3, das_dennis
 from carsmoo.continuous import Continuous
 from carsmoo.operators import ArrayMating, CARSMating, GenotypeSampling, NodeCrossover, NodeMutation
+from carsmoo.problems.moving import MovingProblem
 from tests.toy import ToyProblem
 
 
@@ -94,6 +95,104 @@ def test_a_child_may_take_its_parents_mean_growth() -> None:
             mean = np.mean([infills[k].get("growth") for k in one.get("parents")], axis=0)
             assert np.allclose(one.get("growth"), mean)
     assert algorithm.evaluator.n_eval == 8 + 16 + len(newcomers)
+
+
+class LateBloomer(MovingProblem):
+    """Whole numbers 0..30: the larger, the worse; all improve alike, but the largest twice as fast."""
+
+    def __init__(self) -> None:
+        super().__init__(n_var=1, n_obj=2, xl=0, xu=30, vtype=int)
+
+    def _advance(self, X: np.ndarray) -> None:
+        pass
+
+    def _restart(self) -> None:
+        pass
+
+    def _moving_values(self, X: np.ndarray) -> np.ndarray:
+        return 1 + X[:, 0] - 0.01 * self.time * np.where(X[:, 0] == 30, 2, 1)
+
+    def _fixed_values(self, X: np.ndarray) -> np.ndarray:
+        return X[:, 0]
+
+
+def bloom(protection: str | None, n_gen: int) -> PNSGA3:
+    start = np.array([[2], [5], [8], [30]])
+    algorithm = PNSGA3(sampling=start, pop_size=4, protection=protection, seed=1)  # type: ignore[arg-type]
+    return minimize(LateBloomer(), algorithm, ("n_gen", n_gen)).algorithm
+
+
+@pytest.mark.parametrize("n_gen", [2, 5])
+def test_growth_keeps_in_a_run_whom_nsga3_drops(n_gen: int) -> None:
+    # each is beaten by all smaller ones, so that 30 is the last of at least five; by growth none beats it
+    assert 30 in bloom("growth", n_gen).pop.get("X")
+    assert 30 not in bloom(None, n_gen).pop.get("X")
+
+
+@pytest.mark.parametrize("protection", ["growth", "size", None])
+def test_nothing_is_protected_at_the_start(protection: str | None) -> None:
+    algorithm = bloom(protection, 1)
+    assert dict(zip(algorithm.pop.get("X")[:, 0], algorithm.pop.get("rank"), strict=True)) == {2: 0, 5: 1, 8: 2, 30: 3}
+
+
+def test_the_optimum_is_of_those_that_none_beats_though_others_are_protected() -> None:
+    algorithm = bloom("growth", 5)
+    assert algorithm.opt.get("X").tolist() == [[algorithm.pop.get("X").min()]]
+    assert algorithm.pop.get("rank")[algorithm.pop.get("X")[:, 0] == 30].tolist() == [0]
+
+
+def test_as_many_are_bred_and_kept_as_asked_for() -> None:
+    for given, (kept, bred) in (
+        ({}, (8, 8)),
+        ({"n_offsprings": 3}, (8, 3)),
+        ({"n_offsprings": 13}, (8, 13)),
+        ({"pop_size": 5}, (5, 5)),
+        ({"pop_size": 5, "n_offsprings": 9}, (5, 9)),
+    ):
+        problem = ToyProblem(pop_size=8)
+        algorithm = PNSGA3(**given).setup(problem)  # type: ignore[arg-type]
+        for _ in range(2):
+            algorithm.next()
+            assert len(algorithm.pop) == kept
+        assert [n for name, n in problem.calls if name == "score"] == [kept, bred, kept + bred]
+
+
+def test_the_problem_is_told_how_many_of_a_batch_survive_and_of_no_other() -> None:
+    told: list[tuple[int, int | None]] = []
+
+    class Told(ToyProblem):
+        def _moving_values(self, X: np.ndarray) -> np.ndarray:
+            told.append((len(X), self.survivors))
+            return super()._moving_values(X)
+
+    problem = Told(generations=2)
+    minimize(problem, PNSGA3(pop_size=7, n_offsprings=2))
+    problem.evaluate(np.zeros((1, 24), dtype=int))
+    assert told == [(7, None), (2, None), (9, 7), (1, None)]
+
+
+def test_a_run_breeds_no_architecture_twice_however_it_is_written() -> None:
+    problem = ToyProblem(nodes=1, pop_size=40, generations=4)
+    algorithm = PNSGA3(n_offsprings=200).setup(problem)
+    algorithm.next()
+    start = algorithm.pop.get("X")
+    batch = algorithm.ask().get("X")
+    for X in (start, batch):
+        assert len(np.unique(problem.space.canonical(X), axis=0)) == len(X)
+    assert len(batch) == 240
+
+
+@pytest.mark.parametrize("protection", ["growth", "size", None])
+def test_a_problem_that_races_is_taken_without_protection_only(protection: str | None) -> None:
+    problem = ToyProblem(pop_size=4, generations=2)
+    problem.races = True
+    algorithm = PNSGA3(protection=protection)  # type: ignore[arg-type]
+    if protection is None:
+        assert len(minimize(problem, algorithm).pop) == 4
+        return
+    with pytest.raises(ValueError, match=f"^racing: expected False with protection='{protection}'.*, got True$"):
+        minimize(problem, algorithm)
+    assert problem.calls == []
 
 
 @pytest.mark.parametrize("protection", ["growth", "size", None])

@@ -4,6 +4,7 @@ from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.optimize import minimize
+from scipy.stats import chisquare
 
 from carsmoo.genotype import PRIMITIVES, DARTSSpace
 from carsmoo.operators import (
@@ -27,14 +28,65 @@ def nodes(X: np.ndarray) -> np.ndarray:
     return X.reshape(len(X), -1, 3)
 
 
-def test_sampling_is_uniform_within_the_bounds() -> None:
+def assert_uniform_and_independent(X: np.ndarray, high: np.ndarray) -> None:
+    """Each gene takes each value equally often, whatever the genes beside it and the rows around it are."""
+    n_var = X.shape[1]
+    for k in range(n_var):
+        counts = np.bincount(X[:, k], minlength=high[k] + 1)
+        assert len(counts) == high[k] + 1
+        assert high[k] == 0 or chisquare(counts).pvalue > 1e-4, k
+    pairs = [(X[:, j], X[:, k], high[j], high[k]) for j in range(n_var) for k in range(j)]
+    pairs += [(X[:-1, k], X[1:, k], high[k], high[k]) for k in range(n_var)]
+    for a, b, high_a, high_b in pairs:
+        if high_a and high_b:
+            table = np.bincount(a * (high_b + 1) + b, minlength=(high_a + 1) * (high_b + 1))
+            assert chisquare(table).pvalue > 1e-5
+
+
+def test_sampling_is_uniform_within_the_bounds_and_each_gene_for_itself() -> None:
     X = population(8000).get("X")
     assert X.dtype == np.int64
-    PROBLEM.space.check(X)
-    for gene, high in enumerate(PROBLEM.space.xu):
-        counts = np.bincount(X[:, gene], minlength=high + 1)
-        assert len(counts) == high + 1
-        assert np.abs(counts / 8000 - 1 / (high + 1)).max() < 0.02
+    assert_uniform_and_independent(X, PROBLEM.space.xu)
+
+
+def test_mutation_redraws_uniformly_and_each_gene_for_itself() -> None:
+    X = np.zeros((8000, PROBLEM.n_var), dtype=int)
+    mutated = NodeMutation(prob_node=1.0)._do(PROBLEM, X, random_state=np.random.default_rng(5))
+    assert_uniform_and_independent(mutated, PROBLEM.space.xu)
+
+
+@pytest.mark.parametrize("prob", [0.2, 0.5, 0.9])
+def test_nodes_are_mutated_and_exchanged_each_for_itself_with_the_probability_given(prob: float) -> None:
+    wide = Problem(n_var=12, n_obj=1, xl=0, xu=10**9, vtype=int)  # so that what is redrawn differs
+    rng = np.random.default_rng(6)
+    X = rng.integers(0, 10**9, (2, 4000, 12))
+    mutated = NodeMutation(prob)._do(wide, X[0], random_state=rng)
+    crossed = NodeCrossover(prob)._do(wide, X, random_state=rng)[0]
+    for changed in (nodes(mutated) != nodes(X[0]), nodes(crossed) != nodes(X[0])):
+        assert (changed.all(axis=2) == changed.any(axis=2)).all()
+        node = changed.all(axis=2)
+        assert np.abs(node.mean(axis=0) - prob).max() < 4 * np.sqrt(prob * (1 - prob) / 4000)
+        together = np.corrcoef(np.vstack([node.T, np.roll(node[:, :1].T, 1, axis=1)]))
+        assert np.abs(together - np.eye(5)).max() < 4 / np.sqrt(4000)
+
+
+def test_parents_are_drawn_uniformly() -> None:
+    pop = population(10)
+    off = CARSMating(mix=(0.5, 0.5)).do(PROBLEM, pop, 4000, random_state=np.random.default_rng(7))
+    for n_parents in (1, 2):
+        of = [tuple(one.get("parents")) for one in off if len(one.get("parents")) == n_parents]
+        counts = np.bincount(np.ravel(of[:1000]), minlength=10)  # the second children of the crossings come later
+        assert chisquare(counts).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 6, 7, 10, 13])
+@pytest.mark.parametrize("mix", [(0.25, 0.25), (0.5, 0.2), (0.0, 1.0), (0.0, 0.0)])
+def test_shares_of_any_number_are_whole_and_add_up(n: int, mix: tuple[float, float]) -> None:
+    off = CARSMating(mix=mix).do(PROBLEM, population(20), n, random_state=np.random.default_rng(4))
+    parents = [len(one.get("parents")) for one in off]
+    assert len(parents) == n
+    for k, share in ((2, mix[0]), (1, mix[1]), (0, 1 - sum(mix))):
+        assert abs(parents.count(k) - share * n) <= 1
 
 
 def test_crossover_exchanges_whole_nodes_with_probability_one_half() -> None:

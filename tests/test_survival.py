@@ -190,6 +190,59 @@ def test_protected_objectives() -> None:
     assert both.tolist() == [[-0.1, 2.0, -5.0], [-0.2, 3.0, -6.0]]
 
 
+def released_stages(error: list[float], costs: list[list[float]]) -> list[list[int]]:
+    """Merged stages of the code released with CARS: for each cost by itself two sorts, by it and by it reversed."""
+    sorts = [
+        oracle_stages([[e, sign * c] for e, c in zip(error, cost, strict=True)]) for cost in costs for sign in (1, -1)
+    ]
+    first = {k: min(i for found in sorts for i, stage in enumerate(found) if k in stage) for k in range(len(error))}
+    return [[k for k in first if first[k] == i] for i in sorted(set(first.values()))]
+
+
+@given(objectives(2))
+def test_size_protection_of_one_cost_gives_the_stages_of_the_released_code(F: np.ndarray) -> None:
+    protected = protected_objectives(F, np.zeros((len(F), 1)), (0,), "size")
+    assert protected is not None
+    merged = merge_stages(pareto_stages(F), pareto_stages(protected))
+    assert [stage.tolist() for stage in merged] == released_stages(F[:, 0].tolist(), [F[:, 1].tolist()])
+
+
+def test_size_protection_of_several_costs_sorts_by_all_of_them_at_once() -> None:
+    F = np.array([[0.10, 1.0, 3.0], [0.20, 2.0, 2.0], [0.15, 3.0, 1.0], [0.30, 2.5, 2.5]])
+    protected = protected_objectives(F, np.zeros((4, 1)), (0,), "size")
+    assert protected is not None
+    reversed_costs = [[error, -a, -b] for error, a, b in F.tolist()]
+    expected = oracle_merge(oracle_stages(F.tolist()), oracle_stages(reversed_costs))
+    merged = merge_stages(pareto_stages(F), pareto_stages(protected))
+    assert [stage.tolist() for stage in merged] == expected == [[0, 1, 2, 3]]
+    assert released_stages(F[:, 0].tolist(), F[:, 1:].T.tolist()) == [[0, 2], [1, 3]]
+
+
+@given(st.integers(2, 3), st.integers(0, 10_000))
+def test_the_optimum_is_of_the_first_stage_of_f_however_many_are_protected(m: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, directions = int(rng.integers(2, 30)), das_dennis(m, 8)
+    F, n_survive = rng.random((n, m)), int(rng.integers(1, n + 1))
+    found = selection(F, rng.random((n, m)), n_survive, directions, np.random.default_rng(seed))
+    R = oracle_stages(F.tolist())
+    ends = np.cumsum([len(stage) for stage in R])
+    considered = [k for stage in R[: int(np.searchsorted(ends, n_survive)) + 1] for k in stage]
+    far = load_function("calc_perpendicular_distance")(oracle_normalised(F, R[0]), directions)
+    used = {int(far[k].argmin()) for k in considered}
+    nearest = {considered[int(far[considered, d].argmin())] for d in used}
+    assert set(found.optimum.tolist()) == (nearest & set(R[0]) or set(R[0]))
+
+
+def test_whole_stages_count_for_the_niches_of_the_last_one() -> None:
+    # by P the first stage holds 2 too, on the direction (1/2, 1/2), and 3 and 4 are the second: 3 lies on that
+    # direction, 4 nearest to (3/4, 1/4), which has none yet
+    F = np.array([[0.0, 0.5], [0.5, 0.0], [0.6, 0.6], [0.7, 0.7], [0.9, 0.32]])
+    P = np.array([[0.0, 1.0], [1.0, 0.0], [0.2, 0.2], [0.6, 0.6], [0.7, 0.5]])
+    for seed in range(10):
+        kept = select(F, P, 4, das_dennis(2, 5), np.random.default_rng(seed))
+        assert kept.tolist() == [0, 1, 2, 4]
+
+
 def test_inputs_are_not_written_to() -> None:
     rng = np.random.default_rng(1)
     F, P, directions = rng.random((20, 2)), rng.random((20, 2)), das_dennis(2, 6)
@@ -257,6 +310,49 @@ def test_normalisation_is_kept_where_nothing_moves_and_fresh_where_something_doe
     first = norm.ideal_point.copy()
     selection(1 + rng.random((9, 2)), None, 4, das_dennis(2, 4), rng, norm)
     assert np.array_equal(norm.ideal_point, first)
+
+
+def as_population(F: np.ndarray, growth: np.ndarray | None = None) -> Population:
+    pop = Population.new("X", np.arange(len(F))[:, None].astype(float), "F", F)
+    for one, grown in zip(pop, [None] * len(F) if growth is None else growth, strict=True):
+        one.set("growth", grown)
+    return pop
+
+
+def test_the_survival_starts_afresh_each_generation_on_a_moving_problem_and_goes_on_on_a_static_one() -> None:
+    rng, directions = np.random.default_rng(0), das_dennis(2, 6)
+    first, second = rng.random((20, 2)), 0.5 + rng.random((20, 2))
+    norm = HyperplaneNormalization(2)
+    selection(first, None, 6, directions, np.random.default_rng(1), norm)
+    carried = select(second, None, 6, directions, np.random.default_rng(2), norm).tolist()
+    fresh = select(second, None, 6, directions, np.random.default_rng(2)).tolist()
+    assert carried != fresh
+    for moving, protection, expected in (((), "growth", carried), ((0,), "growth", fresh), ((0,), None, fresh)):
+        survival = PNSGA3Survival(directions, moving, protection)  # type: ignore[arg-type]
+        for F, seed in ((first, 1), (second, 2)):
+            pop = as_population(F)
+            kept = survival.do(get_problem("zdt1"), pop, n_survive=6, random_state=np.random.default_rng(seed))
+        assert kept.get("X")[:, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("protection", ["growth", "size", None])
+def test_the_survival_protects_what_was_measured_and_nothing_before_that(protection: str | None) -> None:
+    rng, directions = np.random.default_rng(2), das_dennis(2, 6)
+    F, growth = rng.random((20, 2)), rng.random((20, 1))
+    protected = protected_objectives(F, growth, (0,), protection)  # type: ignore[arg-type]
+    expected = {
+        known: select(F, P, 6, directions, np.random.default_rng(1)).tolist()
+        for known, P in ((True, protected), (False, None))
+    }
+    assert (expected[True] == expected[False]) == (protection is None)
+    for known in (True, False):
+        survival = PNSGA3Survival(directions, (0,), protection)  # type: ignore[arg-type]
+        pop = as_population(F, growth if known else None)
+        kept = survival.do(get_problem("zdt1"), pop, n_survive=6, random_state=np.random.default_rng(1))
+        assert kept.get("X")[:, 0].tolist() == expected[known]
+        R = oracle_stages(F.tolist())
+        stages = oracle_merge(R, oracle_stages(protected.tolist())) if known and protected is not None else R
+        assert [[k for k in range(20) if pop[k].get("rank") == i] for i in range(len(stages))] == stages
 
 
 def test_no_warning_filter_is_left_behind() -> None:

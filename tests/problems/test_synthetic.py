@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from moocore import is_nondominated
 from pymoo.optimize import minimize
+from scipy.stats import kstest
 
 from carsmoo.algorithm import PNSGA3
 from carsmoo.problems.synthetic import SmallModelTrap
@@ -53,6 +54,41 @@ def test_noise_falls_with_time_and_size_and_is_a_function_of_x_time_and_seed() -
     assert small_later == pytest.approx(0.05 / np.e, rel=0.1)
     assert np.array_equal(noisy.evaluate(X[::-1])[::-1], noisy.evaluate(X))
     assert not np.array_equal(SmallModelTrap(seed=1).evaluate(X), SmallModelTrap(seed=2).evaluate(X))
+
+
+def noise_of(X: np.ndarray, time: int, seed: int = 0) -> np.ndarray:
+    """The noise of each network at a time, in its standard deviations by the class's formula."""
+    values = []
+    for noise in (0.05, 0.0):
+        problem = SmallModelTrap(noise=noise, generations=10, seed=seed)
+        problem.evaluate(X)
+        problem.tic(time)
+        values.append(problem.evaluate(X)[:, 0])
+    return (values[0] - values[1]) / (0.05 * (1 - X[:, 0] / 2) * np.exp(-time / 10))
+
+
+def test_noise_is_drawn_anew_for_each_time_and_seed_and_is_standard_normal() -> None:
+    X = np.random.default_rng(1).random((3000, 6))
+    drawn = [noise_of(X, 0), noise_of(X, 1), noise_of(X, 2), noise_of(X, 0, seed=1)]
+    for z in drawn:
+        assert kstest(z, "norm").pvalue > 1e-3
+    assert np.abs(np.corrcoef(drawn) - np.eye(4)).max() < 4 / np.sqrt(3000)
+    assert np.allclose(noise_of(X[:5], 1), drawn[1][:5])
+    near = np.clip(X + 1e-3, 0, 1)
+    assert abs(np.corrcoef(noise_of(near, 1), drawn[1])[0, 1]) < 4 / np.sqrt(3000)
+
+
+def test_errors_follow_the_formula() -> None:
+    problem = SmallModelTrap(4, strength=2.0, noise=0.0, speed=0.3, generations=7)
+    X = np.random.default_rng(2).random((20, 4))
+    problem.evaluate(X)
+    for t in range(3):
+        for x, (error, size) in zip(X, problem.evaluate(X), strict=True):
+            final = 0.05 + 0.3 * (1 - x[0]) ** 2 + sum((v - 0.5) ** 2 for v in x[1:]) / 3
+            rate = 0.3 * np.exp(-2.0 * x[0])
+            assert error == pytest.approx(final + (0.9 - final) * np.exp(-t * rate))
+            assert size == pytest.approx(1 + 9 * x[0])
+        problem.tic()
 
 
 def test_nothing_lies_below_its_final_front() -> None:
