@@ -122,7 +122,7 @@ class Comparison:
     def curves(self, problem: str, algorithm: str, points: int = 50) -> tuple[NDArray[np.float64], Matrix]:
         """Return evaluations, (points,), and each run's hypervolume of the population by then, (runs, points)."""
         runs = self.of(problem, algorithm)
-        grid = np.linspace(min(r.evaluations[0] for r in runs), min(r.evaluations[-1] for r in runs), points)
+        grid = np.linspace(max(r.evaluations[0] for r in runs), min(r.evaluations[-1] for r in runs), points)
         rows = []
         for run in runs:
             values = [_hypervolume(self.scaled(problem, np.array(F))) for F in run.populations]

@@ -31,6 +31,8 @@ def test_the_order_given_does_not_matter_and_equal_genotypes_are_one() -> None:
     twice = Front.of(NETWORKS * 2, np.tile(F, (2, 1)), ("error", "params"), ("", ""))
     assert twice.genotypes == front().genotypes
     assert len(Front.of([], [], ("error",), ("",))) == 0
+    measured_twice = Front.of(NETWORKS[:1] * 2, [[0.2, 3.0], [0.1, 4.0]], ("error", "params"), ("", ""))
+    assert measured_twice.F.tolist() == [[0.1, 4.0]]
 
 
 @pytest.mark.parametrize("ending", ["json", "csv"])

@@ -61,6 +61,10 @@ def test_an_absent_edge_takes_the_lowest_input_that_its_partner_leaves_free() ->
     assert edges == (("none", 0), ("sep_conv_3x3", 4))
     x[9:12] = [SPACE.pairs[3].index((0, 4)), sep, none]
     assert SPACE.decode(SPACE.canonical(x)).normal[6:] == (("sep_conv_3x3", 0), ("none", 1))
+    x[21:] = [SPACE.pairs[3].index((2, 4)), sep, none]
+    assert SPACE.decode(SPACE.canonical(x)).reduce[6:] == (("none", 0), ("sep_conv_3x3", 2))
+    x[21:] = [SPACE.pairs[3].index((2, 4)), none, none]
+    assert SPACE.decode(SPACE.canonical(x)).reduce[6:] == (("none", 0), ("none", 1))
 
 
 def test_an_absent_edge_may_name_its_partners_input() -> None:
