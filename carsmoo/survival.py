@@ -252,7 +252,7 @@ class PNSGA3Survival(Survival):  # type: ignore[misc]
         F = np.array([individual.F for individual in pop])
         grown = [individual.get("growth") if self.needs_growth else () for individual in pop]
         protected = None
-        if all(growth is not None for growth in grown):
+        if len(pop) > n_survive and all(growth is not None for growth in grown):  # not at the start, where all stay
             protected = protected_objectives(F, np.array(grown), self.moving, self.protection)
         found = selection(F, protected, n_survive, self.ref_dirs, random_state, self.norm)
         columns = zip(found.rank.tolist(), found.niche.tolist(), found.distance.tolist(), strict=True)

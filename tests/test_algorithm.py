@@ -18,6 +18,7 @@ from pymoo.problems.dyn import TimeSimulation
 
 from carsmoo.algorithm import PNSGA3, das_dennis
 from carsmoo.continuous import Continuous
+from carsmoo.genotype import DARTSSpace
 from carsmoo.operators import ArrayMating, CARSMating, GenotypeSampling, NodeCrossover, NodeMutation
 from carsmoo.problems.moving import MovingProblem
 from tests.toy import ToyProblem
@@ -34,6 +35,8 @@ def test_without_arguments_everything_comes_from_the_problem() -> None:
     assert (len(result.pop), algorithm.n_gen - 1, problem.time, algorithm.seed) == (8, 5, 4, 3)
     assert isinstance(algorithm.mating, CARSMating)
     assert isinstance(algorithm.initialization.sampling, GenotypeSampling)
+    assert isinstance(algorithm.mating.crossover, NodeCrossover)
+    assert isinstance(algorithm.mating.mutation, NodeMutation)
     assert np.array_equal(algorithm.ref_dirs, das_dennis(2, 8))
     assert algorithm.evaluator.n_eval == 8 + 4 * (8 + 16)
 
@@ -172,14 +175,16 @@ def test_the_problem_is_told_how_many_of_a_batch_survive_and_of_no_other() -> No
 
 
 def test_a_run_breeds_no_architecture_twice_however_it_is_written() -> None:
-    problem = ToyProblem(nodes=1, pop_size=40, generations=4)
+    problem = ToyProblem(pop_size=40)
+    space = problem.space = DARTSSpace(2, ("none", "skip_connect"))
+    problem.n_var, problem.xl, problem.xu = space.n_var, space.xl, space.xu
     algorithm = PNSGA3(n_offsprings=200).setup(problem)
     algorithm.next()
     start = algorithm.pop.get("X")
     batch = algorithm.ask().get("X")
     for X in (start, batch):
-        assert len(np.unique(problem.space.canonical(X), axis=0)) == len(X)
-    assert len(batch) == 240
+        assert len(np.unique(space.canonical(X), axis=0)) == len(X)
+    assert len(batch) == len(start) + 200
 
 
 @pytest.mark.parametrize("protection", ["growth", "size", None])
@@ -289,6 +294,26 @@ def test_das_dennis_is_the_largest_set_not_above() -> None:
         1,
     ]
     assert np.allclose(das_dennis(3, 91).sum(axis=1), 1)
+
+
+def test_directions_are_those_given_and_else_as_many_as_are_kept() -> None:
+    directions = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
+    for fields, kept in (({}, 3), ({"pop_size": 7}, 7)):
+        algorithm = PNSGA3(directions, **fields).setup(ToyProblem())  # type: ignore[arg-type]
+        assert algorithm.pop_size == kept
+        assert algorithm.ref_dirs.tolist() == algorithm.survival.ref_dirs.tolist() == directions.tolist()
+    assert np.array_equal(PNSGA3(n_offsprings=3).setup(ToyProblem()).survival.ref_dirs, das_dennis(2, 8))
+
+
+def test_the_problems_mix_and_a_selection_that_is_given_stay() -> None:
+    class Mixed(ToyProblem):
+        def default_operators(self) -> dict:
+            return super().default_operators() | {"mating": CARSMating(mix=(0.6, 0.1))}
+
+    selection = RandomSelection()
+    mating = PNSGA3(selection=selection).setup(Mixed()).mating
+    assert mating.mix == (0.6, 0.1)
+    assert mating.selection is selection
 
 
 def test_parts_that_are_given_take_their_place_in_the_problems_mating() -> None:

@@ -59,6 +59,48 @@ def test_restart_brings_the_first_score_back() -> None:
     assert [name for name, _ in problem.calls].count("begin") == 2
 
 
+def test_restart_forgets_guides_the_runs_listeners_and_how_many_survive() -> None:
+    problem, heard = ToyProblem(), []
+    problem.listeners.append(heard.append)
+    problem.run_listeners.append(heard.append)
+    problem.advance(draw(2))
+    problem.survivors = 3
+    problem.restart()
+    assert problem.survivors is None
+    problem.tell(Step(phase="training", time=0, done=1, total=2, unit="steps"))
+    assert len(heard) == 1
+    with pytest.raises(ValueError, match="tic: expected an evaluation or an advance before it, got none"):
+        problem.tic()
+
+
+class Clocks(MovingProblem):
+    """Objectives (x_2, time, x_1), and a record of the time at which the world went on."""
+
+    def __init__(self) -> None:
+        super().__init__(n_var=2, n_obj=3, xl=0, xu=9, moving=(1,))
+        self.went_on: list[int] = []
+
+    def _advance(self, X: np.ndarray) -> None:
+        self.went_on.append(self.time)
+
+    def _restart(self) -> None:
+        self.went_on = []
+
+    def _moving_values(self, X: np.ndarray) -> np.ndarray:
+        return np.full(len(X), self.time)
+
+    def _fixed_values(self, X: np.ndarray) -> np.ndarray:
+        return X[:, ::-1]
+
+
+def test_each_value_stands_in_its_objectives_column_and_time_counts_what_is_behind() -> None:
+    problem = Clocks()
+    assert problem.evaluate(np.array([[3.0, 4.0]])).tolist() == [[4.0, 0.0, 3.0]]
+    problem.tic(2)
+    assert problem.went_on == [0, 1]
+    assert problem.evaluate(np.array([[3.0, 4.0]])).tolist() == [[4.0, 2.0, 3.0]]
+
+
 def test_tic_is_guided_by_the_last_advance_else_by_the_last_batch() -> None:
     problem = ToyProblem()
     with pytest.raises(ValueError, match="tic: expected an evaluation or an advance before it, got none"):
