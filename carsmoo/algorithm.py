@@ -43,7 +43,8 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
             default, else 100.
         n_offsprings: individuals bred in a generation; ``pop_size`` if not given.
         protection: what the second sort protects: ``"growth"``, the growth speed of the moving objectives, as in the
-            paper; ``"size"``, what is large in the fixed objectives, as in the released code; None, nothing.
+            paper; ``"size"``, what is large in the fixed objectives, as in the released code (with more than one fixed
+            objective: see :func:`~carsmoo.survival.protected_objectives`); None, nothing.
         newborn_growth: see :class:`Continuous`.
         sampling: as in pymoo, and so are the following; where not given, the problem's default or NSGA-III's own.
         selection: parents are drawn uniformly if not given.

@@ -203,8 +203,9 @@ def protected_objectives(
         F: objectives, (n, m), minimised.
         growth: how much each moving objective improved over the last interval, (n, len(moving)), positive = better.
         moving: indices of the moving objectives.
-        protection: ``"growth"``, the paper's: each moving objective is replaced by minus its growth. ``"size"``, what
-            the released code does: the fixed objectives are reversed. None: nothing is protected.
+        protection: ``"growth"``, the paper's: each moving objective is replaced by minus its growth. ``"size"``: the
+            fixed objectives are reversed, as in the released code, all at once; that code sorts by each of several by
+            itself. None: nothing is protected.
     """
     if protection is None or not moving:
         return None
