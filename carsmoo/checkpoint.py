@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from carsmoo.callbacks import RunCallback
 from carsmoo.display import FrontOutput
 from carsmoo.events import Step
+from carsmoo.owned import is_own
 from carsmoo.presets import config_of
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.state import capture
-from carsmoo.store import Store
+from carsmoo.store import Store, flushed_size
 from carsmoo.trees import Tree, pack
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Checkpoint(RunCallback):
         """Start to save the run of an algorithm that was set up just now.
 
         Raises:
-            FileExistsError: if the directory holds another run's checkpoints.
+            FileExistsError: if the folder of the saves holds another run's, or anything else.
             BlockingIOError: if another run is going on there.
             TypeError: if the problem or the algorithm holds what cannot be saved.
         """
@@ -83,6 +83,8 @@ class Checkpoint(RunCallback):
         fresh = captured(algorithm)
         if isinstance(problem, MovingProblem):
             problem.state()  # refuses what cannot be saved before anything is written
+        if self._from is None:
+            self._require_unused()
         self.store.lock()
         config = config_of(problem, algorithm)
         self._constant = {
@@ -100,19 +102,22 @@ class Checkpoint(RunCallback):
         if self._from is not None:
             self._number = self._from.number
             return
-        if self.store.files():
-            raise FileExistsError(
-                f"{self.path}: expected a directory without checkpoints, or carsmoo.resume(...) of it"
-            )
+        self._require_unused()
         self._save(fresh)
 
     def continue_from(self, snapshot: Snapshot) -> None:
         """Take the run that begins next for one that goes on from a snapshot.
 
         Raises:
-            BlockingIOError: if another process runs there.
+            BlockingIOError: if another process runs there, or has gone on since the snapshot was read.
         """
         self.store.lock()
+        newest = [path.name for path in self.store.files() if path.name not in snapshot.damaged][-1:]
+        if newest and int(newest[0].partition("-")[0]) > snapshot.number:
+            self.store.unlock()
+            raise BlockingIOError(
+                f"{self.path}: expected no other run in this directory, got one that went on just now"
+            )
         self._from = snapshot
 
     def notify(self, algorithm: Any) -> None:
@@ -150,6 +155,17 @@ class Checkpoint(RunCallback):
             assert self._constant is not None
             self._save(self._constant["setup"])
 
+    def _require_unused(self) -> None:
+        if self.store.files():
+            raise FileExistsError(
+                f"{self.path}: expected a directory without checkpoints, or carsmoo.resume(...) of it"
+            )
+        foreign = self.store.foreign()
+        if foreign:
+            raise FileExistsError(
+                f"{self.store.folder}: expected a new or empty folder, got one with {foreign[0].name}"
+            )
+
     def _writes(self) -> bool:
         """Return whether it is this process that saves."""
         return not isinstance(self._problem, MovingProblem) or self._problem.process_rank == 0
@@ -169,13 +185,9 @@ class Checkpoint(RunCallback):
         self.store.save(self._number, text, arrays)
 
     def _log_bytes(self) -> int | None:
-        """Return the size of the log, all of it flushed to the disk; None if there is none."""
+        """Return the size of a search's log, all of it flushed to the disk; None if there is none."""
         log = self.path / LOG
-        if not log.is_file():
-            return None
-        with log.open("ab") as file:
-            os.fsync(file.fileno())
-            return file.tell()
+        return flushed_size(log) if log.is_file() and is_own(log) else None
 
 
 def versions() -> dict[str, str]:

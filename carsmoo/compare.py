@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from carsmoo.continuous import Continuous
 from carsmoo.errors import StoppedError
 from carsmoo.notation import shown
 from carsmoo.problems.moving import MovingProblem
+from carsmoo.store import write_whole
 
 MakeAlgorithm: TypeAlias = Callable[[], Any]
 MakeProblem: TypeAlias = Callable[[int], Any]
@@ -160,10 +160,7 @@ def _run(
         seconds=time.perf_counter() - begin,
     )
     if store is not None:
-        path = _path(store, problem, algorithm, seed)
-        beside = path.with_suffix(f".{os.getpid()}")
-        beside.write_text(json.dumps(asdict(run)), encoding="utf-8")
-        beside.replace(path)
+        write_whole(_path(store, problem, algorithm, seed), json.dumps(asdict(run)).encode())
     return run
 
 

@@ -17,6 +17,7 @@ from carsmoo.final import (
     config_of_run,
     errors_of,
     jobs_for,
+    require_results,
     restored,
     short_name,
     write_json,
@@ -70,6 +71,7 @@ def fidelity(
 
     Raises:
         ValueError: if there are fewer networks, or no checkpoint.
+        FileExistsError: if a file of the result's names holds something else.
         BlockingIOError: if another launch of several ranks trains there.
     """
     from carsmoo.nets.trainings import train_each
@@ -77,6 +79,7 @@ def fidelity(
     whole("networks", networks, 2)
     if source not in ("population", "front"):
         raise ValueError(f"source: expected population or front, got {source!r}")
+    require_results(run, FIDELITY)
     problem, snapshot = restored(run)
     there = _population(problem, snapshot) if source == "population" else run.read_front().genotypes
     chosen = _spread(problem, there, networks)
@@ -86,6 +89,7 @@ def fidelity(
         cards = train_each(jobs, processes, told, group)
     result = _result(problem, snapshot, source, supernet, cards, chosen)
     if group is None or group.rank == 0:
+        require_results(run, FIDELITY)
         write_json(run.path / f"{FIDELITY}.json", result)
         _draw(run, supernet, errors_of(cards), result)
     return result

@@ -18,6 +18,7 @@ from carsmoo.correlation import Correlation, rank_correlation
 from carsmoo.front import Front
 from carsmoo.genotype import Genotype
 from carsmoo.notation import shown
+from carsmoo.owned import require_own
 from carsmoo.plots_trained import plot_final_front
 from carsmoo.presets import SearchConfig, build
 from carsmoo.recipes import TrainingRecipe
@@ -209,9 +210,19 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
     }
     units += [""] * (len(names) - len(units))
     final = Front(tuple(front.genotypes[k] for k in places), F, tuple(names), tuple(units), about)
+    require_results(run)
     run.write_front(final, FINAL)
     _draw(run, front, final, correlation)
     return final, correlation
+
+
+def require_results(run: RunDirectory, name: str = FINAL) -> None:
+    """Check that files of a name may be written in a run's directory: none is there yet, or one of carsmoo.
+
+    Raises:
+        FileExistsError: naming the first that is something else.
+    """
+    require_own(*(run.path / f"{name}.{ending}" for ending in ("csv", "json", "png", "pdf")))
 
 
 def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:

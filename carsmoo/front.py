@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from carsmoo.checks import instance, numbers
 from carsmoo.genotype import Genotype
 from carsmoo.notation import short
+from carsmoo.store import write_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,17 +91,18 @@ class Front:
 
     def to_csv(self, path: str | Path) -> None:
         """Write a row a network: its objectives under their names, then the genotype as text."""
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([*self.names, "genotype"])
-            for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
-                writer.writerow([*(repr(value) for value in row), str(genotype)])
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow([*self.names, "genotype"])
+        for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
+            writer.writerow([*(repr(value) for value in row), str(genotype)])
+        write_whole(Path(path), text.getvalue().encode())
 
     def to_json(self, path: str | Path) -> None:
         """Write everything: objectives with their units, what they belong to, networks."""
         networks = [{"objectives": values, "genotype": json.loads(genotype.to_json())} for genotype, values in self]
         document = {"objectives": dict(zip(self.names, self.units, strict=True)), "about": self.about}
-        Path(path).write_text(json.dumps({**document, "networks": networks}, indent=1) + "\n", encoding="utf-8")
+        write_whole(Path(path), (json.dumps({**document, "networks": networks}, indent=1) + "\n").encode())
 
     @classmethod
     def read(cls, path: str | Path) -> Front:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from carsmoo.notation import shown
+from carsmoo.store import write_whole
 
 INK = "#1a1a1a"
 GREY = "#9a9a9a"
+
+CREATOR = "carsmoo"
+"""What PNG, PDF and SVG files name as the program that made them."""
 
 
 def new_axes(width: float = 4.8, height: float = 3.4) -> Axes:
@@ -22,6 +27,8 @@ def new_axes(width: float = 4.8, height: float = 3.4) -> Axes:
 def save(drawn: Axes | Figure, path: str | Path) -> None:
     """Write a drawing to a file; PDF and SVG keep their text and lines as vectors, PNG has 200 dots an inch.
 
+    The file is there whole or not at all.
+
     Raises:
         TypeError: for what is no drawing.
         ValueError: for a path without an ending that matplotlib knows.
@@ -31,9 +38,13 @@ def save(drawn: Axes | Figure, path: str | Path) -> None:
         raise TypeError(f"drawn: expected Axes or a Figure, got {shown(drawn)}")
     figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
     assert figure is not None
-    if Path(path).suffix[1:] not in figure.canvas.get_supported_filetypes():
+    ending = Path(path).suffix[1:]
+    if ending not in figure.canvas.get_supported_filetypes():
         raise ValueError(f"path: expected an ending such as .pdf, .svg or .png, got {str(path)!r}")
-    figure.savefig(path, dpi=200)
+    program = {"png": "Software", "pdf": "Creator", "svg": "Creator"}.get(ending)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=ending, dpi=200, metadata={program: CREATOR} if program else None)
+    write_whole(Path(path), buffer.getvalue())
 
 
 def finish(ax: Axes, x: str, y: str) -> None:

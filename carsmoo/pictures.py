@@ -6,7 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from carsmoo import plots, suite
+from carsmoo.owned import require_own
 from carsmoo.rundir import RunDirectory
+
+ENDINGS = ("png", "pdf")
+
+
+def require_drawable(folder: Path, *names: str) -> None:
+    """Check that pictures may be drawn in a folder: none is there yet, or one of carsmoo.
+
+    Args:
+        folder: the folder.
+        *names: of the pictures, without their endings.
+
+    Raises:
+        FileExistsError: naming the first file that is something else.
+    """
+    require_own(*(folder / f"{name}.{ending}" for name in names for ending in ENDINGS))
 
 
 def draw_run(run: RunDirectory) -> None:
@@ -34,13 +50,20 @@ def draw_comparison(comparison: Any, out: Path) -> None:
     """Draw how the algorithms converge on each problem, and their median fronts where there are two objectives."""
     for problem in comparison.problems:
         curves = {name: comparison.curves(problem, name) for name in comparison.algorithms}
-        stem = problem.replace(":", "-")
-        _save(plots.plot_convergence(curves), out / f"{stem}-convergence")
+        convergence, attainment = comparison_names(problem)
+        _save(plots.plot_convergence(curves), out / convergence)
         if comparison.reference(problem).shape[1] == 2:
             fronts = {name: [run.final for run in comparison.of(problem, name)] for name in comparison.algorithms}
-            _save(plots.plot_attainment(fronts, suite.labels(problem)), out / f"{stem}-attainment")
+            _save(plots.plot_attainment(fronts, suite.labels(problem)), out / attainment)
+
+
+def comparison_names(problem: str) -> tuple[str, str]:
+    """Return the names of a problem's pictures in a comparison, without their endings."""
+    stem = problem.replace(":", "-")
+    return f"{stem}-convergence", f"{stem}-attainment"
 
 
 def _save(drawn: Any, path: Path) -> None:
-    for ending in ("png", "pdf"):
+    require_drawable(path.parent, path.name)
+    for ending in ENDINGS:
         plots.save(drawn, path.with_name(f"{path.name}.{ending}"))

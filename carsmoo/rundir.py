@@ -16,11 +16,14 @@ from carsmoo.checkpoint import FOLDER, LOG, versions
 from carsmoo.events import PhaseClock, Step
 from carsmoo.front import Front
 from carsmoo.launch import Launch
+from carsmoo.owned import is_own, require_own
 from carsmoo.presets import SearchConfig, read_toml
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.store import Store, write_whole
+from carsmoo.store import Store, append, unfinished, write_whole
 
 FRONT, CONFIG = "front", "config.toml"
+
+_FRONTS = (f"{FRONT}.csv", f"{FRONT}.json")
 
 
 class RunDirectory:
@@ -32,6 +35,7 @@ class RunDirectory:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._store = Store(self.path / FOLDER)  # it has the lock
 
     @classmethod
     def create(cls, path: str | Path, config: SearchConfig) -> RunDirectory:
@@ -42,20 +46,49 @@ class RunDirectory:
             BlockingIOError: if another run is going on there.
         """
         run = cls(path)
-        run.require_empty()
-        run.lock()
-        run.require_empty()
-        write_whole(run.path / CONFIG, config.to_toml().encode())
-        run.log_start(config)
+        run.begin(config)
         return run
 
+    def begin(self, config: SearchConfig) -> None:
+        """Lock the directory for a new run and write its configuration, as :meth:`create` does.
+
+        Raises:
+            FileExistsError, BlockingIOError: as :meth:`create`.
+        """
+        self.require_empty()
+        self.lock()
+        self.require_empty()
+        write_whole(self.path / CONFIG, config.to_toml().encode())
+        self.log_start(config)
+
     def lock(self) -> None:
-        """Keep other processes from running here until this one ends.
+        """Keep other processes from running here for as long as this object is there.
 
         Raises:
             BlockingIOError: if another one does.
+            FileExistsError: if there is something else where the lock belongs.
         """
-        Store(self.path / FOLDER).lock()
+        self._store.lock()
+        for path, name in unfinished(self.path).items():
+            if name in (CONFIG, *_FRONTS):
+                path.unlink(missing_ok=True)
+
+    def require_own(self, *more: str) -> None:
+        """Check that the log, the front and files of more names may be written anew.
+
+        Raises:
+            FileExistsError: naming the first that is not carsmoo's.
+        """
+        log = self.path / LOG
+        if log.is_symlink():
+            raise FileExistsError(f"{log}: expected a file, got a symbolic link")
+        require_own(log, *(self.path / name for name in (*_FRONTS, *more)))
+
+    def is_begun(self, config: SearchConfig) -> bool:
+        """Return whether a search of a configuration was begun here, of which nothing else may be saved yet."""
+        log = self.path / LOG
+        written = (self.path / CONFIG).read_bytes() == config.to_toml().encode()
+        return written or (log.is_file() and log.stat().st_size > 0 and is_own(log))
 
     def config(self) -> SearchConfig | None:
         """Return the configuration; None if there is no file of it.
@@ -72,16 +105,19 @@ class RunDirectory:
         Raises:
             FileExistsError: if it is a file or holds anything.
         """
-        lock, unwritten = self.path / FOLDER / "lock", self.path / f".{CONFIG}"  # a run killed at its very start
-        held = [path for path in self.path.rglob("*") if path not in (lock, lock.parent, unwritten)]
-        if held or (self.path.exists() and not self.path.is_dir()):
+        there = self.path.exists()
+        held = there and not self.path.is_dir()
+        if there and not held:  # a run killed at its very start has left the lock
+            begun = [path for path, name in unfinished(self.path).items() if name == CONFIG]
+            held = any(path not in (self._store.folder, *begun) for path in self.path.iterdir())
+            held = held or bool(self._store.foreign() or self._store.files())
+        if held:
             raise FileExistsError(f"out: expected a new or empty directory, got {self.path}, which holds another run")
 
     def log(self, event: str, **figures: Any) -> None:
         """Append one event, a line of JSON, to the log."""
         line = json.dumps({"event": event, "at": round(time.time(), 3), **figures})
-        with (self.path / LOG).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append(self.path / LOG, f"{line}\n".encode())
 
     def log_start(self, config: SearchConfig) -> None:
         """Log that a run begins, with what versions."""
@@ -112,10 +148,8 @@ class RunDirectory:
 
     def write_front(self, front: Front, name: str = FRONT) -> None:
         """Write a front as CSV and as JSON; each file is replaced at once, whatever interrupts."""
-        for ending, write in (("csv", front.to_csv), ("json", front.to_json)):
-            beside = self.path / f".{name}.{ending}"
-            write(beside)
-            beside.replace(self.path / f"{name}.{ending}")
+        front.to_csv(self.path / f"{name}.csv")
+        front.to_json(self.path / f"{name}.json")
 
     def read_front(self) -> Front:
         """Return the front.

@@ -18,6 +18,9 @@ from carsmoo.rundir import RunDirectory, RunLog, front_of
 from carsmoo.snapshot import Snapshot, go_on, read
 from carsmoo.store import Store
 
+PICTURES = tuple(f"{name}.{ending}" for name in ("front", "generations") for ending in ("png", "pdf"))
+"""Files that are drawn when a search ends."""
+
 Say = Callable[[str], None]
 
 
@@ -68,7 +71,7 @@ class Session:
         problem, algorithm = build(plan, self.group)
         callbacks = self._callbacks()
         if self.writes:
-            RunDirectory.create(self.run_dir.path, plan)
+            self.run_dir.begin(plan)
         _set_threads(problem.fastest_threads())
         self.plan = plan
         self._begin(problem, algorithm, callbacks)
@@ -100,7 +103,13 @@ class Session:
         if not path.is_dir():
             raise ValueError(f"run: expected the directory of a run, got {path}")
         config = self.run_dir.config()
-        if config is not None and self._decide(lambda: not Store(path / FOLDER).files()):
+        saved = self._decide(lambda: bool(Store(path / FOLDER).files()))
+        if not saved and (config is None or not self._decide(lambda: self.run_dir.is_begun(config))):
+            raise ValueError(f"run: expected a directory with checkpoints, got {path}")
+        if self.writes:
+            self.run_dir.require_own(*PICTURES)
+            self.run_dir.lock()
+        if config is not None and not saved:
             self._again(config, generations)
             return
         snapshot = read(path)
@@ -136,7 +145,10 @@ class Session:
     def _again(self, config: SearchConfig, generations: int | None) -> None:
         """Begin a search anew that was stopped before anything of it was saved."""
         if self.writes:
-            self.run_dir.lock()
+            if Store(self.run_dir.path / FOLDER).files():
+                raise BlockingIOError(
+                    f"{self.run_dir.path}: expected no other run in this directory, got one that went on just now"
+                )
             if (self.run_dir.path / LOG).is_file() and self.run_dir.read_populations():
                 raise ValueError(
                     f"run: expected checkpoints beside a log with generations, got none in {self.run_dir.path}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -18,10 +17,11 @@ from carsmoo.callbacks import Callbacks
 from carsmoo.checkpoint import FOLDER, FORMAT, LOG, NOT_STATE, Checkpoint, captured, configuration, versions
 from carsmoo.continuous import Continuous
 from carsmoo.display import FrontOutput
+from carsmoo.owned import is_own
 from carsmoo.presets import SearchConfig, build
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.state import restore
-from carsmoo.store import Saved, Store
+from carsmoo.store import Saved, Store, cut
 from carsmoo.trees import Arrays, Tree, brief, difference, unpack
 
 _KINDS: Mapping[str, Any] = {
@@ -236,13 +236,12 @@ def _require_same(what: str, expected: Tree, got: Tree) -> None:
 
 
 def _cut_log(snapshot: Snapshot) -> None:
-    """Cut the log back to what it was when the checkpoint was saved."""
+    """Cut a search's log back to what it was when the checkpoint was saved; another file of its name is left alone."""
     log, size = snapshot.path / LOG, snapshot.document["log_bytes"]
-    held = log.stat().st_size if log.is_file() else 0
-    if size is None and held:
-        os.truncate(log, 0)
-    elif size is not None and held > size:
-        os.truncate(log, size)
+    there = log.is_file() and not log.is_symlink()
+    held = log.stat().st_size if there else 0
+    if held > (size or 0) and is_own(log):
+        cut(log, size or 0)
     elif size is not None and held < size:
         warnings.warn(
             f"{log}: expected {size} bytes, got {held}; part of the log is lost", RuntimeWarning, stacklevel=3

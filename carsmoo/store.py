@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
+import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,25 +23,69 @@ TEXT = "state.json"
 """Name, among a save's arrays, of the text."""
 
 KEPT = 2
+LOCK = "lock"
+
+_SAVE = re.compile(r"[0-9]{6,}-[0-9a-f]{32}\.safetensors")
+_UNFINISHED = re.compile(r"\.(.+)\.carsmoo-[0-9a-f]{16}", re.DOTALL)
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place, flush it to the disk and put it in its place at once.
 
+    No link is followed: one that is in the file's place is replaced, and what it leads to is left alone.
+
     Raises:
         OSError: if that cannot be done; what was in its place is untouched then.
     """
-    beside = path.with_name(f".{path.name}")
+    beside = path.with_name(f".{path.name}.carsmoo-{secrets.token_hex(8)}")
+    file = beside.open("xb")
     try:
-        with beside.open("wb") as file:
+        with file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError:
+    except BaseException:
         beside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def unfinished(folder: Path) -> dict[Path, str]:
+    """Return what writes that were killed have left in a folder, and the names that the files were to have."""
+    found = {path: _UNFINISHED.fullmatch(path.name) for path in folder.glob(".*")}
+    return {path: match[1] for path, match in found.items() if match is not None and _is_regular(path)}
+
+
+def append(path: Path, content: bytes) -> None:
+    """Append to a file, or begin it.
+
+    Raises:
+        OSError: if that cannot be done, or the file is a link.
+    """
+    with open(path, "ab", opener=_through_no_link) as file:
+        file.write(content)
+
+
+def flushed_size(path: Path) -> int:
+    """Flush a file to the disk, and return its size.
+
+    Raises:
+        OSError: if that cannot be done, or the file is a link.
+    """
+    with open(path, "ab", opener=_through_no_link) as file:
+        os.fsync(file.fileno())
+        return file.tell()
+
+
+def cut(path: Path, size: int) -> None:
+    """Cut a file to a size.
+
+    Raises:
+        OSError: if that cannot be done, or the file is a link.
+    """
+    with open(path, "ab", opener=_through_no_link) as file:
+        file.truncate(size)
 
 
 @dataclass(frozen=True)
@@ -74,12 +122,21 @@ class Store:
     def lock(self) -> None:
         """Keep other processes from writing here, until :meth:`unlock` or the end of this process.
 
+        What a write that was killed has left of a save is removed.
+
         Raises:
             BlockingIOError: if another process does.
-            OSError: if the folder cannot be made.
+            OSError: if the folder cannot be made, or it or the lock is something else.
         """
+        if self._lock is not None:
+            return
+        if self.folder.is_symlink():
+            raise FileExistsError(f"{self.folder}: expected a folder, got a symbolic link")
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "lock", is_singleton=True)
+        path = self.folder / LOCK
+        if os.path.lexists(path) and not _is_lock(path):
+            raise FileExistsError(f"{path}: expected a lock, got something else of this name")
+        lock = FileLock(path, is_singleton=True)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -87,6 +144,8 @@ class Store:
                 f"{self.folder}: expected no other run in this directory, got one that is going on"
             ) from None
         self._lock = lock
+        for left in self._unfinished():
+            left.unlink(missing_ok=True)
 
     def unlock(self) -> None:
         """Let others write here again."""
@@ -94,13 +153,32 @@ class Store:
             self._lock.release()
         self._lock = None
 
+    def remove(self) -> None:
+        """Remove the saves, the lock, which this process has, and the folder unless there is something else in it."""
+        for path in (*filter(_is_whole, self.files()), *self._unfinished()):
+            path.unlink(missing_ok=True)
+        (self.folder / LOCK).unlink(missing_ok=True)
+        self.unlock()
+        with suppress(OSError):  # there is something else in it
+            self.folder.rmdir()
+
     def files(self) -> list[Path]:
         """Return the saves, the oldest first; they may be damaged."""
-        found = [path for path in self.folder.glob("*.safetensors") if not path.name.startswith(".")]
-        return sorted(found, key=lambda path: (path.name.partition("-")[0], path.lstat().st_mtime_ns))
+        found = [path for path in self.folder.glob("*.safetensors") if _SAVE.fullmatch(path.name)]
+        return sorted(found, key=lambda path: (_number(path), path.lstat().st_mtime_ns))
+
+    def foreign(self) -> list[Path]:
+        """Return what is in the folder beside saves, their remains and the lock."""
+        if not os.path.lexists(self.folder):
+            return []
+        if self.folder.is_symlink() or not self.folder.is_dir():
+            return [self.folder]
+        remains = self._unfinished()
+        there = [path for path in self.folder.iterdir() if path not in remains and not _SAVE.fullmatch(path.name)]
+        return sorted(path for path in there if path.name != LOCK or not _is_lock(path))
 
     def save(self, number: int, text: str, arrays: Mapping[str, NDArray[Any]]) -> Path:
-        """Write one save, and drop all but it and the one before.
+        """Write one save, and drop all but it and the one before; files that are no whole saves are left alone.
 
         Raises:
             OSError: if it cannot be written; what is there is untouched then.
@@ -109,10 +187,10 @@ class Store:
         content = save({**held, TEXT: np.frombuffer(text.encode(), dtype=np.uint8)})
         path = self.folder / f"{number:06d}-{_digest(content)}.safetensors"
         write_whole(path, content)
-        others = [other for other in self.files() if other != path]
+        others = [other for other in self.files() if other != path and _is_whole(other)]
         before = [other for other in others if _number(other) < number][-(KEPT - 1) :]
         for other in others:
-            if other not in before and (other.is_file() or other.is_symlink()):
+            if other not in before:
                 other.unlink(missing_ok=True)
         return path
 
@@ -134,8 +212,13 @@ class Store:
             raise ValueError(f"{self.folder}: expected a save that is whole, got only damaged ones: {damaged}")
         return None
 
+    def _unfinished(self) -> list[Path]:
+        return [path for path, name in unfinished(self.folder).items() if _SAVE.fullmatch(name)]
+
 
 def _read(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a file, got something else")
     content = path.read_bytes()
     if path.stem != f"{_number(path):06d}-{_digest(content)}":
         raise ValueError(f"{path}: expected what was written, got another content")
@@ -147,8 +230,33 @@ def _read(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
 
 
 def _number(path: Path) -> int:
-    digits = path.name.partition("-")[0]
-    return int(digits) if digits.isdecimal() else -1
+    return int(path.name.partition("-")[0])
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file is a save as it was written."""
+    return _is_regular(path) and path.stem == f"{_number(path):06d}-{_digest(path.read_bytes())}"
+
+
+def _is_lock(path: Path) -> bool:
+    """Return whether a file is empty, or tells whose it is where the system has no locks."""
+    if not _is_regular(path):
+        return False
+    with path.open("rb") as file:
+        return re.fullmatch(rb"(\d+\n.*)?", file.read(4096), re.DOTALL) is not None
+
+
+def _is_regular(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _through_no_link(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise FileExistsError(f"{path}: expected a file, got a symbolic link") from None
 
 
 def _digest(content: bytes) -> str:

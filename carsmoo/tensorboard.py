@@ -20,6 +20,7 @@ class TensorBoardLog(RunCallback):
 
     Raises:
         ImportError: if tensorboardX is not installed.
+        FileExistsError: if there is something else than a directory.
     """
 
     def __init__(self, path: Path, generation: int = 0) -> None:
@@ -28,6 +29,8 @@ class TensorBoardLog(RunCallback):
             from tensorboardX import SummaryWriter
         except ImportError:
             raise ImportError("tensorboard: expected tensorboardX, got none; pip install tensorboardX") from None
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise FileExistsError(f"{path}: expected a directory, got something else")
         self._open = partial(SummaryWriter, str(path), purge_step=generation + 1)
 
     def begin(self, algorithm: Any) -> None:

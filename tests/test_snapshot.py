@@ -272,14 +272,25 @@ def test_a_measured_objective_keeps_its_values(tmp_path: Path) -> None:
 
 
 def test_the_log_is_cut_back_to_the_checkpoint(stopped: Path) -> None:
-    log = stopped / "log.jsonl"
-    log.write_text("later than any checkpoint\n")
+    log, line = stopped / "log.jsonl", '{"event": "start", "at": 1.5}\n'
+    log.write_text(line)
     resume(stopped, ToyProblem(), PNSGA3())
     assert log.read_text() == ""
-    rewrite(stopped, lambda document: {**document, "log_bytes": 6})
-    log.write_text("12345\n789\n")
+    rewrite(stopped, lambda document: {**document, "log_bytes": len(line)})
+    log.write_text(f"{line}later than the checkpoint\n")
     resume(stopped, ToyProblem(), PNSGA3())
-    assert log.read_text() == "12345\n"
+    assert log.read_text() == line
+    other = stopped.parent / "other"
+    for mine in ("a log of my own, as long as it is\n", '{"event": "mine, which tells no time, and is longer"}\n'):
+        log.write_text(mine)
+        resume(stopped, ToyProblem(), PNSGA3())
+        assert log.read_text() == mine
+    log.rename(other)
+    log.symlink_to(other)
+    with pytest.warns(RuntimeWarning, match="part of the log is lost"):
+        resume(stopped, ToyProblem(), PNSGA3())
+    assert other.read_text() == mine
+    log.unlink()
     log.write_text("1")
-    with pytest.warns(RuntimeWarning, match="expected 6 bytes, got 1; part of the log is lost"):
+    with pytest.warns(RuntimeWarning, match=f"expected {len(line)} bytes, got 1; part of the log is lost"):
         resume(stopped, ToyProblem(), PNSGA3())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from carsmoo import store
-from carsmoo.store import Store, write_whole
+from carsmoo.store import Store, append, cut, flushed_size, write_whole
 
 ARRAYS = {
     "turned": np.arange(6.0).reshape(2, 3).T,
@@ -87,16 +87,104 @@ def test_a_renamed_save_is_not_taken_for_a_newer_one(tmp_path: Path) -> None:
     assert found.arrays["number"] == 2
 
 
-def test_saving_goes_on_after_a_damaged_one_which_then_goes(tmp_path: Path) -> None:
+def test_saving_goes_on_after_a_damaged_one_which_stays(tmp_path: Path) -> None:
     made = Store(tmp_path)
     for number in (1, 2):
         made.save(number, "{}", {"number": np.array(number)})
-    made.files()[1].write_bytes(b"")
+    damaged = made.files()[1]
+    damaged.write_bytes(b"mine")
     made.save(2, "{}", {"number": np.array(22)})
     found = made.newest()
     assert found is not None
     assert (found.arrays["number"], found.damaged) == (22, ())
-    assert len(made.files()) == 2
+    for number in (3, 4):
+        made.save(number, "{}", {})
+    assert damaged.read_bytes() == b"mine"
+    assert [path.name[:6] for path in made.files() if path != damaged] == ["000003", "000004"]
+
+
+DIGEST = "0123456789abcdef" * 2
+FOREIGN = (
+    *("model.safetensors", "weights-1.safetensors", "000001-mine.safetensors", "notes.txt"),
+    *(f"000000-{DIGEST}.safetensors", f"000001-{DIGEST}.safetensors", f"999999-{DIGEST}.safetensors"),
+    *(f".000001-{DIGEST}.safetensors", f"000001-{DIGEST}.safetensors.bak"),
+)
+
+
+def test_what_others_wrote_is_neither_counted_nor_removed(tmp_path: Path) -> None:
+    for name in FOREIGN:
+        (tmp_path / name).write_bytes(b"mine")
+    (tmp_path / f"000002-{DIGEST}.safetensors").symlink_to("notes.txt")
+    made = Store(tmp_path)
+    made.lock()
+    for number in range(1, 5):
+        made.save(number, "{}", {"number": np.array(number)})
+    own = {path.name for path in tmp_path.iterdir() if path.is_file()} - {*FOREIGN, "lock"}
+    assert sorted(name[:6] for name in own) == ["000002", "000003", "000004"]
+    found = made.newest()
+    assert found is not None
+    assert found.arrays["number"] == 4
+    made.remove()
+    assert {path.name for path in tmp_path.iterdir()} == {*FOREIGN, f"000002-{DIGEST}.safetensors"}
+    assert all((tmp_path / name).read_bytes() == b"mine" for name in FOREIGN)
+
+
+def test_a_removed_store_leaves_nothing_of_its_own(tmp_path: Path) -> None:
+    left = tmp_path / "saves" / f".000001-{DIGEST}.safetensors.carsmoo-{DIGEST[:16]}"  # of a write that was killed
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    made = Store(tmp_path / "saves")
+    assert made.foreign() == []
+    made.lock()
+    assert not left.exists()
+    made.save(1, "{}", ARRAYS)
+    made.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_a_lock_is_not_taken_for_one_that_is_something_else(kind: str, tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    if kind == "folder":
+        lock.mkdir()
+    else:
+        (tmp_path / ("lock" if kind == "file" else "mine")).write_text("mine")
+    if kind == "link":
+        lock.symlink_to("mine")
+    assert lock in Store(tmp_path).foreign()
+    with pytest.raises(FileExistsError, match=r"lock: expected a lock, got something else of this name"):
+        Store(tmp_path).lock()
+    if kind != "folder":
+        assert lock.read_text() == "mine"
+
+
+def test_no_link_is_written_through(tmp_path: Path) -> None:
+    victim, link = tmp_path / "victim", tmp_path / "file"
+    victim.write_bytes(b"mine")
+    (tmp_path / ".file").symlink_to(victim)
+    link.symlink_to(victim)
+    for write in (append, cut):
+        with pytest.raises(FileExistsError, match="file: expected a file, got a symbolic link"):
+            write(link, b"new" if write is append else 0)
+    with pytest.raises(FileExistsError, match="file: expected a file, got a symbolic link"):
+        flushed_size(link)
+    write_whole(link, b"new")
+    assert (link.is_symlink(), link.read_bytes(), victim.read_bytes()) == (False, b"new", b"mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".file", "file", "victim"]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "saves").symlink_to("folder")
+    with pytest.raises(FileExistsError, match="saves: expected a folder, got a symbolic link"):
+        Store(tmp_path / "saves").lock()
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_a_file_is_begun_gone_on_with_and_cut(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    append(path, b"one\n")
+    append(path, b"two\n")
+    assert flushed_size(path) == 8
+    cut(path, 4)
+    assert path.read_bytes() == b"one\n"
 
 
 @pytest.mark.parametrize("failing", ["open", "write", "fsync", "replace"])
@@ -112,7 +200,7 @@ def test_a_write_that_fails_leaves_what_was_there(
     if failing == "fsync":
         monkeypatch.setattr(os, "fsync", fail)
     elif failing == "write":
-        monkeypatch.setattr(store.Path, "open", lambda *args: FullFile(tmp_path / ".file"))
+        monkeypatch.setattr(store.Path, "open", lambda path, mode: FullFile(path))
     else:
         monkeypatch.setattr(store.Path, failing, fail)
     with pytest.raises(OSError, match="No space left"):

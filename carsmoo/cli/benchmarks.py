@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +16,13 @@ from carsmoo import suite
 from carsmoo.cli.saying import say
 from carsmoo.console import score_table
 from carsmoo.events import ProgressBars, Step
-from carsmoo.pictures import draw_comparison
+from carsmoo.owned import require_own
+from carsmoo.pictures import comparison_names, draw_comparison, require_drawable
+from carsmoo.store import LOCK, Store, unfinished, write_whole
 from carsmoo.tables import to_csv, to_latex
+
+RUNS, TABLES = "runs", ("table.csv", "table.tex")
+_RUN = re.compile(r".+--.+--[0-9]+\.json")  # the name of a run that is kept
 
 
 def compare(
@@ -40,18 +48,62 @@ def compare(
     def done(n: int, total: int) -> None:
         bars(Step(phase="comparing", time=0, done=n, total=total, unit="runs"))
 
-    made = run_all(
-        {name: partial(suite.algorithm, name) for name in names},
-        {name: partial(suite.problem, name) for name in dict.fromkeys(problems)},
-        range(seeds),
-        baseline=baseline,
-        store=out / "runs",
-        n_jobs=jobs,
-        done=done,
-    )
-    scores = made.scores()
-    (out / "table.csv").write_text(to_csv(scores), encoding="utf-8")
-    (out / "table.tex").write_text(to_latex(scores), encoding="utf-8")
-    draw_comparison(made, out)
+    _require_own(out, problems)
+    with _alone_in(out):
+        made = run_all(
+            {name: partial(suite.algorithm, name) for name in names},
+            {name: partial(suite.problem, name) for name in dict.fromkeys(problems)},
+            range(seeds),
+            baseline=baseline,
+            store=out / RUNS,
+            n_jobs=jobs,
+            done=done,
+        )
+        scores = made.scores()
+        _require_own(out, problems)
+        write_whole(out / TABLES[0], to_csv(scores).encode())
+        write_whole(out / TABLES[1], to_latex(scores).encode())
+        draw_comparison(made, out)
     Console(width=max(Console().width, 140)).print(score_table(scores, baseline))
     say(f"table.csv, table.tex and the plots are in {out}")
+
+
+def _require_own(out: Path, problems: list[str]) -> None:
+    """Check that a directory is new or empty, or that of a comparison, whose own files alone are written anew.
+
+    Raises:
+        FileExistsError: naming what else is there.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise FileExistsError(f"out: expected a directory, got the file {out}")
+    runs = out / RUNS
+    others = [path for path in out.iterdir() if path != runs]
+    if runs.is_symlink() or (runs.exists() and not runs.is_dir()):
+        others = [runs]
+    elif runs.is_dir():  # other directories have one of this name too
+        left = unfinished(runs)
+        kept = [path for path in runs.iterdir() if path.name != LOCK and path not in left]
+        if kept or not others:
+            others = [path for path in kept if not _RUN.fullmatch(path.name)]
+    if others:
+        raise FileExistsError(f"out: expected a new or empty directory or a comparison, got one with {others[0].name}")
+    require_own(*(out / name for name in TABLES))
+    require_drawable(out, *(name for problem in problems for name in comparison_names(problem)))
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """Keep other processes from comparing in a directory; folders that stay empty are removed again."""
+    made = [folder for folder in (out / RUNS, out) if not folder.exists()]
+    store = Store(out / RUNS)
+    store.lock()
+    try:
+        yield
+    finally:
+        (store.folder / LOCK).unlink(missing_ok=True)
+        store.unlock()
+        for folder in made:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()

@@ -59,13 +59,17 @@ def export(
 ) -> None:
     """Write a network as ONNX, torch.export and safetensors, with a card; each is compared with the network."""
     wanted = list(dict.fromkeys(formats or Format))
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"out: expected a new or empty directory, got {out}")
+    _require_empty(out)
     fields = {"channels": channels, "layers": layers, "classes": classes}
     given = {name: value for name, value in fields.items() if value is not None}
     found = _source(source, number, supernet, shape, given, seed)
     for line in _write(found, out, wanted, raw):
         say(line)
+
+
+def _require_empty(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"out: expected a new or empty directory, got {out}")
 
 
 def _source(source: str, number: int | None, supernet: bool, shape: Shape, fields: dict[str, int], seed: int) -> Source:
@@ -128,6 +132,7 @@ def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[
             made[ending] = make(ready, card, images)
             size, off = len(made[ending].content) / 1e6, made[ending].difference
             lines.append(f"{out / NAME}.{ending}: {size:.2f} MB; logits differ by at most {off:.2g} on {on}")
+    _require_empty(out)  # still
     out.mkdir(parents=True, exist_ok=True)
     for ending, file in made.items():
         write_whole(out / f"{NAME}.{ending}", file.content)

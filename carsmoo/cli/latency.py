@@ -15,6 +15,7 @@ from carsmoo.config import NetworkConfig
 from carsmoo.events import ProgressBars, Step
 from carsmoo.latency import latency as predicted
 from carsmoo.latency_table import FORMATS, LatencyTable
+from carsmoo.owned import require_own
 from carsmoo.presets import SearchConfig, parse_settings, read_toml
 
 latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.", no_args_is_help=True)
@@ -50,6 +51,7 @@ def build(
     plan = plan.updated(parse_settings(settings or []))
     if not out.parent.is_dir() or out.is_dir():
         raise ValueError(f"out: expected a file in a directory that exists, got {out}")
+    require_own(out, kind=".json")
     from carsmoo.nets.latency import build as measured
 
     bars = ProgressBars()

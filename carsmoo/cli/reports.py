@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from carsmoo.cli.saying import say
+from carsmoo.owned import require_own
 from carsmoo.store import write_whole
 
 
@@ -21,8 +22,10 @@ def report(
     from carsmoo.report import extract, render
 
     path = run_dir / "report.html" if out is None else out
-    page = render(extract(run_dir)).encode()
+    report = extract(run_dir)
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"out: expected a file in a directory that is there, got {path}")
+    require_own(path, kind=".html")
+    page = render(report).encode()
     write_whole(path, page)
     say(f"{path} ({len(page) / 1e6:.1f} MB), one file that opens without a network")

@@ -15,7 +15,7 @@ from carsmoo.errors import StoppedError
 from carsmoo.front import Front
 from carsmoo.interrupt import InterruptedRunError
 from carsmoo.launch import Launch
-from carsmoo.pictures import draw_cells, draw_run
+from carsmoo.pictures import draw_cells, draw_run, require_drawable
 from carsmoo.presets import SearchConfig, parse_settings, read_toml
 from carsmoo.rundir import RunDirectory
 from carsmoo.session import Session
@@ -79,6 +79,7 @@ def resume(
 def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]) -> None:
     """Draw a run's front, its generations and the cells of its best network, as PNG and PDF."""
     run = RunDirectory(run_dir)
+    require_drawable(run.path, "front", "generations", "cells")
     draw_run(run)
     draw_cells(run)
     say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))

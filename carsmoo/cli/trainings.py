@@ -68,6 +68,7 @@ def train(
     if "error" not in front.names:
         raise ValueError(f"run: expected a front with errors, got {', '.join(front.names)}")
     chosen, where = _chosen(front, only, top), device or searched.device
+    final.require_results(run)
     with together(where) as group, _interruptible(saying(group)) as tell:
         supernet = None
         if inherit:

@@ -185,7 +185,10 @@ def cached(space: DARTSSpace, network: NetworkConfig, device: torch.device, told
     """Return the table of networks on this device, measured unless that was done before with this version of torch."""
     where = [device_name(device), str(device), str(torch.__version__), torch.backends.cpu.get_cpu_capability()]
     key = json.dumps([*where, os.cpu_count(), repr(space), repr(network)])
-    path = cache_folder() / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    folder = cache_folder()
+    if folder is None:
+        return build(space, network, device=device, told=told)
+    path = folder / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     try:
         table = LatencyTable.read(path)
         table.require(space, network)

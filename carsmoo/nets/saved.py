@@ -21,6 +21,7 @@ from carsmoo.config import NetworkConfig
 from carsmoo.genotype import Genotype
 from carsmoo.nets.network import Network
 from carsmoo.notation import shown
+from carsmoo.owned import require_own
 from carsmoo.store import write_whole
 
 CARD = "network.json"
@@ -123,6 +124,7 @@ def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: st
 
     Raises:
         ValueError: for a field of the card that is missing, unknown or unfit, or weights that are not finite.
+        FileExistsError: if a file of these names is there that holds something else.
         OSError: if it cannot be written.
     """
     instance("network", network, Network)
@@ -134,6 +136,7 @@ def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: st
     text = cards.to_json(whole)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    require_own(folder / whole["file"], folder / CARD)
     write_whole(folder / whole["file"], safetensors.save(tensors, {_KEY: text}))
     if name == "best" or not (folder / "best.safetensors").is_file():
         write_whole(folder / CARD, text.encode())

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,11 +24,14 @@ from carsmoo.nets.saved import CARD, save
 from carsmoo.nets.streams import StreamedData, TrainingData
 from carsmoo.nets.train import NetworkTrainer
 from carsmoo.nets.world import DivergenceError
+from carsmoo.owned import require_own
 from carsmoo.recipes import TrainingRecipe
-from carsmoo.store import Saved, Store, write_whole
+from carsmoo.store import Saved, Store, append, unfinished, write_whole
 from carsmoo.trees import difference
 
 BEST, LAST, LOG, FOLDER = "best", "last", "log.jsonl", "checkpoint"
+_FILES = (LOG, CARD, f"{BEST}.safetensors", f"{LAST}.safetensors")
+
 HELD_OUT, TEST = "held-out", "test"
 """Names of the splits in a card."""
 
@@ -80,11 +82,13 @@ def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
 
     Raises:
         ValueError: if the folder holds a network of another genotype, recipe or data, naming the first difference.
+        FileExistsError: if the folder holds anything but a training.
         BlockingIOError: if another process trains there.
         DivergenceError: if the loss is not finite any more.
         OSError: if something cannot be written.
     """
     threads = torch.get_num_threads()
+    require_place(job.folder)
     data = load_for_training(job.data, job.recipe).to(pick(job.device))
     card = finished(job, data)
     if card is not None:
@@ -92,13 +96,48 @@ def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
     store = Store(job.folder / FOLDER)
     store.lock()
     try:
-        card = _Training(job, data, store, tell).run()
+        card = finished(job, data)  # another process may have ended it just now
+        if card is None:
+            require_place(job.folder)
+            for left, name in unfinished(job.folder).items():
+                if name in _FILES:
+                    left.unlink(missing_ok=True)
+            card = _Training(job, data, store, tell).run()
+        store.remove()
     finally:
         store.unlock()
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-    shutil.rmtree(store.folder)
     return card
+
+
+def require_place(folder: Path) -> None:
+    """Check that a network may be trained in a folder: it is new or empty, or holds a training and its files.
+
+    Beside a training there may be other files, which are left alone.
+
+    Raises:
+        FileExistsError: naming what else is there.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FileExistsError(f"{folder}: expected a directory, got a file")
+    store = Store(folder / FOLDER)
+    require_own(*(folder / name for name in _FILES))
+    ended = all((folder / name).is_file() for name in (CARD, f"{LAST}.safetensors"))
+    if ended or store.files():
+        return
+    remains = [path for path, name in unfinished(folder).items() if name in _FILES]
+    log = folder / LOG
+    if log.is_file() and not log.is_symlink() and log.stat().st_size == 0:  # of one killed in its first epoch
+        remains.append(log)
+    others = sorted(path for path in folder.iterdir() if path not in (store.folder, *remains))
+    others += store.foreign()
+    if others:
+        raise FileExistsError(
+            f"{folder}: expected a new or empty directory or a training, got one with {others[0].name}"
+        )
 
 
 def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
@@ -178,8 +217,7 @@ class _Training:
             self.best = {"epoch": trainer.epochs, "error": figures.get("error", math.inf)}
             self.best_weights = trainer.weights()
         self._save()
-        with (self.job.folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(figures) + "\n")
+        append(self.job.folder / LOG, f"{json.dumps(figures)}\n".encode())
         if self.tell is not None:
             self.tell(figures)
 

@@ -19,7 +19,7 @@ from carsmoo.cost import flops
 from carsmoo.distributed import Group, current, shards
 from carsmoo.errors import StoppedError
 from carsmoo.nets.data import load_for_training
-from carsmoo.nets.standalone import Job, epochs_left, making, train
+from carsmoo.nets.standalone import Job, epochs_left, making, require_place, train
 from carsmoo.nets.streams import TrainingData
 
 Told = Callable[[int, dict[str, Any]], None]
@@ -45,6 +45,7 @@ def train_each(
 
     Raises:
         ValueError: see :func:`carsmoo.nets.standalone.train`; for several processes in each of several ranks.
+        FileExistsError: if one of the folders holds anything but a training; nothing is trained then.
         StoppedError: if a training could not go on; the others are saved.
         RuntimeError: if the process was launched with others and has not joined them.
     """
@@ -53,6 +54,8 @@ def train_each(
         raise ValueError(
             f"processes: expected 1 in each of {group.size} ranks, which train a network at a time, got {processes}"
         )
+    for job in jobs:  # before the first of them takes its time
+        require_place(job.folder)
     n = 1 if group.size > 1 else _processes(jobs, processes)
     threads = max(torch.get_num_threads() // n, 1)
     shared = [dataclasses.replace(job, threads=job.threads or threads) for job in jobs]

@@ -125,28 +125,36 @@ def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageD
     return json.dumps([what, machine, os.cpu_count(), shape])
 
 
-def cache_folder() -> Path:
-    """Return where is kept what was measured of this machine."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "carsmoo"
+def cache_folder() -> Path | None:
+    """Return where is kept what was measured of this machine; None for a user without a home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "carsmoo"
+    except RuntimeError:  # neither HOME nor an entry among the system's users
+        return None
 
 
-def _file() -> Path:
-    return cache_folder() / "tuning.json"
+def _file() -> Path | None:
+    folder = cache_folder()
+    return None if folder is None else folder / "tuning.json"
 
 
 def _remembered() -> dict[str, Any]:
     """Return what was measured before; nothing if there is no file of it or a damaged one."""
+    file = _file()
     try:
-        known = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = {} if file is None else json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
 
 
 def _remember(known: dict[str, Any]) -> None:
     """Keep what was measured, where there is a place for it: nothing but time depends on it."""
+    file = _file()
+    if file is None:
+        return
     try:
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        write_whole(_file(), json.dumps(known, indent=1).encode())
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(known, indent=1).encode())
     except OSError:
         return
