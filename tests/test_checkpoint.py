@@ -254,3 +254,12 @@ def test_a_termination_that_minimize_was_given_goes_on_or_is_asked_for(terminati
         _, algorithm = resume(tmp_path, ToyProblem(), PNSGA3())
     algorithm.run()
     assert same(algorithm, whole.algorithm)
+
+
+def test_a_folder_of_saves_with_anything_else_in_it_is_refused(tmp_path: Path) -> None:
+    mine = tmp_path / "checkpoint" / "model.safetensors"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"checkpoint: expected a new or empty folder, got one with model\.saf"):
+        minimize(ToyProblem(), PNSGA3(), termination=("n_gen", 2), callback=Checkpoint(tmp_path))
+    assert list(tmp_path.rglob("*")) == [mine.parent, mine]

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -275,3 +276,77 @@ def test_a_finished_run_is_shown_again(run_dir: Path, capsys: pytest.CaptureFixt
     assert call("resume", run_dir) == 0
     assert "going on from generation 2" in capsys.readouterr().out
     assert (run_dir / "front.json").read_bytes() == before
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["plot", "RUN"], "front.png"),
+        (["plot", "RUN"], "cells.pdf"),
+        (["resume", "RUN"], "generations.pdf"),
+        (["resume", "RUN"], "log.jsonl"),
+        (["train", "RUN"], "final-front.json"),
+        (["fidelity", "RUN", "--networks", "2"], "fidelity.png"),
+        (["report", "RUN"], "report.html"),
+        (["report", "RUN", "--out", "RUN/mine.html"], "mine.html"),
+        (["latency", "build", "--out", "RUN/mine.json"], "mine.json"),
+        (["export", "CARS-A", "--out", "RUN"], "mine.txt"),
+        (["compare", "--problem", "trap", "--out", "RUN/of"], "of/notes.txt"),
+        (["compare", "--problem", "trap", "--out", "RUN/of"], "of/runs/events.out"),
+        (["compare", "--problem", "trap", "--out", "RUN/of"], "of/table.csv"),
+        (["train", "CARS-A", "--out", "RUN/of"], "of/checkpoint/mine.safetensors"),
+    ],
+)
+def test_what_others_wrote_is_left_as_it_is(
+    argv: list[str], name: str, run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if argv[0] == "report":
+        pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
+    copy = tmp_path / "run"
+    shutil.copytree(run_dir, copy)
+    (copy / name).parent.mkdir(parents=True, exist_ok=True)
+    (copy / name).write_text("mine")
+    before = bytes_in(copy)
+    assert call(*(arg.replace("RUN", str(copy)) for arg in argv)) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert bytes_in(copy) == before
+
+
+def test_a_table_beside_runs_is_replaced_only_if_it_is_one(tmp_path: Path) -> None:
+    argv = ["compare", "--problem", "trap", "--algorithm", "nsga3", "--seeds", "1", "--jobs", "1", "--out", tmp_path]
+    assert call(*argv) == 0
+    (tmp_path / "notes.txt").write_text("mine")
+    assert call(*argv) == 0
+    (tmp_path / "table.csv").write_text("mine")
+    before = bytes_in(tmp_path)
+    assert call(*argv) == 2
+    assert bytes_in(tmp_path) == before
+
+
+def test_a_directory_that_was_never_a_run_is_not_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.toml").write_text("# of another program")
+    (tmp_path / "log.jsonl").write_text("mine")
+    before = bytes_in(tmp_path)
+    assert call("resume", tmp_path) == 2
+    assert "run: expected a directory with checkpoints" in capsys.readouterr().err
+    assert bytes_in(tmp_path) == before
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_of_two_searches_with_one_directory_one_runs_and_the_other_is_refused_in_a_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "carsmoo.cli", "search", "--out", str(tmp_path / "run"), *QUICK]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    errors = {process.communicate()[1]: process.returncode for process in both}
+    assert sorted(errors.values()) == [0, 2]
+    assert errors[""] == 0
+    (refused,) = (error for error in errors if error)
+    assert refused.count("\n") == 1
+    assert "expected no other run in this directory" in refused or "expected a new or empty directory" in refused
+    assert read(tmp_path / "run").generation == 2

@@ -184,3 +184,36 @@ def test_training_that_diverges_is_said(tmp_path: Path) -> None:
 
 def _below(prefix: str, held: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): value for name, value in held.items() if name.startswith(prefix)}
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("notes.txt", "log.jsonl", "network.json", "best.safetensors", "last.safetensors", "checkpoint"),
+        *("checkpoint/notes.txt", "checkpoint/model.safetensors", "checkpoint/lock"),
+    ],
+)
+def test_a_folder_with_anything_else_in_it_is_refused_and_left_as_it_is(name: str, tmp_path: Path) -> None:
+    (tmp_path / "b" / name).parent.mkdir(parents=True)
+    (tmp_path / "b" / name).write_text("mine")
+    with pytest.raises(FileExistsError, match=Path(name).name.replace(".", r"\.") + "|expected a lock"):
+        train_each([job(tmp_path / "a"), job(tmp_path / "b")], 1)
+    assert bytes_in(tmp_path) == {f"b/{name}": b"mine"}
+
+
+def test_other_files_beside_a_training_are_left_alone(tmp_path: Path) -> None:
+    def tell(figures: Mapping[str, Any]) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        train(job(tmp_path), tell)
+    others = [tmp_path / "notes.txt", tmp_path / "checkpoint" / "model.safetensors"]
+    for path in others:
+        path.write_text("mine")
+    train(job(tmp_path))
+    assert [path.read_text() for path in others] == ["mine", "mine"]
+    assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["model.safetensors"]

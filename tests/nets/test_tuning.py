@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from carsmoo import CARSProblem, NetworkConfig, SupernetTraining
-from carsmoo.nets import tuning
+from carsmoo.nets import latency, tuning
 from carsmoo.nets.tuning import ROUNDS, fastest
 
 
@@ -96,3 +96,18 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, m
     problem = CARSProblem(network=SHAPE, training=PLAN)
     problem.evaluate(problem.xl[None])
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_user_without_a_home_has_no_cache_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(tuning, "fastest", lambda choices: "contiguous")
+    assert tuning.cache_folder() is None
+    problem = CARSProblem(network=SHAPE, training=PLAN)
+    problem.evaluate(problem.xl[None])
+    assert bytes(problem.state()["memory_format"]) == b"contiguous"
+    monkeypatch.setattr(latency, "build", lambda space, network, **options: "measured")
+    assert latency.cached(problem.space, SHAPE, torch.device("cpu")) == "measured"
