@@ -19,7 +19,7 @@ from carsmoo.launch import Launch
 from carsmoo.owned import is_own, require_own
 from carsmoo.presets import SearchConfig, read_toml
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.store import Store, append, unfinished, write_whole
+from carsmoo.store import Store, append, unfinished, unfinished_name, write_whole
 
 FRONT, CONFIG = "front", "config.toml"
 
@@ -108,8 +108,8 @@ class RunDirectory:
         there = self.path.exists()
         held = there and not self.path.is_dir()
         if there and not held:  # a run killed at its very start has left the lock
-            begun = [path for path, name in unfinished(self.path).items() if name == CONFIG]
-            held = any(path not in (self._store.folder, *begun) for path in self.path.iterdir())
+            others = [path for path in self.path.iterdir() if path != self._store.folder]
+            held = any(unfinished_name(path) != CONFIG for path in others)
             held = held or bool(self._store.foreign() or self._store.files())
         if held:
             raise FileExistsError(f"out: expected a new or empty directory, got {self.path}, which holds another run")

@@ -53,8 +53,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def unfinished(folder: Path) -> dict[Path, str]:
     """Return what writes that were killed have left in a folder, and the names that the files were to have."""
-    found = {path: _UNFINISHED.fullmatch(path.name) for path in folder.glob(".*")}
-    return {path: match[1] for path, match in found.items() if match is not None and _is_regular(path)}
+    found = {path: unfinished_name(path) for path in folder.glob(".*")}
+    return {path: name for path, name in found.items() if name is not None and _is_regular(path)}
+
+
+def unfinished_name(path: Path) -> str | None:
+    """Return the name that a file was to have whose write goes on or was killed; None for any other file."""
+    match = _UNFINISHED.fullmatch(path.name)
+    return None if match is None else match[1]
 
 
 def append(path: Path, content: bytes) -> None:
@@ -173,8 +179,7 @@ class Store:
             return []
         if self.folder.is_symlink() or not self.folder.is_dir():
             return [self.folder]
-        remains = self._unfinished()
-        there = [path for path in self.folder.iterdir() if path not in remains and not _SAVE.fullmatch(path.name)]
+        there = [p for p in self.folder.iterdir() if not _SAVE.fullmatch(unfinished_name(p) or p.name)]
         return sorted(path for path in there if path.name != LOCK or not _is_lock(path))
 
     def save(self, number: int, text: str, arrays: Mapping[str, NDArray[Any]]) -> Path:

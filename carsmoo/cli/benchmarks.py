@@ -18,7 +18,7 @@ from carsmoo.console import score_table
 from carsmoo.events import ProgressBars, Step
 from carsmoo.owned import require_own
 from carsmoo.pictures import comparison_names, draw_comparison, require_drawable
-from carsmoo.store import LOCK, Store, unfinished, write_whole
+from carsmoo.store import LOCK, Store, unfinished_name, write_whole
 from carsmoo.tables import to_csv, to_latex
 
 RUNS, TABLES = "runs", ("table.csv", "table.tex")
@@ -83,10 +83,9 @@ def _require_own(out: Path, problems: list[str]) -> None:
     if runs.is_symlink() or (runs.exists() and not runs.is_dir()):
         others = [runs]
     elif runs.is_dir():  # other directories have one of this name too
-        left = unfinished(runs)
-        kept = [path for path in runs.iterdir() if path.name != LOCK and path not in left]
+        kept = [path for path in runs.iterdir() if path.name != LOCK]
         if kept or not others:
-            others = [path for path in kept if not _RUN.fullmatch(path.name)]
+            others = [path for path in kept if not _RUN.fullmatch(unfinished_name(path) or path.name)]
     if others:
         raise FileExistsError(f"out: expected a new or empty directory or a comparison, got one with {others[0].name}")
     require_own(*(out / name for name in TABLES))

@@ -26,7 +26,7 @@ from carsmoo.nets.train import NetworkTrainer
 from carsmoo.nets.world import DivergenceError
 from carsmoo.owned import require_own
 from carsmoo.recipes import TrainingRecipe
-from carsmoo.store import Saved, Store, append, unfinished, write_whole
+from carsmoo.store import Saved, Store, append, unfinished, unfinished_name, write_whole
 from carsmoo.trees import difference
 
 BEST, LAST, LOG, FOLDER = "best", "last", "log.jsonl", "checkpoint"
@@ -128,7 +128,7 @@ def require_place(folder: Path) -> None:
     ended = all((folder / name).is_file() for name in (CARD, f"{LAST}.safetensors"))
     if ended or store.files():
         return
-    remains = [path for path, name in unfinished(folder).items() if name in _FILES]
+    remains = [path for path in folder.iterdir() if unfinished_name(path) in _FILES]
     log = folder / LOG
     if log.is_file() and not log.is_symlink() and log.stat().st_size == 0:  # of one killed in its first epoch
         remains.append(log)
