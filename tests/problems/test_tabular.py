@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pymoo.optimize import minimize
+from scipy.stats import chisquare
 
 from carsmoo.algorithm import PNSGA3
 from carsmoo.problems.tabular import CurveTable, NASBenchMacro, data_file, deep_resnets, metaqnn, naap440
+from carsmoo.problems.unseen import UnseenRows
 
 DATA = Path(os.environ.get("CARSMOO_DATA", "nowhere"))
 needs_macro = pytest.mark.skipif(
@@ -51,6 +53,33 @@ def test_offspring_are_rows_that_the_run_has_not_seen() -> None:
     assert len(drawn) == len(set(drawn)) == 200
     again = minimize(problem, PNSGA3(), ("n_gen", 6))
     assert np.array_equal(again.pop.get("X"), minimize(problem, PNSGA3(), ("n_gen", 6)).pop.get("X"))
+
+
+def test_rows_are_drawn_uniformly_and_each_run_begins_with_none_seen() -> None:
+    unseen, problem = UnseenRows(20), table()
+    first = []
+    for seed in range(300):
+        X = unseen.sampling(problem, 3, random_state=np.random.default_rng(seed)).get("X")
+        first += X[:, 0].tolist()
+        bred = unseen.do(None, None, 30, random_state=np.random.default_rng(seed)).get("X")
+        assert sorted([*X[:, 0], *bred[:, 0]]) == list(range(20))
+    assert chisquare(np.bincount(first, minlength=20)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("fields", "generations"),
+    [
+        ({}, 5),  # epochs 1 to 6
+        ({"epochs": 2}, 2),
+        ({"epochs": 2, "first": 2}, 2),
+        ({"first": 6}, 1),
+        ({"population": 10, "epochs": 1, "first": 3}, 3),
+    ],
+)
+def test_a_run_ends_with_the_epochs(fields: dict, generations: int) -> None:
+    assert table(**fields).generations == generations
+    rng = np.random.default_rng(0)
+    assert CurveTable(rng.random(60), rng.random((60, 90)), population=3).generations == 19  # and with the rows
 
 
 def test_its_front_is_the_true_one() -> None:
@@ -111,6 +140,9 @@ def test_nas_bench_macro_has_its_true_front() -> None:
     assert front[:, 0].min() == 1 - best / 100
     assert front[:, 1].min() == min(entry["params"] for entry in entries.values()) / 1e6
     assert NASBenchMacro(("params", "flops")).evaluate(X).shape == (1, 3)
+    mating = problem.default_operators()["mating"]
+    assert (mating.mix, mating.crossover.genes, mating.crossover.prob_node) == ((0.25, 0.25), 1, 0.5)
+    assert (mating.mutation.genes, mating.mutation.prob_node) == (1, 1 / 8)
     result = minimize(problem, PNSGA3(), ("n_gen", 15), seed=1)
     assert result.pop.get("X").dtype == np.int64
     assert result.F[:, 0].min() < 1 - best / 100 + 0.005
