@@ -27,6 +27,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/.installed
 	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs docs/_build/html

@@ -25,8 +25,8 @@ from pymoo.optimize import minimize
 from pymoo.problems import get_problem
 
 from carsmoo import PNSGA3
-from carsmoo.algorithm import das_dennis
-from carsmoo.comparison import signed_rank
+from carsmoo.algorithm.pnsga3 import das_dennis
+from carsmoo.compare.statistics import signed_rank
 
 PROBLEM = get_problem("dtlz2", n_obj=3)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from carsmoo import DARTSSpace, NetworkConfig
-from carsmoo.cost import CostTable, flops, params
+from carsmoo.cost.closed_form import CostTable, flops, params
 
 INDIVIDUALS, REPEATS = 256, 15
 

@@ -53,17 +53,17 @@ import torch.multiprocessing as mp
 from benchmarks.bench_population import population, random_images
 from benchmarks.model_distributed import N_B, Device, print_model
 from carsmoo import CARSProblem, Genotype, NetworkConfig, SupernetTraining
-from carsmoo.cost import flops
-from carsmoo.distributed import Group, TorchGroup, shards
-from carsmoo.nets.data import ImageData
-from carsmoo.nets.draws import dealt
-from carsmoo.nets.saved import load
-from carsmoo.nets.scoring import errors
-from carsmoo.nets.sharding import node_costs, score_together, shares
-from carsmoo.nets.standalone import Job
-from carsmoo.nets.trainings import train_each
-from carsmoo.nets.world import World
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.cost.closed_form import flops
+from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.distributed.group import Group, TorchGroup, shards
+from carsmoo.nets.models.serialization import load
+from carsmoo.nets.retraining.job import Job
+from carsmoo.nets.retraining.parallel import train_each
+from carsmoo.nets.supernet.evaluation import errors
+from carsmoo.nets.supernet.sampling import dealt
+from carsmoo.nets.supernet.sharding import node_costs, score_together, shares
+from carsmoo.nets.supernet.training_state import World
 
 KINDS = {"": (1, 1), "_alike": (8, 1), "_parts": (1, 2)}
 """``alike`` and ``parts`` of training, by what they add to a figure's name."""

@@ -27,11 +27,11 @@ import torch
 from numpy.typing import NDArray
 
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, SupernetTraining
-from carsmoo.callbacks import Callbacks
-from carsmoo.nets.scoring import errors
-from carsmoo.nets.world import World
-from carsmoo.presets import SearchConfig
-from carsmoo.rundir import RunDirectory, RunLog
+from carsmoo.algorithm.continuous import Callbacks
+from carsmoo.config.search import SearchConfig
+from carsmoo.nets.supernet.evaluation import errors
+from carsmoo.nets.supernet.training_state import World
+from carsmoo.runs.directory import RunDirectory, RunLog
 
 
 class Watched(CARSProblem):

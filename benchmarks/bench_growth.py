@@ -26,10 +26,10 @@ import torch
 
 from benchmarks.bench_population import random_images
 from carsmoo import DARTSSpace, Genotype, NetworkConfig, SupernetTraining
-from carsmoo.nets import scoring as scoring_module
-from carsmoo.nets.data import load
-from carsmoo.nets.scoring import errors
-from carsmoo.nets.world import World
+from carsmoo.nets.data.load import load
+from carsmoo.nets.supernet import evaluation as scoring_module
+from carsmoo.nets.supernet.evaluation import errors
+from carsmoo.nets.supernet.training_state import World
 
 SPACE = DARTSSpace()
 

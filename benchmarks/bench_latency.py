@@ -23,9 +23,9 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from carsmoo import DARTSSpace, NetworkConfig
-from carsmoo.latency import LatencyCosts
-from carsmoo.latency_table import LatencyTable
-from carsmoo.nets.latency import build, network_latency
+from carsmoo.cost.latency import LatencyCosts
+from carsmoo.cost.latency_table import LatencyTable
+from carsmoo.nets.latency.measure import build, network_latency
 
 NETWORKS = {
     "demo": NetworkConfig(images=(1, 8, 8), classes=10),

@@ -38,12 +38,12 @@ from torch import nn
 
 from benchmarks.masked import masked_logits
 from carsmoo import PNSGA3, CARSProblem, Genotype, NetworkConfig, SupernetTraining
-from carsmoo.nets.data import ImageData
-from carsmoo.nets.norm import Statistics
-from carsmoo.nets.population import PopulationGraph
-from carsmoo.nets.scoring import BYTES, HELD, errors, fitting_graphs, recalibrate
-from carsmoo.nets.supernet import Supernet
-from carsmoo.nets.world import World
+from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.models.batch_norm import Statistics
+from carsmoo.nets.models.supernet import Supernet
+from carsmoo.nets.supernet.evaluation import BYTES, HELD, errors, fitting_graphs, recalibrate
+from carsmoo.nets.supernet.shared_graph import PopulationGraph
+from carsmoo.nets.supernet.training_state import World
 
 GENERATIONS = 10
 TIGHT = 96 << 20

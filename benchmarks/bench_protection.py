@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from carsmoo import suite
-from carsmoo.compare import compare
-from carsmoo.comparison import Comparison, Score
+from carsmoo.compare import suite
+from carsmoo.compare.comparison import Comparison, Score
+from carsmoo.compare.runner import compare
+from carsmoo.compare.tables import to_csv, to_latex
 from carsmoo.problems.synthetic import SmallModelTrap
-from carsmoo.tables import to_csv, to_latex
 
 RESULTS = Path(__file__).parent / "results"
 PROBLEMS = ("trap:0", "trap:2", "trap:4", "nb301", "nb301-flops", "macro", "naap-440", "metaqnn", "deep-resnets")

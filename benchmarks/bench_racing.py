@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from carsmoo import PNSGA3, CARSProblem, SupernetTraining
-from carsmoo.display import relative_hypervolume
+from carsmoo.algorithm.display import relative_hypervolume
 
 
 class Timed(CARSProblem):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from carsmoo import Genotype
-from carsmoo.liveness import cell_of
-from carsmoo.nets.cells import zeros_of
-from carsmoo.nets.supernet import Supernet, SupernetCell
+from carsmoo.cost.structure import cell_of
+from carsmoo.nets.models.cells import zeros_of
+from carsmoo.nets.models.supernet import Supernet, SupernetCell
 
 
 def masked_logits(supernet: Supernet, x: Tensor, genotype: Genotype) -> Tensor:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from carsmoo.distributed import shards, spread
+from carsmoo.nets.distributed.group import shards, spread
 
 BANDWIDTH = 10e9
 """Bytes a second that a device sends and receives."""

@@ -21,7 +21,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from carsmoo import PNSGA3, CARSProblem
-from carsmoo.events import Step
+from carsmoo.utils.progress import Step
 
 KINDS = {
     "convolution": ("conv", "mkldnn"),

@@ -14,32 +14,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from carsmoo.algorithm import PNSGA3
-    from carsmoo.checkpoint import Checkpoint
-    from carsmoo.config import NetworkConfig, SupernetTraining
-    from carsmoo.continuous import Continuous
-    from carsmoo.front import Front
-    from carsmoo.genotype import DARTSSpace, Genotype
-    from carsmoo.nets.network import Network
-    from carsmoo.nets.problem import CARSProblem
-    from carsmoo.nets.saved import load
+    from carsmoo.algorithm.continuous import Continuous
+    from carsmoo.algorithm.pnsga3 import PNSGA3
+    from carsmoo.config.network import NetworkConfig
+    from carsmoo.config.supernet import SupernetTraining
+    from carsmoo.nets.models.network import Network
+    from carsmoo.nets.models.serialization import load
+    from carsmoo.nets.supernet.problem import CARSProblem
     from carsmoo.problems.moving import MovingProblem
-    from carsmoo.snapshot import resume
+    from carsmoo.runs.checkpoint import Checkpoint
+    from carsmoo.runs.resume import resume
+    from carsmoo.space.front import Front
+    from carsmoo.space.genotype import DARTSSpace, Genotype
 
 _HOME = {
-    "CARSProblem": "carsmoo.nets.problem",
-    "Checkpoint": "carsmoo.checkpoint",
-    "Continuous": "carsmoo.continuous",
-    "DARTSSpace": "carsmoo.genotype",
-    "Front": "carsmoo.front",
-    "Genotype": "carsmoo.genotype",
+    "CARSProblem": "carsmoo.nets.supernet.problem",
+    "Checkpoint": "carsmoo.runs.checkpoint",
+    "Continuous": "carsmoo.algorithm.continuous",
+    "DARTSSpace": "carsmoo.space.genotype",
+    "Front": "carsmoo.space.front",
+    "Genotype": "carsmoo.space.genotype",
     "MovingProblem": "carsmoo.problems.moving",
-    "Network": "carsmoo.nets.network",
+    "Network": "carsmoo.nets.models.network",
     "NetworkConfig": "carsmoo.config",
     "PNSGA3": "carsmoo.algorithm",
     "SupernetTraining": "carsmoo.config",
-    "load": "carsmoo.nets.saved",
-    "resume": "carsmoo.snapshot",
+    "load": "carsmoo.nets.models.serialization",
+    "resume": "carsmoo.runs.resume",
 }
 
 __all__ = [

@@ -24,8 +24,8 @@ from pymoo.core.selection import Selection
 from pymoo.core.variable import get
 from pymoo.operators.selection.rnd import RandomSelection
 
-from carsmoo.checks import keywords, reject_unknown, whole
-from carsmoo.genotype import GENES_PER_NODE, DARTSSpace
+from carsmoo.space.genotype import GENES_PER_NODE, DARTSSpace
+from carsmoo.utils.validation import keywords, reject_unknown, whole
 
 
 class GenotypeSampling(Sampling):  # type: ignore[misc]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import Any
 
-from carsmoo.checks import instance, whole
-from carsmoo.config import NetworkConfig
-from carsmoo.genotype import PRIMITIVES, Edge, Genotype
-from carsmoo.notation import shown
-
-if TYPE_CHECKING:
-    from carsmoo.nets.network import Network
+from carsmoo.config.network import NetworkConfig
+from carsmoo.space.genotype import PRIMITIVES, Edge, Genotype
+from carsmoo.utils.validation import instance, shown, whole
 
 MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = PRIMITIVES[1:]
 
@@ -182,7 +179,7 @@ PUBLISHED: MappingProxyType[str, Published] = MappingProxyType({
 # fmt: on
 
 
-def network(name: str, config: NetworkConfig | None = None, seed: int = 0) -> Network:
+def network(name: str, config: NetworkConfig | None = None, seed: int = 0) -> Any:
     """Return an untrained network of a published genotype, with weights drawn from ``seed``.
 
     A genotype found on CIFAR-10 is transferred to ImageNet by building it with :meth:`NetworkConfig.imagenet`: the same
@@ -201,6 +198,5 @@ def network(name: str, config: NetworkConfig | None = None, seed: int = 0) -> Ne
         raise ValueError(f"name: expected one of {', '.join(GENOTYPES)}, got {shown(name)}")
     config = NetworkConfig.cifar() if config is None else instance("config", config, NetworkConfig)
     seed = whole("seed", seed, 0)
-    from carsmoo.nets.untrained import untrained
-
-    return untrained(GENOTYPES[name], config, seed)
+    models = import_module("carsmoo.nets.models.network")  # when it is called: all else here needs no torch
+    return models.untrained(GENOTYPES[name], config, seed)

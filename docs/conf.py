@@ -41,6 +41,8 @@ nitpick_ignore_regex = [
     ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
     (
         "py:class",
-        r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.(latency|timing)\.Key|MakeAlgorithm|MakeProblem|Told",
+        r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.(measure|timing)\.Key|MakeAlgorithm|MakeProblem|Told",
     ),  # names of unions of types
+    # what public names take or return, and is not public itself
+    ("py:class", r"(carsmoo\.(nets\.models\.batch_norm|nets\.data\.pixels|cost\.structure)\..*)|Source"),
 ]

@@ -17,9 +17,8 @@ from sklearn.datasets import load_digits
 
 import carsmoo
 from carsmoo import NetworkConfig, SupernetTraining
-from carsmoo.cli import main
-from carsmoo.cli.entry import app
-from carsmoo.presets import SearchConfig
+from carsmoo.cli.entry import app, main
+from carsmoo.config.search import SearchConfig
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -15,11 +15,11 @@ from pymoo.optimize import minimize
 from safetensors.numpy import load_file
 
 from carsmoo import PNSGA3, resume
-from carsmoo.nets.standalone import Job, train
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.nets.retraining.job import Job, train
 from carsmoo.problems.synthetic import SmallModelTrap
-from carsmoo.recipes import TrainingRecipe
 from carsmoo.zoo import GENOTYPES
-from tests.test_cli import call
+from tests.cli.test_entry import call
 
 GOLDEN = Path(__file__).parent / "golden"
 

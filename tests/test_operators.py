@@ -9,7 +9,6 @@ from pymoo.operators.selection.rnd import RandomSelection
 from pymoo.optimize import minimize
 from scipy.stats import chisquare
 
-from carsmoo.genotype import PRIMITIVES, DARTSSpace
 from carsmoo.operators import (
     ArrayMating,
     CARSMating,
@@ -19,7 +18,8 @@ from carsmoo.operators import (
     RowDuplicates,
     integer_bounds,
 )
-from tests.toy import ToyProblem
+from carsmoo.space.genotype import PRIMITIVES, DARTSSpace
+from tests.support.toy import ToyProblem
 
 PROBLEM = ToyProblem()
 

@@ -17,18 +17,19 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from carsmoo.algorithm import das_dennis
-from carsmoo.cli import main
-from carsmoo.comparison import holm, vargha_delaney
-from carsmoo.config import NetworkConfig
-from carsmoo.cost import CostTable, cost, flops, params
-from carsmoo.front import Front
-from carsmoo.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.algorithm.pnsga3 import das_dennis
+from carsmoo.cli.entry import main
+from carsmoo.compare.statistics import holm, vargha_delaney
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.search import SearchConfig
+from carsmoo.config.toml import parse_settings
+from carsmoo.cost.closed_form import CostTable, cost, flops, params
 from carsmoo.operators import NodeCrossover, NodeMutation
-from carsmoo.presets import SearchConfig, parse_settings
-from carsmoo.survival import merge_stages, pareto_stages, protected_objectives, select
+from carsmoo.space.front import Front
+from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.survival.selection import merge_stages, pareto_stages, protected_objectives, select
 from carsmoo.zoo import GENOTYPES
-from tests.toy import ToyProblem
+from tests.support.toy import ToyProblem
 
 T = TypeVar("T")
 

@@ -27,20 +27,21 @@ from carsmoo import (
     SupernetTraining,
     plots,
     resume,
-    suite,
 )
-from carsmoo.algorithm import das_dennis
-from carsmoo.compare import compare
-from carsmoo.cost import CostTable, cost, flops, params
+from carsmoo.algorithm.pnsga3 import das_dennis
+from carsmoo.compare import suite
+from carsmoo.compare.runner import compare
+from carsmoo.config.search import SearchConfig
+from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.cost.closed_form import CostTable, cost, flops, params
 from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation
-from carsmoo.presets import SearchConfig, parse_settings, read_toml
 from carsmoo.problems.surrogate import NASBench301
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.problems.tabular import CurveTable, NASBenchMacro, deep_resnets, metaqnn, naap440
-from carsmoo.survival import merge_stages, pareto_stages, select
+from carsmoo.survival.selection import merge_stages, pareto_stages, select
 from carsmoo.zoo import GENOTYPES
-from tests.test_cli import call
-from tests.toy import ToyProblem
+from tests.cli.test_entry import call
+from tests.support.toy import ToyProblem
 
 DATA = Path(os.environ.get("CARSMOO_DATA", "nowhere"))
 SPACE, A, NETWORK = DARTSSpace(), GENOTYPES["CARS-A"], NetworkConfig()

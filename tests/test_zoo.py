@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from carsmoo.config import NetworkConfig
-from carsmoo.cost import flops, params
+from carsmoo.config.network import NetworkConfig
+from carsmoo.cost.closed_form import flops, params
 from carsmoo.zoo import GENOTYPES, PUBLISHED, network
-from tests.test_cli import call
+from tests.cli.test_entry import call
 
 CARS = [f"CARS-{letter}" for letter in "ABCDEFGHI"]
 

@@ -22,11 +22,11 @@ from matplotlib.figure import Figure
 
 from benchmarks.paper.common import Experiment, Result, in_parallel, main, rounded, search, small_search
 from benchmarks.paper.looks import SHADES, finish
-from carsmoo.config import NetworkConfig
-from carsmoo.genotype import Genotype
-from carsmoo.nets.network import Network
-from carsmoo.plots import plot_cell
-from carsmoo.presets import SearchConfig
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.search import SearchConfig
+from carsmoo.nets.models.network import Network
+from carsmoo.plots.cells import plot_cell
+from carsmoo.space.genotype import Genotype
 from carsmoo.zoo import GENOTYPES
 
 PUBLISHED = ("CARS-H", "DARTS-V2")

@@ -26,20 +26,23 @@ from moocore import filter_dominated, hypervolume
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
-from carsmoo import suite
-from carsmoo.compare import same_cost
-from carsmoo.comparison import REFERENCE, signed_rank, vargha_delaney
-from carsmoo.config import NetworkConfig, SupernetTraining
-from carsmoo.cost import params
-from carsmoo.events import Step
-from carsmoo.front import Front
-from carsmoo.genotype import DARTSSpace, Genotype
-from carsmoo.nets.data import load
-from carsmoo.nets.device import environment, pick
-from carsmoo.nets.problem import CARSProblem
-from carsmoo.nets.train import NetworkTrainer
-from carsmoo.presets import SearchConfig, changed, parse_settings
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.compare import suite
+from carsmoo.compare.comparison import REFERENCE
+from carsmoo.compare.runner import same_cost
+from carsmoo.compare.statistics import signed_rank, vargha_delaney
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.search import SearchConfig
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.config.toml import changed, parse_settings
+from carsmoo.cost.closed_form import params
+from carsmoo.nets.data.load import load
+from carsmoo.nets.models.device import environment, pick
+from carsmoo.nets.retraining.trainer import NetworkTrainer
+from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.space.front import Front
+from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.utils.progress import Step
 
 Result: TypeAlias = dict[str, Any]
 
@@ -170,8 +173,8 @@ def search(config: SearchConfig, algorithm: str = "growth", **extra: Any) -> Fou
 
     Args:
         config: data, network, plan and seed.
-        algorithm: one of :data:`carsmoo.suite.ALGORITHMS`.
-        **extra: for :class:`~carsmoo.nets.problem.CARSProblem`, besides what ``config`` says.
+        algorithm: one of :data:`carsmoo.compare.suite.ALGORITHMS`.
+        **extra: for :class:`~carsmoo.CARSProblem`, besides what ``config`` says.
     """
     given = {"objectives": config.objectives, "network": config.network, "training": config.training, **extra}
     problem = CARSProblem(data=config.data, space=config.space, device=config.device, seed=config.seed, **given)

@@ -38,9 +38,9 @@ from benchmarks.paper.common import (
     train_alone,
 )
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
-from carsmoo.genotype import Genotype
-from carsmoo.presets import SearchConfig
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.search import SearchConfig
+from carsmoo.space.genotype import Genotype
 from carsmoo.zoo import GENOTYPES
 
 SEARCHES = {"CARS": "growth", "random": "random"}

@@ -38,14 +38,14 @@ from benchmarks.paper.common import (
     train_alone,
 )
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
-from carsmoo.cost import params
-from carsmoo.genotype import Genotype
-from carsmoo.latency import latency as look_up
-from carsmoo.latency_table import LatencyTable
-from carsmoo.nets.data import load
-from carsmoo.nets.latency import build, network_latency
-from carsmoo.presets import SearchConfig
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.search import SearchConfig
+from carsmoo.cost.closed_form import params
+from carsmoo.cost.latency import latency as look_up
+from carsmoo.cost.latency_table import LatencyTable
+from carsmoo.nets.data.load import load
+from carsmoo.nets.latency.measure import build, network_latency
+from carsmoo.space.genotype import Genotype
 
 KINDS = ("latency", "params")
 

@@ -40,8 +40,8 @@ from benchmarks.paper.common import (
     train_alone,
 )
 from benchmarks.paper.looks import DASHES, SHADES, dots, finish, panels, steps
-from carsmoo.presets import SearchConfig
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.search import SearchConfig
 
 ALGORITHMS = ("nsga3", "size", "growth")
 NAMES = {"nsga3": "NSGA-III", "size": "pNSGA-III, size", "growth": "pNSGA-III, growth"}

@@ -39,11 +39,11 @@ from numpy.typing import NDArray
 
 from benchmarks.paper.common import Experiment, Result, main, small_search, spread
 from benchmarks.paper.looks import SHADES, finish, panels
-from carsmoo.algorithm import PNSGA3
-from carsmoo.nets.problem import CARSProblem
-from carsmoo.nets.scoring import errors
-from carsmoo.nets.world import World
-from carsmoo.presets import SearchConfig
+from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.config.search import SearchConfig
+from carsmoo.nets.supernet.evaluation import errors
+from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.nets.supernet.training_state import World
 
 PARTS = ("warm_up", "training", "scoring", "rest")
 

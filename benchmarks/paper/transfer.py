@@ -37,9 +37,9 @@ from benchmarks.paper.common import (
     train_alone,
 )
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
-from carsmoo.nets.data import load
-from carsmoo.presets import SearchConfig
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.search import SearchConfig
+from carsmoo.nets.data.load import load
 from carsmoo.zoo import GENOTYPES
 
 

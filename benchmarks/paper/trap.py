@@ -39,9 +39,9 @@ from benchmarks.paper.common import (
     train_alone,
 )
 from benchmarks.paper.looks import DASHES, SHADES, dots, finish, panels
-from carsmoo.genotype import PRIMITIVES, DARTSSpace
-from carsmoo.nets.data import load
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.nets.data.load import load
+from carsmoo.space.genotype import PRIMITIVES, DARTSSpace
 
 SIZES = ("small", "middle", "large")
 

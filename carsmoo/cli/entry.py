@@ -13,16 +13,15 @@ from collections.abc import Sequence
 
 import typer
 
-from carsmoo.cli.benchmarks import compare
-from carsmoo.cli.costs import cost, zoo
+from carsmoo.cli.common import say
+from carsmoo.cli.compare import compare
+from carsmoo.cli.cost import cost, zoo
 from carsmoo.cli.export import export
 from carsmoo.cli.latency import latency
-from carsmoo.cli.reports import report
-from carsmoo.cli.saying import say
-from carsmoo.cli.searches import plot, resume, search
-from carsmoo.cli.trainings import fidelity, train
-from carsmoo.errors import StoppedError
-from carsmoo.launch import Launch
+from carsmoo.cli.search import plot, report, resume, search
+from carsmoo.cli.train import fidelity, train
+from carsmoo.utils.launch import Launch
+from carsmoo.utils.validation import StoppedError
 
 PATIENCE = 10.0
 """Seconds that a process launched with others leaves the first of its host to say what is wrong with the input."""

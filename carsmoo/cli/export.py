@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from carsmoo.cli.saying import genotype_of, say
-from carsmoo.config import NetworkConfig
-from carsmoo.final import restored, trained_folder
-from carsmoo.rundir import CONFIG, RunDirectory
-from carsmoo.store import write_whole
+from carsmoo.cli.common import genotype_of, say
+from carsmoo.config.network import NetworkConfig
+from carsmoo.runs.directory import CONFIG, RunDirectory
+from carsmoo.runs.retrained_front import restored, trained_folder
+from carsmoo.utils.files import write_whole
 
 if TYPE_CHECKING:
-    from carsmoo.nets.sources import Source
+    from carsmoo.runs.export import Source
 
 NAME = "network"
 """Of the files, before the ending."""
@@ -83,12 +83,12 @@ def _source(source: str, number: int | None, supernet: bool, shape: Shape, field
     if not there:
         genotype = genotype_of(source)
         config = (NetworkConfig.cifar if shape is Shape.cifar else NetworkConfig.imagenet)(**fields)
-        from carsmoo.nets.sources import of_genotype
+        from carsmoo.runs.export import of_genotype
 
         return of_genotype(genotype, config, seed)
     if fields:
         raise ValueError(f"{next(iter(fields))}: expected none but for a genotype, got {next(iter(fields.values()))}")
-    from carsmoo.nets.sources import of_run, of_trained
+    from carsmoo.runs.export import of_run, of_trained
 
     if not run:
         return of_trained(path)
@@ -104,9 +104,9 @@ def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[
     """Write the files once all of them are made and compared; return what to say of them."""
     import torch
 
-    from carsmoo.card import to_json
-    from carsmoo.nets import export as exports
-    from carsmoo.nets.saved import CARD, card_of, load, normalisation, save
+    from carsmoo.nets.models import export as exports
+    from carsmoo.nets.models.model_card import to_json
+    from carsmoo.nets.models.serialization import CARD, card_of, load, normalisation, save
 
     if Format.onnx in formats:
         exports.require_onnx()

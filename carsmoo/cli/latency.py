@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from carsmoo.cli.saying import genotype_of, say
-from carsmoo.config import NetworkConfig
-from carsmoo.events import ProgressBars, Step
-from carsmoo.latency import latency as predicted
-from carsmoo.latency_table import FORMATS, LatencyTable
-from carsmoo.owned import require_own
-from carsmoo.presets import SearchConfig, parse_settings, read_toml
+from carsmoo.cli.common import genotype_of, say
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.search import SearchConfig
+from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.cost.latency import latency as predicted
+from carsmoo.cost.latency_table import FORMATS, LatencyTable
+from carsmoo.utils.owned import require_own
+from carsmoo.utils.progress import ProgressBars, Step
 
 latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.", no_args_is_help=True)
 
@@ -52,7 +53,7 @@ def build(
     if not out.parent.is_dir() or out.is_dir():
         raise ValueError(f"out: expected a file in a directory that exists, got {out}")
     require_own(out, kind=".json")
-    from carsmoo.nets.latency import build as measured
+    from carsmoo.nets.latency.measure import build as measured
 
     bars = ProgressBars()
 
@@ -98,7 +99,7 @@ def show(
         return
     say(f"{predicted(found, table.network, table):.4f} ms predicted for {table.where}")
     if measure:
-        from carsmoo.nets.latency import network_latency
+        from carsmoo.nets.latency.measure import network_latency
 
         (timing,) = network_latency([found], table.network, threads=table.threads, memory_format=table.memory_format)
         say(f"{timing.ms:.4f} ms measured here, quartiles {timing.low:.4f} and {timing.high:.4f}")
@@ -108,7 +109,7 @@ def _for_its_data(plan: SearchConfig) -> NetworkConfig:
     """Return the network with its image's shape and classes, which the data tell where the plan does not."""
     if plan.network.images is not None and plan.network.classes is not None:
         return plan.network
-    from carsmoo.nets.data import load
+    from carsmoo.nets.data.load import load
 
     data = load(plan.data)
     return plan.network.for_data(data.image_shape, data.classes)

@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from pymoo.core.problem import Problem
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
-from carsmoo.checks import array, whole
-from carsmoo.events import Listener, Step
-from carsmoo.notation import shown
-from carsmoo.state import capture, restore
-from carsmoo.trees import Arrays, pack, unpack
+from carsmoo.utils.capture import capture, restore
+from carsmoo.utils.progress import Listener, Step
+from carsmoo.utils.trees import Arrays, pack, unpack
+from carsmoo.utils.validation import array, shown, whole
 
 _KEPT_APART = (
     *("listeners", "run_listeners", "survivors", "time"),
@@ -31,7 +30,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
     A subclass writes :meth:`_moving_values`, :meth:`_advance` and :meth:`_restart`; :meth:`_fixed_values` if it has
     objectives that do not move; :meth:`_begin` if something must come before any score. This class keeps the rules:
     scoring never moves the world, and what must come first runs once and not in the constructor. A run of PNSGA3, or of
-    any algorithm with :class:`~carsmoo.continuous.Continuous`, starts a used problem afresh; before a run of another
+    any algorithm with :class:`~carsmoo.Continuous`, starts a used problem afresh; before a run of another
     algorithm call :meth:`restart`.
 
     Args:
@@ -44,7 +43,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         default_pop_size: population size for an algorithm that is given none; None for no opinion.
         default_termination: termination, in any form that pymoo takes, for an algorithm that is given none; None for no
             opinion.
-        listeners: called with each :class:`~carsmoo.events.Step`.
+        listeners: called with each :class:`~carsmoo.utils.progress.Step`.
         run_listeners: the same, but only until the next run starts.
         races: whether scores of those whose error alone settles that they do not survive may be left unfinished.
         survivors: how many of the batch that is evaluated next the run keeps; None where no run has told it.
@@ -270,7 +269,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
     def _state(self) -> Arrays:
         """Return the world as plain arrays: all that the problem holds, unless a subclass knows better.
 
-        One that holds tensors, or makes objects while it runs, has to: see :func:`carsmoo.state.capture`.
+        One that holds tensors, or makes objects while it runs, has to: see ``carsmoo.utils.capture.capture``.
         """
         text, arrays = pack(capture(self, _KEPT_APART))
         return {**arrays, _WORLD: np.frombuffer(text.encode(), dtype=np.uint8)}

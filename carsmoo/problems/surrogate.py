@@ -10,13 +10,13 @@ import numpy as np
 from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.config import NetworkConfig
-from carsmoo.cost import CostTable
-from carsmoo.front import Front
-from carsmoo.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace
+from carsmoo.config.network import NetworkConfig
+from carsmoo.cost.closed_form import CostTable
 from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import ClockProblem
 from carsmoo.problems.tabular import data_file
+from carsmoo.space.front import Front
+from carsmoo.space.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

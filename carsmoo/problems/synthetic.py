@@ -11,9 +11,9 @@ from pymoo.operators.mutation.pm import PM
 from pymoo.operators.sampling.rnd import FloatRandomSampling
 from scipy.stats import norm
 
-from carsmoo.checks import numbers, real, whole
 from carsmoo.operators import CARSMating, RowDuplicates
 from carsmoo.problems.moving import ClockProblem
+from carsmoo.utils.validation import numbers, real, whole
 
 
 class SmallModelTrap(ClockProblem):

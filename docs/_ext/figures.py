@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, plots
-from carsmoo.compare import compare
-from carsmoo.looks import GREY, INK, finish
+from carsmoo.compare.runner import compare
+from carsmoo.compare.suite import algorithm
+from carsmoo.plots.style import GREY, INK, finish
 from carsmoo.problems.synthetic import SmallModelTrap
-from carsmoo.suite import algorithm
-from carsmoo.survival import merge_stages, pareto_stages, protected_objectives, select
+from carsmoo.survival.selection import merge_stages, pareto_stages, protected_objectives, select
 from carsmoo.zoo import GENOTYPES
 
 SHADES = ("#10204d", "#5b7aa8", "#aebdd0", "#dde3ea")

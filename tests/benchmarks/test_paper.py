@@ -11,12 +11,13 @@ import pytest
 
 from benchmarks.paper import cells, common, equal_cost, latency, protection, search_time, transfer, trap
 from benchmarks.paper.common import Experiment
-from carsmoo.config import NetworkConfig, SupernetTraining
-from carsmoo.cost import params
-from carsmoo.front import Front
-from carsmoo.genotype import DARTSSpace
-from carsmoo.presets import SearchConfig
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.search import SearchConfig
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.cost.closed_form import params
+from carsmoo.space.front import Front
+from carsmoo.space.genotype import DARTSSpace
 from carsmoo.zoo import GENOTYPES
 
 SEARCH = SearchConfig(

@@ -11,12 +11,13 @@ import torch
 from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining, load
-from carsmoo.nets import data, saved
-from carsmoo.nets.export import ready, to_torch
-from carsmoo.nets.latency import build
-from carsmoo.nets.sources import told_of
-from carsmoo.nets.train import NetworkTrainer
-from carsmoo.recipes import TrainingRecipe
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.nets import data
+from carsmoo.nets.latency.measure import build
+from carsmoo.nets.models import serialization
+from carsmoo.nets.models.export import ready, to_torch
+from carsmoo.nets.retraining.trainer import NetworkTrainer
+from carsmoo.runs.export import told_of
 from carsmoo.zoo import GENOTYPES
 
 NETWORK = NetworkConfig(channels=2, layers=3)
@@ -55,10 +56,10 @@ def trained(folder: Path) -> Arrays:
     trainer = NetworkTrainer(GENOTYPES["CARS-A"], recipe, digits)
     trainer.epoch()
     card = {"data": told_of(digits), "recipe": {}, "accuracy": []}
-    saved.save(trainer.network, folder, card)
+    serialization.save(trainer.network, folder, card)
     network = load(folder)
     logits = network(network.preprocess(digits.test.images[:5])).detach()
-    whole = saved.card_of(trainer.network, card, "best")
+    whole = serialization.card_of(trainer.network, card, "best")
     to_torch(ready(trainer.network, whole, raw=True), whole, [digits.test.images[:5].float()])
     return {**trainer.state(), "logits": logits.numpy()}
 

@@ -11,11 +11,11 @@ from pymoo.core.problem import ElementwiseProblem, Problem
 from pymoo.optimize import minimize
 from pymoo.problems.dyn import TimeSimulation
 
-from carsmoo.algorithm import PNSGA3, das_dennis
-from carsmoo.events import Step
+from carsmoo.algorithm.pnsga3 import PNSGA3, das_dennis
 from carsmoo.operators import GenotypeSampling, NodeCrossover, NodeMutation
 from carsmoo.problems.moving import ClockProblem, MovingProblem
-from tests.toy import ToyProblem
+from carsmoo.utils.progress import Step
+from tests.support.toy import ToyProblem
 
 
 def draw(n: int, seed: int = 0) -> np.ndarray:

@@ -9,8 +9,8 @@ import pytest
 from moocore import is_nondominated
 from pymoo.optimize import minimize
 
-from carsmoo.algorithm import PNSGA3
-from carsmoo.cost import params
+from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.cost.closed_form import params
 from carsmoo.problems.surrogate import NASBench301
 from carsmoo.zoo import GENOTYPES
 

@@ -4,7 +4,7 @@ from moocore import is_nondominated
 from pymoo.optimize import minimize
 from scipy.stats import kstest
 
-from carsmoo.algorithm import PNSGA3
+from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.problems.synthetic import SmallModelTrap
 
 

@@ -7,9 +7,8 @@ import pytest
 from pymoo.optimize import minimize
 from scipy.stats import chisquare
 
-from carsmoo.algorithm import PNSGA3
-from carsmoo.problems.tabular import CurveTable, NASBenchMacro, data_file, deep_resnets, metaqnn, naap440
-from carsmoo.problems.unseen import UnseenRows
+from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.problems.tabular import CurveTable, NASBenchMacro, UnseenRows, data_file, deep_resnets, metaqnn, naap440
 
 DATA = Path(os.environ.get("CARSMOO_DATA", "nowhere"))
 needs_macro = pytest.mark.skipif(

@@ -1,0 +1,80 @@
+"""``carsmoo cost`` and ``carsmoo zoo``: what genotypes cost, and what is published of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from carsmoo import cost as costs
+from carsmoo.cli.common import genotype_of, say
+from carsmoo.config.network import NetworkConfig
+from carsmoo.space.genotype import Genotype
+from carsmoo.zoo import GENOTYPES, PUBLISHED
+
+
+def cost(
+    genotype: Annotated[str, typer.Argument(metavar="NAME|GENOTYPE", help="A published name, or a genotype's text.")],
+    channels: Annotated[int | None, typer.Option(help="Channels of the first cell instead of the usual ones.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Cells instead of the usual number.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Build the networks and count with fvcore too.")] = False,
+) -> None:
+    """Print the parameters and multiply-adds of a genotype on CIFAR-10 and on ImageNet."""
+    found = genotype_of(genotype)
+    fields = {name: value for name, value in (("channels", channels), ("layers", layers)) if value is not None}
+    table = Table("network", "image", "params (M)", "multiply-adds (M)", box=None)
+    published = PUBLISHED.get(genotype)
+    if published is not None:
+        table.add_column("published params (M)")
+    lines = []
+    for name, network in (("cifar10", NetworkConfig.cifar(**fields)), ("imagenet", NetworkConfig.imagenet(**fields))):
+        params, flops = costs.cost(found, network)
+        row = [f"{name}, {network.layers} cells of {network.channels}", "x".join(map(str, network.image_shape))]
+        row += [f"{params / 1e6:.3f}", f"{flops / 1e6:.1f}"]
+        if published is not None:
+            said = getattr(published, f"{name}_params")
+            row.append("-" if said is None or fields else f"{said:.1f}")
+        table.add_row(*row)
+        if verify:
+            lines.append(_verified(name, found, network, params, flops))
+    Console().print(table)
+    for line in lines:
+        say(line)
+
+
+def zoo() -> None:
+    """Print the published genotypes: figures of their papers, and parameters and multiply-adds as counted here."""
+    table = Table(box=None)
+    for heading in ("name", "cifar10\nerror (%)", "params (M)\npublished", "\ncounted", "imagenet\ntop-1 (%)"):
+        table.add_column(heading, justify="left" if heading == "name" else "right")
+    headings = ("params (M)\npublished", "\ncounted", "multiply-adds (M)\npublished", "\ncounted", "latency\n(ms)")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for name, genotype in GENOTYPES.items():
+        said = PUBLISHED[name]
+        small, large = (costs.cost(genotype, config) for config in (NetworkConfig.cifar(), NetworkConfig.imagenet()))
+        row = [name, _printed(said.cifar10_error), _printed(said.cifar10_params), f"{small.params / 1e6:.2f}"]
+        row += [_printed(said.imagenet_top1), _printed(said.imagenet_params), f"{large.params / 1e6:.2f}"]
+        row += [_printed(said.imagenet_flops), f"{large.flops / 1e6:.0f}", _printed(said.latency_ms)]
+        table.add_row(*row)
+    console = Console()
+    console.width = max(console.width, 110)
+    console.print(table)
+    say("published: as printed in the papers, - where nothing is; latency on a Huawei P30 Pro")
+    say("counted: 36 channels, 20 cells at 32 px; 48 channels, 14 cells at 224 px; convolutions and classifier alone")
+
+
+def _printed(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:g}"
+
+
+def _verified(name: str, genotype: Genotype, network: NetworkConfig, params: int, flops: int) -> str:
+    """Count a built network, and its multiply-adds with fvcore, and say whether they are those of the closed form."""
+    from carsmoo.nets.models.fvcore_count import count
+
+    built, counted = count(genotype, network)
+    if (built, counted) != (params, flops):
+        raise ValueError(f"{name}: expected {params} params, {flops} multiply-adds, got {built} built, {counted} run")
+    return f"{name}: built network {built:,} parameters, fvcore {counted:,} multiply-adds: equal to the closed form"

@@ -1,0 +1,176 @@
+"""``carsmoo search``, ``resume`` and ``plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from carsmoo.cli.common import say, together
+from carsmoo.cli.tables import front_table
+from carsmoo.config.search import SearchConfig
+from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.plots.style import require_drawable
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.figures import draw_cells, draw_run
+from carsmoo.runs.session import Session
+from carsmoo.runs.signals import InterruptedRunError
+from carsmoo.space.front import Front
+from carsmoo.utils.files import write_whole
+from carsmoo.utils.launch import Launch
+from carsmoo.utils.owned import require_own
+from carsmoo.utils.validation import StoppedError
+
+Every = Annotated[int, typer.Option("--every", help="Epochs of warm-up or generations between checkpoints.", min=1)]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write figures for TensorBoard too (tensorboardX).")]
+
+
+def search(
+    out: Annotated[Path, typer.Option(help="Directory for the run; new or empty.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    preset: Annotated[str, typer.Option(help="Settings to start from: demo, cifar10-paper, smoke.")] = "demo",
+    data: Annotated[
+        str | None, typer.Option(help="Images, such as 'folder:photos?size=32x48'; short for --set data=....")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, such as training.warmup=3; last word over all.")
+    ] = None,
+    every: Every = 1,
+    tensorboard: TensorBoard = False,
+) -> None:
+    """Search for networks and write the front, its picture and a log to a directory."""
+    plan = SearchConfig.preset(preset)
+    if config is not None:
+        plan = plan.updated(read_toml(config))
+    if data is not None:
+        plan = plan.updated({"data": data})
+    plan = plan.updated(parse_settings(settings or []))
+    from carsmoo.nets.data.spec import absolute
+
+    plan = plan.updated({"data": absolute(plan.data)})  # so that the run goes on from any directory
+    if plan.latency is not None:
+        plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
+    if not Launch.here().job:
+        RunDirectory(out).require_empty()
+    with together(plan.device) as group:
+        session = Session(out, say=say, every=every, tensorboard=tensorboard, group=group)
+        session.start_again(plan)
+        _search(session)
+
+
+def resume(
+    run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run that was stopped.")],
+    generations: Annotated[
+        int | None, typer.Option(help="Generations of evolution in all, instead of as many as planned.", min=1)
+    ] = None,
+    inexact: Annotated[
+        bool, typer.Option("--inexact", help="Go on with other versions, device or threads: the last bits may differ.")
+    ] = False,
+    every: Every = 1,
+    tensorboard: TensorBoard = False,
+) -> None:
+    """Go on with a search where it was saved last, with the results of one that was never stopped."""
+    config = RunDirectory(run_dir).config()
+    with together(None if config is None else config.device) as group:
+        session = Session(run_dir, say=say, every=every, tensorboard=tensorboard, group=group)
+        session.go_on(generations, exact=not inexact)
+        _search(session)
+
+
+def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]) -> None:
+    """Draw a run's front, its generations and the cells of its best network, as PNG and PDF."""
+    run = RunDirectory(run_dir)
+    require_drawable(run.path, "front", "generations", "cells")
+    draw_run(run)
+    draw_cells(run)
+    say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
+
+
+def _search(session: Session) -> None:
+    """Run a search that was begun or gone on with, to its end or until a signal comes, and tell what it found."""
+    run, problem = session.run_dir, session.problem
+    if not session.writes:
+        with session.interruption:
+            try:
+                session.run()
+            except InterruptedRunError as stop:
+                raise typer.Exit(stop.exit_code) from None
+        return
+    say(_headline(session.plan, problem))
+    with session.interruption:
+        try:
+            front = session.run()
+            draw_run(run)
+            _show(front)
+            best = min(front, key=lambda network: network[1]["error"])
+            test = problem.test_error(best[0])
+        except InterruptedRunError as stop:
+            _interrupted(session)
+            raise typer.Exit(stop.exit_code) from None
+        except StoppedError:
+            so_far = session.log.front
+            if so_far is not None:
+                _show(so_far)
+            raise
+    if session.interruption.signum is not None:  # it came while the pictures were drawn
+        raise typer.Exit(InterruptedRunError(session.interruption.signum).exit_code)
+    run.log("end", seconds=session.log.seconds, test_error_of_best=test)
+    say(
+        f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "
+        f"(weights of the supernet, epoch {problem.epoch})"
+    )
+    say(f"{session.log.seconds:.0f} s; results are in {run.path}: " + ", ".join(_files(run)))
+
+
+def _interrupted(session: Session) -> None:
+    """Show and draw what the last whole generation left, and say how it goes on."""
+    run, front = session.run_dir, session.log.front
+    if front is None:
+        say(f"interrupted before the first generation was scored; the log and a checkpoint are in {run.path}")
+    else:
+        draw_run(run)
+        _show(front)
+        say(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
+    say(f"go on with: carsmoo resume {run.path}")
+
+
+def _headline(plan: SearchConfig, problem: Any) -> str:
+    network, training = problem.network, problem.training
+    shape = "x".join(map(str, network.image_shape))
+    return (
+        f"{plan.data} ({shape}), {network.layers} cells of {network.channels} channels on {problem.device}: "
+        f"{training.warmup} epochs of warm-up, then {training.generations} generations of {training.epochs} epochs, "
+        f"N = {plan.algorithm.pop_size or training.population}, seed {plan.seed}"
+    )
+
+
+def _show(front: Front) -> None:
+    Console(width=max(Console().width, 120)).print(front_table(front))
+    about = front.about
+    say(f"errors: {about['split']}, weights of the {about['weights']}, epoch {about['epoch']}")
+
+
+def _files(run: RunDirectory) -> list[str]:
+    return sorted(path.name for path in run.path.iterdir())
+
+
+def report(
+    run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; report.html in the run's directory if not given.")
+    ] = None,
+) -> None:
+    """Write a run's front, generations, learning, times and settings as one HTML page that needs no network."""
+    from carsmoo.runs.report.data import extract
+    from carsmoo.runs.report.page import render
+
+    path = run_dir / "report.html" if out is None else out
+    report = extract(run_dir)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"out: expected a file in a directory that is there, got {path}")
+    require_own(path, kind=".html")
+    page = render(report).encode()
+    write_whole(path, page)
+    say(f"{path} ({len(page) / 1e6:.1f} MB), one file that opens without a network")

@@ -1,0 +1,217 @@
+"""``carsmoo train`` and ``fidelity``."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from carsmoo.cli.common import genotype_of, say, saying, together
+from carsmoo.cli.tables import trained_table
+from carsmoo.compare.statistics import Correlation
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.runs import retrained_front
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.signals import InterruptedRunError
+from carsmoo.utils.launch import Launch
+
+Data = Annotated[str | None, typer.Option(help="Name of the images; the run's, or digits for a genotype.")]
+Recipe = Annotated[str, typer.Option(help="How to train: quick, cifar, imagenet.")]
+Config = Annotated[Path | None, typer.Option(help="TOML file with settings of the recipe.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="One setting of the recipe, such as epochs=100; last word over all.")
+]
+NetworkShape = Annotated[str | None, typer.Option(metavar="CHANNELS/LAYERS", help="Width and depth, such as 36/20.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", help="Networks trained at a time; they share the threads.", min=1)]
+Inherit = Annotated[bool, typer.Option("--inherit", help="Start from the supernet's weights, in its shape.")]
+Inexact = Annotated[bool, typer.Option("--inexact", help="Go on with other versions, device or threads.")]
+
+
+def train(
+    what: Annotated[str, typer.Argument(metavar="RUN|GENOTYPE", help="A run's directory, a published name or a text.")],
+    data: Data = None,
+    recipe: Recipe = "quick",
+    config: Config = None,
+    settings: Settings = None,
+    network: NetworkShape = None,
+    only: Annotated[
+        list[int] | None, typer.Option("--only", help="Number of one of the front's networks, from 1.", min=1)
+    ] = None,
+    top: Annotated[int | None, typer.Option(help="The networks of lowest error, so many.", min=1)] = None,
+    jobs: Jobs = None,
+    inherit: Inherit = False,
+    device: Annotated[str | None, typer.Option(help="Where to compute.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory for the network of a genotype.")] = None,
+    inexact: Inexact = False,
+) -> None:
+    """Train the networks of a run's front alone, or the network of one genotype, and keep their weights."""
+    _require_one(jobs)
+    plan = TrainingRecipe.preset(recipe)
+    changes = _changes(config, settings, network)
+    if not Path(what).is_dir():
+        if inherit or only or top:
+            raise ValueError(f"train: expected a run's directory for --inherit, --only and --top, got {what!r}")
+        _train_one(what, plan.updated(changes), data or "digits", device, out, inexact)
+        return
+    if out is not None:
+        raise ValueError("out: expected none for a run, whose networks go to its directory")
+    run = RunDirectory(what)
+    front, searched = run.read_front(), retrained_front.config_of_run(run)
+    if "error" not in front.names:
+        raise ValueError(f"run: expected a front with errors, got {', '.join(front.names)}")
+    chosen, where = _chosen(front, only, top), device or searched.device
+    retrained_front.require_results(run)
+    with together(where) as group, _interruptible(saying(group)) as tell:
+        supernet = None
+        if inherit:
+            shape = searched.network
+            plan = plan.updated({"channels": shape.channels, "layers": shape.layers, "stem": shape.stem})
+            supernet = retrained_front.restored(run)[0].supernet
+        plan = plan.updated(changes)
+        options: dict[str, Any] = {"device": where, "exact": not inexact, "supernet": supernet}
+        folder = run.path / retrained_front.NETWORKS
+        trainings = retrained_front.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
+        tell(_headline(plan, len(chosen), data or searched.data))
+        own = retrained_front.train_front(
+            trainings, chosen, jobs, lambda k, card: tell(_line(chosen[k] + 1, card)), group
+        )
+    if group is not None and group.rank > 0:
+        return
+    cards = retrained_front.finished_cards(trainings) | own
+    trained, correlation = retrained_front.write_final_front(run, front, cards)
+    Console(width=max(Console().width, 120)).print(trained_table(trained))
+    say(_best(trained))
+    say(f"Kendall's tau of the supernet's errors and those trained alone: {correlation}")
+    networks, name = run.path / retrained_front.NETWORKS, retrained_front.FINAL
+    say(f"networks are in {networks}, the final front in {run.path}: {name}.csv, .json, .png")
+
+
+def fidelity(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")],
+    networks: Annotated[int, typer.Option(help="How many to train, spread over the sizes.", min=2)] = 8,
+    source: Annotated[str, typer.Option("--from", help="Where they come from: population or front.")] = "population",
+    data: Data = None,
+    recipe: Recipe = "quick",
+    config: Config = None,
+    settings: Settings = None,
+    network: NetworkShape = None,
+    jobs: Jobs = None,
+    inexact: Inexact = False,
+) -> None:
+    """Train networks of a run alone and tell how well the supernet ordered them, by Kendall's tau."""
+    from carsmoo.runs.rank_correlation import fidelity as measure
+
+    _require_one(jobs)
+    if source not in ("population", "front"):
+        raise ValueError(f"from: expected population or front, got {source!r}")
+    plan = TrainingRecipe.preset(recipe).updated(_changes(config, settings, network))
+    run = RunDirectory(run_dir)
+    options: dict[str, Any] = {"source": source, "data": data, "processes": jobs, "exact": not inexact}
+    with together(None) as group, _interruptible(saying(group)) as tell:
+        result = measure(run, networks, plan, **options, told=lambda k, card: tell(_line(k + 1, card)), group=group)
+    if group is not None and group.rank > 0:
+        return
+    for kind, name in (("recalibrated", "batch norm recalibrated"), ("batch", "batch norm of each batch")):
+        found = Correlation(**result["supernet"]["kendall"][kind])
+        say(f"Kendall's tau, {name}: {found}")
+    say(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
+
+
+def _train_one(
+    text: str, recipe: TrainingRecipe, data: str, device: str | None, out: Path | None, inexact: bool
+) -> None:
+    """Train the network of one genotype in a directory."""
+    if out is None:
+        raise ValueError("out: expected a directory for the network of a genotype, got none")
+    genotype = genotype_of(text)
+    from carsmoo.nets.retraining.job import Job
+    from carsmoo.nets.retraining.parallel import train_each
+
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"out: expected a directory, got the file {out}")
+    job = Job(folder=out, genotype=genotype, recipe=recipe, data=data, device=device, exact=not inexact)
+    with together(device) as group, _interruptible(saying(group)) as tell:
+        tell(_headline(recipe, 1, data))
+        (card,) = train_each([job], 1, group=group)
+    tell(_line(1, card))
+    tell(f"results are in {out}: network.json, best.safetensors, last.safetensors, log.jsonl")
+
+
+def _changes(config: Path | None, settings: list[str] | None, network: str | None) -> dict[str, Any]:
+    """Return the settings that a file, ``--network`` and ``--set`` change, the last ones over the first."""
+    changes = {} if config is None else read_toml(config)
+    if network is not None:
+        channels, found, layers = network.partition("/")
+        if not found or not channels.isdecimal() or not layers.isdecimal():
+            raise ValueError(f"network: expected CHANNELS/LAYERS such as 36/20, got {network!r}")
+        changes |= {"channels": int(channels), "layers": int(layers)}
+    return {**changes, **parse_settings(settings or [])}
+
+
+def _chosen(front: Any, only: list[int] | None, top: int | None) -> list[int]:
+    """Return the places of the networks that a user chose, from 0."""
+    if only and top:
+        raise ValueError("top: expected --only or --top, got both")
+    if only:
+        for number in only:
+            if number > len(front):
+                raise ValueError(f"only: expected a network among 1..{len(front)}, got {number}")
+        return sorted({number - 1 for number in only})
+    order: list[int] = front.column("error").argsort(kind="stable").tolist()
+    return sorted(order[: top or len(front)])
+
+
+def _require_one(jobs: int | None) -> None:
+    """Check that several ranks are not told to train several networks at a time each."""
+    ranks = Launch.here().size
+    if ranks > 1 and jobs is not None:
+        raise ValueError(
+            f"jobs: expected none with {ranks} processes, which train a network at a time each, got {jobs}"
+        )
+
+
+@contextmanager
+def _interruptible(tell: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+    """Leave at once when SIGINT or SIGTERM comes, with the exit code that a shell expects."""
+
+    def leave(signum: int, frame: FrameType | None) -> None:
+        raise InterruptedRunError(signum)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield tell
+    except InterruptedRunError as stop:
+        tell("interrupted; the same command goes on from the last whole epoch")
+        raise typer.Exit(stop.exit_code) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _headline(recipe: TrainingRecipe, n: int, data: str) -> str:
+    shape = f"{recipe.layers} cells of {recipe.channels} channels"
+    held = f"{recipe.holdout:.0%} of the training images held out" if recipe.holdout else "nothing held out"
+    return f"{n} network{'s' if n > 1 else ''} on {data}: {shape}, {recipe.epochs} epochs, {held}"
+
+
+def _line(number: int, card: dict[str, Any]) -> str:
+    errors = ", ".join(f"{one['error']:.2%} on {one['split']} (epoch {one['epoch']})" for one in card["accuracy"])
+    seconds = card["recipe"]["seconds"]
+    return f"network {number}: {card['costs']['params'] / 1e6:.3f} M parameters, error {errors}, {seconds:.0f} s"
+
+
+def _best(trained: Any) -> str:
+    places, errors = trained.about["places"], trained.column("error")
+    lowest = int(errors.argmin())
+    told = f"lowest test error: network {places[lowest]}, {errors[lowest]:.2%}"
+    if "held_out_error" not in trained.names:
+        return told
+    chosen = int(trained.column("held_out_error").argmin())
+    return f"best network by the images held out: network {places[chosen]}, {errors[chosen]:.2%} on test; {told}"

@@ -1,0 +1,172 @@
+"""Runs of several algorithms on several problems, judged alike: hypervolume, IGD+, sizes, and tests of differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from moocore import filter_dominated, hypervolume, igd_plus
+from numpy.typing import NDArray
+
+from carsmoo.compare.statistics import holm, signed_rank, vargha_delaney
+
+Matrix: TypeAlias = NDArray[np.float64]
+
+REFERENCE = 1.1
+"""Reference point of the hypervolume in each objective, in units of the box of :meth:`Comparison.scaled`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What is kept of one run.
+
+    Attributes:
+        problem: its name.
+        algorithm: its name.
+        seed: of problem and algorithm.
+        evaluations: scores up to each generation, (g,); those of newborns before an advance count.
+        populations: each generation's population scored by final values, g lists of (n, m).
+        reference: the problem's own Pareto front, (k, m), or None.
+        seconds: how long it took.
+    """
+
+    problem: str
+    algorithm: str
+    seed: int
+    evaluations: list[int]
+    populations: list[list[list[float]]]
+    reference: list[list[float]] | None
+    seconds: float
+
+    @property
+    def final(self) -> Matrix:
+        """The final population by final values, (n, m)."""
+        return np.array(self.populations[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One algorithm on one problem: median and quartiles over seeds, and tests against the baseline.
+
+    Attributes:
+        hv: hypervolume in units of the problem's box, (25 %, 50 %, 75 %).
+        igd: IGD+ to the reference front in the same units, (25 %, 50 %, 75 %).
+        evaluations: scores of a whole run, median over seeds.
+        size_low: 10 % quantile of the last objective in the final population, median over seeds.
+        size_high: 90 % quantile, median over seeds.
+        p: Wilcoxon's signed-rank p of the hypervolume against the baseline, after Holm; NaN for the baseline itself.
+        a12: probability that a run's hypervolume beats one of the baseline's, ties half (Vargha and Delaney).
+        p_size: Wilcoxon's p of the size range (90 % - 10 %) against the baseline, after Holm.
+    """
+
+    problem: str
+    algorithm: str
+    n: int
+    hv: tuple[float, float, float]
+    igd: tuple[float, float, float]
+    evaluations: float
+    size_low: float
+    size_high: float
+    p: float
+    a12: float
+    p_size: float
+
+
+class Comparison:
+    """All runs of a comparison, and what follows from them.
+
+    Args:
+        runs: the runs; each problem by each algorithm with the same seeds.
+        baseline: name of the algorithm that the others are tested against.
+
+    Raises:
+        ValueError: if there are no runs, or none of the baseline.
+    """
+
+    def __init__(self, runs: Sequence[Run], baseline: str) -> None:
+        self.runs = list(runs)
+        self.problems = list(dict.fromkeys(run.problem for run in runs))
+        self.algorithms = list(dict.fromkeys(run.algorithm for run in runs))
+        if baseline not in self.algorithms:
+            raise ValueError(f"baseline: expected one of {', '.join(self.algorithms) or 'some runs'}, got {baseline!r}")
+        self.baseline = baseline
+        self._boxes: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+
+    def of(self, problem: str, algorithm: str) -> list[Run]:
+        """Return the runs of one algorithm on one problem, by seed."""
+        found = [run for run in self.runs if (run.problem, run.algorithm) == (problem, algorithm)]
+        return sorted(found, key=lambda run: run.seed)
+
+    def reference(self, problem: str) -> Matrix:
+        """Return the front that runs are measured by: the problem's own together with all that any run found."""
+        runs = [run for run in self.runs if run.problem == problem]
+        known = [np.array(run.reference) for run in runs[:1] if run.reference]
+        union = np.concatenate([*known, *(run.final for run in runs)])
+        front: Matrix = np.unique(filter_dominated(union), axis=0)
+        return front
+
+    def scaled(self, problem: str, F: Matrix) -> Matrix:
+        """Return objectives in units of a box: 0 the best that is known, 1 the worst on any run's final front."""
+        if problem not in self._boxes:
+            best = self.reference(problem)
+            fronts = [filter_dominated(run.final) for run in self.runs if run.problem == problem]
+            self._boxes[problem] = best.min(axis=0), np.concatenate([best, *fronts]).max(axis=0)
+        low, high = self._boxes[problem]
+        return np.asarray((F - low) / np.where(high > low, high - low, 1.0))
+
+    def scores(self) -> list[Score]:
+        """Return one row for each problem and algorithm; the tests of a problem are corrected together."""
+        return [score for problem in self.problems for score in self._scores(problem)]
+
+    def curves(self, problem: str, algorithm: str, points: int = 50) -> tuple[NDArray[np.float64], Matrix]:
+        """Return evaluations, (points,), and each run's hypervolume of the population by then, (runs, points)."""
+        runs = self.of(problem, algorithm)
+        grid = np.linspace(max(r.evaluations[0] for r in runs), min(r.evaluations[-1] for r in runs), points)
+        rows = []
+        for run in runs:
+            values = [_hypervolume(self.scaled(problem, np.array(F))) for F in run.populations]
+            rows.append(np.array(values)[np.searchsorted(run.evaluations, grid, side="right") - 1])
+        return grid, np.array(rows)
+
+    def _scores(self, problem: str) -> list[Score]:
+        front = self.scaled(problem, self.reference(problem))
+        hv, igd, low, high = {}, {}, {}, {}
+        for name in self.algorithms:
+            finals = [run.final for run in self.of(problem, name)]
+            scaled = [self.scaled(problem, F) for F in finals]
+            hv[name] = np.array([_hypervolume(F) for F in scaled])
+            igd[name] = np.array([igd_plus(F, ref=front) for F in scaled])
+            low[name] = np.array([np.quantile(F[:, -1], 0.1) for F in finals])
+            high[name] = np.array([np.quantile(F[:, -1], 0.9) for F in finals])
+        others = [name for name in self.algorithms if name != self.baseline]
+        base = self.baseline
+        p = dict(zip(others, holm([signed_rank(hv[name], hv[base]) for name in others]), strict=True))
+        ranges = {name: high[name] - low[name] for name in self.algorithms}
+        p_size = dict(zip(others, holm([signed_rank(ranges[name], ranges[base]) for name in others]), strict=True))
+        return [
+            Score(
+                problem=problem,
+                algorithm=name,
+                n=len(hv[name]),
+                hv=_quartiles(hv[name]),
+                igd=_quartiles(igd[name]),
+                evaluations=float(np.median([run.evaluations[-1] for run in self.of(problem, name)])),
+                size_low=float(np.median(low[name])),
+                size_high=float(np.median(high[name])),
+                p=p.get(name, float("nan")),
+                a12=vargha_delaney(hv[name], hv[base]),
+                p_size=p_size.get(name, float("nan")),
+            )
+            for name in self.algorithms
+        ]
+
+
+def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+    return low, middle, high
+
+
+def _hypervolume(F: Matrix) -> float:
+    return float(hypervolume(F, ref=np.full(F.shape[1], REFERENCE)))

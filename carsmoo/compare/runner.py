@@ -1,0 +1,182 @@
+"""Algorithms x problems x seeds: run them all, and keep what the runs came to."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import BrokenProcessPool
+from numpy.typing import NDArray
+from pymoo.core.callback import Callback
+from pymoo.optimize import minimize
+
+from carsmoo.algorithm.continuous import Continuous
+from carsmoo.compare.comparison import Comparison, Run
+from carsmoo.problems.moving import MovingProblem
+from carsmoo.utils.files import write_whole
+from carsmoo.utils.validation import StoppedError, shown, whole
+
+MakeAlgorithm: TypeAlias = Callable[[], Any]
+MakeProblem: TypeAlias = Callable[[int], Any]
+
+
+class WorkerDiedError(StoppedError):
+    """A process that was killed, by the system for want of memory or by somebody, while it made a run."""
+
+
+def compare(
+    algorithms: Mapping[str, MakeAlgorithm],
+    problems: Mapping[str, MakeProblem],
+    seeds: Sequence[int],
+    *,
+    baseline: str,
+    store: str | Path | None = None,
+    n_jobs: int = 1,
+    done: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Run every algorithm on every problem with every seed, each on a fresh problem, and compare them at equal cost.
+
+    All go on for as many generations, so that a problem that moves learns as much under each; and all score as many
+    individuals in a generation, see :func:`same_cost`.
+
+    Args:
+        algorithms: makes an algorithm, by name.
+        problems: makes a problem of a seed, by name. A problem that moves must have ``final_values``.
+        seeds: the seeds, each once.
+        baseline: name of the algorithm that the others are tested against.
+        store: directory that keeps each run as it ends; those it holds already are not run again.
+        n_jobs: processes, as in joblib.
+        done: called with the number of runs that are done and of all.
+
+    Raises:
+        TypeError: for what makes no algorithm or no problem, or seeds that are no integers.
+        ValueError: for names or seeds that are missing or doubled, or a stored run that is damaged.
+        WorkerDiedError: if a worker process dies; with a ``store`` the same call goes on from what is done.
+    """
+    _check_made("algorithms", algorithms)
+    _check_made("problems", problems)
+    if not isinstance(seeds, Sequence) or isinstance(seeds, str):
+        raise TypeError(f"seeds: expected a list of integers, got {shown(seeds)}")
+    for seed in seeds:
+        whole("seeds", seed, 0)
+    if whole("n_jobs", n_jobs, -(1 << 16)) == 0:
+        raise ValueError("n_jobs: expected a number of processes or -1 for all cores, got 0")
+    if not algorithms or not problems or len(set(seeds)) < len(seeds) or not seeds:
+        raise ValueError("compare: expected algorithms, problems and different seeds, got none or some twice")
+    if not isinstance(baseline, str) or baseline not in algorithms:
+        raise ValueError(f"baseline: expected one of {', '.join(algorithms)}, got {baseline!r}")
+    folder = None if store is None else Path(store)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(p, a, s) for p in problems for a in algorithms for s in seeds]
+    found = {job: run for job in jobs if (run := _stored(folder, *job)) is not None}
+    missing = [job for job in jobs if job not in found]
+    work = (delayed(_run)(p, problems[p], a, algorithms[a], s, folder) for p, a, s in missing)
+    try:
+        for job, run in zip(missing, Parallel(n_jobs=n_jobs, return_as="generator")(work), strict=True):
+            found[job] = run
+            if done is not None:
+                done(len(found), len(jobs))
+    except BrokenProcessPool as error:
+        kept = "" if store is None else f"; those that are done are kept in {store}"
+        raise WorkerDiedError(
+            f"compare: expected {len(jobs)} runs, got {len(found)} when a worker process died{kept}"
+        ) from error
+    return Comparison([found[job] for job in jobs], baseline)
+
+
+def same_cost(algorithm: Any, problem: Any) -> dict[str, int]:
+    """Return what ``setup`` or ``minimize`` has to be given for a generation to cost what every other algorithm's does.
+
+    On a moving problem a generation of N places that measures growth scores 3 N individuals: newborns before the
+    problem advances, and all after it. One that measures none breeds twice as many newborns for that. Both advance
+    once, guided by as many parents. One that takes its parents' growth is left as it is, and costs less.
+
+    Args:
+        algorithm: a copy of it is set up on the problem, to see what it does.
+        problem: it is restarted, and not begun.
+
+    Returns:
+        ``{"n_offsprings": ...}``, or nothing where it costs as much as it is.
+    """
+    if not isinstance(algorithm, Continuous) or not isinstance(problem, MovingProblem):
+        return {}
+    made = copy.deepcopy(algorithm).setup(problem)
+    return {} if made.needs_growth else {"n_offsprings": 2 * made.n_offsprings}
+
+
+def _check_made(what: str, made: Any) -> None:
+    if not isinstance(made, Mapping):
+        raise TypeError(f"{what}: expected functions that make one, by name, got {shown(made)}")
+    for name, make in made.items():
+        if not isinstance(name, str) or Path(name).name != name:
+            raise ValueError(f"{what}: expected names that a file may have, got {shown(name)}")
+        if not callable(make):
+            raise TypeError(f"{what}[{name!r}]: expected a function that makes one, got {shown(make)}")
+
+
+class _Populations(Callback):  # type: ignore[misc]
+    """Keeps each generation's vectors and the evaluations up to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vectors: list[NDArray[Any]] = []
+        self.evaluations: list[int] = []
+
+    def notify(self, algorithm: Any) -> None:
+        """Keep the generation that has just ended."""
+        self.vectors.append(algorithm.pop.get("X"))
+        self.evaluations.append(int(algorithm.evaluator.n_eval))
+
+
+def _run(
+    problem: str,
+    make_problem: MakeProblem,
+    algorithm: str,
+    make_algorithm: MakeAlgorithm,
+    seed: int,
+    store: Path | None,
+) -> Run:
+    made, used, kept, begin = make_problem(seed), make_algorithm(), _Populations(), time.perf_counter()
+    minimize(made, used, seed=seed, callback=kept, **same_cost(used, made))
+    final = getattr(made, "final_values", None) or (lambda X: made.evaluate(X, return_values_of=["F"]))
+    front = made.pareto_front()
+    run = Run(
+        problem=problem,
+        algorithm=algorithm,
+        seed=seed,
+        evaluations=kept.evaluations,
+        populations=[np.asarray(final(X)).tolist() for X in kept.vectors],
+        reference=None if front is None else np.asarray(front).tolist(),
+        seconds=time.perf_counter() - begin,
+    )
+    if store is not None:
+        write_whole(_path(store, problem, algorithm, seed), json.dumps(asdict(run)).encode())
+    return run
+
+
+def _path(store: Path, problem: str, algorithm: str, seed: int) -> Path:
+    return store / f"{problem.replace(':', '-')}--{algorithm}--{seed}.json"
+
+
+def _stored(store: Path | None, problem: str, algorithm: str, seed: int) -> Run | None:
+    path = None if store is None else _path(store, problem, algorithm, seed)
+    if path is None or not path.is_file():
+        return None
+    try:
+        run = Run(**json.loads(path.read_text(encoding="utf-8")))
+        fits = run.final.ndim == 2 and len(run.evaluations) == len(run.populations)
+    except (ValueError, TypeError, IndexError, RecursionError) as error:
+        raise ValueError(
+            f"{path}: expected a stored run, got something else ({error}); remove it to run again"
+        ) from None
+    if not fits or (run.problem, run.algorithm, run.seed) != (problem, algorithm, seed):
+        raise ValueError(f"{path}: expected a stored run, got another one's; remove it to run again")
+    return run

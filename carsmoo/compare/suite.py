@@ -1,0 +1,93 @@
+"""The algorithms and problems of the published comparison, by the names that the command line takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymoo.algorithms.moo.nsga2 import NSGA2
+
+from carsmoo.algorithm.continuous import Continuous
+from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.operators import CARSMating
+from carsmoo.problems.surrogate import NASBench301
+from carsmoo.problems.synthetic import SmallModelTrap
+from carsmoo.problems.tabular import NASBenchMacro, UnseenRows, deep_resnets, metaqnn, naap440
+
+ALGORITHMS = ("growth", "size", "nsga3", "nsga2", "random")
+"""PNSGA3 by protection (``nsga3`` has none), NSGA-II and random search, all on the same continuous evolution.
+
+For runs that cost the same give ``setup`` what :func:`~carsmoo.compare.same_cost` says.
+"""
+
+PROBLEMS = ("trap", "nb301", "nb301-flops", "macro", "naap-440", "metaqnn", "deep-resnets")
+"""Problems by name; ``trap`` takes a strength as ``trap:4``."""
+
+
+class ContinuousNSGA2(Continuous, NSGA2):  # type: ignore[misc]
+    """NSGA-II on a moving problem: its survival, the same training and the same mating as PNSGA3."""
+
+
+class RandomSearch(ContinuousNSGA2):
+    """Nothing but newcomers each generation; NSGA-II's survival keeps the best of all seen."""
+
+    def _configure(self, problem: Any, given: dict[str, Any]) -> None:
+        super()._configure(problem, given)
+        if not isinstance(self.mating, UnseenRows):
+            self.mating = CARSMating(
+                sampling=self.initialization.sampling,
+                mix=(0.0, 0.0),
+                eliminate_duplicates=self.mating.eliminate_duplicates,
+            )
+
+
+def algorithm(name: str) -> Any:
+    """Return a new algorithm.
+
+    Raises:
+        ValueError: for a name outside :data:`ALGORITHMS`.
+    """
+    match name:
+        case "growth" | "size":
+            return PNSGA3(protection=name)
+        case "nsga3":
+            return PNSGA3(protection=None)
+        case "nsga2":
+            return ContinuousNSGA2()
+        case "random":
+            return RandomSearch()
+    raise ValueError(f"algorithm: expected one of {', '.join(ALGORITHMS)}, got {name!r}")
+
+
+def problem(name: str, seed: int) -> Any:
+    """Return a new problem of a seed.
+
+    Raises:
+        ValueError: for a name outside :data:`PROBLEMS`.
+        FileNotFoundError: if its data are missing, saying what to get.
+    """
+    kind, _, detail = str(name).partition(":")
+    if kind == "trap":
+        try:
+            return SmallModelTrap(strength=float(detail or 3), seed=seed)
+        except ValueError:
+            raise ValueError(f"problem: expected trap:STRENGTH with a number of at least 0, got {name!r}") from None
+    match name:
+        case "nb301":
+            return NASBench301(seed=seed)
+        case "nb301-flops":
+            return NASBench301("flops", seed=seed)
+        case "macro":
+            return NASBenchMacro()
+        case "naap-440":
+            return naap440(seed=seed)
+        case "metaqnn":
+            return metaqnn(seed=seed)
+        case "deep-resnets":
+            return deep_resnets(seed=seed)
+    raise ValueError(f"problem: expected one of {', '.join(PROBLEMS)}, got {name!r}")
+
+
+def labels(name: str) -> list[str]:
+    """Return the names of a two-objective problem's objectives, with units, for a plot."""
+    sizes = {"trap": "size", "nb301-flops": "multiply-adds (millions)", "naap-440": "multiply-adds (millions)"}
+    return ["error (fraction)", sizes.get(name.partition(":")[0], "params (millions)")]

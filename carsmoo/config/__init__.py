@@ -1,0 +1,23 @@
+"""Settings of networks, supernets, full trainings and searches, and how TOML holds them."""
+
+from carsmoo.config.network import CellShape, NetworkConfig, Stem, halved
+from carsmoo.config.retraining import Schedule, TrainingRecipe
+from carsmoo.config.search import AlgorithmConfig, SearchConfig
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.config.toml import changed, parse_settings, plain, read_toml
+
+__all__ = [
+    "AlgorithmConfig",
+    "CellShape",
+    "NetworkConfig",
+    "Schedule",
+    "SearchConfig",
+    "Stem",
+    "SupernetTraining",
+    "TrainingRecipe",
+    "changed",
+    "halved",
+    "parse_settings",
+    "plain",
+    "read_toml",
+]

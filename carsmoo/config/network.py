@@ -1,0 +1,155 @@
+"""Settings of networks and of supernet training: frozen, keyword-only, checked where they are made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+from carsmoo.config.fields import boolean, choice, integer, is_integer, number
+
+Stem = Literal["cifar", "imagenet"]
+
+
+class CellShape(NamedTuple):
+    """Where one cell sits in a network.
+
+    Attributes:
+        position: place in the stack, from 0.
+        reduction: whether it halves the image (ceil) and doubles the channels.
+        halved_before: whether its first input still has twice the size of its second.
+        in_before: channels of its first input, the output of the cell before the last.
+        in_last: channels of its second input, the output of the last cell.
+        channels: channels of each of its states.
+        halvings: how often the image has been halved (ceil) before its second input.
+        height: rows of its second input.
+        width: columns of its second input.
+    """
+
+    position: int
+    reduction: bool
+    halved_before: bool
+    in_before: int
+    in_last: int
+    channels: int
+    halvings: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """Everything that shapes a network but its genotype.
+
+    The defaults are the demo's search network. Two ready forms are :meth:`cifar` and :meth:`imagenet`.
+
+    Args:
+        channels: channels of a state in the first cell; doubled at each of the two reductions. At least 2.
+        layers: cells in the stack, 1 to 1000; those at one and two thirds reduce.
+        stem: ``"cifar"``, one 3x3 convolution, or ``"imagenet"``, three of stride 2.
+        images: (channels, height, width) of an image. None: those of the data the network meets, or where there is no
+            data (costs, a network built by hand) CIFAR-10's (3, 32, 32).
+        classes: number of classes. None: the data's, or 10.
+        affine: whether batch norm has a scale and a shift. A search network has none, a network for use does.
+        stem_multiplier: channels that the CIFAR stem makes, in units of ``channels``.
+        auxiliary: whether a second classifier is attached at two thirds for training. It never counts in a cost.
+        drop_path: probability with which a path is dropped in training, 0 to below 1.
+
+    Raises:
+        TypeError, ValueError: naming the field, what was expected and what was given.
+    """
+
+    channels: int = 8
+    layers: int = 5
+    stem: Stem = "cifar"
+    images: tuple[int, int, int] | None = None
+    classes: int | None = None
+    affine: bool = False
+    stem_multiplier: int = 3
+    auxiliary: bool = False
+    drop_path: float = 0.0
+
+    def __post_init__(self) -> None:
+        integer(self, "channels", least=2)
+        integer(self, "layers", least=1, most=1000)
+        integer(self, "stem_multiplier", least=1)
+        number(self, "drop_path", 0, 1, open_above=True)
+        choice(self, "stem", get_args(Stem))
+        boolean(self, "affine")
+        boolean(self, "auxiliary")
+        if self.classes is not None:
+            integer(self, "classes", least=2)
+        if self.images is not None:
+            images = tuple(self.images) if isinstance(self.images, (tuple, list)) else ()
+            if len(images) != 3 or not all(is_integer(n) and n > 0 for n in images):
+                raise ValueError(f"images: expected (channels, height, width), got {self.images!r}")
+            object.__setattr__(self, "images", images)
+
+    @classmethod
+    def cifar(cls, channels: int = 36, layers: int = 20, **fields: Any) -> NetworkConfig:
+        """Return the network that is trained in full on CIFAR-10 (CARS sec. 4.1; DARTS), 3x32x32, 10 classes."""
+        defaults = {"stem": "cifar", "images": (3, 32, 32), "classes": 10, "affine": True}
+        return cls(channels=channels, layers=layers, **{**defaults, **fields})
+
+    @classmethod
+    def imagenet(cls, channels: int = 48, layers: int = 14, **fields: Any) -> NetworkConfig:
+        """Return the network that is trained in full on ImageNet (DARTS's mobile setting), 3x224x224, 1000 classes."""
+        defaults = {"stem": "imagenet", "images": (3, 224, 224), "classes": 1000, "affine": True}
+        return cls(channels=channels, layers=layers, **{**defaults, **fields})
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of an image."""
+        return self.images or (3, 32, 32)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return self.classes or 10
+
+    @property
+    def auxiliary_cell(self) -> int:
+        """Index of the cell after which the auxiliary head is attached."""
+        return 2 * self.layers // 3
+
+    def for_data(self, images: tuple[int, int, int], classes: int) -> NetworkConfig:
+        """Return the same network for images of this shape and this number of classes.
+
+        Raises:
+            ValueError: if another shape or number was asked for.
+        """
+        if self.images not in (None, images):
+            raise ValueError(f"images: expected {self.images} as the network says, got {images} from the data")
+        if self.classes not in (None, classes):
+            raise ValueError(f"classes: expected {self.classes} as the network says, got {classes} from the data")
+        return dataclasses.replace(self, images=images, classes=classes)
+
+    def cells(self, normal_width: int = 4, reduce_width: int = 4) -> Iterator[CellShape]:
+        """Yield the cells from the stem to the classifier.
+
+        Args:
+            normal_width: states that a normal cell concatenates.
+            reduce_width: states that a reduction cell concatenates.
+        """
+        _, height, width = self.image_shape
+        channels = self.channels
+        in_before = in_last = channels if self.stem == "imagenet" else self.stem_multiplier * channels
+        halvings, halved_before = (3, True) if self.stem == "imagenet" else (0, False)
+        for position in range(self.layers):
+            reduction = self.reduces(position)
+            channels *= 2 if reduction else 1
+            size = halved(height, halvings), halved(width, halvings)
+            yield CellShape(position, reduction, halved_before, in_before, in_last, channels, halvings, *size)
+            halvings += reduction
+            in_before, in_last = in_last, channels * (reduce_width if reduction else normal_width)
+            halved_before = reduction
+
+    def reduces(self, position: int) -> bool:
+        """Return whether the cell at this place is a reduction cell."""
+        return position in (self.layers // 3, 2 * self.layers // 3)
+
+
+def halved(size: int, times: int) -> int:
+    """Return an image's height or width after so many layers of stride 2, each of which rounds up."""
+    return -(-size // (1 << times))

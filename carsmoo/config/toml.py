@@ -1,0 +1,104 @@
+"""Settings as TOML: reading files and ``key=value`` assignments, and changing nested settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from carsmoo.utils.validation import instance
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the settings of a TOML file.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is not TOML.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected TOML, got {error}") from None
+    return _read(str(path), text)
+
+
+def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
+    """Return nested settings from texts such as ``training.warmup=3``; a value is TOML, or else a text.
+
+    Raises:
+        TypeError: for what is no text.
+        ValueError: for a text without ``=``.
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        key, found, text = instance("setting", assignment, str).partition("=")
+        if not found or not key.strip():
+            raise ValueError(f"setting: expected key=value, got {assignment!r}")
+        try:
+            document = tomllib.loads(f"value = {text}")
+        except (ValueError, RecursionError):
+            document = {}
+        value = document["value"] if len(document) == 1 else text  # a line more is no value
+        *sections, name = key.strip().split(".")
+        place = settings
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ValueError(f"{_line(section)}: expected one setting or a section of them, got both")  # noqa: TRY004
+        place[name] = value
+    return settings
+
+
+def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:
+    """Return a copy of a frozen dataclass with nested settings changed, as a TOML file holds them.
+
+    Raises:
+        ValueError, TypeError: naming the setting, after the ``prefix``, what was expected and what was given.
+    """
+    fields = {f.name for f in dataclasses.fields(config)}
+    changes = {}
+    for name, value in settings.items():
+        if name not in fields:
+            raise ValueError(
+                f"{_line(prefix, name)}: expected one of {', '.join(sorted(fields))}, got an unknown setting"
+            )
+        current = getattr(config, name)
+        if dataclasses.is_dataclass(current):
+            if not isinstance(value, Mapping):
+                raise ValueError(f"{prefix}{name}: expected a section, got {value!r}")
+            changes[name] = changed(current, value, f"{prefix}{name}.")
+        elif isinstance(value, Mapping):
+            raise ValueError(f"{prefix}{name}: expected a value, got a section")
+        else:
+            changes[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return dataclasses.replace(config, **changes)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{prefix}{error}") from None
+
+
+def _read(what: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(instance(what, text, str))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{what}: expected TOML, got {_line(error)}") from None
+
+
+def _line(*parts: object) -> str:
+    """Return parts as text on one line."""
+    return " ".join("".join(map(str, parts)).split())
+
+
+def plain(value: Any) -> Any:
+    """Return a dataclass's dictionary as TOML holds it: tuples as lists, what is None left out."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items() if item is not None}
+    return [plain(item) for item in value] if isinstance(value, (tuple, list)) else value

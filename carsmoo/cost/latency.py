@@ -1,0 +1,89 @@
+"""Latency by look-up: a measured table of layers, and what it predicts for one network or a whole population.
+
+A network's latency is predicted as the sum, over the layers that run, of ``between + scale * (the layer's time)``. The
+two numbers, not below zero, are fitted to a few whole networks when a table is measured
+(:func:`carsmoo.nets.latency.measure.build`). They stand for what lies between layers, and for what a layer takes
+longer among others than by itself.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from carsmoo.config.network import CellShape, NetworkConfig
+from carsmoo.cost.latency_table import PER_MS, LatencyTable
+from carsmoo.cost.lookup import AdditiveTable
+from carsmoo.cost.structure import Layer, Live, edge_layer, frame_layers, layers_of, node_layers
+from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.utils.validation import instance
+
+
+def latency(genotype: Genotype, network: NetworkConfig, table: LatencyTable) -> float:
+    """Return the latency in ms at batch 1 that a table predicts for ``Network(genotype, network)``.
+
+    Raises:
+        TypeError: for anything but a Genotype, a NetworkConfig and a LatencyTable.
+        ValueError: if the table does not have a layer of the network.
+    """
+    instance("genotype", genotype, Genotype).require(PRIMITIVES)
+    instance("network", network, NetworkConfig)
+    instance("table", table, LatencyTable)
+    return sum(table.picoseconds(layer) for layer in layers_of(genotype, network)) / PER_MS
+
+
+class LatencyCosts:
+    """The predicted latency of vectors of a space, by look-up, as :class:`carsmoo.cost.CostTable` counts costs.
+
+    Args:
+        space: the space whose vectors are looked up.
+        network: the network they are built into.
+        table: times of layers.
+
+    Raises:
+        TypeError: for anything but a DARTSSpace, a NetworkConfig and a LatencyTable.
+        ValueError: if the table does not have all layers.
+    """
+
+    def __init__(self, space: DARTSSpace, network: NetworkConfig, table: LatencyTable) -> None:
+        self.space = instance("space", space, DARTSSpace)
+        self.network = instance("network", network, NetworkConfig)
+        self.table = instance("table", table, LatencyTable)
+        table.require(space, network)
+
+    def ms(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the latency of each row of ``X`` (n, n_var) in ms at batch 1, (n,).
+
+        Raises:
+            ValueError: if ``X`` is not a batch of vectors of the space.
+        """
+        return self._costs.look_up(self.space.check(X)) / PER_MS
+
+    @cached_property
+    def _costs(self) -> AdditiveTable:
+        return AdditiveTable(self.space, self.network, _Parts(self.space, self.network, self.table))
+
+
+class _Parts(NamedTuple):
+    """What the parts of a network add to its latency, in picoseconds."""
+
+    space: DARTSSpace
+    network: NetworkConfig
+    table: LatencyTable
+
+    def frame(self, live: Live, uses: dict[bool, tuple[bool, bool]]) -> tuple[int]:
+        layers = frame_layers(self.network, (self.space.nodes, self.space.nodes), live, uses)
+        return (sum(map(self.table.picoseconds, layers)),)
+
+    def edge(self, op: str, cell: CellShape, strided: bool, runs: bool) -> tuple[int]:
+        return (self._if_it_occurs(edge_layer(op, cell, strided)) if runs and op != "none" else 0,)
+
+    def node(self, edges: int, cell: CellShape, runs: bool) -> tuple[int]:
+        return (sum(map(self._if_it_occurs, node_layers(edges, cell))) if runs else 0,)
+
+    def _if_it_occurs(self, layer: Layer) -> int:
+        """Return what a layer adds; 0 for one that no network of the space has, since a table has all that do."""
+        return self.table.picoseconds(layer) if (layer, self.table.memory_format) in self.table.layers else 0

@@ -1,0 +1,249 @@
+"""A measured table of the times of layers, and its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.cost.structure import KINDS, Layer, layers_needed, text_of
+from carsmoo.space.genotype import DARTSSpace
+from carsmoo.utils.files import write_whole
+from carsmoo.utils.validation import instance, real, shown, whole
+
+FORMATS = ("channels_last", "contiguous")
+"""Memory formats, the usual one first."""
+
+PER_MS = 10**9
+"""Sums are taken in whole picoseconds, so that they do not depend on an order."""
+
+VERSION = 2
+"""Of the file format."""
+
+
+class Timing(NamedTuple):
+    """A measured time in ms: the median of several, and their quartiles."""
+
+    ms: float
+    low: float
+    high: float
+
+
+class Additivity(NamedTuple):
+    """How predictions compare with measured whole networks that took no part in the fit.
+
+    Attributes:
+        networks: how many networks.
+        spearman: rank correlation of predicted and measured latency.
+        mean_error: mean of ``|predicted - measured|`` / measured.
+        fitted: how many other networks the predictions were fitted to.
+    """
+
+    networks: int
+    spearman: float
+    mean_error: float
+    fitted: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyTable:
+    """The measured times of layers on one device, at batch 1, in ms.
+
+    Args:
+        device: name of the device.
+        threads: threads that computed.
+        memory_format: the one of :data:`FORMATS` that predictions are for.
+        layers: times by layer and memory format.
+        between: what each layer of a network takes beside its own time, in ms.
+        scale: what the time of each layer is multiplied by.
+        space: the architectures that the table was built for.
+        network: the network that it was built for.
+        additivity: how well it predicts, where that was looked at.
+        about: whatever else is worth telling: versions, rounds.
+    """
+
+    device: str
+    threads: int
+    memory_format: str
+    layers: Mapping[tuple[Layer, str], Timing]
+    space: DARTSSpace
+    network: NetworkConfig
+    between: float = 0.0
+    scale: float = 1.0
+    additivity: Additivity | None = None
+    about: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.device, str) or not self.device:
+            raise TypeError(f"device: expected a name, got {shown(self.device)}")
+        whole("threads", self.threads, 1)
+        if self.memory_format not in FORMATS:
+            raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {shown(self.memory_format)}")
+        real("between", self.between, 0)
+        if real("scale", self.scale, 0) == 0:
+            raise ValueError(f"scale: expected more than 0, got {shown(self.scale)}")
+        instance("space", self.space, DARTSSpace)
+        instance("network", self.network, NetworkConfig)
+
+    @property
+    def where(self) -> str:
+        """What the times hold for: device, threads, batch and memory format."""
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.device}, {threads}, batch 1, {self.memory_format}"
+
+    def picoseconds(self, layer: Layer) -> int:
+        """Return what a layer adds to a network's latency, in the table's memory format.
+
+        Raises:
+            ValueError: if the table does not have it.
+        """
+        timing = self.layers.get((layer, self.memory_format))
+        if timing is None:
+            raise ValueError(f"latency: expected a table with {text_of(layer)}, {self.memory_format}, got one without")
+        return round((self.between + self.scale * timing.ms) * PER_MS)
+
+    def require(self, space: DARTSSpace, network: NetworkConfig) -> None:
+        """Check that the table has all layers of the networks of a space.
+
+        Raises:
+            ValueError: naming the first that it does not have.
+        """
+        needed = layers_needed(space, network)
+        missing = [layer for layer in needed if (layer, self.memory_format) not in self.layers]
+        if missing:
+            raise ValueError(
+                f"latency: expected a table with the {len(needed)} layers of the network, got one without "
+                f"{len(missing)} of them, such as {text_of(missing[0])}, {self.memory_format}"
+            )
+
+    def to_json(self) -> str:
+        """Return the table as JSON that a person can read, a line a layer."""
+        rows = []
+        for (layer, memory_format), timing in self.layers.items():
+            row = {**layer._asdict(), "memory_format": memory_format, **timing._asdict()}
+            rows.append("  " + json.dumps(row))
+        network, space = dataclasses.asdict(self.network), {"nodes": self.space.nodes, "ops": list(self.space.ops)}
+        head = {
+            "carsmoo_latency": VERSION,
+            "unit": "ms",
+            "batch": 1,
+            "device": self.device,
+            "threads": self.threads,
+            "memory_format": self.memory_format,
+            "about": dict(self.about),
+            "between": self.between,
+            "scale": self.scale,
+            "additivity": None if self.additivity is None else self.additivity._asdict(),
+            "space": space,
+            "network": network,
+        }
+        text = json.dumps(head, indent=1)[:-2]
+        return text + ',\n "layers": [\n' + ",\n".join(rows) + "\n ]\n}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> LatencyTable:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: if the text is no such table, naming what is wrong.
+        """
+        try:
+            return _table(json.loads(text))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"latency: expected a table as JSON, got something else ({error})") from None
+        except (TypeError, KeyError, AttributeError, OverflowError) as error:
+            what = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
+            raise ValueError(f"latency: expected a table, got something else ({what})") from None
+
+    def write(self, path: str | Path) -> None:
+        """Write the table as JSON.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        write_whole(Path(path), self.to_json().encode())
+
+    @classmethod
+    def read(cls, path: str | Path) -> LatencyTable:
+        """Read a table that :meth:`write` wrote, here or elsewhere.
+
+        Raises:
+            TypeError: for no path.
+            ValueError: if the file is no such table.
+            OSError: if it cannot be read.
+        """
+        if not isinstance(path, (str, Path)):
+            raise TypeError(f"latency: expected the path of a table, got {shown(path)}")
+        try:
+            text = Path(path).read_bytes().decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: expected a latency table, got something else ({error})") from None
+        try:
+            return cls.from_json(text)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def _table(document: Any) -> LatencyTable:
+    """Return the table that a JSON document holds."""
+    if not isinstance(document, dict) or document.get("carsmoo_latency") != VERSION:
+        raise ValueError(f"latency: expected a table of format {VERSION}, got {shown(document)}")
+    fields = {"device", "threads", "memory_format", "about", "between", "scale", "additivity", "space", "network"}
+    expected = {*fields, "carsmoo_latency", "unit", "batch", "layers"}
+    if set(document) != expected:
+        odd = sorted(expected ^ set(document))
+        raise ValueError(f"latency: expected the fields {', '.join(sorted(expected))}, got another set ({shown(odd)})")
+    if document["unit"] != "ms" or document["batch"] != 1:
+        raise ValueError(
+            f"latency: expected ms at batch 1, got {shown(document['unit'])} at batch {shown(document['batch'])}"
+        )
+    about = document["about"]
+    if not isinstance(about, dict) or not all(isinstance(value, (str, int)) for value in about.values()):
+        raise ValueError(f"about: expected texts and integers, got {shown(about)}")
+    layers: dict[tuple[Layer, str], Timing] = {}
+    for row in document["layers"]:
+        layer, memory_format, timing = _row(row)
+        if (layer, memory_format) in layers:
+            raise ValueError(f"layers: expected each once, got {text_of(layer)}, {memory_format} again")
+        layers[layer, memory_format] = timing
+    network = dict(document["network"])
+    network["images"] = None if network["images"] is None else tuple(network["images"])
+    return LatencyTable(
+        **{name: document[name] for name in ("device", "threads", "memory_format", "between", "scale", "about")},
+        layers=layers,
+        additivity=_additivity(document["additivity"]),
+        space=DARTSSpace(**document["space"]),
+        network=NetworkConfig(**network),
+    )
+
+
+def _row(row: Any) -> tuple[Layer, str, Timing]:
+    if not isinstance(row, dict) or set(row) != {*Layer._fields, "memory_format", *Timing._fields}:
+        wanted = ", ".join((*Layer._fields, "memory_format", *Timing._fields))
+        raise ValueError(f"layers: expected rows of {wanted}, got {shown(row)}")
+    if row["kind"] not in KINDS:
+        raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {shown(row['kind'])}")
+    if row["memory_format"] not in FORMATS:
+        raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {shown(row['memory_format'])}")
+    sizes = [whole(name, row[name], 1) for name in Layer._fields[1:]]
+    timing = Timing(*(real(name, row[name], 0) for name in Timing._fields))
+    if not timing.low <= timing.ms <= timing.high:
+        raise ValueError(f"ms: expected a median between its quartiles, got {shown(tuple(timing))}")
+    return Layer(row["kind"], *sizes), row["memory_format"], timing
+
+
+def _additivity(value: Any) -> Additivity | None:
+    if value is None:
+        return None
+    found = Additivity(**value)
+    whole("networks", found.networks, 2)
+    whole("fitted", found.fitted, 0)
+    real("mean_error", found.mean_error, 0)
+    if math.isnan(real("spearman", found.spearman, -1)) or found.spearman > 1:
+        raise ValueError(f"spearman: expected at most 1, got {found.spearman}")
+    return found

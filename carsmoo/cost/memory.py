@@ -1,0 +1,108 @@
+"""What networks, a step of training and a population take of the memory, told before it is taken.
+
+The figures are lower bounds in closed form: what is refused would not fit, what is not refused may still be too much.
+"""
+
+from __future__ import annotations
+
+import os
+
+from carsmoo.config.network import NetworkConfig, halved
+
+BYTES = 4
+"""Of a weight, a gradient, a number in a layer's output: float32."""
+
+INDIVIDUAL = 1500
+"""Bytes of one of pymoo's individuals, or of a genotype."""
+
+
+def physical_memory() -> int | None:
+    """Return the bytes of this machine's memory, None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def require_fits(name: str, needed: int, what: str, memory: int | None = None) -> None:
+    """Check that something fits in the memory.
+
+    Args:
+        name: of the argument that asks for it.
+        needed: bytes that it takes at least.
+        what: takes them.
+        memory: bytes that there are; those of this machine if not given.
+
+    Raises:
+        ValueError: telling both.
+    """
+    memory = physical_memory() if memory is None else memory
+    if memory is not None and needed > memory:
+        there, wanted = (
+            f"{size / 1e9:,.1f} GB" if size < 1e18 else f"{size / 1e9:.3g} GB" for size in (memory, needed)
+        )
+        raise ValueError(f"{name}: expected what fits in the memory, {there}, got {what}: at least {wanted}")
+
+
+def require_weights(network: NetworkConfig, params: int) -> None:
+    """Check that the weights of a network, ``params`` of them, fit in the memory.
+
+    Raises:
+        ValueError: telling the bytes.
+    """
+    require_fits("network", BYTES * params, text_of(network))
+
+
+def require_step(
+    network: NetworkConfig, params: int, batch: int, widths: tuple[int, int], memory: int | None = None
+) -> None:
+    """Check that a network can be trained in the memory: weights, gradients, momentum, and what a step keeps.
+
+    Args:
+        network: the network.
+        params: weights that are trained.
+        batch: images that go forward and backward at once.
+        widths: states that a normal and a reduction cell concatenate.
+        memory: bytes that there are; those of this machine if not given.
+
+    Raises:
+        ValueError: telling the bytes.
+    """
+    needed = BYTES * (3 * params + batch * kept_by_step(network, widths))
+    require_fits("network", needed, f"{text_of(network)}, {batch} of them at once", memory)
+
+
+def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:
+    """Return how many numbers, for an image, a step of training keeps for the way back, at least.
+
+    Of each cell these are its states and their concatenation; what operations keep on the inside comes on top.
+
+    Args:
+        network: the network.
+        widths: states that a normal and a reduction cell concatenate.
+    """
+    numbers = 0
+    for cell in network.cells(*widths):
+        inner = halved(cell.height, cell.reduction) * halved(cell.width, cell.reduction)
+        numbers += cell.channels * (2 * cell.height * cell.width + 2 * widths[cell.reduction] * inner)
+    return numbers
+
+
+def require_count(name: str, count: int, n_var: int) -> None:
+    """Check that so many individuals, or genotypes, fit in the memory.
+
+    Args:
+        name: of the argument that says how many there are.
+        count: how many.
+        n_var: variables of each.
+
+    Raises:
+        ValueError: telling the bytes.
+    """
+    require_fits(name, count * (INDIVIDUAL + 8 * n_var), f"{count} of {n_var} variables")
+
+
+def text_of(network: NetworkConfig) -> str:
+    """Return a network's size in words."""
+    size = "x".join(map(str, network.image_shape))
+    return f"{network.layers} cells of {network.channels} channels for images of {size}"

@@ -1,0 +1,252 @@
+"""Latency measured: that of whole networks, and a table of the layers that they are made of.
+
+Everything is measured at batch 1, in evaluation mode and without gradients, on networks whose batch norm has the
+statistics of a batch. What is measured together takes turns in a fresh random order each round, so that a disturbance
+meets all alike, and of each the median over rounds is taken. A layer and a network each run right after another run of
+their own. What a layer takes longer among others, whose weights and code are not at hand, is part of what is fitted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.stats import spearmanr
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.cost.closed_form import CostTable, supernet_params
+from carsmoo.cost.latency import latency
+from carsmoo.cost.latency_table import Additivity, LatencyTable, Timing
+from carsmoo.cost.memory import BYTES, require_fits, text_of
+from carsmoo.cost.structure import layers_needed, layers_of
+from carsmoo.nets.latency.timed_layers import computing, device_name, format_named, layer_work, network_work, waiting
+from carsmoo.nets.latency.timing import WARMUP, Clock, Work, alternately, measure
+from carsmoo.nets.models.device import pick
+from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.utils.files import cache_folder
+from carsmoo.utils.validation import instance, whole
+
+Told: TypeAlias = Callable[[int, int], None]
+
+LAYER_ROUNDS, NETWORK_ROUNDS = 100, 15
+"""Rounds that are measured, of layers and of whole networks."""
+
+BLOCKS = 5
+"""Turns of layers and of whole networks."""
+
+FITTED, CHECKED = 10, 30
+"""Networks that predictions are fitted to, and others that they are compared with."""
+
+POOL = 1000
+"""Random genotypes among which those that span the size range are chosen."""
+
+
+def network_latency(
+    genotypes: Sequence[Genotype],
+    network: NetworkConfig,
+    *,
+    device: str | torch.device | None = None,
+    threads: int = 1,
+    memory_format: str = "channels_last",
+    rounds: int = NETWORK_ROUNDS,
+    clock: Clock = time.perf_counter,
+    told: Callable[[], object] | None = None,
+) -> list[Timing]:
+    """Return the measured latency of some networks at batch 1, in ms.
+
+    Each run comes right after another one of the same network.
+
+    Args:
+        genotypes: the networks' cells.
+        network: what they are built into; its auxiliary head is left out.
+        device: where to; a CUDA device if there is one, else the CPU.
+        threads: threads that compute on a CPU.
+        memory_format: ``"channels_last"`` or ``"contiguous"``.
+        rounds: how often each is timed.
+        clock: gives the time in seconds.
+        told: called after each round.
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was expected and what was given.
+    """
+    instance("network", network, NetworkConfig)
+    for genotype in genotypes:
+        instance("genotypes", genotype, Genotype)
+    where, layout = pick(device), format_named(memory_format)
+    whole("rounds", rounds, 1)
+    with computing(threads):
+        works = {k: network_work(genotype, network, where, layout) for k, genotype in enumerate(genotypes)}
+        found = measure(works, rounds, clock=clock, wait=waiting(where), told=told)
+    return [found[k] for k in range(len(genotypes))]
+
+
+def build(
+    space: DARTSSpace,
+    network: NetworkConfig,
+    *,
+    device: str | torch.device | None = None,
+    threads: int = 1,
+    memory_formats: Sequence[str] = ("channels_last",),
+    rounds: int = LAYER_ROUNDS,
+    network_rounds: int = NETWORK_ROUNDS,
+    fitted: int = FITTED,
+    checked: int = CHECKED,
+    seed: int = 0,
+    clock: Clock = time.perf_counter,
+    told: Told | None = None,
+) -> LatencyTable:
+    """Measure the layers of a space's networks, fit predictions to a few whole networks, and check them on others.
+
+    Args:
+        space: the architectures.
+        network: what they are built into.
+        device: where to measure; a CUDA device if there is one, else the CPU.
+        threads: threads that compute on a CPU.
+        memory_formats: those that layers are measured in; predictions are for the first.
+        rounds: how often a layer is timed.
+        network_rounds: how often a whole network is timed.
+        fitted: networks that predictions are fitted to, at least 2.
+        checked: other networks that predictions are compared with, at least 2.
+        seed: of the genotypes drawn.
+        clock: gives the time in seconds.
+        told: called with the rounds done and those there are.
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was expected and what was given.
+    """
+    instance("space", space, DARTSSpace)
+    instance("network", network, NetworkConfig)
+    for name, value, least in (("rounds", rounds, 1), ("network_rounds", network_rounds, 1)):
+        whole(name, value, least)
+    whole("fitted", fitted, 2)
+    whole("checked", checked, 2)
+    layouts = {name: format_named(name) for name in memory_formats}
+    if not layouts:
+        raise ValueError("memory_formats: expected at least one, got none")
+    where = pick(device)
+    plain = replace(network, auxiliary=False, drop_path=0.0)
+    total = sum(n + WARMUP * min(n, BLOCKS) for n in (rounds, network_rounds))
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if told is not None:
+            told(done, total)
+
+    largest = max(layer.c_in * layer.height * layer.width for layer in layers_needed(space, plain))
+    weights = supernet_params(DARTSSpace(space.nodes, ("max_pool_3x3", "avg_pool_3x3")), plain)
+    require_fits("network", BYTES * (largest + weights), text_of(plain))
+    keys = [(layer, name) for name in layouts for layer in layers_needed(space, plain)]
+    both = list(chain(*spanning(space, plain, fitted, checked, seed)))  # those to fit to, then those to check
+    usual = next(iter(layouts.values()))
+    with computing(threads):
+        parts: dict[Hashable, Work] = {key: layer_work(key[0], plain, where, layouts[key[1]]) for key in keys}
+        wholes: dict[Hashable, Work] = {
+            k: network_work(genotype, plain, where, usual) for k, genotype in enumerate(both)
+        }
+        groups = [(parts, rounds), (wholes, network_rounds)]
+        layers, times = alternately(groups, BLOCKS, seed=seed, clock=clock, wait=waiting(where), told=step)
+    table = LatencyTable(
+        device=device_name(where),
+        threads=threads,
+        memory_format=next(iter(layouts)),
+        layers={key: layers[key] for key in keys},
+        space=space,
+        network=network,
+        about={"torch": str(torch.__version__), "python": platform.python_version(), "rounds": rounds},
+    )
+    measured = np.array([timing.ms for timing in times.values()])
+    sums = np.array([latency(genotype, plain, table) for genotype in both])
+    counts = np.array([sum(1 for _ in layers_of(genotype, plain)) for genotype in both])
+    between, scale = fit(counts[:fitted], sums[:fitted], measured[:fitted])
+    predicted, truth = (between * counts + scale * sums)[fitted:], measured[fitted:]
+    additivity = Additivity(
+        networks=checked,
+        spearman=round(_spearman(predicted, truth), 6),
+        mean_error=round(float(np.mean(np.abs(predicted - truth) / truth)), 6),
+        fitted=fitted,
+    )
+    return replace(table, between=between, scale=scale, additivity=additivity)
+
+
+def cached(space: DARTSSpace, network: NetworkConfig, device: torch.device, told: Told | None = None) -> LatencyTable:
+    """Return the table of networks on this device, measured unless that was done before with this version of torch."""
+    where = [device_name(device), str(device), str(torch.__version__), torch.backends.cpu.get_cpu_capability()]
+    key = json.dumps([*where, os.cpu_count(), repr(space), repr(network)])
+    folder = cache_folder()
+    if folder is None:
+        return build(space, network, device=device, told=told)
+    path = folder / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    try:
+        table = LatencyTable.read(path)
+        table.require(space, network)
+    except (OSError, ValueError):  # not there, or not whole
+        table = build(space, network, device=device, told=told)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.write(path)
+        except OSError:  # kept where there is a place for it
+            return table
+    return table
+
+
+def spanning(
+    space: DARTSSpace, network: NetworkConfig, fitted: int, checked: int, seed: int = 0
+) -> tuple[list[Genotype], list[Genotype]]:
+    """Return two disjoint lists of random genotypes, each evenly spaced by rank of multiply-adds.
+
+    Each of the pool draws its operations with probabilities of its own, so that there are some of almost nothing but
+    skip connections, or ``none``, or large convolutions. The smallest and the largest are in the second list.
+
+    Raises:
+        ValueError: if the space has too few architectures.
+    """
+    rng = np.random.default_rng(seed)
+    X = rng.integers(space.xl, space.xu + 1, size=(POOL, space.n_var))
+    for row in X:
+        chances = rng.dirichlet(np.full(len(space.ops), 0.5))
+        for gene in (1, 2):
+            row[gene::3] = rng.choice(len(space.ops), size=2 * space.nodes, p=chances)
+    X = np.unique(space.canonical(X), axis=0)
+    if len(X) < fitted + checked:
+        raise ValueError(f"space: expected at least {fitted + checked} architectures to measure, got {len(X)}")
+    X = X[np.argsort(CostTable(space, network).flops(X), kind="stable")]
+    X = X[np.linspace(0, len(X) - 1, fitted + checked).round().astype(int)]
+    inner = np.linspace(1, len(X) - 2, fitted).round().astype(int)
+    rest = np.setdiff1d(np.arange(len(X)), inner)
+    return space.decode(X[inner]), space.decode(X[rest])
+
+
+def fit(counts: NDArray[np.int64], sums: NDArray[np.float64], measured: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the two numbers of ``between * counts + scale * sums`` with the least squared relative error.
+
+    Neither is below zero.
+
+    Args:
+        counts: layers of each network, (n,).
+        sums: sums of their times, (n,), in ms.
+        measured: latencies, (n,), in ms.
+    """
+    terms = np.stack([counts, sums], axis=1) / measured[:, None]
+    between, scale = nnls(terms, np.ones_like(sums))[0].tolist()
+    if scale == 0:  # nothing but noise
+        return 0.0, round(float(np.mean(measured / sums)), 6)
+    return round(between, 6), round(scale, 6)
+
+
+def _spearman(predicted: NDArray[np.float64], measured: NDArray[np.float64]) -> float:
+    if np.ptp(predicted) == 0 or np.ptp(measured) == 0:
+        return 0.0
+    return float(spearmanr(predicted, measured).statistic)

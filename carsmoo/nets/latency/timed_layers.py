@@ -1,0 +1,145 @@
+"""Networks and single layers, ready to be timed at batch 1."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.cost.structure import Layer
+from carsmoo.nets.latency.timing import Work
+from carsmoo.nets.models.batch_norm import BatchNorm
+from carsmoo.nets.models.cells import Stem, set_memory_format
+from carsmoo.nets.models.device import FORMATS
+from carsmoo.nets.models.init import drawn
+from carsmoo.nets.models.network import measure_noise, untrained
+from carsmoo.nets.models.ops import FactorizedReduce, NormBuilder, ReLUConvNorm, operation
+from carsmoo.space.genotype import Genotype
+from carsmoo.utils.validation import whole
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what the device calls itself."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    if device.type != "cpu":
+        return device.type
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine() or "cpu"
+
+
+def format_named(name: str) -> torch.memory_format:
+    """Return the memory format of a name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {name!r}")
+    return FORMATS[name]
+
+
+def waiting(device: torch.device) -> Callable[[], object] | None:
+    """Return what waits for a device that works on by itself; None for one that does not."""
+    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else None
+
+
+@contextmanager
+def computing(threads: int) -> Iterator[None]:
+    """Compute without gradients and with a number of threads; afterwards all is as it was."""
+    whole("threads", threads, 1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def network_work(genotype: Genotype, network: NetworkConfig, device: torch.device, layout: torch.memory_format) -> Work:
+    """Return a network to be timed, right after another run of its own."""
+    made = untrained(genotype, replace(network, auxiliary=False, drop_path=0.0)).eval()
+    measure_noise(made)  # numbers next to zero take longer on many processors
+    made.to(device)
+    set_memory_format(made, layout)
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, *network.image_shape, generator=generator, dtype=torch.float32).to(device)
+    image = image.contiguous(memory_format=layout)
+    return Work(lambda: made(image), lambda: made(image))
+
+
+def layer_work(layer: Layer, network: NetworkConfig, device: torch.device, layout: torch.memory_format) -> Work:
+    """Return a layer to be timed: its inputs just written, as a network would, and its weights and code at hand.
+
+    A first run brings them there, so that what is timed does not hang on who else uses the processor's cache.
+    """
+    generator = torch.Generator().manual_seed(0)
+    copies = {"add": 2, "concat": layer.c_out // layer.c_in}.get(layer.kind, 1)
+    shape = 1, layer.c_in, layer.height, layer.width
+    inputs = [
+        torch.randn(shape, generator=generator, dtype=torch.float32).to(device).contiguous(memory_format=layout)
+        for _ in range(copies)
+    ]
+    run = _layer_run(layer, network, layout, inputs, generator)
+
+    def ready() -> None:
+        for k in range(2):
+            for x in inputs:
+                x.mul_(1.0)
+            if k == 0:
+                run()
+
+    return Work(ready, run)
+
+
+def _layer_run(
+    layer: Layer,
+    network: NetworkConfig,
+    layout: torch.memory_format,
+    inputs: list[Tensor],
+    generator: torch.Generator,
+) -> Callable[[], object]:
+    norm: NormBuilder = partial(BatchNorm, affine=network.affine)
+    c_in, c_out, x = layer.c_in, layer.c_out, inputs[0]
+
+    def made(make: Callable[[], M]) -> M:
+        module = drawn(make, generator).to(x.device).eval()
+        set_memory_format(module, layout)
+        return module
+
+    match layer.kind:
+        case "add":
+            return lambda: inputs[0] + inputs[1]
+        case "zeros":
+            return lambda: x.new_zeros(x.shape)
+        case "concat":
+            return lambda: torch.cat(inputs, dim=1)
+        case "classifier":
+            linear = made(lambda: nn.Linear(c_in, c_out))
+            return lambda: linear(x.mean(dim=(2, 3)))
+        case "stem" | "stem_next":
+            stem = made(lambda: Stem(network, norm))
+            convolutions = [cast(nn.Conv2d, conv) for conv in stem.convs]
+            shapes = [(conv.out_channels, conv.in_channels) for conv in convolutions]
+            k = 0 if layer.kind == "stem" else 1 + shapes[1:].index((c_out, c_in))
+            return lambda: stem.layer(k, x)
+        case "entry":
+            entry = FactorizedReduce if layer.stride == 2 else ReLUConvNorm
+            return partial(made(lambda: entry(c_in, c_out, norm)), x)
+        case _:
+            return partial(made(lambda: operation(layer.kind, c_in, layer.stride, norm)), x)

@@ -1,0 +1,121 @@
+"""What a supernet and a stand-alone network share: the stem, a cell's input layers, how its edges are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeAlias, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from carsmoo.config.network import CellShape, NetworkConfig, halved
+from carsmoo.nets.models.batch_norm import Statistics
+from carsmoo.nets.models.ops import FactorizedReduce, NormBuilder, ReLUConvNorm
+
+Nodes: TypeAlias = Sequence[Sequence[tuple[nn.Module, int]]]
+"""For each node of a cell its (operation, input) edges, without those that are absent."""
+
+
+class Stem(nn.Module):
+    """The layers before the first cell: image in, the first cell's two inputs out."""
+
+    def __init__(self, network: NetworkConfig, norm: NormBuilder) -> None:
+        super().__init__()
+        colours, c = network.image_shape[0], network.channels
+        if network.stem == "imagenet":
+            widths = [(colours, c // 2), (c // 2, c), (c, c)]
+        else:
+            widths = [(colours, network.stem_multiplier * c)]
+        stride = 2 if network.stem == "imagenet" else 1
+        self.memory_format = torch.contiguous_format
+        self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, stride, padding=1, bias=False) for i, o in widths)
+        self.norms = nn.ModuleList(norm(o) for _, o in widths)
+
+    def forward(
+        self, x: Tensor, live: int, statistics: Statistics | None = None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the inputs of the first cell, of which ``live`` convolutions run; one that is not needed is None.
+
+        Both are the same after a CIFAR stem.
+        """
+        outputs: list[Tensor | None] = [None] * len(self.convs)
+        for k in range(live):
+            outputs[k] = x = self.layer(k, x, statistics)
+        return outputs[max(len(outputs) - 2, 0)], outputs[-1]
+
+    def layer(self, k: int, x: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Return what convolution ``k`` and its norm make of their input."""
+        y: Tensor = self.norms[k](self.convs[k](F.relu(x) if k else x), statistics)
+        return y.contiguous(memory_format=self.memory_format)
+
+
+def set_memory_format(module: nn.Module, memory_format: torch.memory_format) -> None:
+    """Lay out the weights of a network or supernet in a memory format, and what its stem gives out too.
+
+    Torch alone cannot tell: the layout of a grey image, or of the weights that read it, is ambiguous.
+    """
+    module.to(memory_format=memory_format)
+    for part in module.modules():
+        if isinstance(part, Stem):
+            part.memory_format = memory_format
+
+
+class Entry(nn.Module):
+    """The two input layers of a cell, which bring both inputs to its channels and size."""
+
+    def __init__(self, cell: CellShape, norm: NormBuilder) -> None:
+        super().__init__()
+        before = FactorizedReduce if cell.halved_before else ReLUConvNorm
+        self.before = before(cell.in_before, cell.channels, norm)
+        self.last = ReLUConvNorm(cell.in_last, cell.channels, norm)
+
+    def forward(
+        self,
+        before: Tensor | None,
+        last: Tensor | None,
+        used: Collection[int],
+        statistics: Statistics | None = None,
+    ) -> list[Tensor | None]:
+        """Return the cell's states 0 and 1, None for one that is not among the ``used``."""
+        return [
+            self.before(before, statistics) if 0 in used else None,
+            self.last(last, statistics) if 1 in used else None,
+        ]
+
+
+def join(
+    states: list[Tensor | None],
+    nodes: Nodes,
+    concat: Sequence[int],
+    zeros: Callable[[], Tensor],
+    statistics: Statistics | None = None,
+    path: Callable[[nn.Module, Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Compute a cell from its states 0 and 1: each node adds its edges, the output concatenates states.
+
+    Args:
+        states: states 0 and 1, (n, c, h, w) each; the list is extended by the nodes.
+        nodes: the edges of each node; those of a node that nothing reads may be left out.
+        concat: states that make the output.
+        zeros: gives the state of a node without edges.
+        statistics: handed to the operations.
+        path: applied to an edge's operation and result, for drop path.
+
+    Returns:
+        (n, len(concat) * c, h, w), the size halved (ceil) in a reduction cell.
+    """
+    for edges in nodes:
+        total: Tensor | None = None
+        for op, i in edges:
+            y = op(states[i], statistics)
+            y = y if path is None else path(op, y)
+            total = y if total is None else total + y
+        states.append(zeros() if total is None else total)
+    return torch.cat([cast(Tensor, states[i]) for i in concat], dim=1)
+
+
+def zeros_of(x: Tensor, cell: CellShape) -> Tensor:
+    """Return the zeros of a node in ``cell`` without edges, (n, c, h, w), for images ``x``."""
+    halvings = cell.halvings + cell.reduction
+    return x.new_zeros(x.shape[0], cell.channels, *(halved(size, halvings) for size in x.shape[2:]))

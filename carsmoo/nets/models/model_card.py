@@ -1,0 +1,211 @@
+"""The card of a saved network: what it is, what it was trained on and how, how good it is and what it costs.
+
+A card is a mapping of plain values, written as JSON beside the weights and into them. Its fields:
+
+- ``format``: version of the card's form, :data:`FORMAT`;
+- ``file``: name of the file with the weights;
+- ``genotype``: the four fields of a :class:`~carsmoo.Genotype`;
+- ``network``: all fields of a :class:`~carsmoo.NetworkConfig`;
+- ``data``: None for a network without training, else ``name``, ``images`` (channels, height, width), ``classes``,
+  ``class_names`` (None if not known), ``mean`` and ``std`` by colour, in the units of the images' pixels;
+- ``recipe``: how the weights came about, a mapping of the trainer's own;
+- ``accuracy``: a list of what was measured, each with ``split``, ``epoch``, ``weights`` and ``error`` (a fraction);
+- ``costs``: ``params`` and ``flops`` (multiply-adds of one image);
+- ``versions``: of the packages that made it, by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from carsmoo import cost
+from carsmoo.config.network import NetworkConfig
+from carsmoo.space.genotype import Genotype
+from carsmoo.utils.validation import finite, shown
+
+FORMAT = 1
+"""Version of the card's form; others are refused."""
+
+FIELDS = ("format", "file", "genotype", "network", "data", "recipe", "accuracy", "costs", "versions")
+_DATA = ("name", "images", "classes", "class_names", "mean", "std")
+_ACCURACY = ("split", "epoch", "weights", "error")
+
+
+def data_card(
+    name: str,
+    images: Sequence[int],
+    classes: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    class_names: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return the part ``data`` of a card.
+
+    Args:
+        name: of the data.
+        images: (channels, height, width) of an image.
+        classes: number of classes.
+        mean: of each colour, (channels,), in the units of the images' pixels.
+        std: of each colour, (channels,).
+        class_names: names of the classes, in the order of their numbers; None or empty if they have none.
+    """
+    names = list(class_names) if class_names else None
+    numbers = {"mean": [float(m) for m in mean], "std": [float(s) for s in std]}
+    return {"name": name, "images": list(images), "classes": classes, "class_names": names, **numbers}
+
+
+def to_json(card: Mapping[str, Any]) -> str:
+    """Return a card as JSON.
+
+    Raises:
+        ValueError: if it holds anything but mappings with texts as keys, lists, texts, finite numbers, truth values and
+            None.
+    """
+    try:
+        text = json.dumps(card, indent=1, allow_nan=False)
+        again = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"card: expected values that JSON holds, got others ({error})") from None
+    return json.dumps(again, indent=1) + "\n"
+
+
+def from_json(text: str, where: str = "card") -> dict[str, Any]:
+    """Return the card that :func:`to_json` wrote, checked in every field.
+
+    Raises:
+        ValueError: naming ``where``, the field, what was expected and what was given.
+    """
+    try:
+        found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: expected a card as JSON, got {_line(error)}") from None
+    return checked(found, where)
+
+
+def checked(card: Any, where: str = "card") -> dict[str, Any]:
+    """Return a card as a mapping of its own, checked in every field.
+
+    Raises:
+        ValueError: naming ``where``, the field, what was expected and what was given.
+    """
+    try:
+        return _checked(card)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{where}: {_line(error)}") from None
+
+
+def genotype_of(card: Mapping[str, Any]) -> Genotype:
+    """Return the genotype of a card."""
+    return Genotype.from_json(json.dumps(card["genotype"]))
+
+
+def network_of(card: Mapping[str, Any]) -> NetworkConfig:
+    """Return the network of a card."""
+    return NetworkConfig(**card["network"])
+
+
+def _checked(card: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(_fields("card", card, FIELDS), allow_nan=False))
+    _require("format", found["format"] == FORMAT and type(found["format"]) is int, str(FORMAT), found["format"])
+    _check_file(found["file"])
+    genotype = genotype_of(found)
+    fields = [field.name for field in dataclasses.fields(NetworkConfig)]
+    try:
+        config = NetworkConfig(**_fields("network", found["network"], fields))
+    except TypeError as error:
+        raise ValueError(f"network: {error}") from None
+    if found["data"] is not None:
+        _check_data(_fields("data", found["data"], _DATA), config)
+    _require("recipe", isinstance(found["recipe"], dict), "an object", found["recipe"])
+    _require("accuracy", isinstance(found["accuracy"], list), "a list", found["accuracy"])
+    for entry in found["accuracy"]:
+        _check_accuracy(_fields("accuracy", entry, _ACCURACY))
+    expected = cost.cost(genotype, config)._asdict()
+    costs = _fields("costs", found["costs"], tuple(expected))
+    _require("costs", costs == expected, f"{expected} as counted", costs)
+    texts = isinstance(found["versions"], dict) and all(isinstance(v, str) for v in found["versions"].values())
+    _require("versions", texts, "an object of texts", found["versions"])
+    return found
+
+
+def _check_file(name: Any) -> None:
+    plain = isinstance(name, str) and name == PurePath(name).name and not set(name) & set('\\/:\0"')
+    plain = plain and name.endswith(".safetensors") and not name.startswith(".")
+    _require("file", plain, "the name of a .safetensors file beside the card", name)
+
+
+def _check_data(data: Mapping[str, Any], config: NetworkConfig) -> None:
+    colours = config.image_shape[0]
+    names = data["class_names"]
+    _require("data.name", isinstance(data["name"], str), "a text", data["name"])
+    _require("data.images", data["images"] == list(config.image_shape), str(list(config.image_shape)), data["images"])
+    _require(
+        "data.classes",
+        _whole(data["classes"]) and data["classes"] == config.n_classes,
+        str(config.n_classes),
+        data["classes"],
+    )
+    texts = isinstance(names, list) and len(names) == config.n_classes and all(isinstance(n, str) for n in names)
+    _require("data.class_names", names is None or texts, f"null or {config.n_classes} texts", names)
+    for name, least in (("mean", -math.inf), ("std", 0.0)):
+        values = data[name]
+        fits = isinstance(values, list) and len(values) == colours and all(_above(v, least) for v in values)
+        _require(f"data.{name}", fits, f"{colours} numbers{'' if name == 'mean' else ' above 0'}", values)
+
+
+def _check_accuracy(entry: Mapping[str, Any]) -> None:
+    for name in ("split", "weights"):
+        _require(f"accuracy.{name}", isinstance(entry[name], str), "a text", entry[name])
+    fits = _whole(entry["epoch"]) and entry["epoch"] >= 0
+    _require("accuracy.epoch", fits, "an integer of at least 0", entry["epoch"])
+    error = finite(entry["error"])
+    fits = error is not None and 0 <= error <= 1
+    _require("accuracy.error", fits, "a number in [0, 1]", entry["error"])
+
+
+def _fields(what: str, value: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return a mapping that has just these fields."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{what}: expected an object with {', '.join(names)}, got {shown(value)}")  # noqa: TRY004
+    for name in names:
+        if name not in value:
+            raise ValueError(f"{what}: expected the field {name!r}, got none")
+    for name in value:
+        if name not in names:
+            raise ValueError(f"{what}: expected the fields {', '.join(names)}, got {shown(name)}")
+    return dict(value)
+
+
+def _require(what: str, holds: bool, expected: str, got: object) -> None:
+    if not holds:
+        raise ValueError(f"{what}: expected {expected}, got {shown(got)}")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _above(value: object, least: float) -> bool:
+    number = finite(value)
+    return number is not None and number > least
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"no finite number: {text}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a field that comes twice")
+    return found
+
+
+def _line(error: object) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 250 else f"{text[:249]}…"

@@ -1,0 +1,140 @@
+"""Several networks trained: one after the other, side by side in processes of its own, or spread over ranks."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import torch
+from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from carsmoo.cost.closed_form import flops
+from carsmoo.nets.data.load import load_for_training
+from carsmoo.nets.data.streaming import TrainingData
+from carsmoo.nets.distributed.board import Board
+from carsmoo.nets.distributed.group import Group, current, shards
+from carsmoo.nets.retraining.job import Job, epochs_left, making, require_place, train
+from carsmoo.utils.validation import StoppedError
+
+Told = Callable[[int, dict[str, Any]], None]
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What a disk fails with that took what was written before."""
+
+
+def train_each(
+    jobs: Sequence[Job], processes: int | None = None, told: Told | None = None, group: Group | None = None
+) -> list[dict[str, Any]]:
+    """Train networks to their ends, and return their cards in the order of the jobs.
+
+    Each network comes out the same whichever others are trained beside it, on the same number of threads.
+
+    Args:
+        jobs: the networks; those that are there already are left alone.
+        processes: networks trained at a time, which share torch's threads. None: on the CPU as many as there are
+            threads, on other devices one. Each rank of several trains one at a time.
+        told: called with the place of each network that is done, and its card, in the order of the jobs.
+        group: ranks over which the networks are spread, see :class:`~carsmoo.CARSProblem`. All call this
+            alike and get all cards; their folders are on a disk that all of them see.
+
+    Raises:
+        ValueError: see :func:`carsmoo.nets.retraining.job.train`; for several processes in each of several ranks.
+        FileExistsError: if one of the folders holds anything but a training; nothing is trained then.
+        StoppedError: if a training could not go on; the others are saved.
+        RuntimeError: if the process was launched with others and has not joined them.
+    """
+    group = current() if group is None else group
+    if group.size > 1 and processes not in (None, 1):
+        raise ValueError(
+            f"processes: expected 1 in each of {group.size} ranks, which train a network at a time, got {processes}"
+        )
+    for job in jobs:  # before the first of them takes its time
+        require_place(job.folder)
+    n = 1 if group.size > 1 else _processes(jobs, processes)
+    threads = max(torch.get_num_threads() // n, 1)
+    shared = [dataclasses.replace(job, threads=job.threads or threads) for job in jobs]
+    cards: list[dict[str, Any]] = []
+    try:
+        with closing(_run(shared, n) if group.size == 1 else _spread(shared, group)) as found:
+            for k, card in enumerate(found):
+                cards.append(card)
+                if told is not None:
+                    told(k, card)
+    except (BrokenProcessPool, ArithmeticError, RuntimeError, MemoryError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in DISK:
+            raise
+        raise StoppedError(f"{_line(error)}; the same command goes on from what was saved") from error
+    return cards
+
+
+def _run(jobs: Sequence[Job], n: int) -> Generator[dict[str, Any], None, None]:
+    if n == 1:
+        yield from map(train, jobs)
+    else:
+        yield from Parallel(n_jobs=n, return_as="generator")(delayed(train)(job) for job in jobs)
+
+
+def _spread(jobs: Sequence[Job], group: Group) -> Generator[dict[str, Any], None, None]:
+    """Yield the cards of networks of which each rank trains its own, the most costly first."""
+    given = {_key(job): job for job in jobs}
+    images = {key: load_for_training(job.data, job.recipe) for key, job in given.items()}
+    costs = group.decide(lambda: _costs(jobs, images))
+    group.require_same("networks to train", _digest(jobs, images))
+    images.clear()
+    own = sorted(shards(costs, group.size)[group.rank], key=lambda k: (-costs[k], k))
+    yielded = 0
+    with Board(group, len(jobs)) as board:
+        for k in own:
+            board.post(k, _trained(jobs[k], lambda figures: board.check()))
+        while yielded < len(jobs):
+            posted = board.read(more_than=yielded)
+            while yielded in posted:
+                yield posted[yielded]
+                yielded += 1
+
+
+def _trained(job: Job, tell: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+    """Train a network; what is wrong with its folder is wrong on this rank alone."""
+    try:
+        return train(job, tell)
+    except (ValueError, TypeError, OSError) as error:
+        raise StoppedError(f"network {job.folder.name}: {_line(error)}") from error
+
+
+def _costs(jobs: Sequence[Job], images: Mapping[object, TrainingData]) -> list[float]:
+    """Return the multiply-adds of what is left of each training, up to a factor that all of a recipe have."""
+    costs = []
+    for job in jobs:
+        data = images[_key(job)]
+        network = job.recipe.network(data.image_shape, data.classes)
+        costs.append(float(epochs_left(job, data) * flops(job.genotype, network)))
+    return costs
+
+
+def _digest(jobs: Sequence[Job], images: Mapping[object, TrainingData]) -> bytes:
+    """Return what differs if some networks would come out otherwise."""
+    of_data = {name: data.digest() for name, data in images.items()}
+    plain = [[job.folder.name, making(job, of_data[_key(job)])] for job in jobs]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).digest()
+
+
+def _key(job: Job) -> object:
+    """Return what is alike for jobs whose images are the same, held the same way."""
+    return job.data if isinstance(job.data, str) else id(job.data), job.recipe.resized_crop
+
+
+def _processes(jobs: Sequence[Job], processes: int | None) -> int:
+    if processes is None:
+        on_cpu = not torch.cuda.is_available() if not jobs or jobs[0].device is None else jobs[0].device == "cpu"
+        processes = min(torch.get_num_threads(), cpu_count()) if on_cpu else 1
+    return max(min(processes, len(jobs)), 1)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())

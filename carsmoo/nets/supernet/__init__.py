@@ -1,0 +1,1 @@
+"""The training supernet as a problem: training, sampling, evaluation."""

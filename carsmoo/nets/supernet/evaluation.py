@@ -1,0 +1,181 @@
+"""Scoring of subnets on the weights of the day, each with batch-norm statistics of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from carsmoo.nets.data.in_memory import Split
+from carsmoo.nets.models.batch_norm import Statistics
+from carsmoo.nets.models.device import precision
+from carsmoo.nets.models.supernet import Supernet
+from carsmoo.nets.supernet.racing import Race
+from carsmoo.nets.supernet.shared_graph import PopulationGraph, alike_together
+from carsmoo.space.genotype import Genotype
+
+BYTES = 4
+"""Of a number in a layer's output, float32."""
+
+MEMORY = 2 << 30
+"""Bytes that scoring may take, where nothing else is said."""
+
+NEAR = 1 << 21
+"""Numbers, for each thread of a CPU, that a value between two cells may have. More lie far from the processor, and
+layers wait for them; with fewer there are more calls (``benchmarks/bench_growth.py``)."""
+
+FEW = 32
+"""Images that a call may always have; with less than about 16 layers round in another order."""
+
+HELD = 4
+"""Bytes that it takes for each byte of a value that is held: layers need room while they run, and values of many sizes
+leave holes in the allocator's memory. Less than that where there is room to plan (``benchmarks/bench_population.py``).
+"""
+
+
+@torch.no_grad()
+def recalibrate(supernet: Supernet, genotype: Genotype, batches: Sequence[torch.Tensor]) -> Statistics:
+    """Return an architecture's batch-norm statistics on normalised training images, (n, c, h, w) a batch."""
+    statistics = Statistics()
+    for images in batches:
+        statistics.recorded = [len(images)]
+        supernet(images, genotype, statistics)
+    statistics.recorded = ()
+    return statistics
+
+
+@torch.no_grad()
+def errors(
+    supernet: Supernet,
+    genotypes: Sequence[Genotype],
+    split: Split,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    batch: int,
+    calibration: Sequence[torch.Tensor] | None,
+    memory: int = MEMORY,
+    race: Race | None = None,
+    scored: Callable[[int], None] | None = None,
+) -> NDArray[np.float64]:
+    """Return the top-1 error of each architecture on a split, a fraction 0..1, (n,).
+
+    A score depends on its architecture, the weights and the images alone, not on who is scored along with it. What the
+    architectures have in common is computed once (:class:`~carsmoo.nets.supernet.shared_graph.PopulationGraph`); the
+    predictions are those of each architecture by itself.
+
+    Args:
+        supernet: the shared weights.
+        genotypes: the architectures, n of them.
+        split: images and labels.
+        normalise: makes images ready for the supernet.
+        batch: images scored at a time, at most; with calibration fewer are taken where that is faster.
+        calibration: normalised training batches that statistics are measured on; None normalises each batch of the
+            split by itself.
+        memory: bytes that scoring may take; to keep to it the population is scored in groups, and with calibration
+            fewer images at a time. One subnet and one calibration batch, or one image, are never refused.
+        race: if given, those whose fate is settled are not scored to the end (where the population is one group); their
+            errors are those on the images they met.
+        scored: called with the number of architectures scored so far.
+    """
+    found = np.empty(len(genotypes))
+    whole = max((len(images) for images in calibration or []), default=1)  # images that have to be there at once
+    done = 0
+    for group, graph in fitting_graphs(supernet, genotypes, memory // (HELD * BYTES * whole)):
+        raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
+        part = _errors(graph, split, normalise, batch, calibration, memory, raced, partial(_further, scored, done))
+        found[group] = part
+        done += len(group)
+    return found
+
+
+def fitting_graphs(
+    supernet: Supernet, genotypes: Sequence[Genotype], size: int
+) -> Iterator[tuple[list[int], PopulationGraph]]:
+    """Yield graphs that hold at most ``size`` numbers for an image, and which genotypes each computes.
+
+    A population that is too large is halved, those with equal cells left together; one subnet alone is never refused.
+    """
+    waiting = [alike_together(genotypes)] if genotypes else []
+    while waiting:
+        group = waiting.pop()
+        graph = PopulationGraph(supernet, [genotypes[k] for k in group])
+        if len(group) == 1 or graph.peak_size() <= size:
+            yield group, graph
+        else:
+            half = len(group) // 2
+            waiting += [group[half:], group[:half]]
+
+
+def _errors(
+    graph: PopulationGraph,
+    split: Split,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    batch: int,
+    calibration: Sequence[torch.Tensor] | None,
+    memory: int,
+    race: Race | None,
+    scored: Callable[[int], None],
+) -> NDArray[np.float64]:
+    device = split.labels.device
+    known: defaultdict[int, Statistics] = defaultdict(Statistics)
+    leading = list(calibration or [])
+    if calibration is not None:
+        fits = memory // (HELD * BYTES * graph.peak_size())
+        batch = max(min(batch, fits, _near(graph.supernet, device)), 1)
+        if sum(len(images) for images in leading) + batch > fits:  # by themselves, before anything is scored
+            for images in leading:
+                with precision(device):
+                    for _ in graph.run(images, _recording(known, [len(images)])):
+                        pass
+            leading = []
+    parts = -(-len(split) // batch)  # of nearly equal size, so that none is too small for statistics of its own
+    if race is not None:
+        parts = max(parts, race.rounds)
+    n = len(graph.outputs)
+    wrong = torch.zeros(n, dtype=torch.int64, device=device)
+    met, running = np.zeros(n, dtype=np.int64), np.arange(n)
+    for k, (images, labels) in enumerate(
+        zip(split.images.tensor_split(parts), split.labels.tensor_split(parts), strict=True)
+    ):
+        recorded = [len(part) for part in leading]
+        statistics = None if calibration is None else _recording(known, recorded)
+        x = torch.cat([*leading, normalise(images)])
+        with precision(device):
+            for done, (i, logits) in enumerate(graph.run(x, statistics, wanted=running), 1):
+                wrong[i] += (logits[sum(recorded) :].argmax(dim=1) != labels).sum()
+                if k + 1 == parts:
+                    scored(n - len(running) + done)
+        met[running] += len(images)
+        leading = []
+        if race is not None and k + 1 < parts and (k + 1) * race.rounds // parts > k * race.rounds // parts:
+            running = race.still_open(wrong.cpu().numpy(), met, running)
+    return wrong.cpu().numpy() / met
+
+
+def _near(supernet: Supernet, device: torch.device) -> int:
+    """Return how many images a call takes at most, for its values to stay near a CPU; elsewhere any number."""
+    if device.type != "cpu":
+        return sys.maxsize
+    cells = supernet.network.cells(supernet.space.nodes, supernet.space.nodes)
+    widest = max(cell.in_last * cell.height * cell.width for cell in cells)
+    return max(int(NEAR * torch.get_num_threads() / widest), FEW)
+
+
+def _further(scored: Callable[[int], None] | None, before: int, n: int) -> None:
+    if scored is not None:
+        scored(before + n)
+
+
+def _recording(known: defaultdict[int, Statistics], sizes: Sequence[int]) -> Callable[[int], Statistics]:
+    """Return what gives the statistics of a node, set to record the leading batches of these sizes."""
+
+    def statistics(number: int) -> Statistics:
+        known[number].recorded = sizes
+        return known[number]
+
+    return statistics

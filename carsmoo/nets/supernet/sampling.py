@@ -1,0 +1,49 @@
+"""Which architectures each training step takes (CARS sec. 3.1): drawn at random, or in turn from a population."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TypeAlias
+
+import numpy as np
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.cost.closed_form import flops
+from carsmoo.space.genotype import DARTSSpace, Genotype
+
+Drawn: TypeAlias = Iterator[list[Genotype]]
+
+
+def uniform(space: DARTSSpace, n: int, random_state: np.random.Generator) -> Drawn:
+    """Yield ``n`` uniformly drawn architectures again and again (CARS's parameter warm-up)."""
+    while True:
+        X = random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
+        yield space.decode(X)
+
+
+def in_turn(genotypes: list[Genotype], n: int, random_state: np.random.Generator) -> Drawn:
+    """Yield ``n`` of some architectures again and again; all have a turn before one has another."""
+    queue: list[int] = []
+    while True:
+        while len(queue) < n:
+            queue += random_state.permutation(len(genotypes)).tolist()
+        yield [genotypes[k] for k in queue[:n]]
+        del queue[:n]
+
+
+def dealt(steps: Drawn, window: int, network: NetworkConfig, random_state: np.random.Generator) -> Drawn:
+    """Yield steps in which the architectures of ``window`` steps are dealt anew, those of like cost to a step.
+
+    They are sorted by multiply-adds, neighbours share a step, and the steps come in random order. An architecture that
+    is drawn twice in a window may share a step with itself. The last window may be shorter, and one of 1 leaves the
+    steps as they are.
+    """
+    while taken := list(islice(steps, window)):
+        if len(taken) == 1:
+            yield from taken
+            continue
+        drawn = [genotype for step in taken for genotype in step]
+        order = np.argsort([flops(genotype, network) for genotype in drawn], kind="stable").reshape(len(taken), -1)
+        for k in random_state.permutation(len(taken)):
+            yield [drawn[i] for i in np.sort(order[k])]

@@ -1,0 +1,152 @@
+"""Scoring spread over processes: who scores whom, and the scores put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from carsmoo.nets.distributed.group import Group, shards
+from carsmoo.nets.models.ops import FactorizedReduce, Pool
+from carsmoo.nets.models.supernet import Supernet
+from carsmoo.nets.supernet.shared_graph import IMAGES, Node, PopulationGraph, alike_together
+from carsmoo.space.genotype import Genotype
+
+Score: TypeAlias = Callable[[Sequence[Genotype], Callable[[int], None] | None], NDArray[np.float64]]
+
+TOUCH = 24
+"""Multiply-adds that writing one number costs as much as; it weighs what computes little."""
+
+TOUCHES = {"avg": 3, "max": 6, "reduce": 10}
+"""Writings that a number costs which a mean, a maximum or a factorized reduction gives; of others one a convolution."""
+
+HALVINGS = 20
+"""Steps in the search for the least limit that contiguous shares can keep."""
+
+
+def score_together(
+    group: Group,
+    supernet: Supernet,
+    genotypes: Sequence[Genotype],
+    score: Score,
+    scored: Callable[[int], None] | None = None,
+) -> NDArray[np.float64]:
+    """Return the scores of all genotypes, (n,), each scored by one process of the group.
+
+    Args:
+        group: the processes, all of which call this alike.
+        supernet: the shared weights.
+        genotypes: the architectures.
+        score: returns the scores of some architectures; it is given what to call with the number scored so far.
+        scored: called with the number of architectures scored so far, an estimate from this process's own.
+    """
+    n = len(genotypes)
+    own = shares(supernet, genotypes, group.size)[group.rank]
+
+    def further(done: int) -> None:
+        if scored is not None and done < len(own):
+            scored(done * n // len(own))
+
+    found = np.zeros(n)
+    found[own] = score([genotypes[k] for k in own], further)
+    who = np.zeros(n, dtype=bool)
+    who[own] = True
+    gathered = group.gather(np.stack([found, who]))  # (2, n) of each process
+    result = np.empty(n)
+    for values, mask in gathered:
+        result[mask > 0] = values[mask > 0]
+    if scored is not None:
+        scored(n)
+    return result
+
+
+def shares(supernet: Supernet, genotypes: Sequence[Genotype], n: int) -> list[list[int]]:
+    """Return whom each of ``n`` processes scores, so that the longest share costs little.
+
+    A share costs what its distinct computations cost
+    (:class:`~carsmoo.nets.supernet.shared_graph.PopulationGraph`). Two ways are tried, and the one whose longest share
+    is shorter is taken: the population in the order in which neighbours share
+    most, cut where that balances; and the most costly first (:func:`~carsmoo.nets.distributed.group.shards`), which
+    balances better where there are few for each process.
+    """
+    if n == 1 or len(genotypes) < 2:
+        return [list(range(len(genotypes))), *([] for _ in range(n - 1))]
+    costs, needed = node_costs(supernet, genotypes)
+    order = alike_together(genotypes)
+    found = [_cut(order, costs, needed, n), shards((needed @ costs).tolist(), n)]
+    return min(found, key=lambda shared: max(_cost(share, costs, needed) for share in shared))
+
+
+def node_costs(supernet: Supernet, genotypes: Sequence[Genotype]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the expected cost of each distinct computation, (nodes,), and which each genotype needs, (n, nodes)."""
+    graph = PopulationGraph(supernet, genotypes)
+    each = {id(layer): _cost_each(layer) for layer in {_module(node): None for node in graph.nodes}}
+    costs = np.array([node.size * each[id(_module(node))] for node in graph.nodes], dtype=np.float64)
+    costs[IMAGES] = 0
+    needed = np.zeros((len(genotypes), len(graph.nodes)), dtype=bool)
+    for k, output in enumerate(graph.outputs):
+        waiting = [output]
+        while waiting:
+            number = waiting.pop()
+            if not needed[k, number]:
+                needed[k, number] = True
+                waiting += graph.nodes[number].inputs
+    return costs, needed
+
+
+def _module(node: Node) -> nn.Module | None:
+    """Return the module that a node's layer is, or is a method of."""
+    layer = getattr(node.layer, "func", node.layer)
+    return layer if isinstance(layer, nn.Module) else getattr(layer, "__self__", None)
+
+
+def _cost_each(module: nn.Module | None) -> float:
+    """Return what a number that a layer gives costs, in multiply-adds."""
+    weights = [m.weight[0].numel() for m in module.modules() if isinstance(m, nn.Conv2d)] if module is not None else []
+    touches = max(len(weights), 1)
+    if isinstance(module, Pool):
+        touches = TOUCHES[module.kind]
+    elif isinstance(module, FactorizedReduce):
+        touches = TOUCHES["reduce"]
+    return float(sum(weights) + TOUCH * touches)
+
+
+def _cost(share: Sequence[int], costs: NDArray[np.float64], needed: NDArray[np.bool_]) -> float:
+    return float(costs[needed[list(share)].any(axis=0)].sum()) if len(share) else 0.0
+
+
+def _cut(order: Sequence[int], costs: NDArray[np.float64], needed: NDArray[np.bool_], n: int) -> list[list[int]]:
+    """Return ``order`` cut into ``n`` pieces, the longest as short as it can be."""
+    low, high = 0.0, _cost(order, costs, needed)
+    best = [list(order), *([] for _ in range(n - 1))]
+    for _ in range(HALVINGS):
+        limit = (low + high) / 2
+        pieces = _within(order, costs, needed, limit, n)
+        if pieces is None:
+            low = limit
+        else:
+            best, high = pieces, limit
+    return best
+
+
+def _within(
+    order: Sequence[int], costs: NDArray[np.float64], needed: NDArray[np.bool_], limit: float, n: int
+) -> list[list[int]] | None:
+    """Return ``order`` cut into at most ``n`` pieces that cost no more than ``limit`` each; None if there are more."""
+    pieces: list[list[int]] = [[]]
+    held, total = np.zeros(len(costs), dtype=bool), 0.0
+    for k in order:
+        more = float(costs[needed[k] & ~held].sum())
+        if pieces[-1] and total + more > limit:
+            pieces.append([])
+            held[:], total = False, 0.0
+            more = float(costs[needed[k]].sum())
+        if more > limit or len(pieces) > n:
+            return None
+        pieces[-1].append(k)
+        held |= needed[k]
+        total += more
+    return [*pieces, *([] for _ in range(n - len(pieces)))]

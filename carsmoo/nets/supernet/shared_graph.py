@@ -1,0 +1,218 @@
+"""A population as one graph: each distinct layer application is computed once, and read by all who need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from carsmoo.config.network import CellShape, halved
+from carsmoo.cost.structure import cell_of, live_parts
+from carsmoo.nets.models.batch_norm import Statistics
+from carsmoo.nets.models.cells import zeros_of
+from carsmoo.nets.models.ops import Identity, ReLUFirst
+from carsmoo.nets.models.supernet import Supernet, SupernetCell
+from carsmoo.space.genotype import Genotype
+
+IMAGES = 0
+"""Number of the node that is the images themselves."""
+
+UNREAD = -1
+"""In place of a node's last reader where no output depends on it."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One distinct computation: a layer on what other nodes gave, or a sum or a concatenation of it.
+
+    Attributes:
+        layer: called with its input and its statistics; None for a sum or a concatenation.
+        inputs: numbers of the nodes that it reads.
+        combine: for a node without a layer, what makes its value of those of its inputs and of the images.
+        size: numbers that it gives for one image.
+    """
+
+    layer: Callable[[Tensor, Statistics | None], Tensor] | None
+    inputs: tuple[int, ...]
+    combine: Callable[[Sequence[Tensor], Tensor], Tensor] | None
+    size: int
+
+
+class PopulationGraph:
+    """What the subnets of a population compute, each distinct computation once.
+
+    Subnets share a computation where the same layer of the supernet reads the same input: always in the stem, in the
+    first cells where they chose the same operations, further on as far as their cells agree. Nodes are in the order of
+    computation, one subnet after the other, those with equal cells together; a value is dropped when its last reader is
+    done.
+
+    Args:
+        supernet: the shared weights.
+        genotypes: the architectures.
+
+    Attributes:
+        nodes: the computations, each after those that it reads; node 0 is the images.
+        outputs: for each genotype the node that is its logits.
+        applications: computations of all subnets one by one, of which the nodes are the distinct ones.
+    """
+
+    def __init__(self, supernet: Supernet, genotypes: Sequence[Genotype]) -> None:
+        self.supernet = supernet
+        colours, height, width = supernet.network.image_shape
+        self.nodes: list[Node] = [Node(None, (), None, colours * height * width)]
+        self.applications: list[int] = []
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        outputs = {k: self._subnet(genotypes[k]) for k in alike_together(genotypes)}
+        self.outputs = [outputs[k] for k in range(len(genotypes))]
+
+    def run(
+        self,
+        images: Tensor,
+        statistics: Callable[[int], Statistics] | None = None,
+        values: MutableMapping[int, Tensor] | None = None,
+        wanted: Collection[int] | None = None,
+    ) -> Iterable[tuple[int, Tensor]]:
+        """Yield (index of a genotype, its logits (n, classes)) for normalised images (n, c, h, w), in any order.
+
+        Args:
+            images: the images.
+            statistics: gives the statistics of a node's norm layers; None normalises by the batch.
+            values: where the values of nodes are held while they are needed.
+            wanted: indices of the genotypes that are computed; all if not given.
+        """
+        readers: dict[int, list[int]] = {}
+        for k in range(len(self.outputs)) if wanted is None else sorted(wanted):
+            readers.setdefault(self.outputs[k], []).append(k)
+        last = self._last_readers(readers)
+        values = {} if values is None else values
+        values[IMAGES] = images
+        for number, node in enumerate(self.nodes):
+            if last[number] == UNREAD or number == IMAGES:
+                continue
+            held = [values[i] for i in node.inputs]
+            if node.layer is not None:
+                values[number] = node.layer(held[0], None if statistics is None else statistics(number))
+            else:
+                assert node.combine is not None
+                values[number] = node.combine(held, images)
+            for k in readers.get(number, ()):
+                yield k, values[number]
+            for i in {*node.inputs, number}:
+                if last[i] <= number and i != IMAGES:
+                    del values[i]
+
+    def peak_size(self) -> int:
+        """Return the most numbers that are held at once for one image, the images themselves included."""
+        held = peak = self.nodes[IMAGES].size
+        last = self._last_readers(self.outputs)
+        for number, node in enumerate(self.nodes[1:], 1):
+            held += node.size
+            peak = max(peak, held)
+            held -= sum(self.nodes[i].size for i in {*node.inputs, number} - {IMAGES} if last[i] <= number)
+        return peak
+
+    def _last_readers(self, outputs: Iterable[int]) -> list[int]:
+        """Return for each node the last one that reads it, itself for an output, :data:`UNREAD` if none does."""
+        last = [UNREAD] * len(self.nodes)
+        for number in outputs:
+            last[number] = number
+        for number in range(len(self.nodes) - 1, IMAGES, -1):
+            if last[number] != UNREAD:
+                for i in self.nodes[number].inputs:
+                    last[i] = max(last[i], number)
+        return last
+
+    def _add(self, key: tuple[Any, ...], node: Node) -> int:
+        if key not in self._numbers:
+            self._numbers[key] = len(self.nodes)
+            self.nodes.append(node)
+        self.applications.append(self._numbers[key])
+        return self._numbers[key]
+
+    def _apply(self, layer: nn.Module, i: int, size: int) -> int:
+        if isinstance(layer, Identity):
+            return i
+        if isinstance(layer, ReLUFirst):
+            i = self._add(("relu", i), Node(None, (i,), _rectified, self.nodes[i].size))
+            return self._add((id(layer), i), Node(layer.after_relu, (i,), None, size))
+        return self._add((id(layer), i), Node(layer, (i,), None, size))
+
+    def _subnet(self, genotype: Genotype) -> int:
+        network = self.supernet.network
+        live = live_parts(genotype, network)
+        before, last = self._stem(live.stem)
+        shapes = network.cells(self.supernet.space.nodes, self.supernet.space.nodes)
+        for cell, shape, runs in zip(self.supernet.each_cell(), shapes, live.cells, strict=True):
+            before, last = last, self._cell(cell, shape, genotype, before, last) if runs else None
+        return self._add(("logits", last), Node(None, (cast(int, last),), self._classify, network.n_classes))
+
+    def _classify(self, held: Sequence[Tensor], images: Tensor) -> Tensor:
+        logits: Tensor = self.supernet.classifier(held[0].mean(dim=(2, 3)))
+        return logits
+
+    def _stem(self, live: int) -> tuple[int | None, int | None]:
+        """Add the convolutions of the stem that run, and return the first cell's inputs."""
+        stem = self.supernet.stem
+        outputs: list[int | None] = [None] * len(stem.convs)
+        number, (_, height, width) = IMAGES, self.supernet.network.image_shape
+        for k in range(live):
+            conv = cast(nn.Conv2d, stem.convs[k])
+            height, width = halved(height, int(conv.stride[0] == 2)), halved(width, int(conv.stride[1] == 2))
+            size = conv.out_channels * height * width
+            outputs[k] = number = self._add(("stem", k), Node(partial(stem.layer, k), (number,), None, size))
+        return outputs[max(len(outputs) - 2, 0)], outputs[-1]
+
+    def _cell(
+        self, cell: SupernetCell, shape: CellShape, genotype: Genotype, before: int | None, last: int | None
+    ) -> int:
+        used, nodes = cell.chosen(genotype)
+        area_in = shape.height * shape.width
+        area_out = halved(shape.height, shape.reduction) * halved(shape.width, shape.reduction)
+        inputs = ((cell.entry.before, before), (cell.entry.last, last))
+        states: list[int | None] = [
+            self._apply(layer, cast(int, i), shape.channels * area_in) if k in used else None
+            for k, (layer, i) in enumerate(inputs)
+        ]
+        size = shape.channels * area_out
+        for edges in nodes:
+            ends = [self._apply(op, cast(int, states[i]), size) for op, i in edges]
+            states.append(self._sum(ends, shape, size))
+        _, concat = cell_of(genotype, shape.reduction)
+        parts = tuple(cast(int, states[i]) for i in concat)
+        return self._add(("cat", *parts), Node(None, parts, _concatenated, len(parts) * size))
+
+    def _sum(self, ends: Sequence[int], shape: CellShape, size: int) -> int:
+        if not ends:
+            zeros = partial(_zeros, shape=shape)
+            return self._add(("zeros", shape.position), Node(None, (), zeros, size))
+        total, *others = ends
+        for end in others:
+            pair = (total, end)
+            total = self._add(("sum", *sorted(pair)), Node(None, pair, _added, size))
+        return total
+
+
+def alike_together(genotypes: Sequence[Genotype]) -> list[int]:
+    """Return the order in which subnets share most with the one before: by their normal, then their reduction cell."""
+    return sorted(range(len(genotypes)), key=lambda k: (genotypes[k].normal, genotypes[k].reduce))
+
+
+def _rectified(held: Sequence[Tensor], images: Tensor) -> Tensor:
+    return F.relu(held[0])
+
+
+def _added(held: Sequence[Tensor], images: Tensor) -> Tensor:
+    return held[0] + held[1]
+
+
+def _concatenated(held: Sequence[Tensor], images: Tensor) -> Tensor:
+    return torch.cat(list(held), dim=1)
+
+
+def _zeros(held: Sequence[Tensor], images: Tensor, *, shape: CellShape) -> Tensor:
+    return zeros_of(images, shape)

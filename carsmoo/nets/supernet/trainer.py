@@ -1,0 +1,173 @@
+"""Training of shared weights on mini-batches of architectures (CARS sec. 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from carsmoo import cost
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.distributed.group import Group, spread
+from carsmoo.nets.models.device import precision
+from carsmoo.nets.models.supernet import Supernet
+from carsmoo.space.genotype import Genotype
+
+
+class SupernetTrainer:
+    """Trains a supernet by SGD, a step at a time.
+
+    Only the weights that a step's architectures use get a gradient, decay and a momentum step. A step whose gradient is
+    not finite changes nothing and is counted, on the device, without waiting for it.
+
+    Args:
+        supernet: the shared weights.
+        data: images on the supernet's device.
+        plan: batch size, learning rate and its schedule.
+        generator: draws the order of the images and their augmentation; it lives on the CPU.
+        group: the processes that share the work, each with the same arguments and with the same calls; one if not
+            given. A step's architectures, or the parts of its batch, are spread over them, and their gradients added.
+            Where there are more processes than architectures times parts, batches are split further.
+
+    Attributes:
+        steps: steps done so far, the skipped ones too, of which the schedule knows the learning rate.
+        slowdown: factor on the plan's learning rate, 1 unless training had to be rolled back.
+    """
+
+    @torch.inference_mode(False)
+    def __init__(
+        self,
+        supernet: Supernet,
+        data: ImageData,
+        plan: SupernetTraining,
+        generator: torch.Generator,
+        group: Group | None = None,
+    ) -> None:
+        self.supernet = supernet
+        self.data = data
+        self.plan = plan
+        self.generator = generator
+        self.group = Group() if group is None else group
+        self.steps = 0
+        self.slowdown = 1.0
+        self._skipped = torch.zeros((), dtype=torch.float32, device=data.train.labels.device)
+        self.optimizer = torch.optim.SGD(
+            supernet.parameters(), plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, fused=True
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; images that do not fill a batch wait for the next shuffle."""
+        return max(len(self.data.train) // self.plan.batch, 1)
+
+    @property
+    def epochs(self) -> float:
+        """Epochs done so far."""
+        return self.steps / self.steps_per_epoch
+
+    def epoch(self, architectures: Iterator[Sequence[Genotype]]) -> Iterator[Tensor]:
+        """Train for one epoch and yield the mean loss of each step, a scalar on the device.
+
+        Args:
+            architectures: gives the architectures of each step.
+        """
+        order = torch.randperm(len(self.data.train), generator=self.generator).to(self.data.train.labels.device)
+        for indices in order[: self.steps_per_epoch * self.plan.batch].tensor_split(self.steps_per_epoch):
+            images = self.data.augmentation(self.data.train.images[indices], self.generator)
+            yield self.step(self.data.normalise(images), self.data.train.labels[indices], next(architectures))
+
+    @torch.inference_mode(False)
+    def step(self, images: Tensor, labels: Tensor, architectures: Sequence[Genotype]) -> Tensor:
+        """Make one step on the mean of the architectures' gradients (eq. 3) and return their mean loss, a scalar.
+
+        The loss of a skipped step is returned as 0.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.learning_rate_at(self.epochs) * self.slowdown
+        used = list(dict.fromkeys(p for genotype in architectures for p in self.supernet.chosen_parameters(genotype)))
+        losses = self._passes(images, labels, architectures, used)
+        if self.group.size > 1:
+            losses = self._added(used, losses)
+        norm = torch.nn.utils.clip_grad_norm_(used, self.plan.clip)
+        loss = losses.sum()
+        skip = ~(norm.isfinite() & loss.isfinite())
+        self._skipped += skip
+        self._start_momentum(used)
+        setattr(self.optimizer, "found_inf", skip.to(torch.float32))  # noqa: B010  SGD's fused form then leaves all alone
+        self.optimizer.step()
+        for parameter in used:
+            parameter.grad = None
+        self.steps += 1
+        return torch.where(skip, torch.zeros_like(loss), loss)
+
+    def take_skipped(self) -> int:
+        """Return how many steps were skipped since this was asked last."""
+        skipped = int(self._skipped)
+        self._skipped.zero_()
+        return skipped
+
+    def _passes(
+        self, images: Tensor, labels: Tensor, architectures: Sequence[Genotype], parameters: Sequence[nn.Parameter]
+    ) -> Tensor:
+        """Run this process's share forward and backward; return what it adds to each architecture's loss.
+
+        Gradients are added up over the architectures of a part of the batch first, then over parts: in the order in
+        which processes that have a part each add theirs.
+        """
+        losses = torch.zeros(len(architectures), dtype=torch.float32, device=labels.device)
+        sums: dict[nn.Parameter, Tensor] = {}
+        for _, passes in groupby(self._share(architectures, len(images)), key=lambda share: share[1].start):
+            for k, part in passes:
+                with precision(images.device):
+                    loss = F.cross_entropy(self.supernet(images[part], architectures[k]), labels[part])
+                    loss = loss / (len(architectures) * (len(labels) / len(labels[part])))
+                torch.autograd.backward([loss])
+                losses[k] += loss.detach()
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    sums[parameter] = sums[parameter] + parameter.grad if parameter in sums else parameter.grad
+                    parameter.grad = None
+        for parameter, gradient in sums.items():
+            parameter.grad = gradient
+        return losses
+
+    def _share(self, architectures: Sequence[Genotype], images: int) -> list[tuple[int, slice]]:
+        """Return which architectures this process runs, and on which images of the batch."""
+        costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
+        return spread(costs, images, self.group.size, self.plan.parts)[self.group.rank]
+
+    def _added(self, parameters: Sequence[nn.Parameter], losses: Tensor) -> Tensor:
+        """Add up the gradients and the architectures' losses of all processes, in one go; return the losses.
+
+        Args:
+            parameters: what any process's architectures use; all of it has a gradient afterwards.
+            losses: what this process found of each architecture's, (architectures,).
+        """
+        total = sum(p.numel() for p in parameters)
+        # x + -0.0 is x, and -0.0 for -0.0
+        bucket = torch.full((total + len(losses),), -0.0, dtype=torch.float32, device=parameters[0].device)
+        offset, views = 0, []
+        for parameter in parameters:
+            views.append(bucket.as_strided(parameter.shape, parameter.stride(), offset))
+            if parameter.grad is not None:
+                views[-1].copy_(parameter.grad)
+            offset += parameter.numel()
+        bucket[total:] = losses
+        self.group.add(bucket)
+        for parameter, view in zip(parameters, views, strict=True):
+            parameter.grad = view
+        return bucket[total:]
+
+    def _start_momentum(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Give parameters that meet their first step a momentum of zero.
+
+        That is what SGD does by itself, but its fused form cannot mix first with later steps.
+        """
+        if self.plan.momentum > 0:
+            for parameter in parameters:
+                if "momentum_buffer" not in self.optimizer.state[parameter]:
+                    self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

@@ -1,0 +1,284 @@
+"""What moves behind a CARSProblem, and its state as plain arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import update_bn
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.nets.data.in_memory import ImageData, Split
+from carsmoo.nets.distributed.group import Group
+from carsmoo.nets.models.cells import set_memory_format
+from carsmoo.nets.models.device import FORMATS
+from carsmoo.nets.models.init import generator_of
+from carsmoo.nets.models.network import Network
+from carsmoo.nets.models.supernet import Supernet
+from carsmoo.nets.supernet.evaluation import errors
+from carsmoo.nets.supernet.racing import Race
+from carsmoo.nets.supernet.sampling import Drawn, dealt, in_turn, uniform
+from carsmoo.nets.supernet.sharding import score_together
+from carsmoo.nets.supernet.trainer import SupernetTrainer
+from carsmoo.space.genotype import DARTSSpace, Genotype
+
+Tell: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
+
+SLOWDOWN = 0.1
+"""What the learning rate is multiplied by when training diverged."""
+
+
+class DivergenceError(ArithmeticError):
+    """Training that gives no finite gradients any more: more than half of an epoch's steps had none."""
+
+
+class World:
+    """What moves behind a CARSProblem: the supernet, its trainer and their random streams.
+
+    Args:
+        space: the architectures.
+        network: widths and depth of the supernet.
+        plan: how the shared weights are trained.
+        data: images, on the device where the supernet is to live.
+        seed: of initial weights, order and augmentation of images, architectures and the calibration images.
+        layout: name of the memory format of weights and images.
+        group: the processes that train together, each with a world of the same arguments; one if not given.
+    """
+
+    @torch.inference_mode(False)
+    def __init__(
+        self,
+        space: DARTSSpace,
+        network: NetworkConfig,
+        plan: SupernetTraining,
+        data: ImageData,
+        seed: int,
+        layout: str = "channels_last",
+        group: Group | None = None,
+    ) -> None:
+        weights, images, architectures, subset = np.random.SeedSequence(seed).spawn(4)
+        self.space = space
+        self.data = data
+        self.layout = layout
+        self.supernet = Supernet(space, network, generator_of(weights)).to(data.train.images.device)
+        set_memory_format(self.supernet, FORMATS[layout])
+        self.trainer = SupernetTrainer(self.supernet, data, plan, generator_of(images), group)
+        self.random_state = np.random.default_rng(architectures)
+        named = dict(self.supernet.named_parameters())
+        shapes = {name: [list(parameter.shape), parameter.stride()] for name, parameter in named.items()}
+        self._parameters = list(named.values())
+        self._weights = [_flat(parameter) for parameter in self._parameters]
+        self._layout = np.frombuffer(hashlib.sha256(json.dumps(shapes).encode()).digest(), dtype=np.uint8)
+        self._state: dict[str, NDArray[Any]] | None = None
+        train = data.train.images
+        chosen = np.random.default_rng(subset).permutation(len(train))[: plan.calibration]
+        fixed = train[torch.from_numpy(np.sort(chosen)).to(train.device)]
+        count = max(len(fixed) // plan.batch, 1)
+        self.calibration = [data.normalise(part) for part in fixed.tensor_split(count)]
+
+    @torch.inference_mode(False)
+    def train(self, phase: str, epochs: range, total: int, draw: Callable[[World], Drawn], tell: Tell) -> None:
+        """Train for some epochs; should that diverge, once more from here at a lower learning rate that stays.
+
+        Args:
+            phase: what to call it.
+            epochs: which of the phase's epochs.
+            total: how many the phase has.
+            draw: gives the architectures of each step.
+            tell: called with the phase, steps done, steps in all, and at the end of an epoch what was measured.
+
+        Raises:
+            DivergenceError: if it diverges at the lower learning rate too.
+            DisagreementError: if the processes of the group have come to hold different weights.
+        """
+        before = self.state()
+        try:
+            self._train(phase, epochs, total, draw(self), tell)
+        except DivergenceError:
+            if self.trainer.slowdown < 1:
+                raise
+            self.load_state(before)
+            self.trainer.slowdown = SLOWDOWN
+            tell("rollback", 1, 1, {"slowdown": SLOWDOWN})
+            self._train(phase, epochs, total, draw(self), tell)
+
+    def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, tell: Tell) -> None:
+        self._state = None
+        steps = self.trainer.steps_per_epoch
+        order = self.supernet.network, self.random_state
+        architectures = dealt(islice(architectures, len(epochs) * steps), self.trainer.plan.alike, *order)
+        tell(phase, epochs.start * steps, total * steps, {})
+        for epoch in epochs:
+            losses = torch.zeros((), dtype=torch.float32, device=self.data.train.labels.device)
+            for k, loss in enumerate(self.trainer.epoch(architectures), 1):
+                losses += loss
+                if k < steps:
+                    tell(phase, epoch * steps + k, total * steps, {})
+            figures = self._figures(losses)
+            if epoch + 1 == epochs.stop and self.trainer.group.size > 1:  # before anyone saves it
+                self.trainer.group.require_same("weights", self.digest())
+            tell(phase, (epoch + 1) * steps, total * steps, figures)
+
+    def _figures(self, losses: Tensor) -> dict[str, float]:
+        """Return the mean loss of an epoch's steps, and how many were skipped if any was."""
+        trainer = self.trainer
+        skipped, steps, epoch = trainer.take_skipped(), trainer.steps_per_epoch, round(trainer.epochs)
+        if 2 * skipped > steps:
+            rate = trainer.plan.learning_rate_at(trainer.epochs) * trainer.slowdown
+            raise DivergenceError(
+                f"training: expected finite gradients, got none in {skipped} of {steps} steps of epoch {epoch} "
+                f"at learning rate {rate:.3g}"
+            )
+        figures = {"loss": float(losses) / (steps - skipped), "epoch": epoch}
+        return {**figures, "skipped": skipped} if skipped else figures
+
+    def uniform(self, n: int) -> Drawn:
+        """Yield ``n`` uniformly drawn architectures again and again (CARS's parameter warm-up)."""
+        return uniform(self.space, n, self.random_state)
+
+    def drawn_from(self, X: NDArray[np.int64], n: int) -> Drawn:
+        """Yield ``n`` architectures of a population again and again; all have a turn before one has another."""
+        return in_turn(self.space.decode(X), n, self.random_state)
+
+    @torch.inference_mode(False)
+    def errors(
+        self,
+        genotypes: Sequence[Genotype],
+        split: Split,
+        statistics: str | None = None,
+        scored: Callable[[int], None] | None = None,
+        race: Race | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the errors of architectures on a split with the weights of now, (n,), found by this process alone.
+
+        Args:
+            genotypes: the architectures, n of them.
+            split: images and labels.
+            statistics: of their batch norm, ``"recalibrated"`` or ``"batch"``; the plan's if not given.
+            scored: called with the number of architectures scored so far.
+            race: see :func:`~carsmoo.nets.supernet.evaluation.errors`.
+        """
+        plan = self.trainer.plan
+        return errors(
+            self.supernet,
+            genotypes,
+            split,
+            self.data.normalise,
+            batch=plan.score_batch,
+            memory=plan.score_memory << 20,
+            calibration=self.calibration if (statistics or plan.statistics) == "recalibrated" else None,
+            race=race,
+            scored=scored,
+        )
+
+    def scores(
+        self, genotypes: Sequence[Genotype], scored: Callable[[int], None], race: Race | None = None
+    ) -> NDArray[np.float64]:
+        """Return the errors of architectures on search-validation, (n,), found by all processes of the group."""
+        split, group = self.data.validation, self.trainer.group
+        if group.size == 1:
+            return self.errors(genotypes, split, None, scored, race)
+        return score_together(
+            group,
+            self.supernet,
+            genotypes,
+            lambda share, further: self.errors(share, split, None, further),
+            scored,
+        )
+
+    @torch.inference_mode(False)
+    def inherited(self, genotype: Genotype) -> Network:
+        """Return the network of a genotype with the weights of now, in evaluation mode, its batch norm calibrated."""
+        network = Network(genotype, self.supernet.network).to(self.data.train.images.device, torch.float32)
+        network.inherit(self.supernet)
+        update_bn(self.calibration, network)
+        return network.eval()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return weights, momentum, steps and random streams as plain arrays, not to be written to.
+
+        Weights are one array (n,), in the order of the supernet's parameters and of each one's memory, and so are the
+        momenta of those that have moved. While nothing is trained they are copied once.
+        """
+        if self._state is None:
+            self._state = self._copied()
+        return dict(self._state)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of :meth:`state`."""
+        digest = hashlib.sha256()
+        for array in self.state().values():
+            digest.update(array.tobytes())
+        return digest.digest()
+
+    def _copied(self) -> dict[str, NDArray[Any]]:
+        momenta = [self.trainer.optimizer.state.get(p, {}).get("momentum_buffer") for p in self._parameters]
+        text = json.dumps(self.random_state.bit_generator.state)
+        return {
+            "layout": self._layout,
+            "weights": _joined(self._weights),
+            "moved": np.array([m is not None for m in momenta]),
+            "momentum": _joined([_flat(m) for m in momenta if m is not None]),
+            "memory_format": np.frombuffer(self.layout.encode(), dtype=np.uint8),
+            "steps": np.array(self.trainer.steps),
+            "slowdown": np.array(self.trainer.slowdown),
+            "random/images": self.trainer.generator.get_state().numpy().copy(),
+            "random/architectures": np.frombuffer(text.encode(), dtype=np.uint8).copy(),
+        }
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state` returned.
+
+        Raises:
+            ValueError: if it is that of other weights, or not all of it is there.
+        """
+        missing = [name for name in self._copied() if name not in state]
+        if missing:
+            raise ValueError(f"state: expected what state() returned, got no {missing[0]!r}")
+        if not np.array_equal(state["layout"], self._layout):
+            raise ValueError("state: expected the weights of a problem made with the same arguments, got others")
+        self._state = None
+        _put_back(self._weights, state["weights"])
+        self.trainer.optimizer.state.clear()
+        moved = [p for p, has in zip(self._parameters, state["moved"], strict=True) if has]
+        buffers = [torch.zeros_like(parameter) for parameter in moved]  # in the weights' memory format, as SGD needs
+        _put_back([_flat(buffer) for buffer in buffers], state["momentum"])
+        for parameter, buffer in zip(moved, buffers, strict=True):
+            self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer}
+        self.trainer.steps = int(state["steps"])
+        self.trainer.slowdown = float(state["slowdown"])
+        self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))
+        self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """Return the values of a dense tensor as they lie in memory, (n,), without a copy."""
+    return tensor.detach().as_strided((tensor.numel(),), (1,))
+
+
+def _joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:
+    """Return the values of some flat tensors one after the other."""
+    return torch.cat(list(tensors)).cpu().numpy() if tensors else np.empty(0, dtype=np.float32)
+
+
+def _put_back(tensors: Sequence[Tensor], values: NDArray[np.float32]) -> None:
+    """Write the values that :func:`_joined` put together into flat tensors.
+
+    Raises:
+        ValueError: if there are more or fewer.
+    """
+    sizes = [len(tensor) for tensor in tensors]
+    if values.shape != (sum(sizes),) or values.dtype != np.float32:
+        raise ValueError(f"state: expected {sum(sizes)} float32 values, got {values.dtype} {values.shape}")
+    for tensor, part in zip(tensors, torch.split(torch.from_numpy(values), sizes) if sizes else (), strict=True):
+        tensor.copy_(part)

@@ -1,0 +1,239 @@
+"""Plots for papers: arrays in, matplotlib Axes out. Every plot reads without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from moocore import eaf, is_nondominated
+from numpy.typing import ArrayLike, NDArray
+
+from carsmoo.plots.cells import plot_cell, plot_genotype
+from carsmoo.plots.style import GREY, INK, finish, new_axes, save
+from carsmoo.utils.validation import numbers, shown, whole
+
+__all__ = [
+    "new_axes",
+    "plot_attainment",
+    "plot_cell",
+    "plot_convergence",
+    "plot_front",
+    "plot_generations",
+    "plot_genotype",
+    "save",
+]
+
+Labels: TypeAlias = Sequence[str]
+
+_DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (3, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+
+
+def plot_front(
+    F: ArrayLike,
+    labels: Labels,
+    *,
+    population: ArrayLike | None = None,
+    axes: tuple[int, int] = (1, 0),
+    label: str = "Pareto front",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a front of two objectives as the region it dominates.
+
+    Args:
+        F: objectives of the front, (n, m), minimised.
+        labels: names of the m objectives, with units.
+        population: objectives of others, (k, m), drawn behind.
+        axes: which objective goes along x and which along y.
+        label: of the front in the legend.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: if F is not (n, m) with the m labels, has no row, or ``axes`` are no two of the objectives.
+    """
+    F = _matrix(F, labels)
+    x, y = _drawn(axes, labels)
+    ax = ax or new_axes()
+    points = _staircase(F[:, [x, y]])
+    if population is not None:
+        others = _matrix(population, labels)
+        ax.scatter(others[:, x], others[:, y], s=14, color="none", edgecolor=GREY, linewidth=0.7, label="population")
+    ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=INK, linewidth=1.0, zorder=2)
+    ax.scatter(F[:, x], F[:, y], s=24, color=INK, zorder=3, label=label)
+    finish(ax, labels[x], labels[y])
+    if population is not None:
+        ax.legend(frameon=False)
+    return ax
+
+
+def plot_generations(
+    fronts: Sequence[ArrayLike],
+    labels: Labels,
+    *,
+    generations: Sequence[int] | None = None,
+    at_most: int = 7,
+    axes: tuple[int, int] = (1, 0),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the fronts of several generations over each other, later ones darker.
+
+    Args:
+        fronts: objectives, (n_i, m) for each generation; what is dominated in the two objectives drawn is left out.
+        labels: names of the m objectives, with units.
+        generations: their numbers; 1, 2, ... if not given.
+        at_most: how many to draw: the first, the last and others evenly between them.
+        axes: which objective goes along x and which along y.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: if there is no front, or one that is not (n, m) with the m labels, if ``generations`` are not as
+            many as there are fronts, or ``axes`` no two of the objectives.
+    """
+    if not isinstance(fronts, (Sequence, np.ndarray)):
+        raise TypeError(f"fronts: expected a list of arrays, got {shown(fronts)}")
+    if len(fronts) == 0:
+        raise ValueError("fronts: expected at least one, got none")
+    if generations is not None and len(generations) != len(fronts):
+        raise ValueError(f"generations: expected {len(fronts)} as there are fronts, got {len(generations)}")
+    whole("at_most", at_most, 1)
+    x, y = _drawn(axes, labels)
+    ax = ax or new_axes()
+    drawn = np.unique(np.linspace(0, len(fronts) - 1, min(at_most, len(fronts))).round().astype(int)).tolist()
+    numbers = [k + 1 if generations is None else generations[k] for k in drawn]
+    shades = [_shade(k, len(drawn)) for k in range(len(drawn))]
+    for k, shade in zip(drawn, shades, strict=True):
+        points = _staircase(_matrix(fronts[k], labels)[:, [x, y]])
+        ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=shade, linewidth=1.2)
+        ax.scatter(points[:, 0], points[:, 1], s=9, color=[shade], zorder=3)
+    if len(numbers) > 1:
+        scale = ScalarMappable(BoundaryNorm(np.arange(len(numbers) + 1) - 0.5, len(numbers)), ListedColormap(shades))
+        bar = ax.figure.colorbar(scale, ax=ax, label="generation", ticks=range(len(numbers)))
+        bar.ax.set_yticklabels([str(number) for number in numbers])
+        bar.ax.tick_params(length=0)
+    finish(ax, labels[x], labels[y])
+    return ax
+
+
+def _matrix(F: ArrayLike, labels: Labels) -> NDArray[np.float64]:
+    A = numbers("F", F)
+    if isinstance(labels, str) or not isinstance(labels, Sequence):
+        raise TypeError(f"labels: expected a list of names, got {shown(labels)}")
+    if A.ndim != 2 or A.shape[1] != len(labels) or len(A) == 0 or len(labels) < 2:
+        raise ValueError(f"F: expected (n, {len(labels)}) as there are labels, n > 0, got {A.shape}")
+    if not np.isfinite(A).all():
+        raise ValueError(f"F: expected finite numbers, got {A[~np.isfinite(A)][0]}")
+    return A
+
+
+def _drawn(axes: tuple[int, int], labels: Labels) -> tuple[int, int]:
+    """Return which objective goes along x and which along y."""
+    known = range(len(labels)) if isinstance(labels, Sequence) else ()
+    if not isinstance(axes, (tuple, list)) or len(axes) != 2 or axes[0] == axes[1] or not all(k in known for k in axes):
+        raise ValueError(f"axes: expected two different indices among 0..{len(known) - 1}, got {shown(axes)}")
+    return axes[0], axes[1]
+
+
+def _staircase(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the non-dominated of some points (n, 2), from left to right."""
+    best: NDArray[np.float64] = points[is_nondominated(points)]
+    return best[np.argsort(best[:, 0], kind="stable")]
+
+
+def _shade(k: int, n: int) -> tuple[float, float, float]:
+    """Return the k-th of n shades, from a light grey to a dark blue."""
+    t = k / (n - 1) if n > 1 else 1.0
+    light, dark = np.array([0.80, 0.84, 0.88]), np.array([0.05, 0.12, 0.30])
+    red, green, blue = (light + (dark - light) * t).tolist()
+    return red, green, blue
+
+
+def plot_convergence(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]], *, ylabel: str = "hypervolume", ax: Axes | None = None
+) -> Axes:
+    """Draw how several algorithms come along: the median over runs, in a band from the lower to the upper quartile.
+
+    Args:
+        curves: for each name evaluations, (k,), and the values of the runs by then, (runs, k).
+        ylabel: what the values are.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: if there is nothing to draw, or evaluations and values do not fit each other.
+    """
+    if not isinstance(curves, Mapping) or not curves:
+        raise ValueError(f"curves: expected at least one, by name, got {shown(curves) if curves else 'none'}")
+    parsed = {name: _curve(f"curves[{name!r}]", curve) for name, curve in curves.items()}
+    ax = ax or new_axes()
+    for k, (name, (x, runs)) in enumerate(parsed.items()):
+        low, middle, high = np.quantile(runs, [0.25, 0.5, 0.75], axis=0)
+        shade = _shade(len(curves) - 1 - k, len(curves))
+        ax.fill_between(x, low, high, color=shade, alpha=0.2, linewidth=0)
+        ax.plot(x, middle, color=shade, linestyle=_DASHES[k % len(_DASHES)], linewidth=1.5, label=name)
+    finish(ax, "evaluations", ylabel)
+    ax.legend(frameon=False)
+    return ax
+
+
+def _curve(where: str, curve: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return evaluations, (k,), and values, (runs, k)."""
+    if not isinstance(curve, (tuple, list)) or len(curve) != 2:
+        raise ValueError(f"{where}: expected (evaluations, values), got {shown(curve)}")
+    x, runs = numbers(where, curve[0]), numbers(where, curve[1])
+    if x.ndim != 1 or runs.ndim != 2 or runs.shape[1:] != x.shape or 0 in runs.shape:
+        raise ValueError(f"{where}: expected (runs, {x.size}) values, got {runs.shape}")
+    if not (np.isfinite(x).all() and np.isfinite(runs).all()):
+        raise ValueError(f"{where}: expected finite numbers, got NaN or infinity")
+    return x, runs
+
+
+def plot_attainment(
+    fronts: Mapping[str, Sequence[ArrayLike]], labels: Labels, *, percentile: float = 50.0, ax: Axes | None = None
+) -> Axes:
+    """Draw the surface that a share of each algorithm's runs attains (moocore's empirical attainment function).
+
+    Args:
+        fronts: for each name the final objectives of its runs, (n_i, 2) each, minimised.
+        labels: names of both objectives, with units; the second goes along x.
+        percentile: the share of runs, percent; 50 is the median surface.
+        ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: if there is nothing to draw, objectives are not (n, 2), or ``percentile`` is not in (0, 100].
+    """
+    if not isinstance(fronts, Mapping) or not fronts:
+        raise ValueError(f"fronts: expected at least one, by name, got {shown(fronts) if fronts else 'none'}")
+    if isinstance(labels, str) or len(labels) != 2:
+        raise ValueError(f"labels: expected two, got {shown(labels)}")
+    if not 0 < percentile <= 100:
+        raise ValueError(f"percentile: expected a number in (0, 100], got {shown(percentile)}")
+    found = {name: [_matrix(F, labels) for F in runs] for name, runs in fronts.items()}
+    if not all(found.values()):
+        raise ValueError("fronts: expected a run of each name, got none of some")
+    ax = ax or new_axes()
+    for k, (name, points) in enumerate(found.items()):
+        sets = np.concatenate([np.full(len(F), i) for i, F in enumerate(points)])
+        surface = eaf(np.concatenate(points), sets=sets, percentiles=[percentile])[:, :2]
+        steps = _staircase(surface[:, [1, 0]])
+        shade = _shade(len(found) - 1 - k, len(found))
+        style = _DASHES[k % len(_DASHES)]
+        ax.plot(
+            steps[:, 0], steps[:, 1], drawstyle="steps-post", color=shade, linestyle=style, linewidth=1.5, label=name
+        )
+    finish(ax, labels[1], labels[0])
+    ax.legend(frameon=False)
+    return ax

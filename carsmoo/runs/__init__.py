@@ -1,0 +1,1 @@
+"""A run's directory, checkpoints, resuming and what is made of a run."""

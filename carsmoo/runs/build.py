@@ -1,0 +1,49 @@
+"""Problem and algorithm of a configuration, and the configuration of a problem and an algorithm."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from carsmoo.config.search import AlgorithmConfig, SearchConfig
+from carsmoo.cost.memory import require_count
+
+
+def build(config: SearchConfig, group: Any = None) -> tuple[Any, Any]:
+    """Return the problem and the algorithm of a configuration, a CARSProblem and a PNSGA3.
+
+    Args:
+        config: the configuration.
+        group: the processes that work together, see :class:`~carsmoo.CARSProblem`.
+
+    Raises:
+        TypeError, ValueError, OSError: as they do; ValueError too if the population does not fit in the memory.
+    """
+    from carsmoo.algorithm.pnsga3 import PNSGA3
+    from carsmoo.nets.supernet.problem import CARSProblem
+
+    problem = CARSProblem(
+        config.data,
+        config.space,
+        config.objectives,
+        config.network,
+        config.training,
+        config.device,
+        config.seed,
+        config.latency,
+        group,
+    )
+    settings = dataclasses.asdict(config.algorithm)
+    for name in ("pop_size", "n_offsprings"):
+        require_count(name, settings[name] or 0, problem.n_var)
+    protection = None if settings["protection"] == "none" else settings["protection"]
+    return problem, PNSGA3(**{**settings, "protection": protection})
+
+
+def config_of(problem: Any, algorithm: Any) -> SearchConfig | None:
+    """Return the configuration that :func:`build` makes this problem and this algorithm of; None if there is none."""
+    parts = [made.settings() if callable(getattr(made, "settings", None)) else None for made in (problem, algorithm)]
+    if parts[0] is None or parts[1] is None:
+        return None
+    chosen = {**parts[1], "protection": parts[1]["protection"] or "none"}
+    return SearchConfig(**parts[0], algorithm=AlgorithmConfig(**chosen))

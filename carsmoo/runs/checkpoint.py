@@ -1,0 +1,176 @@
+"""Checkpoints: the whole state of a run, saved at its boundaries by a pymoo callback."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from carsmoo.algorithm.continuous import RunCallback
+from carsmoo.algorithm.display import FrontOutput
+from carsmoo.problems.moving import MovingProblem
+from carsmoo.runs.build import config_of
+from carsmoo.runs.snapshot import FOLDER, FORMAT, LOG, captured, configuration, versions
+from carsmoo.utils.files import Store, flushed_size
+from carsmoo.utils.owned import is_own
+from carsmoo.utils.progress import Step
+from carsmoo.utils.trees import Tree, pack
+
+if TYPE_CHECKING:
+    from carsmoo.runs.snapshot import Snapshot
+
+
+class Checkpoint(RunCallback):
+    """A pymoo callback that saves the state of a run, so that :func:`carsmoo.resume` goes on from it bit for bit.
+
+    It saves when a run begins, after each warm-up epoch of a moving problem and after each generation. A save is
+    written at once or not at all, and the last two are kept. The directory is locked while the run goes on.
+
+    Where several processes work on a problem, rank 0 alone saves; the others may have a checkpoint too.
+
+    It takes algorithms with :class:`~carsmoo.Continuous`, such as PNSGA3, on moving and on other problems.
+
+    Args:
+        path: directory of the run; the saves go to its folder ``checkpoint``.
+        every: boundaries from one save to the next, at least 1; the last generation is always saved.
+
+    Raises:
+        TypeError: for a path that is none.
+        ValueError: for another ``every``.
+    """
+
+    def __init__(self, path: str | Path, every: int = 1) -> None:
+        super().__init__()
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"every: expected an integer of at least 1, got {every!r}")
+        if not isinstance(path, (str, Path)):
+            raise TypeError(f"path: expected that of a directory, got {path!r}")
+        self.path = Path(path)
+        self.every = every
+        self.store = Store(self.path / FOLDER)
+        self._number = 0
+        self._boundaries = 0
+        self._begin = 0.0
+        self._problem: Any = None
+        self._constant: dict[str, Any] | None = None
+        self._from: Snapshot | None = None
+
+    def begin(self, algorithm: Any) -> None:
+        """Start to save the run of an algorithm that was set up just now.
+
+        Raises:
+            FileExistsError: if the folder of the saves holds another run's, or anything else.
+            BlockingIOError: if another run is going on there.
+            TypeError: if the problem or the algorithm holds what cannot be saved.
+        """
+        self._problem = problem = algorithm.problem
+        if not self._writes():
+            return
+        fresh = captured(algorithm)
+        if isinstance(problem, MovingProblem):
+            problem.state()  # refuses what cannot be saved before anything is written
+        if self._from is None:
+            self._require_unused()
+        self.store.lock()
+        config = config_of(problem, algorithm)
+        self._constant = {
+            "format": FORMAT,
+            "versions": versions(),
+            "environment": problem.environment() if isinstance(problem, MovingProblem) else {},
+            "problem": configuration(problem),
+            "config": None if config is None else config.to_toml(),
+            "seed": algorithm.seed,
+            "setup": fresh if self._from is None else self._from.document["setup"],
+        }
+        if isinstance(problem, MovingProblem):
+            problem.run_listeners.append(self._hear)
+        self._begin = time.time() - (0.0 if self._from is None else self._from.seconds)
+        if self._from is not None:
+            self._number = self._from.number
+            return
+        self._require_unused()
+        self._save(fresh)
+
+    def continue_from(self, snapshot: Snapshot) -> None:
+        """Take the run that begins next for one that goes on from a snapshot.
+
+        Raises:
+            BlockingIOError: if another process runs there, or has gone on since the snapshot was read.
+        """
+        self.store.lock()
+        newest = [path.name for path in self.store.files() if path.name not in snapshot.damaged][-1:]
+        if newest and int(newest[0].partition("-")[0]) > snapshot.number:
+            self.store.unlock()
+            raise BlockingIOError(
+                f"{self.path}: expected no other run in this directory, got one that went on just now"
+            )
+        self._from = snapshot
+
+    def notify(self, algorithm: Any) -> None:
+        """Save the generation that has just ended.
+
+        Raises:
+            TypeError: for an algorithm that does not tell when its run begins.
+            OSError: if it cannot be written; the saves before it are untouched then.
+        """
+        if self._problem is not None and not self._writes():
+            return
+        if self._constant is None:
+            raise TypeError(
+                f"Checkpoint: expected an algorithm with carsmoo.Continuous, got {type(algorithm).__name__}; "
+                f"write class A(Continuous, {type(algorithm).__name__})"
+            )
+        ends = algorithm.termination.has_terminated()
+        if self._due() or ends:
+            output = getattr(algorithm.display, "output", None)
+            shown = output.state() if isinstance(output, FrontOutput) else None
+            self._save(captured(algorithm, ended=True), shown)
+        if ends:
+            self.store.unlock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Checkpoint:
+        """Return the checkpoint itself: a run has one, whoever copies its algorithm."""
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to a process and a run."""
+        return {**vars(self), "store": Store(self.store.folder), "_problem": None, "_constant": None, "_from": None}
+
+    def _hear(self, step: Step) -> None:
+        if step.boundary and self._due():
+            assert self._constant is not None
+            self._save(self._constant["setup"])
+
+    def _require_unused(self) -> None:
+        if self.store.files():
+            raise FileExistsError(
+                f"{self.path}: expected a directory without checkpoints, or carsmoo.resume(...) of it"
+            )
+        foreign = self.store.foreign()
+        if foreign:
+            raise FileExistsError(
+                f"{self.store.folder}: expected a new or empty folder, got one with {foreign[0].name}"
+            )
+
+    def _writes(self) -> bool:
+        """Return whether it is this process that saves."""
+        return not isinstance(self._problem, MovingProblem) or self._problem.process_rank == 0
+
+    def _due(self) -> bool:
+        self._boundaries += 1
+        return self._boundaries % self.every == 0
+
+    def _save(self, algorithm: Tree, output: Any = None) -> None:
+        assert self._constant is not None
+        seconds = time.time() - self._begin
+        changing = {"algorithm": algorithm, "seconds": seconds, "output": output, "log_bytes": self._log_bytes()}
+        text, arrays = pack({**self._constant, **changing})
+        if isinstance(self._problem, MovingProblem):
+            arrays |= {f"state/{name}": a for name, a in self._problem.state().items()}
+        self._number += 1
+        self.store.save(self._number, text, arrays)
+
+    def _log_bytes(self) -> int | None:
+        """Return the size of a search's log, all of it flushed to the disk; None if there is none."""
+        log = self.path / LOG
+        return flushed_size(log) if log.is_file() and is_own(log) else None

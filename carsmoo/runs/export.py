@@ -1,0 +1,101 @@
+"""What can be exported: a trained network, a network of a run with the supernet's weights, or a genotype alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data.load import load_for_training
+from carsmoo.nets.models.model_card import data_card
+from carsmoo.nets.models.network import Network, measure_noise, untrained
+from carsmoo.nets.models.serialization import load
+from carsmoo.nets.retraining.trainer import error_of
+from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.space.front import Front
+from carsmoo.space.genotype import Genotype
+
+REAL = 64
+"""Real images that an export is compared on."""
+
+
+class Source(NamedTuple):
+    """What is exported.
+
+    Attributes:
+        network: the network.
+        told: the fields ``data``, ``recipe`` and ``accuracy`` of its card.
+        images: raw images of its data, (n, c, h, w) as float32; None where there are none at hand.
+    """
+
+    network: Network
+    told: dict[str, Any]
+    images: Tensor | None
+
+
+def of_trained(path: Path) -> Source:
+    """Return the network that a folder holds, with images of its test split if its data are at hand.
+
+    Raises:
+        ValueError, OSError: as :func:`carsmoo.load`.
+    """
+    network = load(path)
+    told = {key: network.card[key] for key in ("data", "recipe", "accuracy")}
+    if told["data"] is None:
+        return Source(network, told, None)
+    try:
+        data = load_for_training(told["data"]["name"], TrainingRecipe())  # the name says whether they stay in files
+    except (ValueError, OSError):
+        return Source(network, told, None)  # the command says that it compared on noise alone
+    if data.image_shape != network.config.image_shape:
+        return Source(network, told, None)
+    return Source(network, told, data.test.first(REAL).float().cpu())
+
+
+def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Source:
+    """Return a network of a search's front with the weights of the supernet.
+
+    Args:
+        problem: the search, as it was saved last.
+        front: its front.
+        number: which of the front's networks, counted from 1; the one of the smallest error if not given.
+
+    Raises:
+        ValueError: if there is no such network.
+    """
+    errors = front.column("error")
+    if len(front) == 0 or (number is not None and not 1 <= number <= len(front)):
+        raise ValueError(f"network: expected one of 1..{len(front)} as in the front, got {number}")
+    chosen = int(errors.argmin()) if number is None else number - 1
+    genotype = front.genotypes[chosen]
+    network = problem.inherited(genotype)
+    data = problem.images
+    accuracy = {"split": "search-validation", "epoch": problem.epoch, "weights": "supernet"}
+    recipe = {
+        "weights": "inherited from the supernet of a search",
+        "batch_norm": "measured on search-train images",
+        "seed": problem.seed,
+        "training": dataclasses.asdict(problem.training),
+    }
+    error = error_of(network, data.validation, data.normalise)
+    told = {"data": told_of(data), "recipe": recipe, "accuracy": [{**accuracy, "error": error}]}
+    return Source(network, told, data.validation.images[:REAL].float().cpu())
+
+
+def of_genotype(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> Source:
+    """Return a network with random weights."""
+    built = untrained(genotype, network, seed)
+    measure_noise(built, seed)
+    recipe = {"weights": "random, untrained", "batch_norm": "measured on noise", "seed": seed}
+    return Source(built.eval(), {"data": None, "recipe": recipe, "accuracy": []}, None)
+
+
+def told_of(data: ImageData) -> dict[str, Any]:
+    """Return what a card tells of data."""
+    moments = data.mean.tolist(), data.std.tolist()
+    return data_card(data.name, data.image_shape, data.classes, *moments, data.class_names)

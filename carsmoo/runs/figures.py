@@ -1,0 +1,27 @@
+"""The pictures of a run's directory and of a comparison, as PNG and PDF."""
+
+from __future__ import annotations
+
+from carsmoo import plots
+from carsmoo.runs.directory import RunDirectory
+
+
+def draw_run(run: RunDirectory) -> None:
+    """Draw a run's front, and its populations over the generations."""
+    front, populations = run.read_front(), run.read_populations()
+    labels = [f"{name} ({unit})" if unit else name for name, unit in zip(front.names, front.units, strict=True)]
+    y = front.names.index("error") if "error" in front.names else 0
+    if len(labels) < 2:
+        return
+    axes = (next(k for k in range(len(labels)) if k != y), y)
+    last = populations[-1] if populations else None
+    plots.save_both(plots.plot_front(front.F, labels, population=last, axes=axes), run.path / "front")
+    if populations:
+        plots.save_both(plots.plot_generations(populations, labels, axes=axes), run.path / "generations")
+
+
+def draw_cells(run: RunDirectory) -> None:
+    """Draw the cells of a run's best network."""
+    front = run.read_front()
+    best = int(front.column("error").argmin()) if "error" in front.names else 0
+    plots.save_both(plots.plot_genotype(front.genotypes[best]), run.path / "cells")

@@ -1,0 +1,158 @@
+"""Rank fidelity: does the supernet order networks as they come out when each is trained alone?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsmoo import plots
+from carsmoo.compare.statistics import rank_correlation
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.plots.retrained import plot_ranks
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.retrained_front import (
+    alone_in,
+    config_of_run,
+    errors_of,
+    jobs_for,
+    require_results,
+    restored,
+    short_name,
+)
+from carsmoo.runs.snapshot import Snapshot
+from carsmoo.space.genotype import Genotype
+from carsmoo.utils.files import write_json
+from carsmoo.utils.validation import whole
+
+if TYPE_CHECKING:
+    from carsmoo.nets.distributed.group import Group
+    from carsmoo.nets.supernet.problem import CARSProblem
+
+FIDELITY = "fidelity"
+STATISTICS: tuple[Literal["recalibrated", "batch"], ...] = ("recalibrated", "batch")
+
+Source = Literal["population", "front"]
+Told = Callable[[int, dict[str, Any]], None]
+
+
+def fidelity(
+    run: RunDirectory,
+    networks: int,
+    recipe: TrainingRecipe,
+    *,
+    source: Source = "population",
+    data: str | None = None,
+    processes: int | None = None,
+    exact: bool = True,
+    told: Told | None = None,
+    group: Group | None = None,
+) -> dict[str, Any]:
+    """Train some networks of a run alone and tell how the supernet's order agrees with theirs.
+
+    The supernet's errors are those on search-validation with the weights of the last checkpoint, once with batch norm
+    recalibrated on training images and once with that of each validation batch; the networks' are those on the test
+    split. Kendall's tau-b compares the orders. The result is written as ``fidelity.json`` and drawn as ``fidelity.png``
+    and ``fidelity.pdf``; the networks are in the folder ``fidelity``, and those that are there already are left alone.
+
+    Args:
+        run: the run.
+        networks: how many, spread evenly over the sizes that there are; at least 2.
+        recipe: how they are trained.
+        source: where they are taken from, the last population or the front.
+        data: name of the images; those of the run if not given.
+        processes: see :func:`carsmoo.nets.retraining.parallel.train_each`.
+        exact: see :class:`~carsmoo.nets.retraining.job.Job`.
+        told: called with the place of each network that is done, and its card.
+        group: see :func:`carsmoo.nets.retraining.parallel.train_each`; rank 0 alone writes the result.
+
+    Raises:
+        ValueError: if there are fewer networks, or no checkpoint.
+        FileExistsError: if a file of the result's names holds something else.
+        BlockingIOError: if another launch of several ranks trains there.
+    """
+    from carsmoo.nets.retraining.parallel import train_each
+
+    whole("networks", networks, 2)
+    if source not in ("population", "front"):
+        raise ValueError(f"source: expected population or front, got {source!r}")
+    require_results(run, FIDELITY)
+    problem, snapshot = restored(run)
+    there = _population(problem, snapshot) if source == "population" else run.read_front().genotypes
+    chosen = _spread(problem, there, networks)
+    jobs = jobs_for(chosen, run.path / FIDELITY, recipe, data or config_of_run(run).data, exact=exact)
+    supernet = {kind: problem.validation_errors(chosen, kind) for kind in STATISTICS}
+    with alone_in(run.path / FIDELITY, group):
+        cards = train_each(jobs, processes, told, group)
+    result = _result(problem, snapshot, source, supernet, cards, chosen)
+    if group is None or group.rank == 0:
+        require_results(run, FIDELITY)
+        write_json(run.path / f"{FIDELITY}.json", result)
+        _draw(run, supernet, errors_of(cards), result)
+    return result
+
+
+def _population(problem: CARSProblem, snapshot: Snapshot) -> Sequence[Genotype]:
+    """Return the genotypes of a checkpoint's population."""
+    held = snapshot.document["algorithm"]
+    try:
+        members = held["attributes"]["pop"]["population"]
+        X = held["individuals"]["columns"]["_X"]["stack"][members]
+    except (KeyError, TypeError, IndexError):
+        raise ValueError(f"{snapshot.path}: expected a checkpoint with a population, got one without") from None
+    genotypes: Sequence[Genotype] = problem.space.decode(problem.check(X))
+    return genotypes
+
+
+def _spread(problem: CARSProblem, genotypes: Sequence[Genotype], n: int) -> list[Genotype]:
+    """Return ``n`` of some genotypes, different ones and evenly spread over the order of their sizes."""
+    from carsmoo.cost.closed_form import params
+
+    meanings = [problem.space.encode(genotype).tobytes() for genotype in genotypes]
+    different = list(dict(zip(reversed(meanings), reversed(genotypes), strict=True)).values())
+    if len(different) < n:
+        raise ValueError(f"networks: expected at most the {len(different)} different ones that there are, got {n}")
+    different.sort(key=lambda genotype: (params(genotype, problem.network), str(genotype)))
+    return [different[k] for k in np.linspace(0, len(different) - 1, n).round().astype(int)]
+
+
+def _result(
+    problem: CARSProblem,
+    snapshot: Snapshot,
+    source: Source,
+    supernet: dict[Literal["recalibrated", "batch"], NDArray[np.float64]],
+    cards: Sequence[dict[str, Any]],
+    chosen: Sequence[Genotype],
+) -> dict[str, Any]:
+    alone = errors_of(cards)
+    return {
+        "source": source,
+        "generation": snapshot.generation,
+        "supernet": {**problem.about(), "kendall": {k: _kendall(v, alone) for k, v in supernet.items()}},
+        "alone": {"split": "test", "weights": "stand-alone", "recipe": cards[0]["recipe"]["settings"]},
+        "networks": [
+            {
+                "name": short_name(genotype),
+                "genotype": str(genotype),
+                "params": card["costs"]["params"],
+                "supernet_error": {kind: float(errors[k]) for kind, errors in supernet.items()},
+                "alone_error": float(alone[k]),
+            }
+            for k, (genotype, card) in enumerate(zip(chosen, cards, strict=True))
+        ],
+    }
+
+
+def _kendall(errors: NDArray[np.float64], alone: NDArray[np.float64]) -> dict[str, Any]:
+    return dataclasses.asdict(rank_correlation(errors, alone))
+
+
+def _draw(run: RunDirectory, supernet: Any, alone: NDArray[np.float64], result: dict[str, Any]) -> None:
+    names = {"recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
+    labelled = {f"{names[kind]}: tau {rank_correlation(errors, alone)}": errors for kind, errors in supernet.items()}
+    drawn = plot_ranks(labelled, alone, title=f"{len(alone)} networks of the {result['source']}")
+    for ending in ("png", "pdf"):
+        plots.save(drawn, run.path / f"{FIDELITY}.{ending}")

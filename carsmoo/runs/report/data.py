@@ -1,0 +1,285 @@
+"""What a report tells of a run, read from its directory as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from moocore import is_nondominated
+from numpy.typing import NDArray
+
+from carsmoo.algorithm.display import relative_hypervolume
+from carsmoo.config.search import SearchConfig
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.snapshot import FOLDER, read
+from carsmoo.space.front import Front
+from carsmoo.utils.files import Store
+from carsmoo.utils.validation import finite, shown
+
+FINAL = "final-front.json"
+"""The front trained in full, where the run has one."""
+
+PHASES = ("warm-up", "training", "scoring")
+"""What a search does, in its order; its time besides is the rest."""
+
+LATEST = 253_402_300_799
+"""Seconds from 1970 to the last date that there is, at the end of the year 9999."""
+
+LARGEST = 1e30
+"""Objective, in units of the first generation's worst, that a hypervolume can be counted of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """A generation's population, as it was scored in its time.
+
+    Attributes:
+        number: from 1, which only scores.
+        epoch: epochs that the supernet had been trained for.
+        seconds: since the run began.
+        evaluations: networks scored so far.
+        F: objectives, (n, m), minimised.
+        front: indices of the non-dominated, ascending in the last objective.
+        hypervolume: of ``F`` in units of the first generation's worst values, as the run's table tells it.
+    """
+
+    number: int
+    epoch: int
+    seconds: float
+    evaluations: int
+    F: NDArray[np.float64]
+    front: tuple[int, ...]
+    hypervolume: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """An epoch of the supernet.
+
+    Attributes:
+        phase: ``warm-up`` or ``training``.
+        epoch: from 1.
+        loss: the mean cross-entropy over its steps.
+        skipped: steps that were left out because their gradient was not finite.
+    """
+
+    phase: str
+    epoch: int
+    loss: float
+    skipped: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedFront:
+    """The networks of a front, each trained in full by itself.
+
+    Attributes:
+        front: what was measured.
+        place: for each network of the search's front its row in ``front``; None where it was not trained.
+    """
+
+    front: Front
+    place: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """All that a report tells.
+
+    Attributes:
+        name: of the directory.
+        front: the networks found.
+        generations: in their order; none if the log has none.
+        losses: an entry an epoch.
+        spent: seconds of each phase of ``PHASES`` that the log tells of.
+        seconds: how long the run took.
+        started: when, in seconds since 1970 (UTC).
+        ended: whether the search came to its planned end.
+        resumed: how often it was gone on with.
+        rollbacks: how often training diverged and went back.
+        test_error: of the network of lowest error on the test split, a fraction, with the supernet's weights; None if
+            it was not measured.
+        config: the settings; None if the directory has none.
+        versions: of the packages that ran it, and of Python.
+        environment: what else decides the last bits: torch, device, threads.
+        trained: the front trained in full; None if it was not.
+    """
+
+    name: str
+    front: Front
+    generations: tuple[Generation, ...]
+    losses: tuple[Loss, ...]
+    spent: Mapping[str, float]
+    seconds: float
+    started: float
+    ended: bool
+    resumed: int
+    rollbacks: int
+    test_error: float | None
+    config: SearchConfig | None
+    versions: Mapping[str, str]
+    environment: Mapping[str, Any]
+    trained: TrainedFront | None
+
+    @property
+    def rest(self) -> float | None:
+        """Seconds in no phase: survival, mating, checkpoints; None if the log tells of no phase."""
+        return max(self.seconds - sum(self.spent.values()), 0.0) if self.spent else None
+
+    @property
+    def error(self) -> str:
+        """Name of the objective that moves with the supernet's weights: ``error``, else the first."""
+        return "error" if "error" in self.front.names else self.front.names[0]
+
+
+def extract(path: str | Path) -> RunReport:
+    """Read a run's directory.
+
+    Args:
+        path: the directory, of a search that ended or of one that was interrupted after its first generation.
+
+    Raises:
+        ValueError, TypeError: if the directory holds no run of the command line, or something in it is damaged, naming
+            the file.
+        OSError: if it cannot be read.
+    """
+    run = RunDirectory(path)
+    front = run.read_front()
+    if len(front) == 0 or len(front.names) < 2:
+        found = f"{len(front)} of {', '.join(front.names)}"
+        raise ValueError(f"{run.path.name}/front.json: expected networks with two objectives or more, got {found}")
+    events = [_Event(f"{run.path.name}/log.jsonl:{k}", event) for k, event in enumerate(run.read_log(), 1)]
+    seconds = [event.time("seconds") for event in events if "seconds" in event.fields]
+    ends = [event for event in events if event.name == "end"]
+    first = events[0] if events else None
+    versions, environment = _machine(run.path, events)
+    return RunReport(
+        name=run.path.resolve().name,
+        front=front,
+        generations=_generations(events, len(front.names)),
+        losses=tuple(_loss(event) for event in events if event.name in PHASES and "loss" in event.fields),
+        spent=_spent(events),
+        seconds=max(seconds, default=0.0),
+        started=first.time("at") if first else 0.0,
+        ended=bool(ends) and events[-1] is ends[-1],
+        resumed=sum(event.name == "resume" for event in events),
+        rollbacks=sum(event.name == "rollback" for event in events),
+        test_error=ends[-1].real("test_error_of_best") if ends and "test_error_of_best" in ends[-1].fields else None,
+        config=run.config(),
+        versions=versions,
+        environment=environment,
+        trained=_trained(run.path, front),
+    )
+
+
+class _Event:
+    """An event of the log whose fields are checked as they are read."""
+
+    def __init__(self, where: str, fields: dict[str, Any]) -> None:
+        self.where, self.fields, self.name = where, fields, fields["event"]
+
+    def real(self, name: str) -> float:
+        value = finite(self.fields.get(name))
+        if value is None:
+            raise ValueError(f"{self.where}: {name}: expected a finite number, got {shown(self.fields.get(name))}")
+        return value
+
+    def time(self, name: str) -> float:
+        value = self.real(name)
+        if not 0 <= value <= LATEST:
+            raise ValueError(f"{self.where}: {name}: expected seconds in 0..{LATEST}, got {shown(value)}")
+        return value
+
+    def whole(self, name: str) -> int:
+        value = self.fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
+            raise ValueError(f"{self.where}: {name}: expected a whole number from 0, got {shown(value)}")
+        return value
+
+    def texts(self, name: str) -> dict[str, str]:
+        value = self.fields.get(name, {})
+        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+            raise ValueError(f"{self.where}: {name}: expected texts by name, got {shown(value)}")
+        return value
+
+    def objectives(self, m: int) -> NDArray[np.float64]:
+        rows = self.fields.get("F")
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, list) and len(row) == m for row in rows):
+            raise ValueError(f"{self.where}: F: expected (n, {m}) finite numbers, n > 0, got {shown(rows)}")
+        wrong = [value for row in rows for value in row if finite(value) is None]
+        if wrong:
+            raise ValueError(f"{self.where}: F: expected (n, {m}) finite numbers, got {shown(wrong[0])}")
+        return np.array(rows, dtype=np.float64)
+
+
+def _generations(events: Sequence[_Event], m: int) -> tuple[Generation, ...]:
+    made: list[Generation] = []
+    for event in events:
+        if event.name == "generation":
+            F = event.objectives(m)
+            best = np.flatnonzero(is_nondominated(F, keep_weakly=True))
+            worst = made[0].F.max(axis=0) if made else F.max(axis=0)
+            with np.errstate(over="ignore"):
+                largest = float(np.abs(F / np.where(worst > 0, worst, 1.0)).max())
+            if largest > LARGEST:
+                raise ValueError(
+                    f"{event.where}: F: expected at most {LARGEST:g} times the first worst value, got {largest:g}"
+                )
+            made.append(
+                Generation(
+                    number=event.whole("generation"),
+                    epoch=event.whole("epoch"),
+                    seconds=event.time("seconds"),
+                    evaluations=event.whole("evaluations"),
+                    F=F,
+                    front=tuple(sorted(best.tolist(), key=lambda k: (*F[k, ::-1],))),
+                    hypervolume=relative_hypervolume(F, worst),
+                )
+            )
+    return tuple(made)
+
+
+def _loss(event: _Event) -> Loss:
+    skipped = event.whole("skipped") if "skipped" in event.fields else 0
+    return Loss(phase=event.name, epoch=event.whole("epoch"), loss=event.real("loss"), skipped=skipped)
+
+
+def _spent(events: Sequence[_Event]) -> dict[str, float]:
+    """Return the seconds of each phase, in their order."""
+    spent: dict[str, float] = {}
+    for event in events:
+        parts = event.fields.get("spent", {})
+        if not isinstance(parts, dict):
+            raise ValueError(f"{event.where}: spent: expected seconds by phase, got {shown(parts)}")  # noqa: TRY004
+        inner = _Event(f"{event.where}: spent", {"event": event.name, **parts})
+        for phase in PHASES:
+            if phase in parts:
+                spent[phase] = spent.get(phase, 0.0) + inner.time(phase)
+    return {phase: spent[phase] for phase in PHASES if phase in spent}
+
+
+def _machine(path: Path, events: Sequence[_Event]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return versions, of the start or the last resume, and the environment that a checkpoint tells of."""
+    versions: dict[str, str] = {}
+    for event in events:
+        if event.name in ("start", "resume"):
+            versions |= event.texts("versions")
+            if isinstance(event.fields.get("python"), str):
+                versions["python"] = event.fields["python"]
+    if not Store(path / FOLDER).files():
+        return versions, {}
+    environment = dict(read(path).document["environment"])
+    if isinstance(environment.get("torch"), str):
+        versions["torch"] = environment.pop("torch")
+    return versions, environment
+
+
+def _trained(path: Path, front: Front) -> TrainedFront | None:
+    if not (path / FINAL).is_file():
+        return None
+    final = Front.read(path / FINAL)
+    rows = {genotype: k for k, genotype in enumerate(final.genotypes)}
+    return TrainedFront(front=final, place=tuple(rows.get(genotype) for genotype in front.genotypes))

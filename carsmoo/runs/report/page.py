@@ -1,0 +1,298 @@
+"""A report as one HTML page: everything inlined, nothing loaded, all text escaped."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import json
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from carsmoo.runs.report.data import RunReport
+from carsmoo.space.front import Front
+from carsmoo.space.genotype import Edge, Genotype
+from carsmoo.utils.validation import finite
+
+_SUFFIXES = {"fraction": "%", "millions": "M", "millions of multiply-adds": "M"}
+_NAMES = {"params": "parameters", "flops": "multiply-adds"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+    """How an objective is written: its name, and a value as ``value * scale`` with some decimals and a suffix."""
+
+    name: str
+    suffix: str
+    scale: float
+    decimals: int
+
+    def text(self, value: float) -> str:
+        """Return a value with its unit."""
+        return f"{self.number(value)}\N{NO-BREAK SPACE}{self.suffix}".strip("\N{NO-BREAK SPACE}")
+
+    def number(self, value: float) -> str:
+        """Return a value without its unit."""
+        return f"{value * self.scale:.{self.decimals}f}"
+
+
+def render(report: RunReport) -> str:
+    """Return the page.
+
+    Raises:
+        ImportError: if plotly or jinja2 is missing.
+    """
+    try:
+        import jinja2
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ImportError(f"report: expected plotly and jinja2, got {error}; pip install 'carsmoo[report]'") from None
+    parts = {name: (files("carsmoo.runs.report") / name).read_text(encoding="utf-8") for name in _PARTS}
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    columns = _columns(report.front)
+    return environment.from_string(parts["page.html"]).render(
+        report=report,
+        columns=columns,
+        error=report.front.names.index(report.error),
+        about=provenance(report.front.about),
+        agreement=_agreement(report),
+        trained_about=provenance(report.trained.front.about) if report.trained else "",
+        rows=_rows(report, columns),
+        facts=_facts(report, columns),
+        headline=_headline(report),
+        started=datetime.fromtimestamp(report.started, timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        times=_times(report),
+        settings=_settings(report),
+        machine=_machine(report),
+        downloads=_downloads(report.front),
+        css=parts["page.css"],
+        js="\n".join(parts[name] for name in _PARTS if name.endswith(".js")),
+        data=_inline(document(report)),
+        plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode(),
+    )
+
+
+_PARTS = ("page.html", "page.css", "cells.js", "plots.js", "page.js")
+
+
+def document(report: RunReport) -> dict[str, Any]:
+    """Return what the page's script draws, as plain data."""
+    front, trained = report.front, report.trained
+    place = trained.place if trained else (None,) * len(front)
+    error = front.names.index(report.error)
+    return {
+        "columns": [dataclasses.asdict(column) for column in _columns(front)],
+        "error": error,
+        "about": provenance(front.about),
+        "networks": [
+            {
+                "F": values,
+                "trained": _trained_error(report, row),
+                "trainedAbout": _trained_about(report, row),
+                "text": str(genotype),
+                "cells": [
+                    {"name": "normal", "edges": genotype.normal, "concat": genotype.normal_concat},
+                    {"name": "reduction", "edges": genotype.reduce, "concat": genotype.reduce_concat},
+                ],
+            }
+            for genotype, values, row in zip(front.genotypes, front.F.tolist(), place, strict=True)
+        ],
+        "generations": [
+            {**dataclasses.asdict(generation), "F": generation.F.tolist()} for generation in report.generations
+        ],
+        "losses": [dataclasses.asdict(loss) for loss in report.losses],
+    }
+
+
+def provenance(about: Mapping[str, Any]) -> str:
+    """Return what an error belongs to in words: split, weights, epoch."""
+    parts = [f"{about['split']} split"] if "split" in about else []
+    if "weights" in about:
+        parts.append(f"weights of the {about['weights']}" if about["weights"] == "supernet" else f"{about['weights']}")
+    if "epoch" in about:
+        epochs = about["epoch"] if isinstance(about["epoch"], list) and about["epoch"] else [about["epoch"]]
+        different = sorted(set(map(str, epochs)), key=lambda text: (len(text), text))
+        parts.append(f"epoch {different[0]}" if len(different) == 1 else f"epochs {different[0]} to {different[-1]}")
+    return ", ".join(parts) or "split, weights and epoch not recorded"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words, in two units at most."""
+    if seconds < 180:
+        return f"{seconds:.0f} s" if seconds >= 3 else f"{seconds:.2f} s"
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def operations(edges: Sequence[Edge]) -> str:
+    """Return a cell's operations, counted, the most frequent first: ``3 sep 3×3, 2 skip``."""
+    names = [short_operation(op) for op, _ in edges if op != "none"]
+    counts = {name: names.count(name) for name in sorted(set(names))}
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{count}\N{NO-BREAK SPACE}{name}" for name, count in ordered) or "none"
+
+
+def short_operation(op: str) -> str:
+    """Return an operation's name in brief: ``sep 3×3``, ``skip``."""
+    words = [word for word in op.split("_") if word not in ("conv", "pool", "connect")]
+    return "\N{NO-BREAK SPACE}".join(words).replace("3x3", "3×3").replace("5x5", "5×5")
+
+
+def _columns(front: Front) -> list[Column]:
+    made = []
+    for name, unit, values in zip(front.names, front.units, front.F.T.tolist(), strict=True):
+        scale, decimals = (100.0, 2) if unit == "fraction" else (1.0, 4)
+        largest = max((abs(value) for value in values), default=0.0)
+        if unit != "fraction" and largest > 0:
+            decimals = min(max(3 - math.floor(math.log10(largest)), 0), 8)
+        made.append(
+            Column(name=_NAMES.get(name, name), suffix=_SUFFIXES.get(unit, unit), scale=scale, decimals=decimals)
+        )
+    return made
+
+
+def _rows(report: RunReport, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    place = report.trained.place if report.trained else (None,) * len(report.front)
+    rows = []
+    for genotype, values, row in zip(report.front.genotypes, report.front.F.tolist(), place, strict=True):
+        trained = _trained_error(report, row)
+        rows.append(
+            {
+                "numbers": [column.number(value) for column, value in zip(columns, values, strict=True)],
+                "trained": "–" if trained is None else f"{100 * trained:.2f}",
+                "cells": _cell_words(genotype),
+            }
+        )
+    return rows
+
+
+def _cell_words(genotype: Genotype) -> list[tuple[str, str]]:
+    return [("normal", operations(genotype.normal)), ("reduction", operations(genotype.reduce))]
+
+
+def _trained_error(report: RunReport, row: int | None) -> float | None:
+    if row is None or report.trained is None or "error" not in report.trained.front.names:
+        return None
+    return float(report.trained.front.column("error")[row])
+
+
+def _trained_about(report: RunReport, row: int | None) -> str:
+    if row is None or report.trained is None:
+        return ""
+    about = dict(report.trained.front.about)
+    if isinstance(about.get("epoch"), list) and len(about["epoch"]) == len(report.trained.front):
+        about["epoch"] = about["epoch"][row]
+    return provenance(about)
+
+
+def _agreement(report: RunReport) -> str:
+    """Return the rank correlation between supernet and full training in words, where the run tells it."""
+    kendall = report.trained.front.about.get("kendall") if report.trained else None
+    tau = finite(kendall.get("tau")) if isinstance(kendall, dict) else None
+    n = len(report.trained.front) if report.trained else 0
+    return f"Kendall’s tau between the two orders: {tau:.2f} (n = {n})." if tau is not None else ""
+
+
+def _headline(report: RunReport) -> str:
+    config = report.config
+    if config is None:
+        return ""
+    network, plan = config.network, config.training
+    return (
+        f"{report.front.about.get('data', config.data)}, {network.layers} cells of {network.channels} channels; "
+        f"{plan.warmup} epochs of warm-up, {plan.generations} generations of {plan.epochs} "
+        f"epoch{'s' if plan.epochs != 1 else ''}; population {config.algorithm.pop_size or plan.population}; "
+        f"protection {config.algorithm.protection}; seed {config.seed}"
+    )
+
+
+def _facts(report: RunReport, columns: Sequence[Column]) -> list[tuple[str, str, str]]:
+    """Return the figures that a reader wants first: name, value, what it belongs to."""
+    front, error = report.front, report.front.names.index(report.error)
+    facts = []
+    if len(front):
+        facts.append((f"lowest {columns[error].name}", columns[error].text(front.F[:, error].min()), _about(front)))
+    if report.test_error is not None:
+        facts.append(("the same network on test", f"{100 * report.test_error:.2f} %", _about(front, "test")))
+    if report.trained and "error" in report.trained.front.names and len(report.trained.front):
+        best = float(report.trained.front.column("error").min())
+        facts.append(("lowest, trained in full", f"{100 * best:.2f} %", provenance(report.trained.front.about)))
+    if len(front) and len(columns) > 1:
+        k = next(k for k in range(len(columns)) if k != error)
+        low, high = columns[k].number(front.F[:, k].min()), columns[k].text(front.F[:, k].max())
+        facts.append(
+            (
+                f"{len(front)} network{'s' if len(front) > 1 else ''} found",
+                f"{low}–{high}" if len(front) > 1 else high,
+                f"{columns[k].name}, smallest to largest",
+            )
+        )
+    scored = f"{report.generations[-1].evaluations} evaluations" if report.generations else "no generation logged"
+    facts.append(("search", duration(report.seconds), f"{len(report.generations)} generations, {scored}"))
+    return facts
+
+
+def _about(front: Front, split: str | None = None) -> str:
+    return provenance({**front.about, **({"split": split} if split else {})})
+
+
+def _times(report: RunReport) -> list[dict[str, Any]]:
+    if report.rest is None:
+        return []
+    told = {
+        "warm-up": "supernet, uniform architectures",
+        "training": "supernet, architectures of the population",
+        "scoring": "networks on search-validation, before and after training",
+        "rest": "mating, survival, checkpoints, files",
+    }
+    spent = {**report.spent, "rest": report.rest}
+    total = sum(spent.values()) or 1.0
+    return [
+        {"phase": phase, "time": duration(seconds), "share": 100 * seconds / total, "what": told[phase]}
+        for phase, seconds in spent.items()
+    ]
+
+
+def _settings(report: RunReport) -> list[tuple[str, list[tuple[str, str]]]]:
+    if report.config is None:
+        return []
+    plain = dataclasses.asdict(report.config)
+    sections = [("search", {name: value for name, value in plain.items() if not isinstance(value, dict)})]
+    sections += [(name, value) for name, value in plain.items() if isinstance(value, dict)]
+    return [(name, [(key, _value(value)) for key, value in fields.items()]) for name, fields in sections]
+
+
+def _machine(report: RunReport) -> list[tuple[str, str]]:
+    return [(name, _value(value)) for name, value in {**report.versions, **report.environment}.items()]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "automatic"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def _downloads(front: Front) -> list[tuple[str, str, str]]:
+    """Return name, media type and base64 of the front's files, as the run's directory holds them."""
+    made = []
+    with tempfile.TemporaryDirectory() as folder:
+        for ending, kind, write in (("csv", "text/csv", front.to_csv), ("json", "application/json", front.to_json)):
+            path = Path(folder) / f"front.{ending}"
+            write(path)
+            made.append((path.name, kind, base64.b64encode(path.read_bytes()).decode()))
+    return made
+
+
+def _inline(data: Any) -> str:
+    """Return data as JSON that a script element holds safely."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")

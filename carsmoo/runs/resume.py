@@ -1,0 +1,174 @@
+"""Going on from a checkpoint: read, compared with what it is to go on as, and put back, exactly or not at all."""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from pymoo.core.population import Population
+
+from carsmoo.algorithm.continuous import Callbacks, Continuous
+from carsmoo.algorithm.display import FrontOutput
+from carsmoo.problems.moving import MovingProblem
+from carsmoo.runs.build import build
+from carsmoo.runs.checkpoint import Checkpoint
+from carsmoo.runs.snapshot import (
+    LOG,
+    NOT_STATE,
+    Snapshot,
+    captured,
+    configuration,
+    read,
+    versions,
+)
+from carsmoo.utils.capture import restore
+from carsmoo.utils.files import cut
+from carsmoo.utils.owned import is_own
+from carsmoo.utils.trees import Tree, brief, difference
+
+
+def resume(
+    path: str | Path,
+    problem: Any = None,
+    algorithm: Any = None,
+    *,
+    termination: Any = None,
+    callback: Any = None,
+    verbose: bool = False,
+    every: int = 1,
+    exact: bool = True,
+) -> tuple[Any, Any]:
+    """Return a problem and an algorithm that go on where a run was saved last; ``algorithm.run()`` does it.
+
+    A newer save that is damaged is passed over with a warning. A history (``save_history``) starts anew. The
+    termination that ``minimize`` was given is taken up if it is of the problem's kind, else it has to be given again.
+
+    Args:
+        path: directory of the run, that of its :class:`Checkpoint`.
+        problem: a problem made as that of the run was; needed where it holds functions or images without a name, or is
+            no CARSProblem.
+        algorithm: an algorithm made as that of the run was; needed where it was given more than sizes and protection.
+        termination: another end than the run had, in any form that pymoo takes, such as ``("n_gen", 80)``.
+        callback: called before the checkpoint is saved.
+        verbose: as for pymoo's ``minimize``.
+        every: see :class:`Checkpoint`.
+        exact: whether other versions, threads or another device, with which the last bits may differ, are refused.
+
+    Raises:
+        ValueError: if there is no checkpoint, or the first difference to the run as it was, by name.
+        BlockingIOError: if the run is still going on.
+    """
+    snapshot = read(path)
+    for name in snapshot.damaged:
+        warnings.warn(
+            f"{path}: {name} is damaged; going on from the checkpoint before it", RuntimeWarning, stacklevel=2
+        )
+    callbacks = Callbacks(*([] if callback is None else [callback]), Checkpoint(path, every))
+    return go_on(
+        snapshot, problem, algorithm, termination=termination, callback=callbacks, verbose=verbose, exact=exact
+    )
+
+
+def go_on(
+    snapshot: Snapshot,
+    problem: Any = None,
+    algorithm: Any = None,
+    *,
+    callback: Callbacks,
+    termination: Any = None,
+    verbose: bool = False,
+    exact: bool = True,
+) -> tuple[Any, Any]:
+    """Do what :func:`carsmoo.resume` does, from a snapshot, with a :class:`Checkpoint` among the callbacks."""
+    document = snapshot.document
+    problem, algorithm = _made(snapshot, problem, algorithm)
+    _require_same("problem", document["problem"], configuration(problem))
+    if exact:
+        _require_same("versions", document["versions"], versions())
+        if isinstance(problem, MovingProblem):
+            _require_same("environment", document["environment"], problem.environment())
+    writes = not isinstance(problem, MovingProblem) or problem.process_rank == 0
+    for checkpoint in callback.callbacks:
+        if isinstance(checkpoint, Checkpoint) and writes:
+            checkpoint.continue_from(snapshot)
+    algorithm.setup(problem, seed=document["seed"], termination=termination, callback=callback, verbose=verbose)
+    _require_same("algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm)))
+    try:
+        _put_back(snapshot, problem, algorithm, termination is not None)
+    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"{snapshot.path}: expected a checkpoint of this run, got another ({brief(error)})") from None
+    if algorithm.is_initialized:
+        algorithm.start_time = time.time() - snapshot.seconds
+        if termination is not None:
+            algorithm.n_iter -= 1  # as it was when the last generation ended
+            algorithm.termination.update(algorithm)
+            algorithm.n_iter += 1
+    if document["output"] is not None and isinstance(algorithm.display.output, FrontOutput):
+        algorithm.display.output.load_state(document["output"])
+    if writes:
+        _cut_log(snapshot)
+    return problem, algorithm
+
+
+def _made(snapshot: Snapshot, problem: Any, algorithm: Any) -> tuple[Any, Any]:
+    """Return problem and algorithm, those that are not given made from the run's configuration."""
+    if problem is None or algorithm is None:
+        config = snapshot.config
+        if config is None:
+            raise ValueError(
+                f"{snapshot.path}: expected resume(path, problem, algorithm) with both made as for the run, since its "
+                "configuration does not say it all"
+            )
+        built = build(config)
+        problem = built[0] if problem is None else problem
+        algorithm = built[1] if algorithm is None else algorithm
+    if not isinstance(algorithm, Continuous):
+        raise TypeError(f"algorithm: expected one with carsmoo.Continuous, got {type(algorithm).__name__}")
+    return problem, copy.deepcopy(algorithm)
+
+
+def _put_back(snapshot: Snapshot, problem: Any, algorithm: Any, own_termination: bool) -> None:
+    """Give problem and algorithm the state that was saved; the termination too unless it has one of its own."""
+    saved = snapshot.document["algorithm"]
+    if isinstance(problem, MovingProblem):
+        problem.load_state(snapshot.state)
+    if own_termination:
+        restore(algorithm, _without_termination(saved), (*NOT_STATE, "termination"))
+    else:
+        kind, got = saved["attributes"]["termination"]["object"], type(algorithm.termination).__qualname__
+        if kind != got:
+            raise ValueError(f"termination: expected {kind} as in the run, got {got}; pass it as termination=...")
+        restore(algorithm, saved, NOT_STATE)
+    if algorithm.is_initialized and not isinstance(algorithm.pop, Population):
+        raise ValueError(f"{snapshot.path}: expected a population, got {type(algorithm.pop).__name__}")
+
+
+def _without_termination(tree: Tree) -> Tree:
+    return {**tree, "attributes": {k: v for k, v in tree["attributes"].items() if k != "termination"}}
+
+
+def _require_same(what: str, expected: Tree, got: Tree) -> None:
+    """Check that something is as it was when the run began.
+
+    Raises:
+        ValueError: naming the first difference.
+    """
+    found = difference(expected, got)
+    if found is not None:
+        raise ValueError(f"{what} is not that of the run: {found}")
+
+
+def _cut_log(snapshot: Snapshot) -> None:
+    """Cut a search's log back to what it was when the checkpoint was saved; another file of its name is left alone."""
+    log, size = snapshot.path / LOG, snapshot.document["log_bytes"]
+    there = log.is_file() and not log.is_symlink()
+    held = log.stat().st_size if there else 0
+    if held > (size or 0) and is_own(log):
+        cut(log, size or 0)
+    elif size is not None and held < size:
+        warnings.warn(
+            f"{log}: expected {size} bytes, got {held}; part of the log is lost", RuntimeWarning, stacklevel=3
+        )

@@ -1,0 +1,81 @@
+"""SIGINT and SIGTERM for a command: the step at hand is finished, then the run is left; a second SIGINT ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from carsmoo.algorithm.continuous import RunCallback
+from carsmoo.problems.moving import MovingProblem
+from carsmoo.utils.progress import Step
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class InterruptedRunError(KeyboardInterrupt):
+    """A run that was left because of a signal.
+
+    Args:
+        signum: the signal's number.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a command that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
+        return 128 + self.signum
+
+
+class Interruption(RunCallback):
+    """A context that catches the signals, and a callback, the last one of a run, that leaves it when one came.
+
+    Args:
+        told: called when the first signal comes.
+    """
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        super().__init__()
+        self.told = told
+        self.signum: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *caught: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def begin(self, algorithm: Any) -> None:
+        """Listen to the problem's steps."""
+        if isinstance(algorithm.problem, MovingProblem):
+            algorithm.problem.run_listeners.append(self._hear)
+
+    def notify(self, algorithm: Any) -> None:
+        """Leave the run after a generation if a signal came.
+
+        Raises:
+            InterruptedRunError: if one did.
+        """
+        self._leave()
+
+    def _hear(self, step: Step) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.signum is not None:
+            raise InterruptedRunError(self.signum)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum is None:
+            self.signum = signum
+            self.told()
+        elif signum == signal.SIGINT:
+            os._exit(128 + signum)

@@ -1,0 +1,167 @@
+"""A Pareto front of networks: genotypes with named objectives, as CSV and as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from moocore import is_nondominated
+from numpy.typing import ArrayLike, NDArray
+
+from carsmoo.space.genotype import Genotype
+from carsmoo.utils.files import write_whole
+from carsmoo.utils.validation import instance, numbers, short
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """Networks none of which another one of them beats, sorted by their objectives, the first one first.
+
+    Args:
+        genotypes: the networks, n of them.
+        F: their objectives, (n, m), minimised, in ``units``.
+        names: names of the objectives, m of them.
+        units: units of the objectives, m of them; empty for a number without one.
+        about: what the figures belong to: data, split, weights, epoch.
+    """
+
+    genotypes: tuple[Genotype, ...]
+    F: NDArray[np.float64]
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    about: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        genotypes: Sequence[Genotype],
+        F: ArrayLike,
+        names: Sequence[str],
+        units: Sequence[str],
+        about: dict[str, Any] | None = None,
+    ) -> Front:
+        """Return the non-dominated of some networks as a front; of equal genotypes one is kept.
+
+        Raises:
+            TypeError: if something else is among the genotypes.
+            ValueError: if the lengths do not fit each other, a name comes twice or a value is NaN or infinite.
+        """
+        for genotype in genotypes:
+            instance("genotypes", genotype, Genotype)
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"names: expected different ones, got {list(names)}")
+        values = numbers("F", F)
+        if values.size != len(genotypes) * len(names):
+            raise ValueError(f"F: expected ({len(genotypes)}, {len(names)}), got {values.shape}")
+        values = values.reshape(len(genotypes), len(names))
+        if len(units) != len(names):
+            raise ValueError(f"units: expected {len(names)} as there are names, got {len(units)}")
+        _require_finite("F: ", values)
+        keep = np.flatnonzero(is_nondominated(values, keep_weakly=True)) if len(values) else np.empty(0, dtype=int)
+        order = sorted(keep.tolist(), key=lambda k: (*values[k], str(genotypes[k])))
+        first: dict[Genotype, int] = {}
+        for k in order:
+            first.setdefault(genotypes[k], k)
+        unique = list(first.values())
+        return cls(tuple(genotypes[k] for k in unique), values[unique], tuple(names), tuple(units), dict(about or {}))
+
+    def __len__(self) -> int:
+        return len(self.genotypes)
+
+    def __iter__(self) -> Iterator[tuple[Genotype, dict[str, float]]]:
+        for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
+            yield genotype, dict(zip(self.names, row, strict=True))
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Return the values of one objective, (n,).
+
+        Raises:
+            ValueError: if there is no such objective.
+        """
+        if name not in self.names:
+            raise ValueError(f"objective: expected one of {', '.join(self.names)}, got {name!r}")
+        return self.F[:, self.names.index(name)]
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a row a network: its objectives under their names, then the genotype as text."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow([*self.names, "genotype"])
+        for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
+            writer.writerow([*(repr(value) for value in row), str(genotype)])
+        write_whole(Path(path), text.getvalue().encode())
+
+    def to_json(self, path: str | Path) -> None:
+        """Write everything: objectives with their units, what they belong to, networks."""
+        networks = [{"objectives": values, "genotype": json.loads(genotype.to_json())} for genotype, values in self]
+        document = {"objectives": dict(zip(self.names, self.units, strict=True)), "about": self.about}
+        write_whole(Path(path), (json.dumps({**document, "networks": networks}, indent=1) + "\n").encode())
+
+    @classmethod
+    def read(cls, path: str | Path) -> Front:
+        """Read a front that :meth:`to_json` or :meth:`to_csv` wrote, by the ending; a CSV has no units.
+
+        Raises:
+            ValueError: if the file is not such a front.
+            OSError: if it cannot be read.
+        """
+        path = Path(path)
+        try:
+            text = path.read_bytes().decode()
+            return _from_csv(text) if path.suffix == ".csv" else _from_json(text)
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error) as error:
+            raise ValueError(f"{path}: expected a front, got something else ({error!r})") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: expected a front, got something else ({error})") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def _from_json(text: str) -> Front:
+    document = json.loads(text)
+    names, units = tuple(document["objectives"]), tuple(document["objectives"].values())
+    networks = document["networks"]
+    rows = [[float(network["objectives"][name]) for name in names] for network in networks]
+    genotypes = tuple(Genotype.from_json(json.dumps(network["genotype"])) for network in networks)
+    if not isinstance(document["about"], dict) or not all(isinstance(unit, str) for unit in units):
+        raise ValueError("expected units as texts and 'about' as an object, got others")
+    return _front(genotypes, rows, names, units, document["about"])
+
+
+def _from_csv(text: str) -> Front:
+    header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    names = header[:-1]
+    if header[-1:] != ["genotype"]:
+        raise ValueError(f"expected a last column 'genotype', got {short(', '.join(header))}")
+    cut = next((k for k, row in enumerate(rows, 1) if len(row) != len(header)), 0)
+    if cut:
+        raise ValueError(f"expected {len(header)} values in row {cut}, got {len(rows[cut - 1])}")
+    values = [[float(value) for value in row[:-1]] for row in rows]
+    return _front(tuple(Genotype.parse(row[-1]) for row in rows), values, tuple(names), ("",) * len(names), {})
+
+
+def _front(
+    genotypes: tuple[Genotype, ...],
+    rows: list[list[float]],
+    names: tuple[str, ...],
+    units: tuple[str, ...],
+    about: dict[str, Any],
+) -> Front:
+    F = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"expected different objectives, got {list(names)}")
+    _require_finite("", F)
+    return Front(genotypes, F, names, units, about)
+
+
+def _require_finite(where: str, F: NDArray[np.float64]) -> None:
+    if np.isnan(F).any():
+        raise ValueError(f"{where}expected numbers, got NaN")
+    if np.isinf(F).any():  # three objectives with an infinity crash moocore
+        raise ValueError(f"{where}expected finite numbers, got {F[np.isinf(F)][0]}")

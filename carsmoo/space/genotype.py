@@ -1,0 +1,317 @@
+"""DARTS genotypes, and the integer vectors that stand for them in an optimizer."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from carsmoo.space.parse import read_call
+from carsmoo.utils.validation import array, short, shown
+
+Edge: TypeAlias = tuple[str, int]
+
+PRIMITIVES: tuple[str, ...] = (
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+"""The eight operations of the DARTS search space, in its order (CARS sec. 4.1)."""
+
+GENES_PER_NODE = 3
+"""A node's genes: the index of its pair of inputs, the operation on the lower input, the one on the higher."""
+
+_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """One architecture: a normal and a reduction cell, in the notation of DARTS.
+
+    Node ``k`` of a cell (numbered from 2, after the two inputs 0 and 1) adds the results of its two edges, which are
+    consecutive in the list. An edge is ``(operation, input)`` with ``input < k``; the operation ``"none"`` says that
+    the edge is absent. ``*_concat`` names the states that make the cell's output.
+
+    Raises:
+        ValueError: for an odd number of edges, an input that does not come before its node, or a concatenation that
+            is empty, repeats a state or names one that is no node of the cell.
+    """
+
+    normal: tuple[Edge, ...]
+    normal_concat: tuple[int, ...]
+    reduce: tuple[Edge, ...]
+    reduce_concat: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("normal", "reduce"):
+            edges = _edges(name, getattr(self, name))
+            concat = _concat(f"{name}_concat", getattr(self, f"{name}_concat"), states=2 + len(edges) // 2)
+            object.__setattr__(self, name, edges)
+            object.__setattr__(self, f"{name}_concat", concat)
+
+    @classmethod
+    def parse(cls, text: str, ops: Sequence[str] = PRIMITIVES) -> Genotype:
+        """Read the text that papers and repositories paste, ``[NAME =] Genotype(normal=[...], ...)``.
+
+        The text is read as a syntax tree and never executed. ``range(a, b)``, lists and tuples are understood.
+
+        Args:
+            text: the genotype as Python source.
+            ops: the operations that may occur.
+
+        Raises:
+            ValueError: if the text is not a whole genotype or names an operation outside ``ops``.
+        """
+        genotype = cls(**read_call(text, "Genotype", _FIELDS))
+        genotype.require(ops)
+        return genotype
+
+    def require(self, ops: Sequence[str]) -> None:
+        """Check that only the operations ``ops`` occur.
+
+        Raises:
+            ValueError: naming the first operation that is not among them.
+        """
+        for op, _ in self.normal + self.reduce:
+            if op not in ops:
+                raise ValueError(f"genotype: expected operations among {', '.join(ops)}, got {op!r}")
+
+    def to_json(self) -> str:
+        """Return the genotype as one line of JSON."""
+        return json.dumps({name: getattr(self, name) for name in _FIELDS})
+
+    @classmethod
+    def from_json(cls, text: str, ops: Sequence[str] = PRIMITIVES) -> Genotype:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: if the text is not JSON or not a genotype over ``ops``.
+        """
+        try:
+            fields = json.loads(text)
+        except (ValueError, RecursionError, TypeError) as error:
+            raise ValueError(f"genotype: expected JSON, got {short(str(text))} ({error})") from None
+        if not isinstance(fields, dict) or set(fields) != set(_FIELDS):
+            raise ValueError(f"genotype: expected the fields {', '.join(_FIELDS)}, got {short(text)}")
+        genotype = cls(**fields)
+        genotype.require(ops)
+        return genotype
+
+    def __str__(self) -> str:
+        fields = (f"{name}={list(getattr(self, name))!r}" for name in _FIELDS)
+        return f"Genotype({', '.join(fields)})"
+
+
+@dataclass(frozen=True)
+class DARTSSpace:
+    """The DARTS search space as integer vectors, closed under any change within the bounds.
+
+    A vector holds :data:`GENES_PER_NODE` integers a node, the normal cell's nodes first, so
+    ``n_var = 6 * nodes`` (24 for four nodes). Each vector within ``xl..xu`` is a valid architecture.
+
+    Args:
+        nodes: intermediate nodes of a cell, 1 to 64.
+        ops: operations to choose from, a selection of :data:`PRIMITIVES`.
+
+    Raises:
+        ValueError: for another number of nodes, no operation, a repeated one, or one that is not a primitive.
+    """
+
+    nodes: int = 4
+    ops: tuple[str, ...] = PRIMITIVES
+
+    def __post_init__(self) -> None:
+        if isinstance(self.ops, str) or not isinstance(self.ops, Sequence):
+            raise TypeError(f"ops: expected a list of operations, got {self.ops!r}")
+        object.__setattr__(self, "ops", tuple(self.ops))
+        if isinstance(self.nodes, bool) or not isinstance(self.nodes, int) or not 1 <= self.nodes <= 64:
+            raise ValueError(f"nodes: expected an integer in 1..64, got {shown(self.nodes)}")
+        unknown = [op for op in self.ops if op not in PRIMITIVES]
+        if not self.ops or unknown or len(set(self.ops)) < len(self.ops):
+            raise ValueError(f"ops: expected different operations among {', '.join(PRIMITIVES)}, got {self.ops!r}")
+
+    @property
+    def n_var(self) -> int:
+        """Length of a vector."""
+        return 2 * self.nodes * GENES_PER_NODE
+
+    @property
+    def xl(self) -> NDArray[np.int64]:
+        """Lower bounds, (n_var,), all zero."""
+        return np.zeros(self.n_var, dtype=np.int64)
+
+    @cached_property
+    def xu(self) -> NDArray[np.int64]:
+        """Upper bounds, (n_var,), inclusive."""
+        cell = [(len(pairs) - 1, len(self.ops) - 1, len(self.ops) - 1) for pairs in self.pairs]
+        return np.array(cell + cell, dtype=np.int64).ravel()
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """For each node of a cell the pairs of inputs it may take, in the order of their index."""
+        return tuple(tuple(itertools.combinations(range(2 + node), 2)) for node in range(self.nodes))
+
+    @property
+    def n_vectors(self) -> int:
+        """Number of vectors within the bounds."""
+        return int(np.prod([int(u) + 1 for u in self.xu], dtype=object))
+
+    def encode(self, genotype: Genotype | Iterable[Genotype]) -> NDArray[np.int64]:
+        """Return the canonical vector of a genotype, (n_var,), or of several, (n, n_var).
+
+        Raises:
+            ValueError: if a genotype lies outside this space (another number of nodes or concatenation, an operation
+                that is not in ``ops``, a node that takes the same input twice).
+        """
+        if isinstance(genotype, Genotype):
+            return self.canonical(np.array(self._genes(genotype), dtype=np.int64))
+        if isinstance(genotype, str) or not isinstance(genotype, Iterable):
+            raise TypeError(f"genotype: expected a Genotype or several, got {shown(genotype)}")
+        rows = [self._genes(g) for g in genotype]
+        return self.canonical(np.array(rows, dtype=np.int64).reshape(len(rows), self.n_var))
+
+    def decode(self, x: ArrayLike) -> Any:
+        """Return the genotype of a vector, (n_var,), or the list of those of several, (n, n_var).
+
+        Raises:
+            ValueError: if ``x`` has another length, is not integer or leaves the bounds.
+        """
+        x = array("X", x)
+        single = x.ndim == 1
+        X = self.check(np.atleast_2d(x))
+        concat = tuple(range(2, 2 + self.nodes))
+        half = self.n_var // 2
+        genotypes = [Genotype(self._cell(row[:half]), concat, self._cell(row[half:]), concat) for row in X.tolist()]
+        return genotypes[0] if single else genotypes
+
+    def canonical(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the one vector of each architecture, (n, n_var) or (n_var,).
+
+        Vectors differ without meaning only where an edge is absent: its input is then the lowest that the node's other
+        edge leaves free.
+
+        Raises:
+            ValueError: as :meth:`decode`.
+        """
+        X = array("X", X)
+        single = X.ndim == 1
+        Y = self.check(np.atleast_2d(X)).copy()
+        if "none" in self.ops:
+            for node in range(2 * self.nodes):
+                genes = Y[:, GENES_PER_NODE * node : GENES_PER_NODE * (node + 1)]
+                genes[:] = self._canonical_node[node % self.nodes][genes[:, 0], genes[:, 1], genes[:, 2]]
+        return Y.reshape(self.n_var) if single else Y
+
+    def check(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return ``X`` as integers, (n, n_var).
+
+        Raises:
+            ValueError: if the shape is another, a value is not a whole number, or one lies outside ``xl..xu``.
+        """
+        A = array("X", X)
+        if A.ndim != 2 or A.shape[1] != self.n_var:
+            raise ValueError(f"X: expected (n, {self.n_var}), got {A.shape}")
+        floating = np.issubdtype(A.dtype, np.floating)
+        if not (np.issubdtype(A.dtype, np.integer) or (floating and np.array_equal(A, np.floor(A)))):
+            raise ValueError(f"X: expected whole numbers, got {A[np.floor(A) != A][0] if floating else A.dtype}")
+        outside = (self.xl > A) | (self.xu < A)
+        if outside.any():
+            row, gene = np.argwhere(outside)[0]
+            raise ValueError(f"X[{row}, {gene}]: expected 0..{self.xu[gene]}, got {A[row, gene]}")
+        return A.astype(np.int64, copy=False)
+
+    def _genes(self, genotype: Genotype) -> list[int]:
+        if not isinstance(genotype, Genotype):
+            raise TypeError(f"genotype: expected a Genotype, got {type(genotype).__name__}")
+        genotype.require(self.ops)
+        concat = tuple(range(2, 2 + self.nodes))
+        genes: list[int] = []
+        for edges, joined in ((genotype.normal, genotype.normal_concat), (genotype.reduce, genotype.reduce_concat)):
+            if len(edges) != 2 * self.nodes or joined != concat:
+                raise ValueError(
+                    f"genotype: expected {self.nodes} nodes a cell, joined as {concat}, "
+                    f"got {len(edges) // 2} nodes, joined as {joined}"
+                )
+            for node, pairs in enumerate(self.pairs):
+                (low, a), (high, b) = sorted((i, self.ops.index(op)) for op, i in edges[2 * node : 2 * node + 2])
+                if low == high:
+                    if "none" not in (self.ops[a], self.ops[b]):
+                        raise ValueError(
+                            f"genotype: expected two different inputs for node {2 + node}, got {low} twice"
+                        )
+                    present, absent = (b, a) if self.ops[a] == "none" else (a, b)  # an absent edge has no input
+                    (low, a), (high, b) = ((0, absent), (low, present)) if low else ((0, present), (1, absent))
+                genes += [pairs.index((low, high)), a, b]
+        return genes
+
+    def _cell(self, genes: Sequence[int]) -> tuple[Edge, ...]:
+        edges: list[Edge] = []
+        for node, pairs in enumerate(self.pairs):
+            pair, a, b = genes[GENES_PER_NODE * node : GENES_PER_NODE * (node + 1)]
+            low, high = pairs[pair]
+            edges += [(self.ops[a], low), (self.ops[b], high)]
+        return tuple(edges)
+
+    @cached_property
+    def _canonical_node(self) -> tuple[NDArray[np.int64], ...]:
+        """For each node of a cell its canonical genes, (pairs, ops, ops, GENES_PER_NODE)."""
+        none, n_ops = self.ops.index("none"), len(self.ops)
+        tables = []
+        for pairs in self.pairs:
+            table = np.empty((len(pairs), n_ops, n_ops, GENES_PER_NODE), dtype=np.int64)
+            for (pair, (low, high)), a, b in itertools.product(enumerate(pairs), range(n_ops), range(n_ops)):
+                if a == none and b == none:
+                    genes = (0, none, none)
+                elif b == none:
+                    genes = (pairs.index((0, low)), none, a) if low > 0 else (0, a, none)
+                elif a == none:
+                    genes = (pairs.index((0, high)), none, b)
+                else:
+                    genes = (pair, a, b)
+                table[pair, a, b] = genes
+            tables.append(table)
+        return tuple(tables)
+
+
+def _edges(name: str, value: Any) -> tuple[Edge, ...]:
+    try:
+        edges = tuple((op, _whole(i)) for op, i in value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: expected (operation, input) pairs, got {shown(value)}") from None
+    if not edges or len(edges) % 2:
+        raise ValueError(f"{name}: expected two edges a node, got {len(edges)} edges")
+    for position, (op, i) in enumerate(edges):
+        node = 2 + position // 2
+        if not isinstance(op, str) or not 0 <= i < node:
+            raise ValueError(
+                f"{name}: expected for node {node} an operation and an input of 0..{node - 1}, got {shown((op, i))}"
+            )
+    return edges
+
+
+def _concat(name: str, value: Any, states: int) -> tuple[int, ...]:
+    try:
+        concat = tuple(_whole(i) for i in value)
+    except TypeError:
+        raise ValueError(f"{name}: expected a list of states, got {shown(value)}") from None
+    if not concat or len(set(concat)) < len(concat) or not all(2 <= i < states for i in concat):
+        raise ValueError(f"{name}: expected different states among 2..{states - 1}, got {shown(concat)}")
+    return concat
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no number")
+    return operator.index(value)

@@ -1,0 +1,1 @@
+"""What every room may use and no reader of the paper needs."""

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+from pymoo.optimize import minimize
+from pymoo.problems import get_problem
+
+from carsmoo.algorithm.display import relative_hypervolume
+from carsmoo.algorithm.pnsga3 import PNSGA3
+from tests.support.toy import ToyProblem
+
+
+def test_the_relative_hypervolume_is_a_share_of_the_first_box() -> None:
+    assert relative_hypervolume([[0.0, 0.0]], [2.0, 5.0]) == pytest.approx(1.0)
+    assert relative_hypervolume([[1.0, 2.5]], [2.0, 5.0]) == pytest.approx(0.25)
+    assert relative_hypervolume([[1.0, 2.5], [0.5, 4.0]], [2.0, 5.0]) == pytest.approx(0.25 + 0.25 * 0.2)
+    assert relative_hypervolume([[3.0, 6.0]], [2.0, 5.0]) == 0
+
+
+def test_a_verbose_run_prints_a_row_a_generation(capsys: pytest.CaptureFixture[str]) -> None:
+    result = minimize(ToyProblem(generations=3), PNSGA3(), verbose=True)
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split("|") for line in lines if line.strip()[:1].isdigit()]
+    assert len(rows) == 3
+    assert "best f1" in lines[1]
+    assert [int(row[0]) for row in rows] == [1, 2, 3]
+    assert float(rows[-1][3]) == pytest.approx(result.pop.get("F")[:, 0].min(), rel=1e-3)
+    assert 0 < float(rows[-1][-1]) <= 1
+    assert len(result.problem.run_listeners) == 1
+
+
+def test_a_start_without_feasible_individuals_prints_dashes(capsys: pytest.CaptureFixture[str]) -> None:
+    minimize(get_problem("c1dtlz1"), PNSGA3(pop_size=12), ("n_gen", 1), seed=1, verbose=True)
+    row = capsys.readouterr().out.splitlines()[-1].split("|")
+    assert [cell.strip() for cell in row[2:]] == ["0", *["-"] * (len(row) - 3)]
+
+
+def test_rows_do_not_leak_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+    algorithm = PNSGA3()
+    for _ in range(2):
+        minimize(ToyProblem(generations=2), algorithm, verbose=True)
+    first, second = np.array_split(capsys.readouterr().out.splitlines(), 2)
+    assert first.tolist() == second.tolist()

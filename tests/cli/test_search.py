@@ -1,0 +1,69 @@
+"""Searches on images of one's own, from the command line on."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pymoo.optimize import minimize
+
+from carsmoo import PNSGA3, CARSProblem
+from carsmoo.config.search import SearchConfig
+from carsmoo.nets.data.in_memory import ImageData, Split
+from carsmoo.nets.data.load import load
+from carsmoo.nets.data.transforms import Augmentation
+from carsmoo.space.front import Front
+from tests.cli.test_entry import QUICK, call
+from tests.support.images import draw_folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return draw_folder(tmp_path / "photos", {"ant": 30, "bee": 30, "cat": 40}, size=(13, 22))
+
+
+def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    asked = f"folder:{photos}?size=11x19"
+    assert call("search", "--data", asked, "--out", out, *QUICK) == 0
+    said = capsys.readouterr().out.replace("\n", "")
+    assert "(3x11x19)" in said
+    assert Front.read(out / "front.json").about["data"] == "folder:photos?size=11x19"
+    same = tmp_path / "same"
+    assert call("search", "--set", f"data={asked}", "--out", same, *QUICK) == 0
+    assert (same / "config.toml").read_text() == (out / "config.toml").read_text()
+    assert (same / "front.csv").read_text() == (out / "front.csv").read_text()
+    assert call("resume", out, "--generations", "2") == 0
+    (photos / "ant" / "000.png").unlink()
+    capsys.readouterr()
+    assert call("resume", out, "--generations", "3") == 2
+    assert "data/sha256: expected" in capsys.readouterr().err
+
+
+def test_no_image_of_the_test_split_gets_into_a_search(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the test split is changed: what a search sees and finds stays the same to the last bit."""
+    fronts = []
+    data = load(f"folder:{photos}")
+    held_out = {image.numpy().tobytes() for image in data.test.images}
+    seen: set[bytes] = set()
+    normalise = ImageData.normalise
+
+    def watched(self: ImageData, images: torch.Tensor) -> torch.Tensor:
+        seen.update(image.contiguous().numpy().tobytes() for image in images)
+        return normalise(self, images)
+
+    monkeypatch.setattr(ImageData, "normalise", watched)
+    blank = Split(torch.zeros_like(data.test.images), data.test.labels)
+    plan = SearchConfig.preset("smoke").updated({"training": {"generations": 1}})
+    for images in (data, dataclasses.replace(data, test=blank)):
+        plain = dataclasses.replace(images, augmentation=Augmentation())  # so that images can be told by their bytes
+        problem = CARSProblem(plain, network=plan.network, training=plan.training)
+        result = minimize(problem, PNSGA3())
+        fronts.append((problem.front(result).genotypes, result.pop.get("F")))
+    assert len(seen) > 60
+    assert not seen & held_out
+    assert fronts[0][0] == fronts[1][0]
+    assert np.array_equal(fronts[0][1], fronts[1][1])

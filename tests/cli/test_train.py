@@ -1,0 +1,164 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from carsmoo.cli.entry import main
+from carsmoo.nets.models.serialization import load
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.retrained_front import restored
+from carsmoo.space.front import Front
+from carsmoo.zoo import GENOTYPES
+from tests.support.images import draw_folder
+
+TINY = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=512", "--jobs", "1"]
+
+
+def call(*argv: object) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main([str(arg) for arg in argv])
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "run"
+    settings = ["--set", "network.channels=2", "--set", "training.population=5", "--set", "training.generations=1"]
+    assert call("search", "--out", path, "--preset", "smoke", *settings) == 0
+    return path
+
+
+def test_a_front_is_trained_in_two_parts(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    front = Front.read(run_dir / "front.json")
+    assert call("train", run_dir, *TINY, "--top", 1) == 0
+    assert "Kendall's tau" in capsys.readouterr().out
+    assert Front.read(run_dir / "final-front.json").about["places"] == [1 + int(front.column("error").argmin())]
+    assert call("train", run_dir, *TINY) == 0
+    final = Front.read(run_dir / "final-front.json")
+    assert final.genotypes == front.genotypes
+    assert final.genotypes == Front.read(run_dir / "final-front.csv").genotypes
+    assert np.array_equal(final.column("search_error"), front.column("error"))
+    assert (final.about["split"], final.about["weights"]) == ("test", "stand-alone")
+    for ending in ("png", "pdf"):
+        assert (run_dir / f"final-front.{ending}").stat().st_size > 1000
+    folders = sorted((run_dir / "networks").iterdir(), key=lambda path: int(path.name.split("-")[0]))
+    assert len(folders) == len(front)
+    for folder, genotype, error in zip(folders, front.genotypes, final.column("error"), strict=True):
+        network = load(folder)
+        assert network.genotype == genotype
+        assert network.card["accuracy"][-1]["error"] == error
+        assert (network.config.channels, network.config.layers) == (2, 3)
+
+
+def test_what_is_exported_of_a_trained_run_are_the_trained_weights(run_dir: Path, tmp_path: Path) -> None:
+    assert call("train", run_dir, *TINY, "--only", 1) == 0  # nothing to do where the test before has run
+    assert call("export", run_dir, "--network", 1, "--format", "safetensors", "--out", tmp_path / "trained") == 0
+    found, trained = load(tmp_path / "trained"), next((run_dir / "networks").glob("1-*"))
+    assert found.card["accuracy"] == load(trained).card["accuracy"]
+    assert torch.equal(found.classifier.weight, load(trained).classifier.weight)
+    own = ["--network", 1, "--supernet", "--format", "safetensors", "--out", tmp_path / "own"]
+    assert call("export", run_dir, *own) == 0
+    assert load(tmp_path / "own").card["accuracy"][0]["weights"] == "supernet"
+    assert call("export", "CARS-A", "--supernet", "--out", tmp_path / "none") == 2
+
+
+def test_a_network_starts_from_the_supernet(run_dir: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "run"
+    shutil.copytree(run_dir, copy)
+    shutil.rmtree(copy / "networks", ignore_errors=True)
+    still = ["--set", "epochs=1", "--set", "learning_rate=1e-12", "--jobs", "1", "--only", "1"]
+    assert call("train", copy, "--inherit", *still) == 0
+    (folder,) = (copy / "networks").iterdir()
+    network = load(folder)
+    assert network.card["recipe"]["start"].startswith("supernet ")
+    weight = restored(RunDirectory(copy))[0].supernet.classifier.weight
+    assert np.allclose(network.classifier.weight.detach(), weight.detach(), atol=1e-6)
+
+
+def test_one_genotype(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "CARS-E", "--out", tmp_path / "one", *TINY) == 0
+    assert "on test (epoch 1)" in capsys.readouterr().out
+    assert load(tmp_path / "one").genotype == GENOTYPES["CARS-E"]
+
+
+def test_fidelity_tells_tau_for_both_kinds_of_batch_norm(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("fidelity", run_dir, "--networks", 3, *TINY) == 0
+    assert capsys.readouterr().out.count("Kendall's tau") == 2
+    found = json.loads((run_dir / "fidelity.json").read_text())
+    sizes = [network["params"] for network in found["networks"]]
+    assert sizes == sorted(sizes)
+    problem, _ = restored(RunDirectory(run_dir))
+    front = Front.read(run_dir / "front.json")
+    known = dict(zip(map(str, front.genotypes), front.column("error"), strict=True))
+    shared = [network for network in found["networks"] if network["genotype"] in known]
+    assert shared  # the checkpoint's weights are those of the front
+    for network in shared:
+        assert network["supernet_error"]["recalibrated"] == known[network["genotype"]]
+    assert (run_dir / "fidelity.png").is_file()
+    assert problem.about()["epoch"] == found["supernet"]["epoch"]
+
+
+def test_a_run_on_a_relative_path_goes_on_and_is_trained_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_folder(tmp_path / "here" / "photos", {"ant": 12, "bee": 12, "cat": 12}, size=(12, 12))
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    settings = ["--set", "network.channels=2", "--set", "training.population=4", "--set", "training.generations=1"]
+    assert call("search", "--out", "run", "--preset", "smoke", "--data", "folder:photos", *settings) == 0
+    assert RunDirectory("run").config().data == f"folder:{(tmp_path / 'here' / 'photos').resolve()}"
+    monkeypatch.chdir(tmp_path / "there")
+    assert call("resume", "../here/run", "--generations", 2) == 0
+    assert call("train", "../here/run", "--top", 1, *TINY) == 0
+    assert call("fidelity", "../here/run", "--networks", 2, *TINY) == 0
+    (folder,) = (tmp_path / "here" / "run" / "networks").iterdir()
+    assert load(folder).card["data"]["name"] == "folder:photos"
+
+
+def test_the_recipe_of_imagenet_reads_a_folder_as_it_trains(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "photos", {"ant": 12, "bee": 12}, size=(30, 20))
+    out = ["--out", tmp_path / "one", "--data", f"folder:{tmp_path / 'photos'}?size=16", "--recipe", "imagenet"]
+    assert call("train", "CARS-E", *out, *TINY, "--set", "batch=8", "--set", "stem=cifar") == 0
+    card = load(tmp_path / "one").card
+    assert card["data"]["name"] == "folder:photos?size=16x16&stream=yes"
+    assert (card["recipe"]["settings"]["resized_crop"], card["recipe"]["settings"]["hue"]) == (True, 0.2)
+    assert card["data"]["mean"] == pytest.approx([123.675, 116.28, 103.53])
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["train", "CARS-Z", "--out", "X"], "genotype: expected one of "),
+        (["train", "CARS-A"], "out: expected a directory for the network of a genotype, got none"),
+        (["train", "CARS-A", "--out", "X", "--inherit"], "train: expected a run's directory for --inherit"),
+        (["train", "CARS-A", "--out", "X", "--recipe", "best"], "recipe: expected one of quick, cifar, imagenet"),
+        (["train", "CARS-A", "--out", "X", "--network", "36"], "network: expected CHANNELS/LAYERS such as 36/20"),
+        (["train", "CARS-A", "--out", "X", "--set", "epoch=1"], "epoch: expected one of "),
+        (["train", "CARS-A", "--out", "X", "--data", "digitz"], "data: expected "),
+        (["train", "RUN", "--only", "99"], "only: expected a network among 1.."),
+        (["train", "RUN", "--only", "1", "--top", "1"], "top: expected --only or --top, got both"),
+        (["train", "RUN", "--out", "X"], "out: expected none for a run"),
+        (["train", "RUN", "--inherit", "--set", "channels=4"], "channels: expected 4 as in the network, got 2"),
+        (["train", "EMPTY"], "run: expected a directory with front.json"),
+        (["fidelity", "RUN", "--networks", "99"], "networks: expected at most the "),
+        (["fidelity", "RUN", "--from", "zoo"], "from: expected population or front, got 'zoo'"),
+        (["fidelity", "EMPTY"], "run: expected a directory with checkpoints"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    run_dir: Path, tmp_path: Path, argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {"RUN": run_dir, "X": tmp_path / "x", "EMPTY": tmp_path / "empty"}
+    before = sorted(path for path in run_dir.rglob("*"))
+    assert call(*[places.get(arg, arg) for arg in argv]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"carsmoo: {message}")
+    assert said.count("\n") == 1
+    assert sorted(path for path in run_dir.rglob("*")) == before
+    assert not (tmp_path / "x").exists()
+    assert list((tmp_path / "empty").iterdir()) == []

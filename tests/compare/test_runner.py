@@ -1,0 +1,86 @@
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.optimize import minimize
+from pymoo.problems import get_problem
+
+from carsmoo import PNSGA3
+from carsmoo.compare import suite
+from carsmoo.compare.runner import WorkerDiedError, compare, same_cost
+from carsmoo.problems.synthetic import SmallModelTrap
+from tests.support.toy import ToyProblem
+
+
+def short_trap(seed: int) -> SmallModelTrap:
+    return SmallModelTrap(generations=4, population=8, seed=seed)
+
+
+ALGORITHMS = {name: partial(suite.algorithm, name) for name in ("growth", "nsga3", "random")}
+
+
+def test_a_comparison_is_the_same_in_any_order_and_resumes(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    problems = {"trap": short_trap}
+    first = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", store=tmp_path, done=lambda *k: told.append(k))
+    assert told == [(k, 9) for k in range(1, 10)]
+    (tmp_path / "trap--growth--1.json").unlink()
+    told.clear()
+    resumed = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", store=tmp_path, done=lambda *k: told.append(k))
+    assert told == [(9, 9)]
+    parallel = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", n_jobs=2)
+    assert first.scores()[0] == resumed.scores()[0] == parallel.scores()[0]
+    assert {score.algorithm for score in first.scores()} == set(ALGORITHMS)
+    counts = {tuple(one.evaluations) for one in first.runs}
+    assert counts == {(8, 32, 56, 80, 104)}  # the same for all: 8, then 24 scores a generation
+    assert {score.evaluations for score in first.scores()} == {104}
+
+
+def test_what_measures_no_growth_breeds_twice_as_many_for_the_same_cost() -> None:
+    for name, factor in (("growth", 1), ("size", 2), ("nsga3", 2), ("nsga2", 2), ("random", 2)):
+        problem = ToyProblem(pop_size=8, generations=4)
+        algorithm = suite.algorithm(name)
+        given = same_cost(algorithm, problem)
+        assert (algorithm.problem, problem.calls) == (None, [])
+        assert given == ({} if factor == 1 else {"n_offsprings": 16})
+        run = minimize(problem, algorithm, **given).algorithm
+        assert run.evaluator.n_eval == 8 + 3 * 24
+        assert sum(n for call, n in problem.calls if call == "score") == 8 + 3 * 24
+        assert [n for call, n in problem.calls if call == "advance"] == [8, 8, 8]
+    assert same_cost(PNSGA3(n_offsprings=6, protection=None), ToyProblem()) == {"n_offsprings": 12}
+    assert same_cost(PNSGA3(protection=None), get_problem("zdt1")) == {}
+    assert same_cost(NSGA2(), ToyProblem()) == {}
+
+
+def test_wrong_calls_are_refused(tmp_path: Path) -> None:
+    problems = {"trap": short_trap}
+    for algorithms, made, seeds in (({}, problems, [0]), (ALGORITHMS, {}, [0]), (ALGORITHMS, problems, [0, 0])):
+        with pytest.raises(ValueError, match="compare: expected algorithms, problems and different seeds"):
+            compare(algorithms, made, seeds, baseline="nsga3")
+    with pytest.raises(ValueError, match="baseline: expected one of growth, nsga3, random, got 'size'"):
+        compare(ALGORITHMS, problems, [0], baseline="size")
+    (tmp_path / "trap--growth--0.json").write_text("{")
+    with pytest.raises(ValueError, match=r"trap--growth--0\.json: expected a stored run"):
+        compare(ALGORITHMS, problems, [0], baseline="nsga3", store=tmp_path)
+
+
+def test_a_worker_that_dies_is_told_and_the_runs_that_are_done_stay(tmp_path: Path) -> None:
+    problems = {"trap": short_trap, "deadly": partial(deadly, os.getpid())}
+    algorithms = {name: ALGORITHMS[name] for name in ("growth", "nsga3")}
+    with pytest.raises(
+        WorkerDiedError, match=r"expected 4 runs, got . when a worker process died; those that are done"
+    ) as e:
+        compare(algorithms, problems, [0], baseline="nsga3", store=tmp_path, n_jobs=2)
+    assert "\n" not in str(e.value)
+    problems["deadly"] = short_trap
+    assert len(compare(algorithms, problems, [0], baseline="nsga3", store=tmp_path).runs) == 4
+
+
+def deadly(parent: int, seed: int) -> SmallModelTrap:
+    """Return a problem, but kill a process that is not the parent."""
+    if os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return short_trap(seed)

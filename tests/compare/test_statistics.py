@@ -1,0 +1,34 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from carsmoo.compare.statistics import rank_correlation
+
+
+def test_tau_is_that_of_counted_pairs() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        a, b = rng.integers(0, 6, size=(2, 9)).astype(float)
+        upper = np.triu_indices(9, 1)
+        x, y = (np.sign(v[:, None] - v[None, :])[upper] for v in (a, b))
+        tau = (x * y).sum() / np.sqrt((x != 0).sum() * (y != 0).sum())
+        assert rank_correlation(a, b).tau == pytest.approx(tau)
+    assert rank_correlation([1, 2, 3], [3, 2, 1]).tau == -1
+
+
+def test_p_is_the_share_of_orders_that_agree_or_disagree_as_much() -> None:
+    a, b = np.arange(6.0), np.array([1.0, 0.0, 2.0, 4.0, 3.0, 5.0])
+    found = rank_correlation(a, b)
+    taus = np.array([rank_correlation(a, np.array(order)).tau for order in itertools.permutations(b.tolist())])
+    assert found.tau is not None
+    assert found.p == pytest.approx(np.mean(np.abs(taus) >= found.tau - 1e-9))
+    assert rank_correlation(a, -b).p == pytest.approx(found.p)
+    assert rank_correlation([1, 1, 2, 3], [1, 2, 3, 3]).n == 4
+
+
+def test_tau_does_not_exist_for_one_value_or_equal_ones() -> None:
+    assert rank_correlation([0.1], [0.2]).tau is None
+    assert str(rank_correlation([0.1, 0.1], [0.2, 0.3])) == "not defined (n = 2)"
+    with pytest.raises(ValueError, match=r"^other: expected as many values as the first has, \(2,\), got \(3,\)"):
+        rank_correlation([1, 2], [1, 2, 3])

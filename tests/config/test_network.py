@@ -1,0 +1,85 @@
+import math
+
+import pytest
+
+from carsmoo.config.network import NetworkConfig, halved
+from carsmoo.config.supernet import SupernetTraining
+
+
+def test_cells_follow_darts() -> None:
+    cells = list(NetworkConfig.cifar(channels=36, layers=20).cells())
+    assert [c.position for c in cells if c.reduction] == [6, 13]
+    assert [c.channels for c in cells] == [36] * 6 + [72] * 7 + [144] * 7
+    assert (cells[0].in_before, cells[0].in_last) == (108, 108)
+    assert (cells[7].in_before, cells[7].in_last, cells[7].halved_before) == (144, 288, True)
+    assert [c.height for c in cells] == [32] * 7 + [16] * 7 + [8] * 6
+    imagenet = list(NetworkConfig.imagenet().cells())
+    assert (imagenet[0].height, imagenet[0].in_before, imagenet[0].halved_before) == (28, 48, True)
+    assert imagenet[-1].height == 7
+
+
+@pytest.mark.parametrize("size", range(1, 60))
+def test_rounding_up_once_is_rounding_up_each_time(size: int) -> None:
+    step = size
+    for times in range(5):
+        assert halved(size, times) == step
+        step = math.ceil(step / 2)
+
+
+def test_what_is_not_said_comes_from_the_data() -> None:
+    config = NetworkConfig()
+    assert config.image_shape == (3, 32, 32)
+    assert config.for_data((1, 8, 8), 7).image_shape == (1, 8, 8)
+    assert config.for_data((1, 8, 8), 7).n_classes == 7
+    with pytest.raises(ValueError, match=r"images: expected \(3, 32, 32\)"):
+        NetworkConfig.cifar().for_data((1, 8, 8), 10)
+    with pytest.raises(ValueError, match="classes: expected 10"):
+        NetworkConfig.cifar().for_data((3, 32, 32), 11)
+
+
+def test_the_learning_rate_is_a_cosine_to_the_floor_and_stays_there() -> None:
+    plan = SupernetTraining.paper()
+    assert (plan.planned_epochs, plan.warmup, plan.population, plan.batch) == (500, 50, 128, 128)
+    assert plan.learning_rate_at(0) == pytest.approx(0.025)
+    assert plan.learning_rate_at(250) == pytest.approx((0.025 + 0.001) / 2)
+    assert plan.learning_rate_at(500) == plan.learning_rate_at(900) == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "says"),
+    [
+        ({"channels": 1}, ValueError, "channels: expected at least 2, got 1"),
+        ({"channels": 8.0}, TypeError, "channels: expected an integer, got 8.0"),
+        ({"layers": True}, TypeError, "layers: expected an integer"),
+        ({"stem": "mnist"}, ValueError, "stem: expected one of cifar, imagenet, got 'mnist'"),
+        ({"images": (8, 8)}, ValueError, "images: expected"),
+        ({"classes": 1}, ValueError, "classes: expected at least 2"),
+        ({"drop_path": 1.0}, ValueError, r"drop_path: expected a number in \[0, 1\), got 1.0"),
+        ({"affine": 1}, TypeError, "affine: expected True or False"),
+        ({"chanels": 8}, TypeError, "chanels"),
+    ],
+)
+def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> None:
+    with pytest.raises(error, match=says):
+        NetworkConfig(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "says"),
+    [
+        ({"warmup": -1}, ValueError, "warmup: expected at least 0, got -1"),
+        ({"batch": 1}, ValueError, "batch: expected at least 2"),
+        ({"momentum": 1.0}, ValueError, "momentum"),
+        ({"clip": 0}, ValueError, r"clip: expected a number in \(0, inf\), got 0"),
+        ({"learning_rate": "fast"}, TypeError, "learning_rate: expected a number"),
+        ({"learning_rate": float("nan")}, ValueError, "learning_rate: expected a number"),
+        ({"learning_rate_min": 1.0}, ValueError, "learning_rate_min: expected at most learning_rate"),
+        ({"statistics": "running"}, ValueError, "statistics: expected one of recalibrated, batch"),
+        ({"parts": 0}, ValueError, "parts: expected at least 1, got 0"),
+        ({"batch": 9, "parts": 5}, ValueError, "parts: expected at most half of batch 9, for batch norm, got 5"),
+        ({"alike": 16, "architectures": 2}, ValueError, "alike: expected alike times architectures to divide"),
+    ],
+)
+def test_wrong_plans_are_refused(fields: dict, error: type, says: str) -> None:
+    with pytest.raises(error, match=says):
+        SupernetTraining(**fields)

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.search import AlgorithmConfig, SearchConfig
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.space.genotype import DARTSSpace
+
+
+def test_the_demo_is_what_carsproblem_is_without_arguments() -> None:
+    demo = SearchConfig.preset("demo")
+    assert demo == SearchConfig()
+    assert (demo.data, demo.objectives, demo.seed) == ("digits", ("error", "params"), 0)
+    assert (demo.space, demo.network, demo.training) == (DARTSSpace(), NetworkConfig(), SupernetTraining())
+    assert (demo.network.channels, demo.network.layers, demo.training.batch, demo.training.population) == (8, 5, 64, 16)
+
+
+def test_the_papers_preset_has_the_papers_settings() -> None:
+    paper = SearchConfig.preset("cifar10-paper")
+    training = paper.training
+    assert paper.data == "cifar10"
+    assert (paper.network.channels, paper.network.layers) == (16, 8)
+    assert (training.warmup, training.generations, training.epochs, training.planned_epochs) == (50, 45, 10, 500)
+    assert (training.population, training.batch, training.architectures) == (128, 128, 1)
+    assert (training.learning_rate, training.learning_rate_min, training.momentum) == (0.025, 0.001, 0.9)
+    assert (training.weight_decay, training.clip) == (3e-4, 5.0)
+
+
+@pytest.mark.parametrize("name", ["demo", "cifar10-paper", "smoke"])
+def test_toml_gives_the_configuration_back(name: str, tmp_path: Path) -> None:
+    config = SearchConfig.preset(name).updated({"algorithm": {"pop_size": 7}, "network": {"images": [1, 8, 8]}})
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml())
+    assert SearchConfig().updated(read_toml(path)) == config
+
+
+def test_single_settings_are_toml_values_or_texts() -> None:
+    settings = parse_settings(
+        ["training.warmup=3", "data=cifar10:/images", 'objectives=["error", "flops"]', "algorithm.protection=none"]
+    )
+    config = SearchConfig().updated(settings)
+    assert (config.training.warmup, config.data, config.objectives) == (3, "cifar10:/images", ("error", "flops"))
+    assert config.algorithm == AlgorithmConfig(protection="none")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"trainig": {}}, "trainig: expected one of algorithm, data"),
+        ({"training": {"warmpu": 3}}, "training.warmpu: expected one of alike, architectures"),
+        ({"training": {"warmup": -3}}, "training.warmup: expected at least 0, got -3"),
+        ({"training": {"warmup": "long"}}, "training.warmup: expected an integer, got 'long'"),
+        ({"training": 3}, "training: expected a section, got 3"),
+        ({"data": {"name": "digits"}}, "data: expected a value, got a section"),
+        ({"data": 3}, "data: expected a name, got 3"),
+        ({"seed": -1}, "seed: expected an integer of at least 0, got -1"),
+        ({"objectives": "error"}, "objectives: expected a list of names"),
+        ({"space": {"ops": ["none", "conv"]}}, "space.ops: expected different operations among"),
+        ({"algorithm": {"protection": "speed"}}, "algorithm.protection: expected one of growth, size, none"),
+        ({"algorithm": {"pop_size": 0}}, "algorithm.pop_size: expected an integer of at least 1, got 0"),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict, says: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=says):
+        SearchConfig().updated(settings)
+
+
+def test_wrong_texts_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="preset: expected one of demo, cifar10-paper, smoke, got 'paper'"):
+        SearchConfig.preset("paper")
+    for wrong in ("warmup", "=3"):
+        with pytest.raises(ValueError, match="setting: expected key=value"):
+            parse_settings([wrong])
+    with pytest.raises(ValueError, match="training: expected one setting or a section"):
+        parse_settings(["training=3", "training.warmup=3"])
+    (tmp_path / "x.toml").write_text("a = [")
+    with pytest.raises(ValueError, match=r"x\.toml: expected TOML"):
+        read_toml(tmp_path / "x.toml")

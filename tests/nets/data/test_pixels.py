@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+
+from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data.load import load
+from carsmoo.nets.data.pixels import White, as_array, as_images, colours_first, to_bytes, white_of
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [
+        ((5, 8, 9), (5, 1, 8, 9)),
+        ((5, 3, 8, 9), (5, 3, 8, 9)),
+        ((5, 1, 8, 8), (5, 1, 8, 8)),
+        ((5, 8, 9, 3), (5, 3, 8, 9)),
+        ((5, 28, 28, 1), (5, 1, 28, 28)),
+        ((5, 4, 9, 8), (5, 4, 9, 8)),
+        ((5, 13, 8, 8), (5, 13, 8, 8)),
+        ((5, 8, 8, 8), (5, 8, 8, 8)),
+        ((5, 1, 3, 3), (5, 1, 3, 3)),
+        ((5, 3, 3, 1), (5, 1, 3, 3)),
+        ((5, 1, 1, 1), (5, 1, 1, 1)),
+    ],
+)
+def test_colours_come_first_where_the_shape_tells_which_they_are(
+    shape: tuple[int, ...], found: tuple[int, ...]
+) -> None:
+    X = RNG.random(shape)
+    Y = colours_first("images", X)
+    assert Y.shape == found
+    turned = shape[1:] not in (found[1:], found[2:])
+    assert np.array_equal(Y, X.transpose(0, 3, 1, 2) if turned else X.reshape(found))
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 8, 4), (5, 9, 8, 4), (5, 8, 8, 13), (5, 3, 8, 3), (5, 1, 9, 3), (5, 8, 9, 2)])
+def test_shapes_that_may_have_their_colours_last_are_refused(shape: tuple[int, ...]) -> None:
+    says = r"^images: expected \(n, c, h, w\), got \(5, .*\), which may be \(n, h, w, c\); give images"
+    with pytest.raises(ValueError, match=says):
+        load((np.zeros(shape, np.uint8), np.zeros(5, int)))
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int16, np.int64, np.uint64, np.int32])
+@pytest.mark.parametrize(("highest", "shift"), [(200, 0), (1023, 2), (1024, 4), (4095, 4), (16_000, 6), (32_000, 8)])
+def test_whole_numbers_become_bytes_by_the_highest_of_all_splits(kind: type, highest: int, shift: int) -> None:
+    X, other = RNG.integers(0, 100, (3, 5, 6)).astype(kind), np.full((2, 5, 6), highest, kind)
+    found = as_images({"images": X, "test": other})
+    assert found["images"].dtype == found["test"].dtype == np.uint8
+    assert np.array_equal(found["images"], X[:, None] >> shift)
+    assert (found["test"] == highest >> shift).all()
+
+
+def test_floating_numbers_stay_and_bits_become_black_and_white() -> None:
+    for X in (RNG.random((3, 5, 6)), RNG.normal(size=(3, 5, 6)), 255 * RNG.random((3, 5, 6)).astype(np.float16)):
+        found = as_images({"images": X})["images"]
+        assert found.dtype == np.float32
+        assert np.array_equal(found[:, 0], X.astype(np.float32))
+    X = RNG.random((3, 5, 6)) < 0.5
+    assert np.array_equal(as_images({"images": X})["images"][:, 0], np.where(X, 255, 0))
+    byte = RNG.integers(0, 256, (3, 5, 6), dtype=np.uint8)
+    assert np.shares_memory(as_images({"images": byte})["images"], byte)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"images": np.full((3, 4, 4), -1)}, "images: expected pixels of at least 0 and finite, got -1 to -1"),
+        (
+            {"images": np.full((3, 4, 4), 65536)},
+            "images: expected whole pixels of at most 16 bits, .* got one of 65536",
+        ),
+        ({"images": np.full((3, 4, 4), np.nan)}, "images: expected finite numbers of float32, got NaN or larger ones"),
+        ({"images": np.full((3, 4, 4), 1j)}, "images: expected whole or floating numbers, got complex128"),
+        ({"images": np.full((3, 4, 4), "a")}, "images: expected whole or floating numbers, got <U1"),
+        (
+            {"images": np.ones((3, 4, 4)), "test": np.full((3, 4, 4), 255.0)},
+            "test: expected pixels in the range of images, up to 1, got up to 255",
+        ),
+        (
+            {"images": np.full((3, 4, 4), 9, np.uint8), "test": np.ones((3, 4, 4))},
+            "images: expected pixels in the range of test, up to 1, got up to 255",
+        ),
+    ],
+)
+def test_numbers_that_no_image_has_and_ranges_that_do_not_agree_are_refused(parts: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=f"^{says}"):
+        as_images(parts)
+    assert as_images({"images": np.zeros((3, 4, 4)), "test": np.ones((3, 4, 4))})  # black has no range
+
+
+def test_tensors_are_arrays_whatever_hangs_on_them() -> None:
+    X, y = torch.rand(60, 5, 5), torch.arange(60) % 3
+    digest = load((X.numpy(), y.numpy())).digest()
+    grown = X.clone().requires_grad_()
+    for images in (X, grown, list(grown), grown * 1):
+        assert load((images, y)).digest() == digest
+    rough = as_array("images", X.bfloat16())
+    assert rough.dtype == np.float32
+    assert np.abs(rough - X.numpy()).max() < 0.01
+    with pytest.raises(ValueError, match=r"^images: expected an array, got Tensor \("):
+        as_array("images", X.to_sparse())
+    with pytest.raises(ValueError, match=r"^images: expected an array, got Tensor \("):
+        as_array("images", X.to("meta"))
+    with pytest.raises(ValueError, match="images: expected 60 integer labels from 0, got float32"):
+        load((X, y.float().requires_grad_()))
+
+
+def test_white_is_the_first_that_nothing_exceeds() -> None:
+    assert [white_of("x", most, False) for most in (0, 255, 256, 1023, 1024, 4096, 16_384, 65_535)] == [
+        255, 255, 1023, 1023, 4095, 16_383, 65_535, 65_535,
+    ]  # fmt: skip
+    assert [white_of("x", most, True) for most in (0, 1, 1.001, 255)] == [1, 1, 255, 255]
+    assert to_bytes("x", np.array([0, 0.5, 1]), White()).tolist() == [0, 128, 255]
+    with pytest.raises(ValueError, match=r"^x: expected pixels up to 1, as in the other images, got 1\.5"):
+        to_bytes("x", np.array([1.5]), White())
+
+
+def test_nothing_is_written_to_what_is_given() -> None:
+    X, y = RNG.integers(0, 4096, (60, 5, 6, 3)).astype(np.uint16), np.arange(60)[:, None] % 3
+    for array in (X, y):
+        array.flags.writeable = False
+    data = ImageData.from_arrays(X, y)
+    assert (data.image_shape, data.train.images.dtype, data.classes) == ((3, 5, 6), torch.uint8, 3)

@@ -1,0 +1,45 @@
+"""No layer writes past its memory or gives a wrong gradient, whatever instructions the processor has.
+
+Each check is a process of its own, which may die: oneDNN chooses its kernels when torch is loaded, and malloc looks for
+overruns if a library is loaded before all others.
+"""
+
+import ctypes
+import os
+import subprocess
+import sys
+
+import pytest
+
+LARGE = 2**32  # so that malloc keeps the memory that it is given back, which makes the check twice as fast
+TUNABLES = f"glibc.malloc.check=3:glibc.malloc.mmap_threshold={LARGE}:glibc.malloc.trim_threshold={LARGE}"
+MALLOC_CHECK = {"LD_PRELOAD": "libc_malloc_debug.so.0", "GLIBC_TUNABLES": TUNABLES}
+INSTRUCTIONS = ("DEFAULT", "AVX2", "SSE41")  # all that the processor has; what most have; what oneDNN needs
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    try:
+        ctypes.CDLL(MALLOC_CHECK["LD_PRELOAD"])
+    except OSError:
+        pytest.skip("needs glibc's libc_malloc_debug.so.0")
+    environment = {**os.environ, **MALLOC_CHECK, **variables}
+    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_write_of_one_byte_past_the_end_is_noticed() -> None:
+    code = "import ctypes, torch; x = torch.zeros(100); ctypes.memset(x.data_ptr() + 400, 1, {}); del x; print('alive')"
+    assert run("-c", code.format(0)).stdout == "alive\n"
+    assert run("-c", code.format(1)).returncode < 0
+
+
+@pytest.mark.parametrize("instructions", INSTRUCTIONS)
+def test_every_layer_keeps_to_its_memory_and_has_the_gradients_of_float64(instructions: str) -> None:
+    done = run("-m", "tests.support.layers", "4", "7", "16", "33", ONEDNN_MAX_CPU_ISA=instructions)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("instructions", INSTRUCTIONS)
+def test_every_layer_does_so_at_any_size(instructions: str) -> None:
+    done = run("-m", "tests.support.layers", *map(str, range(4, 65)), ONEDNN_MAX_CPU_ISA=instructions)
+    assert done.returncode == 0, done.stderr[-2000:]

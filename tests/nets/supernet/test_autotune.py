@@ -1,0 +1,114 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from carsmoo import CARSProblem, NetworkConfig, SupernetTraining
+from carsmoo.nets.latency import measure
+from carsmoo.nets.supernet import autotune
+from carsmoo.nets.supernet.autotune import ROUNDS, fastest
+
+
+def costing(clock: list[float], seconds: float) -> Callable[[], None]:
+    def step() -> None:
+        clock[0] += seconds
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [((1.0, 0.5), "b"), ((1.0, 0.8), "a"), ((1.0, 2.0), "a"), ((1.0, 0.7, 0.4), "c"), ((1.0,), "a")],
+)
+def test_another_choice_has_to_be_much_faster(seconds: tuple[float, ...], expected: str) -> None:
+    clock = [0.0]
+    choices = {name: costing(clock, s) for name, s in zip("abc", seconds, strict=False)}
+    assert fastest(choices, lambda: clock[0]) == expected
+    assert clock[0] == pytest.approx((ROUNDS + 1) * sum(seconds))
+
+
+SHAPE = NetworkConfig(channels=2, layers=3)
+PLAN = SupernetTraining(warmup=1, generations=1, population=4, batch=256, calibration=64, memory_format="auto")
+
+
+def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked: list[list[str]] = []
+    monkeypatch.setattr(autotune, "fastest", lambda choices: asked.append(list(choices)) or "contiguous")
+    for _ in range(2):
+        problem = CARSProblem(network=SHAPE, training=PLAN)
+        problem.evaluate(problem.xl[None])
+        assert bytes(problem.state()["memory_format"]) == b"contiguous"
+    assert asked == [["channels_last", "contiguous"]]
+    (value,) = json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values()
+    assert value == "contiguous"
+    for plan, expected in (({}, b"channels_last"), ({"memory_format": "contiguous"}, b"contiguous")):
+        named = CARSProblem(network=SHAPE, training=SupernetTraining(warmup=0, **plan))
+        named.evaluate(named.xl[None])
+        assert bytes(named.state()["memory_format"]) == expected
+    assert len(asked) == 1  # nothing is measured that is not asked for
+    for text in ("[]", "{", json.dumps({next(iter(json.loads("{}")), "x"): 3})):
+        (tmp_path / "carsmoo" / "tuning.json").write_text(text)
+        assert autotune._remembered() in ({}, {"x": 3})
+
+
+def test_a_run_that_goes_on_keeps_its_memory_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, twin = (CARSProblem(network=SHAPE, training=PLAN) for _ in range(2))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(autotune, "fastest", lambda choices: "contiguous")
+    problem.evaluate(problem.xl[None])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    monkeypatch.setattr(autotune, "fastest", lambda choices: "channels_last")
+    twin.load_state(problem.state())
+    for one in (problem, twin):
+        one.advance(problem.xl[None])
+    assert all(np.array_equal(a, twin.state()[name]) for name, a in problem.state().items())
+    broken = {**problem.state(), "memory_format": np.frombuffer(b"spiral", np.uint8)}
+    with pytest.raises(
+        ValueError, match="state: expected a memory format among channels_last, contiguous, got 'spiral'"
+    ):
+        twin.load_state(broken)
+
+
+def test_few_threads_are_all_used_and_many_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    problem, now = CARSProblem(network=SHAPE, training=PLAN), torch.get_num_threads()
+    asked: list[list[str]] = []
+    monkeypatch.setattr(autotune, "fastest", lambda choices: asked.append(list(choices)) or list(choices)[-1])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert problem.fastest_threads() == 4
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 12)
+    assert problem.fastest_threads() == 1
+    assert problem.fastest_threads() == 1
+    assert [choices for choices in asked if "12" in choices] == [["12", "6", "3", "1"]]
+    monkeypatch.undo()
+    torch.set_num_threads(now)
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    problem = CARSProblem(network=SHAPE, training=PLAN)
+    problem.evaluate(problem.xl[None])
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_user_without_a_home_has_no_cache_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(autotune, "fastest", lambda choices: "contiguous")
+    assert autotune.cache_folder() is None
+    problem = CARSProblem(network=SHAPE, training=PLAN)
+    problem.evaluate(problem.xl[None])
+    assert bytes(problem.state()["memory_format"]) == b"contiguous"
+    monkeypatch.setattr(measure, "build", lambda space, network, **options: "measured")
+    assert measure.cached(problem.space, SHAPE, torch.device("cpu")) == "measured"

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+
+from carsmoo.nets.data.in_memory import Split
+from carsmoo.nets.models.supernet import Supernet
+from carsmoo.nets.supernet import evaluation
+from carsmoo.nets.supernet.evaluation import MEMORY, errors, fitting_graphs, recalibrate
+from carsmoo.nets.supernet.shared_graph import PopulationGraph
+from tests.support.networks import SMALL, SPACE, generator, genotypes, images
+
+
+def split(n: int = 50) -> Split:
+    return Split(images(n=n, seed=3), torch.arange(n) % 10)
+
+
+def score(
+    shared: Supernet, pool: list, part: Split, batch: int = 500, calibrate: bool = True, memory: int = MEMORY
+) -> np.ndarray:
+    calibration = [images(n=16, seed=k) for k in (7, 8)] if calibrate else None
+    return errors(shared, pool, part, lambda x: x, batch=batch, calibration=calibration, memory=memory)
+
+
+def test_an_error_is_the_fraction_wrong_with_the_subnets_own_statistics() -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(6)
+    found = score(shared, pool, part)
+    for genotype, error in zip(pool, found, strict=True):
+        statistics = recalibrate(shared, genotype, [images(n=16, seed=k) for k in (7, 8)])
+        wrong = sum(
+            int(shared(x[None], genotype, statistics).argmax() != y)
+            for x, y in zip(part.images, part.labels, strict=True)
+        )
+        assert error == wrong / 50
+    assert len(set(found.tolist())) > 1
+
+
+def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(6)
+    together = score(shared, pool, part)
+    assert np.array_equal(together, [score(shared, [genotype], part)[0] for genotype in pool])
+    assert np.array_equal(together[::-1], score(shared, pool[::-1], part))
+    assert np.array_equal(together, score(shared, pool, part, batch=7))
+    for memory in (1, 3 * 10**6, 9 * 10**6):  # an image at a time, some at a time, some with the calibration images
+        assert np.array_equal(together, score(shared, pool, part, memory=memory))
+    assert score(shared, [], part).shape == (0,)
+
+
+def test_large_images_are_taken_as_many_at_a_time_as_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(130), genotypes(3)
+    together, taken = score(shared, pool, part), []
+
+    def counted(x: torch.Tensor) -> torch.Tensor:
+        taken.append(len(x))
+        return x
+
+    widest = max(cell.in_last * cell.height * cell.width for cell in shared.network.cells())
+    calibration = [images(n=16, seed=k) for k in (7, 8)]
+    for near, sizes in ((45, [44, 43, 43]), (1, [26] * 5)):
+        monkeypatch.setattr(evaluation, "NEAR", near * widest / torch.get_num_threads())
+        taken.clear()
+        assert np.array_equal(errors(shared, pool, part, counted, batch=500, calibration=calibration), together)
+        assert taken == sizes
+    taken.clear()
+    errors(shared, pool, part, counted, batch=65, calibration=None)  # whose statistics are those of the batch
+    assert taken == [65, 65]
+
+
+def test_a_population_too_large_for_the_memory_is_scored_in_groups() -> None:
+    shared, pool = Supernet(SPACE, SMALL, generator()), genotypes(7)
+    whole = PopulationGraph(shared, pool).peak_size()
+    alone = max(PopulationGraph(shared, [genotype]).peak_size() for genotype in pool)
+    for size, least in ((whole, 1), (whole - 1, 2), (alone, 2), (1, 7)):
+        groups = list(fitting_graphs(shared, pool, size))
+        assert sorted(k for group, _ in groups for k in group) == list(range(7))
+        assert all(graph.peak_size() <= size or len(group) == 1 for group, graph in groups)
+        assert len(groups) >= least
+    told: list[int] = []
+    calibration = [images(n=16, seed=7)]
+    errors(shared, pool, split(), lambda x: x, batch=9, calibration=calibration, memory=1, scored=told.append)
+    assert told == list(range(1, 8))
+
+
+def test_the_option_takes_the_statistics_of_the_validation_batch() -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(4)
+    found = score(shared, pool, part, batch=25, calibrate=False)
+    with torch.no_grad():
+        for genotype, error in zip(pool, found, strict=True):
+            wrong = sum(
+                int((shared(x, genotype).argmax(dim=1) != y).sum())
+                for x, y in zip(part.images.split(25), part.labels.split(25), strict=True)
+            )
+            assert error == wrong / 50
+
+
+def test_nothing_is_trained_and_progress_is_told() -> None:
+    shared, told = Supernet(SPACE, SMALL, generator()), []
+    before = [p.clone() for p in shared.parameters()]
+    errors(shared, genotypes(3), split(), lambda x: x, batch=50, calibration=None, scored=told.append)
+    assert told == [1, 2, 3]
+    assert all(torch.equal(p, q) for p, q in zip(before, shared.parameters(), strict=True))
+    assert all(p.grad is None for p in shared.parameters())

@@ -1,0 +1,416 @@
+import copy
+import dataclasses
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.optimize import minimize
+
+import carsmoo
+from carsmoo import CARSProblem, DARTSSpace, Genotype, NetworkConfig, SupernetTraining
+from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.cost.closed_form import flops, params
+from carsmoo.nets.data.in_memory import ImageData, Split
+from carsmoo.nets.supernet.racing import Race
+from carsmoo.nets.supernet.trainer import SupernetTrainer
+from carsmoo.nets.supernet.training_state import World
+from carsmoo.space.genotype import PRIMITIVES
+from carsmoo.utils.progress import Step
+
+NETWORK = NetworkConfig(channels=4, layers=3)
+PLAN = SupernetTraining(warmup=1, generations=2, epochs=1, population=6, calibration=64)
+RNG = np.random.default_rng(0)
+DATA = ImageData.from_arrays(RNG.random((200, 8, 8)), np.arange(200) % 10, name="noise")
+
+
+def problem(**fields: object) -> CARSProblem:
+    return CARSProblem(**{"data": DATA, "network": NETWORK, "training": PLAN, **fields})  # type: ignore[arg-type]
+
+
+def draw(n: int, seed: int = 0) -> np.ndarray:
+    space = DARTSSpace()
+    return np.random.default_rng(seed).integers(space.xl, space.xu + 1, size=(n, 24))
+
+
+def n_convolutions(genotype: Genotype) -> int:
+    return sum("conv" in op for op, _ in genotype.normal + genotype.reduce)
+
+
+def test_the_objectives_are_what_they_are_called() -> None:
+    made = problem(objectives=("params", "error", n_convolutions, "flops"))
+    assert made.objective_names == ("params", "error", "n_convolutions", "flops")
+    assert made.objective_units == ("millions", "fraction", "", "millions of multiply-adds")
+    assert made.moving == (1,)
+    X = draw(5)
+    F = made.evaluate(X)
+    genotypes = made.space.decode(X)
+    assert F[:, 0].tolist() == [params(g, made.network) / 1e6 for g in genotypes]
+    assert F[:, 2].tolist() == [n_convolutions(g) for g in genotypes]
+    assert F[:, 3].tolist() == [flops(g, made.network) / 1e6 for g in genotypes]
+    assert ((F[:, 1] >= 0) & (F[:, 1] <= 1)).all()
+    assert np.allclose(F[:, 1] * len(DATA.validation), np.rint(F[:, 1] * len(DATA.validation)))
+
+
+def test_scoring_never_moves_it_and_absent_edges_are_one_architecture() -> None:
+    made, X = problem(), draw(6)
+    F = made.evaluate(X)
+    weights = {name: a.copy() for name, a in made.state().items()}
+    fresh = made.moving_values(draw(4, seed=9))
+    assert np.array_equal(made.evaluate(X[::-1])[::-1], F)
+    assert all(np.array_equal(a, weights[name]) for name, a in made.state().items() if name != "scored")
+    alone = problem()
+    alone.evaluate(draw(1, seed=5))
+    assert np.array_equal(alone.moving_values(draw(4, seed=9)), fresh)
+    x = X[0].copy()
+    x[3:6] = [1, PRIMITIVES.index("sep_conv_3x3"), PRIMITIVES.index("none")]
+    y = x.copy()
+    y[3] = 0
+    same = made.evaluate(np.array([x, y]))
+    assert np.array_equal(same[0], same[1])
+
+
+def test_the_warm_up_runs_once_before_the_first_score_and_advancing_trains() -> None:
+    made = problem()
+    steps: list[Step] = []
+    made.listeners.append(steps.append)
+    made.evaluate(draw(3))
+    made.evaluate(draw(3, seed=1))
+    phases = [step.phase for step in steps]
+    per_epoch = len(DATA.train) // 64
+    assert phases == ["warm-up"] * (1 + per_epoch) + ["scoring"] * 2 * (1 + 3)  # each announced first
+    assert made.epoch == 1
+    before = made.state()["weights"].copy()
+    made.advance(draw(6))
+    assert made.epoch == 2
+    assert not np.array_equal(made.state()["weights"], before)
+    training = [step for step in steps if step.phase == "training"]
+    assert [step.done for step in training] == list(range(per_epoch + 1))
+    assert training[-1].total == training[-1].done
+    assert training[-1].figures["loss"] > 0
+
+
+def test_statistics_come_from_as_many_training_images_as_asked_for() -> None:
+    made = problem()
+    made.evaluate(draw(1))
+    images = torch.cat(made._running().calibration)
+    assert len(images) == PLAN.calibration
+    training = {image.numpy().tobytes() for image in DATA.normalise(DATA.train.images)}
+    assert {image.numpy().tobytes() for image in images} <= training
+
+
+def test_warm_up_and_generations_last_as_long_as_planned_and_warm_up_is_uniform() -> None:
+    plan = SupernetTraining(**{**PLAN.__dict__, "warmup": 3, "epochs": 2})
+    made = problem(training=plan)
+    made.evaluate(draw(1))
+    assert made.epoch == 3
+    made.advance(draw(4))
+    assert made.epoch == 5
+    drawn = [next(stream)[0] for stream in (made._running().uniform(1),) for _ in range(3000)]
+    X = made.space.encode(drawn)
+    for gene in (1, 2):
+        ops = np.bincount(X[:, gene], minlength=8)
+        assert ops.min() > 0.7 * 3000 / 8
+
+
+def test_training_gives_every_architecture_a_turn() -> None:
+    made = problem()
+    made.evaluate(draw(1))
+    genotypes = made.space.decode(draw(5))
+    stream = made._running().drawn_from(draw(5), 2)
+    drawn = [genotype for _ in range(5) for genotype in next(stream)]
+    assert all(drawn.count(genotype) == 2 for genotype in genotypes)
+
+
+def watch_steps(monkeypatch: pytest.MonkeyPatch) -> list[list[Genotype]]:
+    """Return a list that the architectures of each training step are added to."""
+    seen: list[list[Genotype]] = []
+    step = SupernetTrainer.step
+
+    def watched(self: SupernetTrainer, x: torch.Tensor, y: torch.Tensor, chosen: list[Genotype]) -> torch.Tensor:
+        seen.append(list(chosen))
+        return step(self, x, y, chosen)
+
+    monkeypatch.setattr(SupernetTrainer, "step", watched)
+    return seen
+
+
+SHORT = dataclasses.replace(PLAN, epochs=2, batch=40, architectures=3)  # 2 steps an epoch
+TINY = NetworkConfig(channels=2, layers=3)
+
+
+def test_steps_take_as_many_architectures_as_planned_anew_in_warm_up_then_of_the_population(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen, X = watch_steps(monkeypatch), draw(6)
+    warm_ups = []
+    for seed in (0, 1):
+        made = problem(training=SHORT, network=TINY, seed=seed)
+        made.evaluate(X[:1])
+        warm_ups.append(seen.copy())
+        seen.clear()
+    assert [len(step) for part in warm_ups for step in part] == [3] * 4
+    assert len({genotype for part in warm_ups for step in part for genotype in step}) == 12
+    made.advance(X)
+    assert [len(step) for step in seen] == [3] * 4
+    population = made.space.decode(X)
+    counts = [sum(step.count(genotype) for step in seen) for genotype in population]
+    assert counts == [2] * 6
+
+
+def test_a_generation_trains_what_its_population_uses_and_leaves_all_else_its_weights_and_momentum() -> None:
+    made, X = problem(training=dataclasses.replace(SHORT, warmup=6, architectures=1), network=TINY), draw(2, seed=3)
+    made.evaluate(X)
+    supernet, momenta = made.supernet, made._running().trainer.optimizer.state
+
+    def now() -> list[tuple[torch.Tensor, torch.Tensor | None]]:
+        buffers = [momenta.get(p, {}).get("momentum_buffer") for p in supernet.parameters()]
+        pairs = zip(supernet.parameters(), buffers, strict=True)
+        return [(p.detach().clone(), None if buffer is None else buffer.clone()) for p, buffer in pairs]
+
+    before = now()
+    made.advance(X)
+    used = {id(p) for genotype in made.space.decode(X) for p in supernet.chosen_parameters(genotype)}
+    moved = 0
+    for p, (weight, momentum), (weight_now, momentum_now) in zip(supernet.parameters(), before, now(), strict=True):
+        if id(p) in used:
+            assert not torch.equal(weight_now, weight)
+            continue
+        assert torch.equal(weight_now, weight)
+        if momentum is None:
+            assert momentum_now is None
+        else:
+            assert torch.equal(momentum_now, momentum)
+            moved += bool(momentum.any())
+    assert moved > 20  # the warm-up left momentum where the population is not
+    assert np.array_equal(made.moving_values(X)[:, 0], made.validation_errors(made.space.decode(X)))
+
+
+def test_an_inherited_network_has_the_score_of_its_genotype_image_by_image() -> None:
+    made, X = problem(training=dataclasses.replace(SHORT, calibration=80), network=TINY), draw(5, seed=2)
+    scores = made.evaluate(X)[:, 0]
+    split = DATA.validation
+    for genotype, score in zip(made.space.decode(X), scores, strict=True):
+        network = made.inherited(genotype)
+        assert not network.training
+        with torch.no_grad():
+            guesses = network(DATA.normalise(split.images)).argmax(dim=1)
+            assert int((guesses != split.labels).sum()) / len(split) == score
+            assert network(DATA.normalise(split.images[:1])).argmax(dim=1) == guesses[:1]
+
+
+def test_a_race_is_run_after_the_first_generation_and_keeps_all_that_may_survive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    races: list[Race | None] = []
+
+    def scores(self: World, genotypes: list[Genotype], scored: object, race: Race | None = None) -> np.ndarray:
+        races.append(race)
+        return np.zeros(len(genotypes))
+
+    monkeypatch.setattr(World, "scores", scores)
+    monkeypatch.setattr(World, "train", lambda *told: None)
+    made = problem(training=dataclasses.replace(SHORT, warmup=0, racing=True), network=TINY)
+    made.evaluate(draw(20))
+    assert races == [None]
+    for n, keep in ((20, 10), (8, 6), (6, None)):
+        made.advance(draw(6))
+        made.evaluate(draw(n))
+        race = races.pop()
+        assert (None if race is None else race.keep) == keep
+
+
+def test_a_search_runs_by_itself_and_one_seed_gives_one_front() -> None:
+    state, numpys, pythons = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    made = problem()
+    result = minimize(made, PNSGA3())
+    again = minimize(made, PNSGA3())
+    other = minimize(problem(), PNSGA3())
+    assert np.array_equal(result.pop.get("X"), again.pop.get("X"))
+    assert np.array_equal(result.pop.get("F"), again.pop.get("F"))
+    assert np.array_equal(result.pop.get("F"), other.pop.get("F"))
+    front = made.front(again)
+    assert front.names == ("error", "params")
+    assert front.about == {
+        "data": "noise",
+        "split": "search-validation",
+        "weights": "supernet",
+        "epoch": 3,
+        "generation": 2,
+        "seed": 0,
+    }
+    assert (np.diff(front.column("error")) >= 0).all()
+    assert (np.diff(front.column("params")) <= 0).all()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert np.random.get_state()[1].tolist() == numpys  # noqa: NPY002
+    assert random.getstate() == pythons
+    seeded = minimize(problem(seed=1), PNSGA3())
+    assert not np.array_equal(seeded.pop.get("F"), result.pop.get("F"))
+
+
+def test_statistics_of_the_batch_are_an_option_that_matters() -> None:
+    plan = SupernetTraining(**{**PLAN.__dict__, "statistics": "batch"})
+    X = draw(8)
+    assert not np.array_equal(problem().moving_values(X), problem(training=plan).moving_values(X))
+
+
+def test_copies_share_the_supernet_and_pickles_leave_it_out() -> None:
+    made = problem()
+    result = minimize(made, PNSGA3(), save_history=True)
+    assert copy.deepcopy(made) is made
+    assert all(entry.problem is made for entry in result.history)
+    assert result.algorithm.problem is made
+    assert b"classifier.weight" not in pickle.dumps(result.history)
+    assert len(pickle.dumps(made)) < 50_000
+    unpickled = pickle.loads(pickle.dumps(made))
+    X = draw(4)
+    for call in (unpickled.evaluate, unpickled.advance, unpickled.moving_values):
+        with pytest.raises(RuntimeError, match=r"expected load_state\(\) on an unpickled problem"):
+            call(X)
+    with pytest.raises(ValueError, match="data: expected the images of the unpickled problem"):
+        unpickled.load_state(made.state())
+    unpickled.load_state(made.state(), DATA)
+    assert np.array_equal(unpickled.evaluate(X), made.evaluate(X))
+
+
+COLOUR = ImageData.from_arrays(RNG.random((200, 3, 8, 8)), np.arange(200) % 10)
+LARGE = ImageData.from_arrays(RNG.random((200, 3, 33, 33)), np.arange(200) % 10)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"data": COLOUR}, {"data": LARGE, "network": NetworkConfig(channels=4, layers=3, stem="imagenet")}],
+    ids=["grey", "colour", "imagenet"],
+)
+def test_a_restored_state_goes_on_bit_for_bit(fields: dict) -> None:
+    made, X = problem(**fields), draw(6)
+    made.evaluate(X)
+    made.advance(X)
+    state = made.state()
+    assert all(isinstance(a, np.ndarray) and a.dtype != object for a in state.values())
+    twin = problem(**fields)
+    twin.load_state(state)
+    assert twin.time == 1
+    for one in (made, twin):
+        one.advance(X)
+        one.tic()
+    assert all(np.array_equal(a, twin.state()[name]) for name, a in made.state().items())
+    assert np.array_equal(made.evaluate(X), twin.evaluate(X))
+    with pytest.raises(ValueError, match="state: expected the weights of a problem made with the same arguments"):
+        problem(**{**fields, "network": NetworkConfig(channels=6, layers=3)}).load_state(state)
+    with pytest.raises(ValueError, match=r"state: expected what state\(\) returned, got no 'begun'"):
+        made.load_state({})
+
+
+def test_the_test_split_is_asked_for_by_name_only() -> None:
+    poison = dataclasses.replace(DATA, test=Split(torch.full((40, 1, 8, 8), torch.nan), torch.full((40,), 99)))
+    clean, poisoned = (minimize(problem(data=data), PNSGA3()) for data in (DATA, poison))
+    assert np.array_equal(clean.pop.get("F"), poisoned.pop.get("F"))
+    made = problem()
+    X = draw(1)
+    made.evaluate(X)
+    error = made.test_error(made.space.decode(X)[0])
+    assert error * len(DATA.test) == pytest.approx(round(error * len(DATA.test)))
+
+
+def test_floating_operators_are_told_which_to_use() -> None:
+    made = problem()
+    with pytest.raises(ValueError, match=r"whole numbers, got .*; GenotypeSampling, NodeCrossover and NodeMutation"):
+        minimize(made, NSGA2(pop_size=4), ("n_gen", 2), seed=1)
+    assert made.epoch == 0
+    made.check(np.zeros((1, 24), dtype=float))
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "says"),
+    [
+        (
+            {"objectives": ("error", "speed")},
+            ValueError,
+            "objectives: expected among error, params, flops, latency .* got 'speed'",
+        ),
+        ({"objectives": "error"}, TypeError, "objectives: expected a sequence, got 'error'"),
+        ({"objectives": ("params", "flops")}, ValueError, "objectives: expected 'error' among them"),
+        ({"objectives": ("error", "error")}, ValueError, "objectives: expected each once, got 'error' again"),
+        ({"objectives": ("error", params)}, ValueError, "expected a function with a name of its own, got 'params'"),
+        ({"objectives": ("error", ["params"])}, ValueError, "objectives: expected among"),
+        ({"device": "meta"}, ValueError, "device: expected one that torch can compute on, got 'meta'"),
+        ({"objectives": ("error", lambda genotype: 0)}, ValueError, "objectives: expected a function with a name"),
+        ({"data": "mnits"}, ValueError, "data: expected one of digits, mnist, .*, npz, got 'mnits'"),
+        ({"data": (np.zeros((9, 8)), np.zeros(9, int))}, ValueError, "images: expected"),
+        ({"space": 4}, TypeError, "space: expected DARTSSpace, got int"),
+        ({"network": {}}, TypeError, "network: expected NetworkConfig, got dict"),
+        ({"training": 3}, TypeError, "training: expected SupernetTraining, got int"),
+        ({"network": NetworkConfig.cifar(4, 3)}, ValueError, r"images: expected \(3, 32, 32\) as the network says"),
+        ({"seed": -1}, ValueError, "seed: expected an integer of at least 0, got -1"),
+        ({"device": "abacus"}, ValueError, "device: expected one that torch can compute on, got 'abacus'"),
+    ],
+)
+def test_wrong_arguments_are_refused(fields: dict, error: type, says: str) -> None:
+    with pytest.raises(error, match=says) as caught:
+        problem(**fields)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'dat'"):
+        CARSProblem(dat="digits")  # type: ignore[call-arg]
+
+
+def test_a_function_that_gives_no_number_is_named() -> None:
+    def odd(genotype: Genotype) -> float:
+        return float("nan")
+
+    with pytest.raises(ValueError, match="odd: expected a finite number, got nan"):
+        problem(objectives=("error", odd)).evaluate(draw(2))
+
+
+def test_a_result_without_population_has_no_front() -> None:
+    with pytest.raises(ValueError, match="result: expected one with a population, got none"):
+        problem().front(PNSGA3())
+
+
+def test_the_public_names_are_there() -> None:
+    for name in carsmoo.__all__:
+        assert getattr(carsmoo, name).__name__ == name
+    assert set(carsmoo.__all__) <= set(dir(carsmoo))
+    with pytest.raises(AttributeError, match="no attribute 'PNSGA4'"):
+        carsmoo.PNSGA4  # noqa: B018
+
+
+RACING = dataclasses.replace(PLAN, generations=3, racing=True)
+
+
+def test_a_raced_search_repeats_and_its_front_is_scored_in_full() -> None:
+    first, second = (minimize(problem(training=RACING), PNSGA3(protection=None), seed=2) for _ in range(2))
+    assert np.array_equal(first.pop.get("F"), second.pop.get("F"))
+    front = first.problem.front(first)
+    errors = front.column("error") * len(DATA.validation)
+    assert np.allclose(errors, np.round(errors))
+
+
+def test_a_race_is_for_as_many_places_as_the_run_keeps_and_for_its_candidates_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, races = problem(training=dataclasses.replace(PLAN, warmup=0, racing=True)), []
+
+    def watched(fixed: np.ndarray, keep: int) -> Race:
+        races.append((len(fixed), keep))
+        return Race(fixed, keep)
+
+    monkeypatch.setattr(carsmoo.nets.supernet.problem, "Race", watched)
+    algorithm = PNSGA3(pop_size=9, n_offsprings=2, protection=None).setup(made)
+    algorithm.run()
+    assert races == [(11, 9)] * 2  # not the first population, nor newborns by themselves
+    made.front(algorithm)
+    made.evaluate(draw(12))
+    made.advance(draw(2))
+    made.evaluate(draw(12, seed=1))
+    assert len(races) == 2
+
+
+@pytest.mark.parametrize("protection", ["growth", "size"])
+def test_racing_is_refused_where_protection_may_keep_whom_others_beat(protection: str) -> None:
+    made = problem(training=RACING)
+    with pytest.raises(ValueError, match=f"^racing: expected False with protection='{protection}'.*got True$"):
+        minimize(made, PNSGA3(protection=protection))  # type: ignore[arg-type]
+    assert made.epoch == 0

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.nets.models.cells import set_memory_format
+from carsmoo.nets.models.supernet import Supernet
+from carsmoo.nets.supernet.shared_graph import IMAGES, PopulationGraph
+from carsmoo.space.genotype import Genotype
+from tests.support.networks import EMPTY, SMALL, SPACE, generator, genotypes, images
+
+ODD = NetworkConfig(channels=4, layers=4, images=(3, 11, 7), classes=3)
+LARGE = NetworkConfig(channels=4, layers=3, images=(3, 33, 35), classes=5, stem="imagenet")
+
+
+def children(pool: list[Genotype]) -> list[Genotype]:
+    """Return genotypes that share half of their genes with others."""
+    X = np.array([SPACE.encode(genotype) for genotype in pool])
+    return [*pool, *SPACE.decode(np.concatenate([X[:, :12], np.roll(X[:, 12:], 1, axis=0)], axis=1))]
+
+
+@pytest.mark.parametrize("network", [SMALL, ODD, LARGE], ids=["small", "odd", "imagenet"])
+def test_the_logits_are_those_of_each_subnet_by_itself(network: NetworkConfig) -> None:
+    shared, x = Supernet(SPACE, network, generator()), images(network, n=5)
+    set_memory_format(shared, torch.channels_last)
+    pool = [*children(genotypes(6)), EMPTY]
+    graph = PopulationGraph(shared, pool)
+    with torch.no_grad():
+        found = dict(graph.run(x))
+        for k, genotype in enumerate(pool):
+            assert torch.equal(found[k], shared(x, genotype))
+    assert set(found) == set(range(len(pool)))
+
+
+def test_what_is_shared_is_there_once() -> None:
+    shared = Supernet(SPACE, SMALL, generator())
+    pool = genotypes(4)
+    one, many = PopulationGraph(shared, pool[:1]), PopulationGraph(shared, pool)
+    assert len(set(one.applications)) == len(one.nodes) - 1
+    same = PopulationGraph(shared, pool[:1] * 3)
+    assert len(same.nodes) == len(one.nodes)
+    assert len(same.applications) == 3 * len(one.applications)
+    assert len(set(same.outputs)) == 1
+    assert len(many.nodes) - 1 == len(set(many.applications)) < len(many.applications)
+    assert sum(IMAGES in node.inputs for node in many.nodes) == 1  # the stem
+
+
+class Watched(dict[int, torch.Tensor]):
+    """Values of nodes, and the most numbers that they had at once."""
+
+    largest = 0
+
+    def __setitem__(self, number: int, value: torch.Tensor) -> None:
+        super().__setitem__(number, value)
+        self.largest = max(self.largest, sum(held.numel() for held in self.values()))
+
+
+def test_no_more_is_held_than_is_said() -> None:
+    shared, x = Supernet(SPACE, SMALL, generator()), images(n=3)
+    for pool in (genotypes(1), children(genotypes(8)), [EMPTY]):
+        graph, values = PopulationGraph(shared, pool), Watched()
+        with torch.no_grad():
+            for _ in graph.run(x, values=values):
+                pass
+        assert values.largest == 3 * graph.peak_size()
+        assert set(values) == {IMAGES}
+
+
+def test_subnets_with_equal_cells_are_computed_together() -> None:
+    shared = Supernet(SPACE, SMALL, generator())
+    pool = children(genotypes(8))
+    rng = np.random.default_rng(0)
+    peaks = {PopulationGraph(shared, [pool[k] for k in rng.permutation(len(pool))]).peak_size() for _ in range(4)}
+    assert len(peaks) == 1

@@ -1,0 +1,217 @@
+import dataclasses
+import json
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from pymoo.optimize import minimize
+
+from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
+from carsmoo.cost.closed_form import flops
+from carsmoo.nets.data.in_memory import ImageData, Split
+from carsmoo.nets.data.load import load
+from carsmoo.nets.data.transforms import Augmentation
+from carsmoo.nets.supernet.evaluation import recalibrate
+from carsmoo.nets.supernet.training_state import SLOWDOWN, DivergenceError, World
+from carsmoo.space.genotype import DARTSSpace
+from carsmoo.utils.progress import Step
+from tests.support.networks import genotypes
+
+SMALL = NetworkConfig(channels=2, layers=3)
+
+
+def world(seed: int = 0, **plan: float) -> World:
+    data = load("digits")
+    shape = SMALL.for_data(data.image_shape, data.classes)
+    settings = {"batch": 256, "calibration": 64, **plan}
+    return World(DARTSSpace(), shape, SupernetTraining(**settings), data, seed)  # type: ignore[arg-type]
+
+
+def tiny(seed: int = 0, poisoned: bool = False) -> World:
+    """Return a world of 45 search-train and 15 search-validation images, which training shifts and mirrors."""
+    rng = np.random.default_rng(0)
+    data = ImageData.from_arrays(
+        rng.random((75, 4, 4)),
+        np.arange(75) % 5,
+        validation_share=0.25,
+        augmentation=Augmentation(pad=2, flip=True),
+    )
+    if poisoned:
+        test = Split(torch.full_like(data.test.images, torch.nan), torch.full_like(data.test.labels, 99))
+        train = Split(data.train.images, torch.full_like(data.train.labels, 99))
+        data = dataclasses.replace(data, train=train, test=test)
+    plan = SupernetTraining(batch=5, calibration=32, warmup=1, generations=1)
+    return World(DARTSSpace(), SMALL.for_data((1, 4, 4), 5), plan, data, seed)
+
+
+def test_scores_are_errors_on_search_validation_whatever_the_other_splits_hold() -> None:
+    made = tiny(poisoned=True)
+    split, pool = made.data.validation, genotypes(6)
+    assert (len(made.data.train), len(split)) == (45, 15)
+    found = made.scores(pool, lambda done: None)
+    with torch.no_grad():
+        for genotype, error in zip(pool, found, strict=True):
+            statistics = recalibrate(made.supernet, genotype, made.calibration)
+            guesses = made.supernet(made.data.normalise(split.images), genotype, statistics).argmax(dim=1)
+            assert error == int((guesses != split.labels).sum()) / 15
+    assert 0 < found.min() < 1
+    assert np.array_equal(found, made.errors(pool, split, "recalibrated"))
+
+
+def test_recalibration_takes_one_fixed_part_of_search_train_without_augmentation() -> None:
+    made, again, other = tiny(), tiny(), tiny(seed=1)
+
+    def chosen(world: World) -> list[bytes]:
+        return [image.numpy().tobytes() for part in world.calibration for image in part]
+
+    before = chosen(made)
+    plain = [image.numpy().tobytes() for image in made.data.normalise(made.data.train.images)]
+    assert [len(part) for part in made.calibration] == [6, 6, 5, 5, 5, 5]
+    assert len(set(before)) == 32
+    assert set(before) <= set(plain)
+    assert set(before) != set(plain[:32])
+    made.scores(genotypes(2), lambda done: None)
+    made.train("training", range(1), 1, lambda world: world.uniform(1), lambda *told: None)
+    made.scores(genotypes(2), lambda done: None)
+    assert chosen(made) == chosen(again) == before
+    assert set(chosen(other)) != set(before)
+
+
+def test_weights_images_and_architectures_follow_the_seed() -> None:
+    made, again, other = tiny(), tiny(), tiny(seed=1)
+    for name in ("weights", "random/images", "random/architectures"):
+        assert np.array_equal(made.state()[name], again.state()[name])
+        assert not np.array_equal(made.state()[name], other.state()[name])
+    X = np.array([made.space.encode(genotype) for genotype in genotypes(6)])
+    for draw in (lambda world: world.uniform(2), lambda world: world.drawn_from(X, 2)):
+        (first, further), same, (others, _) = (
+            [list(islice(draw(world), 9)) for _ in range(2)] for world in (made, again, other)
+        )
+        assert same == [first, further]
+        assert first != others
+        assert first != further  # a stream goes on where the last one stopped
+
+
+def test_a_step_without_a_finite_gradient_changes_nothing_and_is_counted() -> None:
+    made = world()
+    trainer = made.trainer
+    images, labels = made.data.train.images[:64], made.data.train.labels[:64]
+    (genotype,) = genotypes(1)
+    trainer.step(made.data.normalise(images), labels, [genotype])
+    before = made.state()
+    made._state = None
+    loss = trainer.step(torch.full((64, 1, 8, 8), torch.nan), labels, [genotype])
+    after = made.state()
+    assert float(loss) == 0
+    assert trainer.take_skipped() == 1
+    assert trainer.take_skipped() == 0
+    assert trainer.steps == 2
+    for name in ("weights", "momentum", "moved"):
+        assert np.array_equal(before[name], after[name])
+    assert float(trainer.step(made.data.normalise(images), labels, [genotype])) > 0
+    assert trainer.take_skipped() == 0
+
+
+def poison(made: World, steps: set[int]) -> None:
+    """Make the gradient of some steps, counted from now, infinite."""
+    count, original = 0, made.supernet.forward
+
+    def forward(*args: object) -> torch.Tensor:
+        nonlocal count
+        count += 1
+        logits = original(*args)  # type: ignore[arg-type]
+        return logits * torch.inf if count - 1 in steps else logits
+
+    made.supernet.forward = forward  # type: ignore[method-assign, assignment]
+
+
+def train(made: World) -> list[tuple[str, dict[str, float]]]:
+    told: list[tuple[str, dict[str, float]]] = []
+    made.train(
+        "training",
+        range(2),
+        2,
+        lambda world: world.uniform(1),
+        lambda phase, done, total, figures: told.append((phase, dict(figures))),
+    )
+    return [one for one in told if one[1]]
+
+
+def test_a_skipped_step_is_told_and_the_mean_loss_is_that_of_the_others() -> None:
+    made = world()
+    poison(made, {1})
+    (_, first), (_, second) = train(made)
+    assert first["skipped"] == 1
+    assert 1 < first["loss"] < 4
+    assert "skipped" not in second
+    assert made.trainer.slowdown == 1
+
+
+def test_divergence_rolls_back_once_at_a_lower_learning_rate() -> None:
+    made, twin = world(), world()
+    poison(made, {3, 4, 5})  # all of the second epoch, once
+    told = train(made)
+    assert [phase for phase, _ in told] == ["training", "rollback", "training", "training"]
+    assert told[1][1] == {"slowdown": SLOWDOWN}
+    twin.trainer.slowdown = SLOWDOWN
+    train(twin)
+    assert all(np.array_equal(a, twin.state()[name]) for name, a in made.state().items())
+    poison(made, {0, 1, 2})
+    with pytest.raises(
+        DivergenceError, match=r"expected finite gradients, got none in 3 of 3 steps of epoch 3 at"
+    ) as e:
+        train(made)
+    assert "\n" not in str(e.value)
+
+
+def test_a_search_that_diverges_ends_with_its_reason() -> None:
+    plan = SupernetTraining(
+        warmup=1, generations=2, population=4, batch=64, learning_rate=1e30, learning_rate_min=1e30, clip=1e30
+    )
+    problem = CARSProblem(network=SMALL, training=plan)
+    heard: list[Step] = []
+    problem.listeners.append(heard.append)
+    with pytest.raises(DivergenceError, match="training: expected finite gradients"):
+        minimize(problem, PNSGA3())
+    assert [step.phase for step in heard].count("rollback") == 1
+
+
+def test_a_state_says_where_the_random_streams_and_the_learning_rate_are() -> None:
+    made, twin = world(), world(seed=1)
+    train(made)
+    made.trainer.slowdown = 0.5
+    made._state = None
+    state = made.state()
+    assert all(a.dtype != object for a in state.values())
+    twin.load_state(state)
+    assert twin.trainer.slowdown == 0.5
+    train(made)
+    train(twin)
+    assert all(np.array_equal(a, twin.state()[name]) for name, a in made.state().items())
+
+
+def test_another_layout_or_a_missing_part_is_refused() -> None:
+    state = world().state()
+    wider = World(
+        DARTSSpace(), NetworkConfig(channels=4, layers=3, images=(1, 8, 8)), SupernetTraining(), load("digits"), 0
+    )
+    with pytest.raises(ValueError, match="expected the weights of a problem made with the same arguments, got others"):
+        wider.load_state(state)
+    with pytest.raises(ValueError, match=r"expected what state\(\) returned, got no 'momentum'"):
+        world().load_state({name: a for name, a in state.items() if name != "momentum"})
+    short = {**state, "weights": state["weights"][:-1]}
+    with pytest.raises(ValueError, match=r"expected \d+ float32 values, got float32 "):
+        world().load_state(short)
+    assert json.loads(state["random/architectures"].tobytes())["bit_generator"] == "PCG64"
+
+
+def test_training_deals_architectures_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, seen = world(alike=2, architectures=4), []
+    step = made.trainer.step
+    monkeypatch.setattr(made.trainer, "step", lambda x, y, chosen: (seen.append(chosen), step(x, y, chosen))[1])
+    made.train("training", range(1), 1, lambda world: world.uniform(4), lambda *told: None)
+    sizes = [sorted(flops(genotype, made.supernet.network) for genotype in chosen) for chosen in seen]
+    first, second = sorted(sizes[:2])
+    assert len(seen) == made.trainer.steps_per_epoch
+    assert first[-1] <= second[0]

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+from carsmoo.plots.cells import plot_cell, plot_genotype
+from carsmoo.plots.fronts import plot_attainment, plot_convergence, plot_front, plot_generations
+from carsmoo.plots.style import save
+from carsmoo.zoo import GENOTYPES
+
+LABELS = ["error (fraction)", "params (millions)", "flops"]
+F = np.array([[0.1, 4.0, 1.0], [0.2, 3.0, 1.0], [0.3, 2.0, 1.0]])
+
+
+def line(ax: Axes, k: int = 0) -> list[list[float]]:
+    return np.asarray(ax.lines[k].get_xydata()).tolist()
+
+
+def test_a_front_is_a_staircase_from_left_to_right() -> None:
+    ax = plot_front(F, LABELS, population=F + 0.5)
+    assert line(ax) == [[2.0, 0.3], [3.0, 0.2], [4.0, 0.1]]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (LABELS[1], LABELS[0])
+    assert sorted(len(c.get_offsets()) for c in ax.collections) == [3, 3]
+    legend = ax.get_legend()
+    assert legend is not None
+    assert {text.get_text() for text in legend.get_texts()} == {"population", "Pareto front"}
+    assert line(plot_front(F, LABELS, axes=(0, 1))) == [[0.1, 4.0], [0.2, 3.0], [0.3, 2.0]]
+
+
+def test_later_generations_are_darker_and_dominated_points_are_left_out() -> None:
+    fronts = [np.vstack([F - 0.01 * k, F + 1]) for k in range(4)]
+    ax = plot_generations(fronts, LABELS, generations=[1, 2, 3, 9])
+    greys = [sum(drawn.get_color()) for drawn in ax.lines]
+    assert greys == sorted(greys, reverse=True)
+    assert len(set(greys)) == 4
+    assert all(len(line(ax, k)) == 3 for k in range(4))
+    assert len(plot_generations([F], LABELS).lines) == 1
+    ax = plot_generations([F - 0.001 * k for k in range(51)], LABELS, at_most=5)
+    assert [min(y for _, y in line(ax, k)) for k in range(5)] == pytest.approx([0.1, 0.088, 0.075, 0.062, 0.05])
+
+
+def test_a_cell_shows_its_operations_and_not_the_absent_ones() -> None:
+    edges = (("sep_conv_3x3", 0), ("none", 1), ("max_pool_3x3", 2), ("skip_connect", 0))
+    ax = plot_cell(edges, (2, 3), title="a cell")
+    texts = [text.get_text() for text in ax.texts]
+    assert {"sep conv 3x3", "max pool 3x3", "skip connect", "c(k-2)", "c(k-1)", "c(k)", "0", "1"} <= set(texts)
+    assert "none" not in texts
+    assert ax.get_title(loc="left") == "a cell"
+
+
+def test_drawings_go_to_files_and_leave_pyplot_alone(tmp_path: Path) -> None:
+    before = plt.get_fignums()
+    for name, drawn in (("front", plot_front(F, LABELS)), ("cells", plot_genotype(GENOTYPES["CARS-H"]))):
+        for ending, start in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
+            path = tmp_path / f"{name}.{ending}"
+            save(drawn, path)
+            assert path.read_bytes().startswith(start)
+    assert plt.get_fignums() == before
+
+
+def test_given_axes_are_drawn_on_and_arrays_not_written_to() -> None:
+    frozen = F.copy()
+    frozen.setflags(write=False)
+    figure, ax = plt.subplots()
+    assert plot_front(frozen, LABELS, population=frozen, ax=ax) is ax
+    assert plot_generations([frozen], LABELS, ax=ax) is ax
+    assert plot_cell(GENOTYPES["DARTS-V1"].normal, (2, 3, 4, 5), ax=ax) is ax
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(3), np.zeros((2, 2)), np.zeros((0, 3))])
+def test_wrong_arrays_are_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"F: expected \(n, 3\)"):
+        plot_front(wrong, LABELS)
+    with pytest.raises(ValueError, match="fronts: expected at least one, got none"):
+        plot_generations([], LABELS)
+
+
+def test_convergence_is_a_median_in_a_band_of_quartiles() -> None:
+    values = np.arange(20.0).reshape(5, 4)
+    ax = plot_convergence({"a": ([1, 2, 3, 4], values), "b": ([1, 2, 3, 4], values + 1)})
+    assert line(ax) == [[k + 1, value] for k, value in enumerate(np.median(values, axis=0).tolist())]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == np.quantile(values, 0.25, axis=0).min()
+    assert {drawn.get_linestyle() for drawn in ax.lines} == {"-", "--"}
+    with pytest.raises(ValueError, match=r"curves\['a'\]: expected \(runs, 3\) values, got \(5, 4\)"):
+        plot_convergence({"a": ([1, 2, 3], values)})
+    with pytest.raises(ValueError, match="curves: expected at least one"):
+        plot_convergence({})
+
+
+def test_the_median_surface_is_attained_by_half_of_the_runs() -> None:
+    runs = [[[0.1, 4.0], [0.3, 2.0]], [[0.2, 4.0], [0.4, 2.0]], [[0.3, 4.0], [0.5, 2.0]]]
+    ax = plot_attainment({"a": runs}, LABELS[:2])
+    assert line(ax) == [[2.0, 0.4], [4.0, 0.2]]
+    best = plot_attainment({"a": runs}, LABELS[:2], percentile=1)
+    assert line(best) == [[2.0, 0.3], [4.0, 0.1]]
+    with pytest.raises(ValueError, match="fronts: expected at least one"):
+        plot_attainment({}, LABELS[:2])

@@ -1,0 +1,302 @@
+"""The report in headless Chromium, opened from a file with the network off."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carsmoo.runs.report.data import extract
+from carsmoo.runs.report.page import render
+from tests.support.run_directories import ABOUT, front, make
+
+pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'carsmoo[test]'")
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    BROWSER is None or DRIVER is None, reason="needs Debian's packages chromium and chromium-driver"
+)
+
+DESKTOP, PHONE = (1280, 900), (390, 844)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = make(tmp_path_factory.mktemp("runs") / "first")
+    final = front({**ABOUT, "split": "test", "weights": "stand-alone", "epoch": 90}, CARSA=0.09, CARSD=0.08, CARSH=0.04)
+    final.to_json(path / "final-front.json")
+    (path / "report.html").write_text(render(extract(path)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    downloads = {"download.default_directory": str(tmp_path_factory.mktemp("downloads"))}
+    options.add_experimental_option("prefs", downloads)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "disable-gpu", "hide-scrollbars"):
+        options.add_argument(f"--{argument}")
+    made = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    made.downloads = Path(downloads["download.default_directory"])
+    made.set_script_timeout(20)
+    yield made
+    made.quit()
+
+
+class Page:
+    """The page as a reader has it."""
+
+    def __init__(self, browser: Any, run: Path) -> None:
+        self.browser, self.path = browser, run / "report.html"
+
+    def open(self, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> None:
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        mobile = size == PHONE
+        screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": mobile}
+        offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        for command, arguments in (
+            ("Network.enable", {}),
+            ("Network.emulateNetworkConditions", offline),
+            ("Emulation.setEmulatedMedia", {"features": [scheme]}),
+            ("Emulation.setDeviceMetricsOverride", screen),
+            ("Emulation.setTouchEmulationEnabled", {"enabled": mobile}),
+        ):
+            self.browser.execute_cdp_cmd(command, arguments)
+        self.browser.get(self.path.as_uri())
+        self.browser.execute_async_script(
+            "const done = arguments[0], root = document.documentElement;"
+            "const look = () => 'ready' in root.dataset ? done() : requestAnimationFrame(look); look();"
+        )
+
+    def run(self, script: str, *arguments: object) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def texts(self, selector: str) -> list[str]:
+        found: list[str] = self.run(
+            "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector
+        )
+        return found
+
+    def point(self, k: int) -> tuple[float, float]:
+        """Return where the k-th network of the front is on the screen."""
+        x, y = self.run(
+            "document.getElementById('points').scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const at = document.querySelectorAll('#front-plot .trace')[2].querySelectorAll('.point')[arguments[0]]"
+            ".getBoundingClientRect(); return [at.x + at.width / 2, at.y + at.height / 2];",
+            k,
+        )
+        return x, y
+
+    def mouse(self, k: int, *, click: bool = False) -> None:
+        x, y = self.point(k)
+        where = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        kinds = ["mouseMoved", *(["mousePressed", "mouseReleased"] if click else [])]
+        for kind in kinds:
+            self.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**where, "type": kind, "buttons": 0})
+        self.settle()
+
+    def tap(self, k: int) -> None:
+        x, y = self.point(k)
+        self.browser.execute_cdp_cmd("Input.synthesizeTapGesture", {"x": round(x), "y": round(y)})
+        self.settle()
+
+    def keys(self, *names: str) -> None:
+        for name in names:
+            code = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "Left": 37, "Right": 39, "Down": 40}[
+                name
+            ]
+            key = f"Arrow{name}" if name in ("Left", "Right", "Down") else name
+            pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+            text = {"text": "\r"} if name == "Enter" else {}
+            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {**pressed, **text, "type": "keyDown"})
+            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {**pressed, "type": "keyUp"})
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until what was begun is drawn; a hover of plotly's comes up to a tenth of a second later."""
+        self.browser.execute_async_script("setTimeout(() => requestAnimationFrame(arguments[0]), 150)")
+
+    def tab_to(self, selector: str) -> None:
+        """Go to an element by the Tab key alone."""
+        for _ in range(60):
+            if self.run("return document.activeElement.matches(arguments[0])", selector):
+                return
+            self.keys_quickly("Tab")
+        raise AssertionError(f"Tab never came to {selector}")
+
+    def keys_quickly(self, name: str) -> None:
+        for kind in ("keyDown", "keyUp"):
+            arguments = {"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": 9}
+            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", arguments)
+
+    def complaints(self) -> list[str]:
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+    def requests(self) -> list[str]:
+        """Return what was asked for since the last call."""
+        told = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
+        return [m["params"]["request"]["url"] for m in told if m["method"] == "Network.requestWillBeSent"]
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, run: Path) -> Page:
+    return Page(browser, run)
+
+
+def test_it_opens_offline_loads_nothing_and_complains_of_nothing(page: Page) -> None:
+    page.open()
+    urls = page.requests()
+    assert page.path.as_uri() in urls
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in urls)
+    assert page.complaints() == []
+    assert page.texts("h1") == ["first"]
+    assert page.run("return document.querySelectorAll('.js-plotly-plot').length") == 4
+
+
+def test_pointing_at_a_network_shows_its_cells_and_figures(page: Page) -> None:
+    page.open()
+    page.mouse(1)
+    assert page.texts("#network h3") == ["Network 2 of 3"]
+    values = [text.replace("\N{NO-BREAK SPACE}", " ") for text in page.texts("#network .value")]
+    assert values == ["10.00 %", "2.000 M", "8.00 %"]
+    assert page.texts("#network .about") == [
+        "search-validation split, weights of the supernet, epoch 4",
+        "",
+        "test split, stand-alone, epoch 90",
+    ]
+    assert page.run("return document.querySelectorAll('#network svg').length") == 2
+    genotype = extract(page.path.parent).front.genotypes[1]
+    operations = [op for op, _ in genotype.normal + genotype.reduce if op != "none"]
+    drawn = page.texts("#network svg .op")
+    assert sorted(text.split()[0] for text in drawn) == sorted(op.split("_")[0] for op in operations)
+    page.mouse(0)
+    assert page.texts("#network h3") == ["Network 1 of 3"]
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_labels_of_cells_lie_clear_of_boxes_and_each_other(page: Page, size: tuple[int, int]) -> None:
+    page.open(size)
+    for k in range(3):
+        page.run("show(arguments[0])", k)
+        hidden = page.run(
+            "return [...document.querySelectorAll('#network svg')].map(svg => {"
+            " const boxes = [...svg.querySelectorAll('rect, .op')].map(e => e.getBoundingClientRect());"
+            " return boxes.filter((a, i) => boxes.some((b, j) => j < i && a.left + 2 < b.right && b.left + 2 < a.right"
+            "  && a.top + 3 < b.bottom && b.top + 3 < a.bottom)).length; })"
+        )
+        assert hidden == [0, 0]
+
+
+def test_a_click_pins_and_two_are_side_by_side(page: Page) -> None:
+    page.open()
+    page.mouse(0, click=True)
+    assert page.texts("#compare-hint") == ["Pin one more to compare."]
+    page.mouse(2, click=True)
+    assert page.texts("#pinned h3") == ["ANetwork 1 of 3Unpin", "BNetwork 3 of 3Unpin"]
+    left, right = page.run(
+        "return [...document.querySelectorAll('#pinned .network')].map(e => e.getBoundingClientRect().toJSON())"
+    )
+    assert left["top"] == right["top"]
+    assert left["right"] < right["left"]
+    assert page.run("return document.querySelectorAll('#pinned svg').length") == 4
+    said = page.texts("#pinned .network:last-child .about")[0].replace("\N{NO-BREAK SPACE}", " ")
+    assert said.startswith("+15.00 points against A; search-validation split")
+    page.mouse(1, click=True)  # a third takes the place of the one pinned longest
+    assert page.texts("#pinned h3") == ["ANetwork 2 of 3Unpin", "BNetwork 3 of 3Unpin"]
+    page.mouse(1, click=True)
+    assert page.texts("#pinned h3") == ["BNetwork 3 of 3Unpin"]
+    assert page.texts(".pin button") == ["Pin", "Pin", "B"]
+
+
+def test_the_slider_changes_the_front(page: Page) -> None:
+    page.open()
+    assert page.texts("#generation-says")[0].startswith("3 of 3, epoch 4, 3 of 4 on the front")
+    drawn = "return Array.from(document.getElementById('generations-plot').data[3].y)"
+    assert page.run(drawn) == [20, 10, 5]
+    page.tab_to("#generation")
+    page.keys("Left")
+    assert page.run(drawn) == pytest.approx([40, 30, 20])
+    page.keys("Home")
+    assert page.texts("#generation-says")[0].startswith("1 of 3, epoch 2, 2 of 4 on the front")
+    assert page.run(drawn) == [80, 60]
+
+
+def test_everything_goes_by_keyboard_with_a_visible_focus(page: Page) -> None:
+    page.open()
+    page.tab_to("#points")
+    outline = "const s = getComputedStyle(document.activeElement); return [s.outlineStyle, parseFloat(s.outlineWidth)]"
+    assert page.run(outline) == ["solid", 3]
+    page.keys("Home")
+    assert page.texts("#network h3") == ["Network 3 of 3"]  # the smallest comes first
+    page.keys("Enter", "Right", "Right", "Enter")
+    assert page.texts("#pinned h3") == ["ANetwork 3 of 3Unpin", "BNetwork 1 of 3Unpin"]
+    active = page.run("return document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))")
+    assert active.get_attribute("aria-selected") == "true"
+    assert "error 5.00" in active.get_attribute("textContent")
+    page.keys("Escape")
+    assert page.texts("#pinned h3") == []
+    page.tab_to(".pin button")
+    assert page.run(outline) == ["solid", 3]
+    page.keys("Down", "Enter")
+    assert page.texts("#pinned h3") == ["ANetwork 2 of 3Unpin"]
+    assert page.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_tap_pins(page: Page) -> None:
+    page.open(PHONE)
+    page.tap(0)
+    page.tap(2)
+    assert [text[1:14] for text in page.texts("#pinned h3")] == ["Network 1 of ", "Network 3 of "]
+    assert page.run("return [document.documentElement.scrollWidth, innerWidth]") == [390, 390]
+    small = page.run(
+        "return [...document.querySelectorAll('body *')].filter(e => e.children.length === 0 && e.textContent.trim()"
+        " && e.getClientRects().length && !e.closest('.hidden, script, style')"
+        " && parseFloat(getComputedStyle(e).fontSize) < 11.9).map(e => e.textContent)"
+    )
+    assert small == []
+    assert page.complaints() == []
+
+
+CONTRAST = """
+const parse = (c) => c.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+  .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
+const behind = (e) => { for (; e; e = e.parentElement) {
+  const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } };
+return [...document.querySelectorAll('body *:not(svg *)')].filter(e => e.getClientRects().length
+  && !e.closest('script, style')
+  && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).map(e => {
+  const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+  return [(a + .05) / (b + .05), e.textContent.slice(0, 40)]; }).filter(([ratio]) => ratio < 4.5);
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_text_stands_out_and_controls_have_names(page: Page, dark: bool) -> None:
+    page.open(dark=dark)
+    page.run("pin(0); pin(1)")
+    paper = page.run("return getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(20, 22, 26)" if dark else "rgb(255, 255, 255)")
+    assert page.run(CONTRAST) == []
+    tree = page.browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    controls = ("button", "slider", "listbox", "option", "link", "checkbox", "image", "table")
+    named = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in tree if not n["ignored"]]
+    assert {role for role, _ in named} >= set(controls) - {"table"}
+    unnamed = [n for n in tree if not n["ignored"] and n["role"]["value"] in controls[:-1]]
+    assert [n for n in unnamed if not n.get("name", {}).get("value", "").strip()] == []
+
+
+@pytest.mark.parametrize("name", ["front.csv", "front.json"])
+def test_a_download_is_the_runs_file(page: Page, name: str) -> None:
+    page.open()
+    page.run("document.querySelector(`a[download='${arguments[0]}']`).click()", name)
+    saved = page.browser.downloads / name
+    for _ in range(100):
+        if saved.is_file():
+            break
+        page.browser.execute_async_script("setTimeout(arguments[0], 50)")
+    assert saved.read_bytes() == (page.path.parent / name).read_bytes()

@@ -1,0 +1,53 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from carsmoo.plots.retrained import plot_final_front, plot_ranks
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.retrained_front import short_name, trained_folder
+from carsmoo.space.front import Front
+from carsmoo.zoo import GENOTYPES
+
+
+def test_short_names() -> None:
+    names = {short_name(genotype) for genotype in GENOTYPES.values()}
+    assert names == set(GENOTYPES)
+    other = GENOTYPES["CARS-A"]
+    changed = type(other)(other.reduce, other.reduce_concat, other.normal, other.normal_concat)
+    assert len(short_name(changed)) == 8
+
+
+def test_the_pictures_show_what_they_are_given() -> None:
+    searched, trained = np.array([[2.0, 0.1], [1.0, 0.2]]), np.array([[2.0, 0.05]])
+    ax = plot_final_front(searched, trained, "params (M)", title="tau")
+    assert [c.get_offsets().tolist() for c in ax.collections] == [[[1.0, 0.2], [2.0, 0.1]], trained.tolist()]
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("params (M)", "error", "tau")
+    ax = plot_ranks({"a": [0.1, 0.2], "b": [0.3, 0.4]}, [0.01, 0.02])
+    assert [c.get_offsets().tolist() for c in ax.collections] == [
+        [[0.1, 0.01], [0.2, 0.02]],
+        [[0.3, 0.01], [0.4, 0.02]],
+    ]
+    with pytest.raises(ValueError, match=r"^trained: expected \(n, 2\), got \(3,\)"):
+        plot_final_front(searched, np.zeros(3), "params")
+    with pytest.raises(ValueError, match=r"^a: expected \(2,\) errors as trained alone, got \(3,\)"):
+        plot_ranks({"a": [1, 2, 3]}, [0.1, 0.2])
+
+
+@pytest.mark.parametrize("places", [None, "12", [1], [1, 0], [1, 2.0], [1, True], {}])
+def test_a_trained_front_without_fitting_places_is_named(places: Any, tmp_path: Path) -> None:
+    about = {} if places is None else {"places": places}
+    genotypes = [GENOTYPES["CARS-A"], GENOTYPES["CARS-D"]]
+    Front.of(genotypes, [[0.1, 0.2], [0.2, 0.1]], ("error", "search_error"), ("", ""), about).to_json(
+        tmp_path / "final-front.json"
+    )
+    with pytest.raises(ValueError, match=r"final-front\.json: places: expected an integer from 1 for each network"):
+        trained_folder(RunDirectory(tmp_path))
+
+
+def test_a_trained_front_without_an_error_to_choose_by_is_named(tmp_path: Path) -> None:
+    front = Front.of([GENOTYPES["CARS-A"]], [[0.1]], ("error",), ("",), {"places": [1]})
+    front.to_json(tmp_path / "final-front.json")
+    with pytest.raises(ValueError, match=r"final-front\.json: expected a column search_error, got error"):
+        trained_folder(RunDirectory(tmp_path))

@@ -1,0 +1,162 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carsmoo.runs.session import Session
+from carsmoo.utils.files import Store
+from carsmoo.utils.progress import Step
+from carsmoo.utils.validation import StoppedError
+from tests.support.kills import CONFIG
+
+
+def figures(path: Path) -> list[dict[str, Any]]:
+    """Return a log's events without times and without how often it was gone on with."""
+    events = [json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()]
+    kept = [{k: v for k, v in event.items() if k not in ("at", "seconds", "spent")} for event in events]
+    return [event for event in kept if event["event"] != "resume"]
+
+
+def test_a_search_killed_at_any_moment_again_and_again_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.kills", str(tmp_path), "0"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kills"] >= 8
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for name in ("state.json", "front.json", "front.csv", "config.toml"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    assert figures(killed) == figures(whole)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    session = Session(tmp_path_factory.mktemp("runs") / "whole", say=lambda text: None)
+    session.start(CONFIG)
+    session.run()
+    return session
+
+
+def started(path: Path, said: list[str] | None = None) -> Session:
+    session = Session(path, say=[].append if said is None else said.append)
+    session.start(CONFIG)
+    return session
+
+
+def fail_at(phase: str, generation: int, session: Session, what: Any) -> None:
+    def hear(step: Step) -> None:
+        if step.phase == phase and session.algorithm.n_gen == generation:
+            what()
+
+    session.problem.run_listeners.append(hear)
+
+
+def test_a_removed_directory_ends_the_run_with_its_front_in_memory(tmp_path: Path) -> None:
+    session = started(tmp_path / "run")
+    fail_at("training", 3, session, lambda: shutil.rmtree(tmp_path / "run", ignore_errors=True))
+    with pytest.raises(
+        StoppedError, match=r"No such file or directory: .*run.*; what was saved goes on with"
+    ) as caught:
+        session.run()
+    assert "\n" not in str(caught.value)
+    assert session.log.front is not None
+    assert session.log.front.about["generation"] == 1
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 5, 8])
+def test_a_full_disk_ends_the_run_and_space_lets_it_go_on(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Session
+) -> None:
+    session = started(tmp_path)
+    before = Store(tmp_path / "checkpoint").newest()
+    writes, original = 0, Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        nonlocal writes
+        writes += 1
+        if writes >= at:
+            raise OSError(28, "No space left on device", str(self))
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(StoppedError, match=r"No space left on device.*what was saved goes on with: carsmoo resume"):
+        session.run()
+    monkeypatch.undo()
+    after = Store(tmp_path / "checkpoint").newest()
+    assert before is not None
+    assert after is not None
+    assert (after.damaged, after.number >= before.number) == ((), True)
+    again = Session(tmp_path, say=lambda text: None)
+    again.go_on()
+    again.run()
+    assert figures(tmp_path) == figures(whole.run_dir.path)
+    assert again.log.front is not None
+    assert again.log.front.genotypes == whole.log.front.genotypes  # type: ignore[union-attr]
+
+
+def test_a_run_that_was_saved_by_no_one_starts_from_its_beginning(tmp_path: Path, whole: Session) -> None:
+    started(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoint")
+    said: list[str] = []
+    again = Session(tmp_path, say=said.append)
+    again.go_on()
+    again.run()
+    assert said[0] == "nothing was saved yet; the search starts from its beginning"
+    assert figures(tmp_path) == figures(whole.run_dir.path)
+
+
+def test_a_log_with_generations_is_not_thrown_away_where_checkpoints_are_missing(tmp_path: Path) -> None:
+    started(tmp_path).run()
+    shutil.rmtree(tmp_path / "checkpoint")
+    before = (tmp_path / "log.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="run: expected checkpoints beside a log with generations, got none"):
+        Session(tmp_path, say=lambda text: None).go_on()
+    assert (tmp_path / "log.jsonl").read_bytes() == before
+
+
+def test_a_changed_configuration_is_refused_by_name(tmp_path: Path) -> None:
+    started(tmp_path)
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text().replace("momentum = 0.9", "momentum = 0.8"))
+    with pytest.raises(ValueError, match=r"training/momentum: expected 0\.9, got 0\.8"):
+        Session(tmp_path, say=lambda text: None).go_on()
+    config.write_text("momentum")
+    with pytest.raises(ValueError, match=r"config\.toml: expected TOML"):
+        Session(tmp_path, say=lambda text: None).go_on()
+    config.unlink()  # the checkpoint knows it too
+    Session(tmp_path, say=lambda text: None).go_on()
+
+
+def test_more_generations_than_planned_and_fewer_than_done(tmp_path: Path, whole: Session) -> None:
+    started(tmp_path).run()
+    again = Session(tmp_path, say=lambda text: None)
+    again.go_on(generations=4)
+    again.run()
+    assert again.algorithm.n_gen == 6
+    assert figures(tmp_path)[: len(figures(whole.run_dir.path))] == figures(whole.run_dir.path)
+    with pytest.raises(ValueError, match="generations: expected at least the 4 that are done, got 2"):
+        Session(tmp_path, say=lambda text: None).go_on(generations=2)
+
+
+def test_damage_is_said(tmp_path: Path) -> None:
+    started(tmp_path).run()
+    last = Store(tmp_path / "checkpoint").files()[-1]
+    last.write_bytes(b"")
+    said: list[str] = []
+    Session(tmp_path, say=said.append).go_on()
+    assert f"{last.name} is damaged; going on from the checkpoint before it" in said
+    assert "going on from generation 3" in said
+
+
+def test_tensorboard_files_are_written_on_request(tmp_path: Path) -> None:
+    session = Session(tmp_path, say=lambda text: None, tensorboard=True)
+    session.start(CONFIG)
+    session.run()
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    content = events.read_bytes()
+    for name in (b"best/error", b"best/params", b"training/loss", b"warm-up/loss", b"evaluations"):
+        assert name in content

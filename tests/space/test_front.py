@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from carsmoo.space.front import Front
+from carsmoo.zoo import GENOTYPES
+
+NAMES = list(GENOTYPES)
+NETWORKS = [GENOTYPES[name] for name in NAMES[:5]]
+F = np.array([[0.2, 3.0], [0.1, 4.0], [0.3, 2.0], [0.2, 5.0], [0.1, 4.0]])
+
+
+def front() -> Front:
+    return Front.of(NETWORKS, F, ("error", "params"), ("fraction", "millions"), {"split": "search-validation"})
+
+
+def test_it_keeps_the_non_dominated_sorted_by_the_first_objective() -> None:
+    made = front()
+    assert set(made.genotypes) == {NETWORKS[k] for k in (0, 1, 2, 4)}
+    assert made.F.tolist() == [[0.1, 4.0], [0.1, 4.0], [0.2, 3.0], [0.3, 2.0]]
+    assert made.column("params").tolist() == [4.0, 4.0, 3.0, 2.0]
+    assert list(made)[2] == (NETWORKS[0], {"error": 0.2, "params": 3.0})
+    assert len(made) == 4
+
+
+def test_the_order_given_does_not_matter_and_equal_genotypes_are_one() -> None:
+    order = [4, 2, 0, 3, 1]
+    shuffled = Front.of([NETWORKS[k] for k in order], F[order], ("error", "params"), ("", ""))
+    assert shuffled.genotypes == front().genotypes
+    twice = Front.of(NETWORKS * 2, np.tile(F, (2, 1)), ("error", "params"), ("", ""))
+    assert twice.genotypes == front().genotypes
+    assert len(Front.of([], [], ("error",), ("",))) == 0
+    measured_twice = Front.of(NETWORKS[:1] * 2, [[0.2, 3.0], [0.1, 4.0]], ("error", "params"), ("", ""))
+    assert measured_twice.F.tolist() == [[0.1, 4.0]]
+
+
+@pytest.mark.parametrize("ending", ["json", "csv"])
+def test_files_give_the_front_back(tmp_path: Path, ending: str) -> None:
+    made, path = front(), tmp_path / f"front.{ending}"
+    getattr(made, f"to_{ending}")(path)
+    read = Front.read(path)
+    assert read.genotypes == made.genotypes
+    assert np.array_equal(read.F, made.F)
+    assert read.names == made.names
+    if ending == "json":
+        assert (read.units, read.about) == (made.units, made.about)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("front.json", "{"),
+        ("front.json", "[]"),
+        ("front.json", '{"objectives": {"error": ""}, "about": {}, "networks": [{}]}'),
+        ("front.csv", "error,params\n0.1,2\n"),
+        ("front.csv", "error,genotype\nmany,Genotype()\n"),
+        ("front.csv", ""),
+    ],
+)
+def test_damaged_files_are_refused_by_name(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=name) as caught:
+        Front.read(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match="units: expected 2"):
+        Front.of(NETWORKS, F, ("error", "params"), ("",))
+    with pytest.raises(ValueError, match="F: expected numbers, got NaN"):
+        Front.of(NETWORKS[:1], [[np.nan, 1.0]], ("error", "params"), ("", ""))
+    with pytest.raises(ValueError, match="objective: expected one of error, params, got 'flops'"):
+        front().column("flops")

@@ -1,0 +1,99 @@
+"""Every layer against itself in float64, forward and backward: ``python -m tests.support.layers SIZE ...``.
+
+Under malloc's own checks it also dies of a write past the end of a layer's memory. Layers stand without their norms,
+behind which the gradients of weights cancel; the norm is a layer of its own here.
+"""
+
+import copy
+import itertools
+import sys
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.nets.models.batch_norm import SubnetNorm
+from carsmoo.nets.models.cells import Stem, set_memory_format
+from carsmoo.nets.models.network import AuxiliaryHead
+from carsmoo.nets.models.ops import FactorizedReduce, ReLUConvNorm, operation
+from carsmoo.space.genotype import PRIMITIVES
+from tests.support.networks import Passing, generator
+
+CHANNELS = range(1, 18)
+TOLERANCE = 1e-4
+
+
+def layers(channels: int) -> Iterator[tuple[str, int, nn.Module]]:
+    """Yield (name, channels in, layer) of all that a network of so many channels is made of."""
+    for name, stride in itertools.product(PRIMITIVES[1:], (1, 2)):
+        if channels > 1 or (name, stride) != ("skip_connect", 2):  # a network has 2 channels at least
+            yield f"{name}, stride {stride}", channels, operation(name, channels, stride, passing)
+    yield "norm", channels, SubnetNorm(channels)
+    for other in {channels + 1, max(2, channels // 2)}:
+        yield f"1x1 to {other}", channels, ReLUConvNorm(channels, other, passing)
+        yield f"reduction to {other}", channels, FactorizedReduce(channels, other, passing)
+    for stem, colours in itertools.product(("cifar", "imagenet"), (1, 3)):
+        if channels > 1:
+            network = NetworkConfig(channels=channels, stem=stem, images=(colours, 32, 32), classes=3)
+            yield f"{stem} stem of {colours}", colours, AllOf(Stem(network, passing))
+    if channels in (1, 2, 7, 16):  # 768 channels inside, whatever is read
+        network = NetworkConfig(channels=2, stem="cifar", images=(3, 32, 32), classes=3)
+        head = AuxiliaryHead(channels, network)
+        head.features = nn.Sequential(*(part for part in head.features if not isinstance(part, nn.BatchNorm2d)))
+        yield "auxiliary head", channels, head
+
+
+def passing(channels: int) -> nn.Module:
+    """Build what takes the place of a norm."""
+    return Passing()
+
+
+class AllOf(nn.Module):
+    """A stem, all of which runs."""
+
+    def __init__(self, stem: Stem) -> None:
+        super().__init__()
+        self.stem = stem
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stem(x, len(self.stem.convs))[1]
+
+
+def results(layer: nn.Module, x: Tensor, memory_format: torch.memory_format) -> list[Tensor]:
+    """Return a layer's output, and the gradients of the sum of its weighed values by its input and its parameters."""
+    x = x.clone(memory_format=memory_format).requires_grad_()
+    y: Tensor = layer(x)
+    weights = torch.empty_like(y).copy_(torch.randn(y.shape, generator=generator()))
+    return [y.detach(), *torch.autograd.grad(y, [x, *layer.parameters()], weights)]
+
+
+def check(name: str, channels: int, layer: nn.Module, exact: nn.Module, size: int) -> None:
+    """Compare a layer in both memory formats with the same in float64.
+
+    Raises:
+        AssertionError: naming what differs by more than the tolerance.
+    """
+    x = torch.randn(2, channels, size, size, generator=generator(size))
+    expected = results(exact, x.double(), torch.contiguous_format)
+    for memory_format in (torch.channels_last, torch.contiguous_format):
+        set_memory_format(layer, memory_format)
+        found = results(layer, x, memory_format)
+        for k, (a, b) in enumerate(zip(found, expected, strict=True)):
+            error = float((a - b).abs().max() / b.abs().max().clamp(min=1))
+            what = ("output", "gradient of the input")[k] if k < 2 else f"gradient of parameter {k - 2}"
+            assert error < TOLERANCE, f"{name}, {channels} channels, {size} px, {memory_format}: {what} off by {error}"
+
+
+def main(sizes: list[int]) -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    for channels in CHANNELS:
+        for name, c_in, layer in layers(channels):
+            exact = copy.deepcopy(layer).double()
+            for size in sizes:
+                check(name, c_in, layer, exact, size)
+
+
+if __name__ == "__main__":
+    main([int(size) for size in sys.argv[1:]])

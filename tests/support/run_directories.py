@@ -1,0 +1,54 @@
+"""Directories of runs made by hand, of figures that a test knows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from carsmoo.config.search import SearchConfig
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.space.front import Front
+from carsmoo.zoo import GENOTYPES
+
+NAMES, UNITS = ("error", "params"), ("fraction", "millions")
+ABOUT = {"data": "digits", "split": "search-validation", "weights": "supernet", "epoch": 4, "generation": 2}
+FRONT = {"CARS-A": [0.20, 1.0], "CARS-D": [0.10, 2.0], "CARS-H": [0.05, 3.0]}
+POPULATIONS = (
+    [[0.8, 1.0], [0.6, 2.0], [0.7, 3.0], [0.9, 4.0]],
+    [[0.4, 1.0], [0.3, 2.0], [0.2, 3.0], [0.9, 4.0]],
+    [[0.2, 1.0], [0.1, 2.0], [0.05, 3.0], [0.5, 4.0]],
+)
+
+
+def front(about: dict[str, Any] = ABOUT, **errors: float) -> Front:
+    F = [[errors.get(name.replace("-", ""), error), params] for name, (error, params) in FRONT.items()]
+    return Front.of([GENOTYPES[name] for name in FRONT], F, NAMES, UNITS, about)
+
+
+def events() -> list[dict[str, Any]]:
+    """Return a log: two epochs of warm-up, three generations, two epochs of training, the end; 20 s in all."""
+    start = {"event": "start", "at": 1.7e9, "versions": {"carsmoo": "0.1.0", "numpy": "2.0"}, "python": "3.11"}
+    made: list[dict[str, Any]] = [start]
+    for epoch in (1, 2):
+        warmed = {"seconds": 2.0 * epoch, "spent": {"warm-up": 2.0}, "loss": 3.0 - epoch, "epoch": epoch}
+        made.append({"event": "warm-up", "generation": 1, **warmed})
+    for k, F in enumerate(POPULATIONS):
+        if k:
+            spent = {"scoring": 1.5, "training": 2.5}
+            trained = {"seconds": 2.0 + 6 * k, "spent": spent, "loss": 1.0 / k, "epoch": 2 + k}
+            made.append({"event": "training", "generation": k + 1, **trained})
+        scored = {"epoch": 2 + k, "seconds": 5.0 + 6 * k, "spent": {"scoring": 1.0}, "F": F}
+        best = {"error": min(row[0] for row in F), "params": 1.0}
+        made.append({"event": "generation", "generation": k + 1, "evaluations": 4 + 8 * k, "best": best, **scored})
+    return [*made, {"event": "end", "at": 1.7e9 + 20, "seconds": 20.0, "test_error_of_best": 0.07}]
+
+
+def write_log(path: Path, lines: list[dict[str, Any]]) -> None:
+    (path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def make(path: Path, **about: Any) -> Path:
+    """Write the directory of a run."""
+    run = RunDirectory.create(path, SearchConfig(seed=3))
+    run.write_front(front({**ABOUT, **about}))
+    write_log(path, events())
+    return path

@@ -1,0 +1,54 @@
+import io
+
+from rich.console import Console
+
+from carsmoo.utils.progress import PhaseClock, ProgressBars, Step
+
+
+def test_bars_show_the_phase_and_what_is_left_and_go_away_at_its_end() -> None:
+    screen = io.StringIO()
+    bars = ProgressBars(Console(file=screen, force_terminal=True, width=100))
+    for done in range(4):
+        bars(Step(phase="training", time=2, done=done, total=3, unit="steps", figures={"loss": 1.5}))
+    shown = screen.getvalue()
+    assert "training" in shown
+    assert "3/3" in shown
+    assert "loss 1.5" in shown
+    assert "left" in shown
+    bars(Step(phase="scoring", time=2, done=1, total=9, unit="networks"))
+    bars.close()
+    bars.close()
+    assert "scoring" in screen.getvalue()
+
+
+def test_a_new_phase_starts_its_own_bar() -> None:
+    screen = io.StringIO()
+    bars = ProgressBars(Console(file=screen, force_terminal=True, width=100))
+    bars(Step(phase="warm-up", time=0, done=1, total=9, unit="steps"))
+    bars(Step(phase="scoring", time=0, done=1, total=2, unit="networks"))
+    bars.close()
+    assert "scoring" in screen.getvalue()
+    assert "1/2" in screen.getvalue()
+
+
+def test_a_clock_counts_each_phase_and_not_what_lies_between() -> None:
+    at = 0.0
+    clock = PhaseClock(lambda: at)
+
+    def step(when: float, phase: str, done: int) -> None:
+        nonlocal at
+        at = when
+        clock(Step(phase=phase, time=0, done=done, total=2, unit="steps"))
+
+    step(1.0, "scoring", 0)
+    step(3.0, "scoring", 2)
+    step(10.0, "training", 0)
+    step(10.5, "training", 1)
+    assert clock.take() == {"scoring": 2.0, "training": 0.5}
+    step(11.0, "training", 2)
+    step(20.0, "training", 0)  # the next epoch, announced after something else
+    step(21.0, "training", 1)
+    step(30.0, "scoring", 0)  # scored again: announced, not gone on with
+    step(31.0, "scoring", 1)
+    assert clock.take() == {"training": 1.5, "scoring": 1.0}
+    assert clock.take() == {}
