@@ -47,11 +47,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="The share of a demo run that checkpoints take.")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--warmup", type=int, default=SupernetTraining().warmup, help="epochs, the demo's by default")
-    parser.add_argument("--generations", type=int, default=SupernetTraining().generations)
+    parser.add_argument(
+        "--warmup", type=int, default=SupernetTraining().warmup_epochs, help="epochs, the demo's by default"
+    )
+    parser.add_argument("--generations", type=int, default=SupernetTraining().n_generations)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    total, saves = measure(SupernetTraining(warmup=options.warmup, generations=options.generations))
+    total, saves = measure(SupernetTraining(warmup_epochs=options.warmup, n_generations=options.generations))
     share = sum(saves) / (total - sum(saves))
     print(f"{len(saves)} saves of {statistics.median(saves) * 1e3:.1f} ms (median) in a run of {total:.0f} s")
     print("RESULT " + json.dumps({"name": "bench_checkpoint", "figures": {"checkpoint_share": round(share, 5)}}))

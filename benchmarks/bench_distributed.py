@@ -11,8 +11,8 @@ architectures and images. Figures:
   population, runs of some steps in turn and sums over all (the paper's size with a batch of 64), without loading and
   augmentation;
 - ``step_alike_speedup_2*``: the same where the architectures of eight steps are dealt so that those of a step are alike
-  (``training.alike`` 8 in both);
-- ``step_parts_speedup_2*``: the same where the batch is split in two (``training.parts`` 2 in both);
+  (``training.flops_grouping_window`` 8 in both);
+- ``step_parts_speedup_2*``: the same where the batch is split in two (``training.ghost_batches`` 2 in both);
 - ``step_parts_gain_2*``: two processes with ``parts`` 2 against one process with whole batches;
 - ``step_parts_alone*``: seconds of one process with ``parts`` 2 over those of one with whole batches;
 - ``step_bound_2*``, ``step_alike_bound_2*``: what the seconds of the two architectures, each by itself in one process,
@@ -61,9 +61,9 @@ from carsmoo.nets.models.serialization import load
 from carsmoo.nets.retraining.job import Job
 from carsmoo.nets.retraining.parallel import train_each
 from carsmoo.nets.supernet.evaluation import errors
-from carsmoo.nets.supernet.sampling import dealt
+from carsmoo.nets.supernet.sampling import group_by_flops
 from carsmoo.nets.supernet.sharding import node_costs, score_together, shares
-from carsmoo.nets.supernet.training_state import World
+from carsmoo.nets.supernet.training_state import SupernetState
 
 KINDS = {"": (1, 1), "_alike": (8, 1), "_parts": (1, 2)}
 """``alike`` and ``parts`` of training, by what they add to a figure's name."""
@@ -82,16 +82,16 @@ class Case:
         calibration: int = 128,
     ) -> None:
         self.name, self.group, self.batch = name, group, 64
-        self.genotypes = population(problem)[:: max(problem.training.population // 16, 1)]
-        plan = SupernetTraining(architectures=2, calibration=calibration, score_batch=500)
+        self.genotypes = population(problem)[:: max(problem.training.pop_size // 16, 1)]
+        plan = SupernetTraining(subnets_per_step=2, bn_calibration_images=calibration, eval_batch_size=500)
         shape = network.for_data(data.image_shape, data.classes)
         layout = "channels_last"
-        self.alone = World(problem.space, shape, plan, data, 0, layout)
-        self.together = World(problem.space, shape, plan, data, 0, layout, group)
+        self.alone = SupernetState(problem.space, shape, plan, data, 0, layout)
+        self.together = SupernetState(problem.space, shape, plan, data, 0, layout, group)
         n = self.batch
         self.images, self.labels = data.normalise(data.train.images[:n]), data.train.labels[:n]
 
-    def score(self, world: World, group: Group, genotypes: Sequence[Genotype]) -> np.ndarray:
+    def score(self, world: SupernetState, group: Group, genotypes: Sequence[Genotype]) -> np.ndarray:
         """Score on a world's weights."""
         split, normalise = world.data.validation, world.data.normalise
         scoring = partial(errors, world.supernet, batch=500, calibration=world.calibration)
@@ -103,11 +103,11 @@ class Case:
         """Return pairs of architectures as training draws them, dealt among so many steps."""
         rng = np.random.default_rng(0)
         drawn = iter(lambda: [self.genotypes[k] for k in rng.permutation(len(self.genotypes))[:2]], None)
-        return list(islice(dealt(drawn, window, self.alone.supernet.network, np.random.default_rng(1)), n))
+        return list(islice(group_by_flops(drawn, window, self.alone.supernet.network, np.random.default_rng(1)), n))
 
-    def train(self, world: World, pairs: Sequence[Sequence[Genotype]], parts: int) -> None:
+    def train(self, world: SupernetState, pairs: Sequence[Sequence[Genotype]], parts: int) -> None:
         """Make some steps in a world."""
-        world.trainer.plan = replace(world.trainer.plan, parts=parts)
+        world.trainer.plan = replace(world.trainer.plan, ghost_batches=parts)
         for pair in pairs:
             world.trainer.step(self.images, self.labels, pair)
 
@@ -153,7 +153,7 @@ def measure(case: Case, scorings: int, runs: int, steps: int) -> dict[str, float
 
 def measure_training(group: Group, rounds: int, epochs: int) -> dict[str, float]:
     """Return the figures of training six networks."""
-    demo = CARSProblem(training=SupernetTraining(warmup=0, population=16), group=Group())
+    demo = CARSProblem(training=SupernetTraining(warmup_epochs=0, pop_size=16), group=Group())
     X = demo.default_operators()["sampling"].do(demo, 6, random_state=np.random.default_rng(0)).get("X")
     recipe = TrainingRecipe(epochs=epochs)
     shape = recipe.network(demo.images.image_shape, demo.images.classes)
@@ -225,7 +225,7 @@ def passed(case: Case, genotypes: Sequence[Genotype]) -> None:
 def measured_device(case: Case) -> Device:
     """Return what the model has to know of this core and of the case's supernet and architectures."""
     trainer, pool, supernet = case.alone.trainer, case.genotypes, case.alone.supernet
-    trainer.plan = replace(trainer.plan, parts=1)
+    trainer.plan = replace(trainer.plan, ghost_batches=1)
     cost = [float(flops(genotype, supernet.network)) for genotype in pool]
 
     def step(n: int) -> float:

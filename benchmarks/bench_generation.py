@@ -30,7 +30,7 @@ from carsmoo import PNSGA3, CARSProblem, Checkpoint, SupernetTraining
 from carsmoo.algorithm.continuous import Callbacks
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.supernet.evaluation import errors
-from carsmoo.nets.supernet.training_state import World
+from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.runs.directory import RunDirectory, RunLog
 
 
@@ -51,27 +51,27 @@ class Watched(CARSProblem):
         return super()._moving_values(X)
 
 
-def world_of(problem: CARSProblem) -> World:
+def world_of(problem: CARSProblem) -> SupernetState:
     """Return what moves behind a problem that has begun."""
     assert problem._world is not None
     return problem._world
 
 
-def bare_training(world: World, X: NDArray[np.int64]) -> float:
+def bare_training(world: SupernetState, X: NDArray[np.int64]) -> float:
     """Return the seconds of an epoch's steps, the batches and networks ready."""
     trainer, data = world.trainer, world.data
-    drawn = world.drawn_from(X, trainer.plan.architectures)
+    drawn = world.drawn_from(X, trainer.plan.subnets_per_step)
     order = torch.randperm(len(data.train), generator=trainer.generator)
-    batches = order[: trainer.steps_per_epoch * trainer.plan.batch].tensor_split(trainer.steps_per_epoch)
+    batches = order[: trainer.steps_per_epoch * trainer.plan.batch_size].tensor_split(trainer.steps_per_epoch)
     ready = [(data.normalise(data.train.images[k]), data.train.labels[k], next(drawn)) for k in batches]
     return seconds(lambda: [trainer.step(*batch) for batch in ready])
 
 
-def bare_scoring(world: World, populations: Sequence[NDArray[np.int64]]) -> float:
+def bare_scoring(world: SupernetState, populations: Sequence[NDArray[np.int64]]) -> float:
     """Return the seconds of scoring populations one after the other."""
     plan, split = world.trainer.plan, world.data.validation
     decoded = [world.space.decode(X) for X in populations]
-    common = {"batch": plan.score_batch, "calibration": world.calibration, "memory": plan.score_memory << 20}
+    common = {"batch": plan.eval_batch_size, "calibration": world.calibration, "memory": plan.score_memory << 20}
     return seconds(lambda: [errors(world.supernet, g, split, world.data.normalise, **common) for g in decoded])
 
 
@@ -84,7 +84,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def measure(warmup: int, generations: int, folder: Path) -> dict[str, float]:
     """Return the figures."""
-    problem, twin = Watched(SupernetTraining(warmup=warmup)), CARSProblem()
+    problem, twin = Watched(SupernetTraining(warmup_epochs=warmup)), CARSProblem()
     run = RunDirectory.create(folder, SearchConfig())
     algorithm = PNSGA3().setup(problem, callback=Callbacks(RunLog(run), Checkpoint(folder)))
     algorithm.next()

@@ -29,7 +29,7 @@ from carsmoo import DARTSSpace, Genotype, NetworkConfig, SupernetTraining
 from carsmoo.nets.data.load import load
 from carsmoo.nets.supernet import evaluation as scoring_module
 from carsmoo.nets.supernet.evaluation import errors
-from carsmoo.nets.supernet.training_state import World
+from carsmoo.nets.supernet.training_state import SupernetState
 
 SPACE = DARTSSpace()
 
@@ -41,14 +41,14 @@ def genotypes(n: int, seed: int = 0) -> list[Genotype]:
     return found
 
 
-def world(channels: int = 8) -> World:
+def world(channels: int = 8) -> SupernetState:
     """Return the demo's world with so many channels."""
     data = load("digits")
     network = NetworkConfig(channels=channels).for_data(data.image_shape, data.classes)
-    return World(SPACE, network, SupernetTraining(), data, 0)
+    return SupernetState(SPACE, network, SupernetTraining(), data, 0)
 
 
-def scoring(made: World, n: int, images: int) -> Callable[[], object]:
+def scoring(made: SupernetState, n: int, images: int) -> Callable[[], object]:
     """Return what scores so many subnets on so many images, recalibration left out."""
     split = made.data.train
     repeated = torch.arange(images) % len(split)
@@ -62,7 +62,10 @@ def near_and_far() -> dict[int, Callable[[], object]]:
     """Return what scores four subnets of the paper's size, as many images at a time as are near (0), and all (1)."""
     data = random_images(600)
     network = NetworkConfig(channels=16, layers=8).for_data(data.image_shape, data.classes)
-    made, pool = World(SPACE, network, SupernetTraining(calibration=32, batch=32), data, 0), genotypes(4)
+    made, pool = (
+        SupernetState(SPACE, network, SupernetTraining(bn_calibration_images=32, batch_size=32), data, 0),
+        genotypes(4),
+    )
 
     def near() -> None:
         made.errors(pool, data.validation)
@@ -74,7 +77,7 @@ def near_and_far() -> dict[int, Callable[[], object]]:
     return {0: near, 1: far}
 
 
-def stepping(made: World, batch: int) -> Callable[[], object]:
+def stepping(made: SupernetState, batch: int) -> Callable[[], object]:
     """Return what trains eight random subnets for a step each."""
     images, labels = made.data.normalise(made.data.train.images[:batch]), made.data.train.labels[:batch]
     pool = genotypes(8)

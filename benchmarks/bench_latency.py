@@ -28,8 +28,8 @@ from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.nets.latency.measure import build, network_latency
 
 NETWORKS = {
-    "demo": NetworkConfig(images=(1, 8, 8), classes=10),
-    "paper": NetworkConfig(channels=16, layers=8, images=(3, 32, 32), classes=10),
+    "demo": NetworkConfig(image_shape=(1, 8, 8), n_classes=10),
+    "paper": NetworkConfig(channels=16, layers=8, image_shape=(3, 32, 32), n_classes=10),
 }
 
 WORSE = {"spearman": min, "spearman_uniform": min, "mean_error": max}

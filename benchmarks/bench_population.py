@@ -42,8 +42,8 @@ from carsmoo.nets.data.in_memory import ImageData
 from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.evaluation import BYTES, HELD, errors, fitting_graphs, recalibrate
-from carsmoo.nets.supernet.shared_graph import PopulationGraph
-from carsmoo.nets.supernet.training_state import World
+from carsmoo.nets.supernet.shared_graph import SharedGraph
+from carsmoo.nets.supernet.training_state import SupernetState
 
 GENERATIONS = 10
 TIGHT = 96 << 20
@@ -55,7 +55,7 @@ class Case:
     """A population and the weights and images that it is scored on."""
 
     name: str
-    world: World
+    world: SupernetState
     genotypes: list[Genotype]
     memory: int
 
@@ -112,9 +112,11 @@ def paper() -> Case:
     problem = CARSProblem(random_images(160, size=8), network=narrow, training=SupernetTraining(**plan))
     genotypes = population(problem)
     data = random_images(160)
-    training = SupernetTraining.paper(calibration=32, batch=32)
+    training = SupernetTraining.paper(bn_calibration_images=32, batch_size=32)
     network = NetworkConfig(channels=16, layers=8).for_data(data.image_shape, data.classes)
-    return Case("paper", World(problem.space, network, training, data, 0), genotypes, training.score_memory << 20)
+    return Case(
+        "paper", SupernetState(problem.space, network, training, data, 0), genotypes, training.score_memory << 20
+    )
 
 
 def multiply_adds(supernet: Supernet, work: Callable[[], object]) -> int:
@@ -196,7 +198,7 @@ def measure(case: Case, repeats: int) -> dict[str, float]:
         multiply_adds(world.supernet, lambda work=work: work(genotypes)) for work in (case.one_by_one, case.graph)
     )
     plain, graph, ratio = paired(case, genotypes, repeats)
-    whole = PopulationGraph(world.supernet, genotypes)
+    whole = SharedGraph(world.supernet, genotypes)
     print(
         f"{name}: {len(genotypes)} subnets, {len(whole.applications)} computations, {len(whole.nodes) - 1} of them "
         f"distinct; one by one {plain:.2f} s, as a graph {graph:.2f} s, {ratio:.2f} times as fast where sharing alone "
@@ -229,7 +231,7 @@ def masked(case: Case, repeats: int) -> float:
     pairs = []
     for _ in range(repeats + 1):
         theirs = seconds(lambda: [masked_logits(world.supernet, x, genotype) for genotype in few])
-        pairs.append(theirs / seconds(lambda: dict(PopulationGraph(world.supernet, few).run(x))))
+        pairs.append(theirs / seconds(lambda: dict(SharedGraph(world.supernet, few).run(x))))
     return statistics.median(pairs[1:])
 
 

@@ -30,14 +30,14 @@ class Timed(CARSProblem):
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         begin = time.perf_counter()
         values = super()._moving_values(X)
-        if len(X) > self.training.population:
+        if len(X) > self.training.pop_size:
             self.seconds += time.perf_counter() - begin
         return values
 
 
 def search(seed: int, warmup: int, generations: int, racing: bool) -> tuple[float, float]:
     """Return the final front's hypervolume, scored in full, and the seconds of scoring."""
-    plan = SupernetTraining(warmup=warmup, generations=generations, racing=racing)
+    plan = SupernetTraining(warmup_epochs=warmup, n_generations=generations, racing=racing)
     problem = Timed(training=plan, seed=seed)
     algorithm = PNSGA3(protection=None).setup(problem)
     algorithm.next()

@@ -1,7 +1,8 @@
 """Two ways to give two processes the same to do in a step, against steps as the paper has them: what a search finds.
 
 Short searches on digits (10 epochs of warm-up, 12 generations, N = 16, N_b = 2), from each seed one ``drawn`` as the
-paper has it, one with ``training.alike`` 8, and one with ``training.parts`` 2. Figures, over the seeds (n, medians):
+paper has it, one with ``training.flops_grouping_window`` 8, one with ``training.ghost_batches`` 2. Figures, over the
+seeds (n, medians):
 
 - ``hypervolume_*``: of (supernet error, params) of the final front, in one box over all;
 - ``error_*``: median supernet error of the final population;
@@ -21,12 +22,12 @@ import numpy as np
 
 from benchmarks.paper.common import Found, hypervolumes, in_parallel, paired, search, small_search
 
-KINDS = {"drawn": {}, "alike": {"alike": 8}, "parts": {"parts": 2}}
+KINDS = {"drawn": {}, "alike": {"flops_grouping_window": 8}, "parts": {"ghost_batches": 2}}
 
 
 def found(kind: str, seed: int) -> Found:
     """Search once."""
-    return search(dataclasses.replace(small_search(architectures=2, **KINDS[kind]), seed=seed))
+    return search(dataclasses.replace(small_search(subnets_per_step=2, **KINDS[kind]), seed=seed))
 
 
 def main() -> None:

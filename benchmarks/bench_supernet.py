@@ -49,7 +49,7 @@ def standalone_step(network: nn.Module, plan: SupernetTraining) -> Callable[[tor
 
     def step(logits: torch.Tensor, labels: torch.Tensor) -> None:
         F.cross_entropy(logits, labels).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), plan.grad_clip)
         optimizer.step()
         optimizer.zero_grad()
 
@@ -76,7 +76,7 @@ def measure(name: str, genotypes: int, repeats: int, masked_repeats: int) -> dic
     set_memory_format(supernet, torch.channels_last)
     trainer = SupernetTrainer(supernet, data, plan, torch.Generator().manual_seed(0))
     everything = standalone_step(supernet, plan)
-    images, labels = data.normalise(data.train.images[: plan.batch]), data.train.labels[: plan.batch]
+    images, labels = data.normalise(data.train.images[: plan.batch_size]), data.train.labels[: plan.batch_size]
     rng = np.random.default_rng(0)
     ratios, steps, masked = [], [], []
     for genotype in space.decode(rng.integers(space.xl, space.xu + 1, size=(genotypes, space.n_var))):

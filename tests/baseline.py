@@ -14,7 +14,7 @@ from pathlib import Path
 
 from safetensors.numpy import load_file
 
-SMALL = ("--preset", "smoke", "--set", "training.calibration=32")
+SMALL = ("--preset", "smoke", "--set", "training.bn_calibration_images=32")
 
 
 def carsmoo(*arguments: str, processes: int = 1) -> None:
@@ -41,9 +41,9 @@ def of_search(run: Path) -> dict[str, str]:
 def baseline(folder: Path) -> dict[str, dict[str, str]]:
     whole, resumed, pair = (folder / name for name in ("whole", "resumed", "pair"))
     carsmoo("search", *SMALL, "--out", str(whole))
-    carsmoo("search", *SMALL, "--set", "training.generations=1", "--out", str(resumed))
+    carsmoo("search", *SMALL, "--set", "training.n_generations=1", "--out", str(resumed))
     carsmoo("resume", str(resumed), "--generations", "2")
-    carsmoo("search", *SMALL, "--set", "training.architectures=2", "--out", str(pair), processes=2)
+    carsmoo("search", *SMALL, "--set", "training.subnets_per_step=2", "--out", str(pair), processes=2)
     carsmoo("train", "CARS-I", "--set", "epochs=2", "--network", "4/3", "--out", str(folder / "t"))
     trained = {name: weights(folder / "t" / f"{name}.safetensors") for name in ("best", "last")}
     return {"search": of_search(whole), "resumed": of_search(resumed), "pair": of_search(pair), "training": trained}

@@ -6,6 +6,7 @@ only parsed by the real command line. ``CARSProblem()`` without sizes, the demo,
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from dataclasses import fields
@@ -50,7 +51,7 @@ def smoke(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give what is made without sizes those of the preset smoke."""
     small = SearchConfig.preset("smoke")
     for kind, config in ((NetworkConfig, small.network), (SupernetTraining, small.training)):
-        defaults = kind.__init__.__kwdefaults__
+        defaults = inspect.unwrap(kind.__init__).__kwdefaults__
         for field in fields(kind):
             monkeypatch.setitem(defaults, field.name, getattr(config, field.name))
 

@@ -138,13 +138,13 @@ def machine() -> dict[str, Any]:
 
 def small_search(**fields: Any) -> SearchConfig:
     """Return a search of a minute or less on one core: the demo's digits and network, with a shorter plan."""
-    plan = {"warmup": 10, "generations": 12, "memory_format": "channels_last", **fields}
+    plan = {"warmup_epochs": 10, "n_generations": 12, "memory_format": "channels_last", **fields}
     return SearchConfig(network=NetworkConfig(channels=8, layers=5), training=SupernetTraining(**plan))
 
 
 def small_recipe(**fields: Any) -> TrainingRecipe:
     """Return a recipe of some seconds on one core: the search network's widths and depth; the last epoch counts."""
-    return TrainingRecipe(**{"channels": 8, "layers": 5, "epochs": 10, "holdout": 0.0, **fields})
+    return TrainingRecipe(**{"channels": 8, "layers": 5, "epochs": 10, "holdout_fraction": 0.0, **fields})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.supernet.evaluation import errors
 from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.nets.supernet.training_state import World
+from carsmoo.nets.supernet.training_state import SupernetState
 
 PARTS = ("warm_up", "training", "scoring", "rest")
 
@@ -145,7 +145,7 @@ class Stopwatch(CARSProblem):
         return result
 
 
-def times_of(world: World, populations: Sequence[NDArray[np.int64]], n: int, t: float, repeats: int) -> Times:
+def times_of(world: SupernetState, populations: Sequence[NDArray[np.int64]], n: int, t: float, repeats: int) -> Times:
     """Measure a world: training on populations, scoring one of their networks, and scoring n t and n (1 + t) of them.
 
     Args:
@@ -163,7 +163,7 @@ def times_of(world: World, populations: Sequence[NDArray[np.int64]], n: int, t: 
             world.space.decode(X),
             split,
             world.data.normalise,
-            batch=plan.score_batch,
+            batch=plan.eval_batch_size,
             calibration=world.calibration,
             memory=plan.score_memory << 20,
         )
@@ -202,11 +202,11 @@ def one(preset: Preset, seed: int) -> Result:
     config = dataclasses.replace(preset.search, seed=seed)
     given = {"data": config.data, "space": config.space, "network": config.network, "training": config.training}
     plan = Plan(
-        e_warm=config.training.warmup,
-        e_evo=config.training.generations,
-        i_param=config.training.epochs,
-        n_b=config.training.architectures,
-        n=config.training.population,
+        e_warm=config.training.warmup_epochs,
+        e_evo=config.training.n_generations,
+        i_param=config.training.epochs_per_generation,
+        n_b=config.training.subnets_per_step,
+        n=config.training.pop_size,
     )
     problem = Stopwatch(**given, device=config.device, seed=seed)
     random_state, space = np.random.default_rng(seed), problem.space

@@ -59,7 +59,7 @@ class Preset:
     """
 
     data: str = "digits"
-    recipe: TrainingRecipe = field(default_factory=lambda: small_recipe(epochs=30, holdout=0.4))
+    recipe: TrainingRecipe = field(default_factory=lambda: small_recipe(epochs=30, holdout_fraction=0.4))
     quantiles: tuple[float, float, float] = (0.05, 0.5, 0.95)
     seeds: int = 4
     jobs: int = 2
@@ -67,13 +67,15 @@ class Preset:
     def __post_init__(self) -> None:
         if self.recipe.epochs < 6:
             raise ValueError(f"recipe.epochs: expected at least 6, got {self.recipe.epochs}")
-        if self.recipe.holdout == 0:
-            raise ValueError("recipe.holdout: expected a share of images above 0, got 0")
+        if self.recipe.holdout_fraction == 0:
+            raise ValueError("recipe.holdout_fraction: expected a share of images above 0, got 0")
 
 
 PRESETS = {
     "cores2": Preset(),
-    "paper": Preset(data="cifar10", recipe=TrainingRecipe.preset("cifar").updated({"holdout": 0.1}), seeds=3, jobs=1),
+    "paper": Preset(
+        data="cifar10", recipe=TrainingRecipe.preset("cifar").updated({"holdout_fraction": 0.1}), seeds=3, jobs=1
+    ),
 }
 
 

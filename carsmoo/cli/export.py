@@ -112,7 +112,7 @@ def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[
         exports.require_onnx()
     card = card_of(source.network, source.told, NAME)
     ready = exports.ready(source.network, card, raw=raw)
-    shape = source.network.config.image_shape
+    shape = source.network.config.input_shape
     generator = torch.Generator().manual_seed(0)
     noise = [torch.randn(n, *shape, generator=generator, dtype=torch.float32) for n in (1, 5)]
     if source.told["data"] is not None:

@@ -107,7 +107,7 @@ def show(
 
 def _for_its_data(plan: SearchConfig) -> NetworkConfig:
     """Return the network with its image's shape and classes, which the data tell where the plan does not."""
-    if plan.network.images is not None and plan.network.classes is not None:
+    if plan.network.image_shape is not None and plan.network.n_classes is not None:
         return plan.network
     from carsmoo.nets.data.load import load
 
@@ -128,7 +128,7 @@ def _rows(table: LatencyTable) -> Table:
 
 def _tell(table: LatencyTable) -> None:
     network = table.network
-    shape = "x".join(map(str, network.image_shape))
+    shape = "x".join(map(str, network.input_shape))
     say(f"{table.where}; {network.layers} cells of {network.channels} channels on {shape}")
     say(f"each layer adds {table.between:.4f} ms + {table.scale:.4f} x its time")
     found = table.additivity

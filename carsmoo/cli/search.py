@@ -35,7 +35,8 @@ def search(
         str | None, typer.Option(help="Images, such as 'folder:photos?size=32x48'; short for --set data=....")
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="One setting, such as training.warmup=3; last word over all.")
+        list[str] | None,
+        typer.Option("--set", help="One setting, such as training.warmup_epochs=3; last word over all."),
     ] = None,
     every: Every = 1,
     tensorboard: TensorBoard = False,
@@ -105,7 +106,7 @@ def _search(session: Session) -> None:
             draw_run(run)
             _show(front)
             best = min(front, key=lambda network: network[1]["error"])
-            test = problem.test_error(best[0])
+            test = problem.evaluate_on_test(best[0])
         except InterruptedRunError as stop:
             _interrupted(session)
             raise typer.Exit(stop.exit_code) from None
@@ -138,11 +139,12 @@ def _interrupted(session: Session) -> None:
 
 def _headline(plan: SearchConfig, problem: Any) -> str:
     network, training = problem.network, problem.training
-    shape = "x".join(map(str, network.image_shape))
+    shape = "x".join(map(str, network.input_shape))
     return (
         f"{plan.data} ({shape}), {network.layers} cells of {network.channels} channels on {problem.device}: "
-        f"{training.warmup} epochs of warm-up, then {training.generations} generations of {training.epochs} epochs, "
-        f"N = {plan.algorithm.pop_size or training.population}, seed {plan.seed}"
+        f"{training.warmup_epochs} epochs of warm-up, then {training.n_generations} generations of "
+        f"{training.epochs_per_generation} epochs, "
+        f"N = {plan.algorithm.pop_size or training.pop_size}, seed {plan.seed}"
     )
 
 

@@ -197,7 +197,11 @@ def _interruptible(tell: Callable[[str], None]) -> Iterator[Callable[[str], None
 
 def _headline(recipe: TrainingRecipe, n: int, data: str) -> str:
     shape = f"{recipe.layers} cells of {recipe.channels} channels"
-    held = f"{recipe.holdout:.0%} of the training images held out" if recipe.holdout else "nothing held out"
+    held = (
+        f"{recipe.holdout_fraction:.0%} of the training images held out"
+        if recipe.holdout_fraction
+        else "nothing held out"
+    )
     return f"{n} network{'s' if n > 1 else ''} on {data}: {shape}, {recipe.epochs} epochs, {held}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from carsmoo.config.fields import boolean, choice, integer, is_integer, number
+from carsmoo.config.renamed import refuses_old_names
 
 Stem = Literal["cifar", "imagenet"]
 
@@ -38,6 +39,7 @@ class CellShape(NamedTuple):
     width: int
 
 
+@refuses_old_names("network")
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
     """Everything that shapes a network but its genotype.
@@ -48,13 +50,13 @@ class NetworkConfig:
         channels: channels of a state in the first cell; doubled at each of the two reductions. At least 2.
         layers: cells in the stack, 1 to 1000; those at one and two thirds reduce.
         stem: ``"cifar"``, one 3x3 convolution, or ``"imagenet"``, three of stride 2.
-        images: (channels, height, width) of an image. None: those of the data the network meets, or where there is no
-            data (costs, a network built by hand) CIFAR-10's (3, 32, 32).
-        classes: number of classes. None: the data's, or 10.
-        affine: whether batch norm has a scale and a shift. A search network has none, a network for use does.
+        image_shape: (channels, height, width) of an image. None: those of the data the network meets, or where there is
+            no data (costs, a network built by hand) CIFAR-10's (3, 32, 32).
+        n_classes: number of classes. None: the data's, or 10.
+        bn_affine: whether batch norm has a scale and a shift. A search network has none, a network for use does.
         stem_multiplier: channels that the CIFAR stem makes, in units of ``channels``.
-        auxiliary: whether a second classifier is attached at two thirds for training. It never counts in a cost.
-        drop_path: probability with which a path is dropped in training, 0 to below 1.
+        auxiliary_head: whether a second classifier is attached at two thirds for training. It never counts in a cost.
+        drop_path_prob: probability with which a path is dropped in training, 0 to below 1.
 
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.
@@ -63,50 +65,50 @@ class NetworkConfig:
     channels: int = 8
     layers: int = 5
     stem: Stem = "cifar"
-    images: tuple[int, int, int] | None = None
-    classes: int | None = None
-    affine: bool = False
+    image_shape: tuple[int, int, int] | None = None
+    n_classes: int | None = None
+    bn_affine: bool = False
     stem_multiplier: int = 3
-    auxiliary: bool = False
-    drop_path: float = 0.0
+    auxiliary_head: bool = False
+    drop_path_prob: float = 0.0
 
     def __post_init__(self) -> None:
         integer(self, "channels", least=2)
         integer(self, "layers", least=1, most=1000)
         integer(self, "stem_multiplier", least=1)
-        number(self, "drop_path", 0, 1, open_above=True)
+        number(self, "drop_path_prob", 0, 1, open_above=True)
         choice(self, "stem", get_args(Stem))
-        boolean(self, "affine")
-        boolean(self, "auxiliary")
-        if self.classes is not None:
-            integer(self, "classes", least=2)
-        if self.images is not None:
-            images = tuple(self.images) if isinstance(self.images, (tuple, list)) else ()
+        boolean(self, "bn_affine")
+        boolean(self, "auxiliary_head")
+        if self.n_classes is not None:
+            integer(self, "n_classes", least=2)
+        if self.image_shape is not None:
+            images = tuple(self.image_shape) if isinstance(self.image_shape, (tuple, list)) else ()
             if len(images) != 3 or not all(is_integer(n) and n > 0 for n in images):
-                raise ValueError(f"images: expected (channels, height, width), got {self.images!r}")
-            object.__setattr__(self, "images", images)
+                raise ValueError(f"image_shape: expected (channels, height, width), got {self.image_shape!r}")
+            object.__setattr__(self, "image_shape", images)
 
     @classmethod
     def cifar(cls, channels: int = 36, layers: int = 20, **fields: Any) -> NetworkConfig:
         """Return the network that is trained in full on CIFAR-10 (CARS sec. 4.1; DARTS), 3x32x32, 10 classes."""
-        defaults = {"stem": "cifar", "images": (3, 32, 32), "classes": 10, "affine": True}
+        defaults = {"stem": "cifar", "image_shape": (3, 32, 32), "n_classes": 10, "bn_affine": True}
         return cls(channels=channels, layers=layers, **{**defaults, **fields})
 
     @classmethod
     def imagenet(cls, channels: int = 48, layers: int = 14, **fields: Any) -> NetworkConfig:
         """Return the network that is trained in full on ImageNet (DARTS's mobile setting), 3x224x224, 1000 classes."""
-        defaults = {"stem": "imagenet", "images": (3, 224, 224), "classes": 1000, "affine": True}
+        defaults = {"stem": "imagenet", "image_shape": (3, 224, 224), "n_classes": 1000, "bn_affine": True}
         return cls(channels=channels, layers=layers, **{**defaults, **fields})
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
+    def input_shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of an image."""
-        return self.images or (3, 32, 32)
+        return self.image_shape or (3, 32, 32)
 
     @property
-    def n_classes(self) -> int:
+    def output_classes(self) -> int:
         """Number of classes."""
-        return self.classes or 10
+        return self.n_classes or 10
 
     @property
     def auxiliary_cell(self) -> int:
@@ -119,11 +121,13 @@ class NetworkConfig:
         Raises:
             ValueError: if another shape or number was asked for.
         """
-        if self.images not in (None, images):
-            raise ValueError(f"images: expected {self.images} as the network says, got {images} from the data")
-        if self.classes not in (None, classes):
-            raise ValueError(f"classes: expected {self.classes} as the network says, got {classes} from the data")
-        return dataclasses.replace(self, images=images, classes=classes)
+        if self.image_shape not in (None, images):
+            raise ValueError(
+                f"image_shape: expected {self.image_shape} as the network says, got {images} from the data"
+            )
+        if self.n_classes not in (None, classes):
+            raise ValueError(f"n_classes: expected {self.n_classes} as the network says, got {classes} from the data")
+        return dataclasses.replace(self, image_shape=images, n_classes=classes)
 
     def cells(self, normal_width: int = 4, reduce_width: int = 4) -> Iterator[CellShape]:
         """Yield the cells from the stem to the classifier.
@@ -132,7 +136,7 @@ class NetworkConfig:
             normal_width: states that a normal cell concatenates.
             reduce_width: states that a reduction cell concatenates.
         """
-        _, height, width = self.image_shape
+        _, height, width = self.input_shape
         channels = self.channels
         in_before = in_last = channels if self.stem == "imagenet" else self.stem_multiplier * channels
         halvings, halved_before = (3, True) if self.stem == "imagenet" else (0, False)

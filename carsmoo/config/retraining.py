@@ -12,12 +12,14 @@ import tomli_w
 
 from carsmoo.config.fields import boolean, choice, integer, number
 from carsmoo.config.network import NetworkConfig, Stem
+from carsmoo.config.renamed import refuses_old_names
 from carsmoo.config.toml import changed, plain
 from carsmoo.utils.validation import instance, shown
 
 Schedule = Literal["cosine", "exponential"]
 
 
+@refuses_old_names("recipe")
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecipe:
     """How a network is trained in full, and which widths and depth it then has.
@@ -41,8 +43,8 @@ class TrainingRecipe:
         weight_decay: of SGD.
         clip: largest norm of a step's gradient.
         cutout: side of the square that is cut out of each training image, in px; 0 for none.
-        auxiliary: weight of the auxiliary head's loss; 0 for no head.
-        drop_path: probability with which a path is dropped, reached linearly from 0 after the last epoch.
+        auxiliary_weight: weight of the auxiliary head's loss; 0 for no head.
+        drop_path_prob: probability with which a path is dropped, reached linearly from 0 after the last epoch.
         label_smoothing: share of the label that is spread over all classes.
         resized_crop: whether each training image is a part of a picture, of random area (0.08 to 1 of it) and ratio
             (3/4 to 4/3), scaled to the size; the pictures of a folder are then read from their files as they are needed
@@ -54,7 +56,7 @@ class TrainingRecipe:
         contrast: likewise of its contrast.
         saturation: likewise of its saturation; a grey image has none.
         hue: largest turn of its hue, either way, at most 0.5; a grey image has none.
-        holdout: share of the training images that is held out to choose the best epoch.
+        holdout_fraction: share of the training images that is held out to choose the best epoch.
         seed: of initial weights, held-out images, order, augmentation and dropped paths.
 
     Raises:
@@ -73,8 +75,8 @@ class TrainingRecipe:
     weight_decay: float = 5e-4
     clip: float = 5.0
     cutout: int = 0
-    auxiliary: float = 0.0
-    drop_path: float = 0.0
+    auxiliary_weight: float = 0.0
+    drop_path_prob: float = 0.0
     label_smoothing: float = 0.1
     resized_crop: bool = False
     pad: int | None = 1
@@ -83,7 +85,7 @@ class TrainingRecipe:
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
-    holdout: float = 0.1
+    holdout_fraction: float = 0.1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -96,10 +98,10 @@ class TrainingRecipe:
         for name in ("learning_rate", "clip"):
             number(self, name, 0, math.inf, open_below=True)
         number(self, "decay", 0, 1, open_below=True)
-        for name in ("weight_decay", "auxiliary", "brightness", "contrast", "saturation"):
+        for name in ("weight_decay", "auxiliary_weight", "brightness", "contrast", "saturation"):
             number(self, name, 0, math.inf)
         number(self, "hue", 0, 0.5)
-        for name in ("momentum", "drop_path", "label_smoothing", "holdout"):
+        for name in ("momentum", "drop_path_prob", "label_smoothing", "holdout_fraction"):
             number(self, name, 0, 1, open_above=True)
         integer(self, "cutout", least=0)
         integer(self, "seed", least=0, most=2**63)
@@ -122,7 +124,13 @@ class TrainingRecipe:
         Raises:
             ValueError: for another name.
         """
-        common: dict[str, Any] = {"auxiliary": 0.4, "momentum": 0.9, "clip": 5.0, "holdout": 0.0, "flip": True}
+        common: dict[str, Any] = {
+            "auxiliary_weight": 0.4,
+            "momentum": 0.9,
+            "clip": 5.0,
+            "holdout_fraction": 0.0,
+            "flip": True,
+        }
         presets: dict[str, Callable[[], TrainingRecipe]] = {
             "quick": cls,
             "cifar": lambda: cls(
@@ -134,7 +142,7 @@ class TrainingRecipe:
                 learning_rate=0.025,
                 weight_decay=3e-4,
                 cutout=16,
-                drop_path=0.2,
+                drop_path_prob=0.2,
                 label_smoothing=0.0,
                 pad=4,
             ),
@@ -150,7 +158,7 @@ class TrainingRecipe:
                 decay=0.97,
                 weight_decay=3e-5,
                 cutout=0,
-                drop_path=0.0,
+                drop_path_prob=0.0,
                 label_smoothing=0.1,
                 resized_crop=True,
                 pad=0,
@@ -181,7 +189,9 @@ class TrainingRecipe:
     def network(self, images: tuple[int, int, int], classes: int) -> NetworkConfig:
         """Return the network that is trained on images (channels, height, width) of so many classes."""
         shape: dict[str, Any] = {"channels": self.channels, "layers": self.layers, "stem": self.stem}
-        return NetworkConfig(**shape, images=images, classes=classes, affine=True, auxiliary=self.auxiliary > 0)
+        return NetworkConfig(
+            **shape, image_shape=images, n_classes=classes, bn_affine=True, auxiliary_head=self.auxiliary_weight > 0
+        )
 
     def learning_rate_in(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
@@ -192,4 +202,4 @@ class TrainingRecipe:
 
     def drop_path_in(self, epoch: int) -> float:
         """Return the probability with which a path is dropped in an epoch, counted from 0."""
-        return self.drop_path * epoch / self.epochs
+        return self.drop_path_prob * epoch / self.epochs

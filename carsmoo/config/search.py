@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args, get_type_hints
 import tomli_w
 
 from carsmoo.config.network import NetworkConfig
+from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.config.toml import _read, changed, plain
 from carsmoo.space.genotype import DARTSSpace
@@ -106,7 +107,9 @@ class SearchConfig:
             ),
             "smoke": lambda: cls(
                 network=NetworkConfig(channels=4, layers=3),
-                training=SupernetTraining(warmup=1, generations=2, epochs=1, population=6, calibration=64),
+                training=SupernetTraining(
+                    warmup_epochs=1, n_generations=2, epochs_per_generation=1, pop_size=6, bn_calibration_images=64
+                ),
             ),
         }
         if not isinstance(name, str) or name not in presets:
@@ -125,12 +128,12 @@ class SearchConfig:
 
     @classmethod
     def from_toml(cls, text: str) -> SearchConfig:
-        """Return the configuration that :meth:`to_toml` wrote.
+        """Return the configuration that :meth:`to_toml` wrote, also with the names that fields had before.
 
         Raises:
             ValueError, TypeError: naming what was expected and what was given.
         """
-        return cls().updated(_read("configuration", text))
+        return cls().updated(sections_with_new_names(_read("configuration", text)))
 
     def to_toml(self) -> str:
         """Return the whole configuration as TOML; what is None is left out."""

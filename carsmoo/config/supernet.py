@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from carsmoo.config.fields import boolean, choice, integer, number
+from carsmoo.config.renamed import refuses_old_names
 
 
+@refuses_old_names("training")
 @dataclass(frozen=True, kw_only=True)
 class SupernetTraining:
     """The plan of a search: how long and how the shared weights are trained, and how subnets are scored.
@@ -16,26 +18,26 @@ class SupernetTraining:
     The defaults are the demo's; :meth:`paper` gives those of CARS on CIFAR-10.
 
     Args:
-        warmup: epochs of training on uniformly drawn architectures before the first score (E_warm).
-        generations: generations of evolution that the learning rate is planned for (E_evo).
-        epochs: epochs of training in a generation (I_param).
-        population: architectures kept (N), taken by an algorithm that is not given a size.
-        batch: images of a training step.
-        architectures: architectures drawn for a step, whose gradients are averaged (N_b, eq. 3).
-        alike: steps whose architectures are drawn together and then dealt by multiply-adds, so that those of a step are
-            alike and no process waits long for another; times ``architectures`` it divides ``population``, so that no
-            step has one twice. 1, as the paper has it, takes each step's as drawn.
-        parts: parts of nearly equal size that a step's batch is split into, each normalised by itself ("ghost batches",
-            Hoffer et al. 2017), so that as many processes have the same to do whatever the architectures cost.
+        warmup_epochs: epochs of training on uniformly drawn architectures before the first score (E_warm).
+        n_generations: generations of evolution that the learning rate is planned for (E_evo).
+        epochs_per_generation: epochs of training in a generation (I_param).
+        pop_size: architectures kept (N), taken by an algorithm that is not given a size.
+        batch_size: images of a training step.
+        subnets_per_step: architectures drawn for a step, whose gradients are averaged (N_b, eq. 3).
+        flops_grouping_window: steps whose architectures are drawn together and then grouped by multiply-adds, so that
+            those of a step are alike and no process waits long for another; times ``subnets_per_step`` it divides
+            ``pop_size``, so that no step has one twice. 1, as the paper has it, takes each step's as drawn.
+        ghost_batches: parts of nearly equal size that a step's batch is split into, each normalised by itself (Hoffer
+            et al. 2017), so that as many processes have the same to do whatever the architectures cost.
         learning_rate: that of SGD at the start.
         learning_rate_min: that at the planned end, reached by a cosine and kept beyond it.
         momentum: of SGD.
         weight_decay: of SGD.
-        clip: largest norm of a step's gradient.
-        statistics: what a subnet's batch norm uses when it is scored: ``"recalibrated"``, its own statistics on a
+        grad_clip: largest norm of a step's gradient.
+        bn_statistics: what a subnet's batch norm uses when it is scored: ``"recalibrated"``, its own statistics on a
             fixed set of training images, or ``"batch"``, those of the validation batch.
-        calibration: training images that recalibration uses.
-        score_batch: images scored at a time, at most.
+        bn_calibration_images: training images that recalibration uses.
+        eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
         racing: whether a subnet that is beaten for certain is not scored to its end. Its score is then a rougher one,
@@ -50,48 +52,59 @@ class SupernetTraining:
         TypeError, ValueError: naming the field, what was expected and what was given.
     """
 
-    warmup: int = 110
-    generations: int = 50
-    epochs: int = 1
-    population: int = 16
-    batch: int = 64
-    architectures: int = 1
-    alike: int = 1
-    parts: int = 1
+    warmup_epochs: int = 110
+    n_generations: int = 50
+    epochs_per_generation: int = 1
+    pop_size: int = 16
+    batch_size: int = 64
+    subnets_per_step: int = 1
+    flops_grouping_window: int = 1
+    ghost_batches: int = 1
     learning_rate: float = 0.016
     learning_rate_min: float = 0.001
     momentum: float = 0.9
     weight_decay: float = 3e-4
-    clip: float = 5.0
-    statistics: Literal["recalibrated", "batch"] = "recalibrated"
-    calibration: int = 128
-    score_batch: int = 500
+    grad_clip: float = 5.0
+    bn_statistics: Literal["recalibrated", "batch"] = "recalibrated"
+    bn_calibration_images: int = 128
+    eval_batch_size: int = 500
     score_memory: int = 2048
     racing: bool = False
     memory_format: Literal["channels_last", "contiguous", "auto"] = "channels_last"
 
     def __post_init__(self) -> None:
-        for name in ("warmup", "generations"):
+        for name in ("warmup_epochs", "n_generations"):
             integer(self, name, least=0)
-        for name in ("epochs", "population", "architectures", "alike", "parts", "score_batch", "score_memory"):
+        for name in (
+            "epochs_per_generation",
+            "pop_size",
+            "subnets_per_step",
+            "flops_grouping_window",
+            "ghost_batches",
+            "eval_batch_size",
+            "score_memory",
+        ):
             integer(self, name, least=1)
-        for name in ("batch", "calibration"):
+        for name in ("batch_size", "bn_calibration_images"):
             integer(self, name, least=2)
-        for name in ("learning_rate", "clip"):
+        for name in ("learning_rate", "grad_clip"):
             number(self, name, 0, math.inf, open_below=True)
         for name in ("learning_rate_min", "weight_decay"):
             number(self, name, 0, math.inf)
         number(self, "momentum", 0, 1, open_above=True)
-        choice(self, "statistics", ("recalibrated", "batch"))
+        choice(self, "bn_statistics", ("recalibrated", "batch"))
         boolean(self, "racing")
         choice(self, "memory_format", ("channels_last", "contiguous", "auto"))
-        if self.alike > 1 and self.population % (self.alike * self.architectures):
+        if self.flops_grouping_window > 1 and self.pop_size % (self.flops_grouping_window * self.subnets_per_step):
             raise ValueError(
-                f"alike: expected alike times architectures to divide population {self.population}, got {self.alike} x "
-                f"{self.architectures}"
+                f"flops_grouping_window: expected it times subnets_per_step to divide pop_size {self.pop_size}, got "
+                f"{self.flops_grouping_window} x {self.subnets_per_step}"
             )
-        if self.batch < 2 * self.parts:
-            raise ValueError(f"parts: expected at most half of batch {self.batch}, for batch norm, got {self.parts}")
+        if self.batch_size < 2 * self.ghost_batches:
+            raise ValueError(
+                f"ghost_batches: expected at most half of batch_size {self.batch_size}, for batch norm, got "
+                f"{self.ghost_batches}"
+            )
         if self.learning_rate_min > self.learning_rate:
             raise ValueError(
                 f"learning_rate_min: expected at most learning_rate {self.learning_rate}, got {self.learning_rate_min}"
@@ -100,13 +113,19 @@ class SupernetTraining:
     @classmethod
     def paper(cls, **fields: Any) -> SupernetTraining:
         """Return the settings of CARS sec. 4.1: 50 epochs of warm-up, then 45 generations of 10 epochs, N = 128."""
-        defaults = {"warmup": 50, "generations": 45, "epochs": 10, "population": 128, "batch": 128}
-        return cls(**{**defaults, "learning_rate": 0.025, "calibration": 512, **fields})
+        defaults = {
+            "warmup_epochs": 50,
+            "n_generations": 45,
+            "epochs_per_generation": 10,
+            "pop_size": 128,
+            "batch_size": 128,
+        }
+        return cls(**{**defaults, "learning_rate": 0.025, "bn_calibration_images": 512, **fields})
 
     @property
     def planned_epochs(self) -> int:
         """Epochs over which the learning rate falls."""
-        return self.warmup + self.generations * self.epochs
+        return self.warmup_epochs + self.n_generations * self.epochs_per_generation
 
     def learning_rate_at(self, progress: float) -> float:
         """Return the learning rate after ``progress`` epochs, a cosine from the start to the planned end."""

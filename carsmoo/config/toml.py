@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from carsmoo.config.renamed import renamed_fields
 from carsmoo.utils.validation import instance
 
 if sys.version_info >= (3, 11):
@@ -31,7 +32,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
-    """Return nested settings from texts such as ``training.warmup=3``; a value is TOML, or else a text.
+    """Return nested settings from texts such as ``training.warmup_epochs=3``; a value is TOML, or else a text.
 
     Raises:
         TypeError: for what is no text.
@@ -66,6 +67,9 @@ def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:
     fields = {f.name for f in dataclasses.fields(config)}
     changes = {}
     for name, value in settings.items():
+        now = renamed_fields(config).get(name)
+        if now is not None:
+            raise ValueError(f"{_line(prefix, name)}: expected {prefix}{now}, which is the name of this setting now")
         if name not in fields:
             raise ValueError(
                 f"{_line(prefix, name)}: expected one of {', '.join(sorted(fields))}, got an unknown setting"

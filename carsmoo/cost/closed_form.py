@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.config.network import CellShape, NetworkConfig, halved
 from carsmoo.cost.lookup import AdditiveTable
-from carsmoo.cost.structure import Live, cell_of, live_parts, used_states
+from carsmoo.cost.structure import Reachable, cell_of, reachable_parts, used_states
 from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
 from carsmoo.utils.validation import instance
 
@@ -56,20 +56,20 @@ def cost(genotype: Genotype, network: NetworkConfig) -> Cost:
     instance("network", network, NetworkConfig)
     widths = len(genotype.normal_concat), len(genotype.reduce_concat)
     used = {kind: used_states(*cell_of(genotype, kind)) for kind in (False, True)}
-    live = live_parts(genotype, network)
+    live = reachable_parts(genotype, network)
     total = _frame(network, widths, live, {kind: (0 in u, 1 in u) for kind, u in used.items()})
     for cell, runs in zip(network.cells(*widths), live.cells, strict=True):
         for position, (op, i) in enumerate(cell_of(genotype, cell.reduction)[0]):
-            edge = _edge(op, cell, strided=cell.reduction and i < 2, affine=network.affine)
+            edge = _edge(op, cell, strided=cell.reduction and i < 2, affine=network.bn_affine)
             total = _add(total, edge, runs=runs and 2 + position // 2 in used[cell.reduction])
     return total
 
 
 def supernet_params(space: DARTSSpace, network: NetworkConfig) -> int:
     """Return the number of parameters of a supernet, which has every operation on every edge."""
-    plain = dataclasses.replace(network, affine=False)
+    plain = dataclasses.replace(network, bn_affine=False)
     widths = space.nodes, space.nodes
-    live = Live(0, (False,) * network.layers)  # parameters are there whatever runs
+    live = Reachable(0, (False,) * network.layers)  # parameters are there whatever runs
     total = _frame(plain, widths, live, dict.fromkeys((False, True), (True, True))).params
     edges, from_inputs = space.nodes * (space.nodes + 3) // 2, 2 * space.nodes
     for cell in plain.cells(*widths):
@@ -124,11 +124,11 @@ class _Parts(NamedTuple):
     space: DARTSSpace
     network: NetworkConfig
 
-    def frame(self, live: Live, uses: dict[bool, tuple[bool, bool]]) -> Cost:
+    def frame(self, live: Reachable, uses: dict[bool, tuple[bool, bool]]) -> Cost:
         return _frame(self.network, (self.space.nodes, self.space.nodes), live, uses)
 
     def edge(self, op: str, cell: CellShape, strided: bool, runs: bool) -> Cost:
-        return _add(Cost(0, 0), _edge(op, cell, strided, self.network.affine), runs=runs)
+        return _add(Cost(0, 0), _edge(op, cell, strided, self.network.bn_affine), runs=runs)
 
     def node(self, edges: int, cell: CellShape, runs: bool) -> Cost:
         return Cost(0, 0)
@@ -157,7 +157,9 @@ def _edge(op: str, cell: CellShape, strided: bool, affine: bool) -> Cost:
     return Cost(0, 0)
 
 
-def _frame(network: NetworkConfig, widths: tuple[int, int], live: Live, uses: dict[bool, tuple[bool, bool]]) -> Cost:
+def _frame(
+    network: NetworkConfig, widths: tuple[int, int], live: Reachable, uses: dict[bool, tuple[bool, bool]]
+) -> Cost:
     """Cost of all that is there whatever the genotype: stem, input layers of the cells, classifier.
 
     Args:
@@ -166,7 +168,7 @@ def _frame(network: NetworkConfig, widths: tuple[int, int], live: Live, uses: di
         live: what runs.
         uses: whether each kind of cell (reduction or not) uses its inputs 0 and 1.
     """
-    colours, height, width = network.image_shape
+    colours, height, width = network.input_shape
     c = network.channels
     if network.stem == "imagenet":
         convolutions = [(colours, c // 2, 1), (c // 2, c, 2), (c, c, 3)]
@@ -176,12 +178,12 @@ def _frame(network: NetworkConfig, widths: tuple[int, int], live: Live, uses: di
     for k, (c_in, c_out, halvings) in enumerate(convolutions):
         weights = 9 * c_in * c_out
         area = halved(height, halvings) * halved(width, halvings)
-        total = _add(total, Cost(weights + _norm(c_out, network.affine), weights * area), runs=k < live.stem)
+        total = _add(total, Cost(weights + _norm(c_out, network.bn_affine), weights * area), runs=k < live.stem)
     last = 0
     for cell, runs in zip(network.cells(*widths), live.cells, strict=True):
         for c_in, used in zip((cell.in_before, cell.in_last), uses[cell.reduction], strict=True):
             weights = c_in * cell.channels
-            entry = Cost(weights + _norm(cell.channels, network.affine), weights * cell.height * cell.width)
+            entry = Cost(weights + _norm(cell.channels, network.bn_affine), weights * cell.height * cell.width)
             total = _add(total, entry, runs=runs and used)
         last = cell.channels * widths[cell.reduction]
-    return _add(total, Cost((last + 1) * network.n_classes, last * network.n_classes))
+    return _add(total, Cost((last + 1) * network.output_classes, last * network.output_classes))

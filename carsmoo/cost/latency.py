@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.cost.latency_table import PER_MS, LatencyTable
 from carsmoo.cost.lookup import AdditiveTable
-from carsmoo.cost.structure import Layer, Live, edge_layer, frame_layers, layers_of, node_layers
+from carsmoo.cost.structure import Layer, Reachable, edge_layer, frame_layers, layers_of, node_layers
 from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
 from carsmoo.utils.validation import instance
 
@@ -74,7 +74,7 @@ class _Parts(NamedTuple):
     network: NetworkConfig
     table: LatencyTable
 
-    def frame(self, live: Live, uses: dict[bool, tuple[bool, bool]]) -> tuple[int]:
+    def frame(self, live: Reachable, uses: dict[bool, tuple[bool, bool]]) -> tuple[int]:
         layers = frame_layers(self.network, (self.space.nodes, self.space.nodes), live, uses)
         return (sum(map(self.table.picoseconds, layers)),)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from carsmoo.config.network import NetworkConfig
+from carsmoo.config.renamed import with_new_names
 from carsmoo.cost.structure import KINDS, Layer, layers_needed, text_of
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.files import write_whole
@@ -211,8 +212,8 @@ def _table(document: Any) -> LatencyTable:
         if (layer, memory_format) in layers:
             raise ValueError(f"layers: expected each once, got {text_of(layer)}, {memory_format} again")
         layers[layer, memory_format] = timing
-    network = dict(document["network"])
-    network["images"] = None if network["images"] is None else tuple(network["images"])
+    network = with_new_names(document["network"], "network")
+    network["image_shape"] = None if network["image_shape"] is None else tuple(network["image_shape"])
     return LatencyTable(
         **{name: document[name] for name in ("device", "threads", "memory_format", "between", "scale", "about")},
         layers=layers,

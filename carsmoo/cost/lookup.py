@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsmoo.config.network import CellShape, NetworkConfig
-from carsmoo.cost.structure import Live, live_cells
+from carsmoo.cost.structure import Reachable, reachable_cells
 from carsmoo.space.genotype import GENES_PER_NODE, DARTSSpace
 
 
 class Parts(Protocol):
     """The costs of a network's parts, each as k whole numbers."""
 
-    def frame(self, live: Live, uses: dict[bool, tuple[bool, bool]]) -> tuple[int, ...]:
+    def frame(self, live: Reachable, uses: dict[bool, tuple[bool, bool]]) -> tuple[int, ...]:
         """Return the cost of what is there whatever the operations are.
 
         Args:
@@ -105,7 +105,7 @@ class AdditiveTable:
         frames, nodes = [], []
         edges: NDArray[np.int64] | None = None
         for code, (normal, reduce) in enumerate(_PATTERNS):
-            live = live_cells(self.network, normal, reduce)
+            live = reachable_cells(self.network, normal, reduce)
             frames.append(self.parts.frame(live, {False: normal, True: reduce}))
             k = len(frames[-1])
             if edges is None:

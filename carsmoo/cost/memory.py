@@ -104,5 +104,5 @@ def require_count(name: str, count: int, n_var: int) -> None:
 
 def text_of(network: NetworkConfig) -> str:
     """Return a network's size in words."""
-    size = "x".join(map(str, network.image_shape))
+    size = "x".join(map(str, network.input_shape))
     return f"{network.layers} cells of {network.channels} channels for images of {size}"

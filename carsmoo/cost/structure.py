@@ -13,7 +13,7 @@ from carsmoo.config.network import CellShape, NetworkConfig, halved
 from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Edge, Genotype
 
 
-class Live(NamedTuple):
+class Reachable(NamedTuple):
     """What runs in a network.
 
     Attributes:
@@ -42,15 +42,15 @@ def used_states(edges: Sequence[Edge], concat: Sequence[int]) -> frozenset[int]:
     return frozenset(used)
 
 
-def live_parts(genotype: Genotype, network: NetworkConfig, *, auxiliary: bool = False) -> Live:
+def reachable_parts(genotype: Genotype, network: NetworkConfig, *, auxiliary: bool = False) -> Reachable:
     """Return what runs in ``Network(genotype, network)``; with ``auxiliary``, while the auxiliary head is read too."""
     normal, reduce = (used_states(*cell_of(genotype, reduction)) for reduction in (False, True))
-    return live_cells(network, (0 in normal, 1 in normal), (0 in reduce, 1 in reduce), auxiliary=auxiliary)
+    return reachable_cells(network, (0 in normal, 1 in normal), (0 in reduce, 1 in reduce), auxiliary=auxiliary)
 
 
-def live_cells(
+def reachable_cells(
     network: NetworkConfig, normal: tuple[bool, bool], reduce: tuple[bool, bool], *, auxiliary: bool = False
-) -> Live:
+) -> Reachable:
     """Return what runs, given whether each kind of cell uses its inputs 0 and 1."""
     needed = [False] * (network.layers + 2)  # the stem's two outputs, then the cells
     needed[-1] = True
@@ -62,7 +62,7 @@ def live_cells(
         needed[k + 1] |= needed[k + 2] and last
     convolutions = 3 if network.stem == "imagenet" else 1
     stem = convolutions if needed[1] or (needed[0] and convolutions == 1) else 2 if needed[0] else 0
-    return Live(stem, tuple(needed[2:]))
+    return Reachable(stem, tuple(needed[2:]))
 
 
 KINDS = ("stem", "stem_next", "entry", *PRIMITIVES[1:], "add", "zeros", "concat", "classifier")
@@ -94,7 +94,7 @@ def layers_of(genotype: Genotype, network: NetworkConfig) -> Iterator[Layer]:
     """Yield the layers that run in ``Network(genotype, network)``, as often as they do."""
     widths = len(genotype.normal_concat), len(genotype.reduce_concat)
     used = {kind: used_states(*cell_of(genotype, kind)) for kind in (False, True)}
-    live = live_parts(genotype, network)
+    live = reachable_parts(genotype, network)
     yield from frame_layers(network, widths, live, {kind: (0 in u, 1 in u) for kind, u in used.items()})
     for cell, runs in zip(network.cells(*widths), live.cells, strict=True):
         edges = cell_of(genotype, cell.reduction)[0]
@@ -109,7 +109,7 @@ def layers_of(genotype: Genotype, network: NetworkConfig) -> Iterator[Layer]:
 def layers_needed(space: DARTSSpace, network: NetworkConfig) -> list[Layer]:
     """Return the layers that networks of a space can run, each once."""
     widths = space.nodes, space.nodes
-    all_run = Live(3 if network.stem == "imagenet" else 1, (True,) * network.layers)
+    all_run = Reachable(3 if network.stem == "imagenet" else 1, (True,) * network.layers)
     found = frame_layers(network, widths, all_run, dict.fromkeys((False, True), (True, True)))
     for cell in network.cells(*widths):
         for strided in (True, False) if cell.reduction else (False,):
@@ -122,7 +122,7 @@ def layers_needed(space: DARTSSpace, network: NetworkConfig) -> list[Layer]:
 
 
 def frame_layers(
-    network: NetworkConfig, widths: tuple[int, int], live: Live, uses: Mapping[bool, tuple[bool, bool]]
+    network: NetworkConfig, widths: tuple[int, int], live: Reachable, uses: Mapping[bool, tuple[bool, bool]]
 ) -> list[Layer]:
     """Return the layers that run whatever the operations are: stem, input layers and outputs of cells, classifier.
 
@@ -132,7 +132,7 @@ def frame_layers(
         live: what runs.
         uses: whether each kind of cell (reduction or not) uses its inputs 0 and 1.
     """
-    colours, height, width = network.image_shape
+    colours, height, width = network.input_shape
     c = network.channels
     if network.stem == "imagenet":
         shapes = [(colours, c // 2), (c // 2, c), (c, c)]
@@ -157,7 +157,7 @@ def frame_layers(
         h, w = _inner(cell)
         layers.append(Layer("concat", cell.channels, widths[cell.reduction] * cell.channels, h, w))
     h, w = _inner(cell)
-    return [*layers, Layer("classifier", widths[cell.reduction] * cell.channels, network.n_classes, h, w)]
+    return [*layers, Layer("classifier", widths[cell.reduction] * cell.channels, network.output_classes, h, w)]
 
 
 def edge_layer(op: str, cell: CellShape, strided: bool) -> Layer:

@@ -19,7 +19,7 @@ from carsmoo.utils.validation import array, shown, whole
 
 _KEPT_APART = (
     *("listeners", "run_listeners", "survivors", "time"),
-    *("_begun", "_started", "_guide", "_scored", "_seen", "_warned"),
+    *("_begun", "_started", "_guide", "_scored", "_seen_generation", "_standstill_told"),
 )
 _WORLD = "world.json"
 
@@ -85,8 +85,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._begun = False
         self._guide: NDArray[Any] | None = None
         self._scored: NDArray[Any] | None = None
-        self._seen = (0, 0)  # the last iteration of an algorithm that evaluated here, and the time then
-        self._warned = False
+        self._seen_generation = (0, 0)  # the last iteration of an algorithm that evaluated here, and the time then
+        self._standstill_told = False
 
     def default_operators(self) -> dict[str, Any]:
         """Return operators for an algorithm that is given none.
@@ -140,7 +140,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._started = self._begun = False
         self.time = 0
         self._guide = self._scored = self.survivors = None
-        self._seen, self._warned = (0, 0), False
+        self._seen_generation, self._standstill_told = (0, 0), False
         self.run_listeners = []
 
     def state(self) -> Arrays:
@@ -222,9 +222,9 @@ class MovingProblem(Problem):  # type: ignore[misc]
         iteration = getattr(algorithm, "n_iter", None)
         if iteration is None or getattr(algorithm, "advances_problem", False):
             return
-        before, self._seen = self._seen, (iteration, self.time)
-        if not self._warned and before[0] == iteration - 1 > 0 and before[1] == self.time:
-            self._warned = True
+        before, self._seen_generation = self._seen_generation, (iteration, self.time)
+        if not self._standstill_told and before[0] == iteration - 1 > 0 and before[1] == self.time:
+            self._standstill_told = True
             name = type(algorithm).__name__
             warnings.warn(
                 f"{type(self).__name__} has not advanced since the last generation of {name}: derive from Continuous "

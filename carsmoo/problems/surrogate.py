@@ -132,7 +132,7 @@ class NASBench301(ClockProblem):
             "weights": "stand-alone",
             "epoch": self.epoch,
         }
-        return Front.of(self.space.decode(X), F, self.objective_names, self.objective_units, about)
+        return Front.from_objectives(self.space.decode(X), F, self.objective_names, self.objective_units, about)
 
     def categories(self, X: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return what the surrogate reads, (n, 34): 14 normal edges, 14 reduction edges, inputs of the later nodes."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsmoo.algorithm.continuous import RunCallback
+from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
 from carsmoo.problems.moving import MovingProblem
@@ -74,6 +75,10 @@ class RunDirectory:
             if name in (CONFIG, *_FRONTS):
                 path.unlink(missing_ok=True)
 
+    def unlock(self) -> None:
+        """Let other processes run here again."""
+        self._store.unlock()
+
     def require_own(self, *more: str) -> None:
         """Check that the log, the front and files of more names may be written anew.
 
@@ -98,7 +103,7 @@ class RunDirectory:
             ValueError, TypeError: if it is damaged, naming the setting.
         """
         path = self.path / CONFIG
-        return SearchConfig().updated(read_toml(path)) if path.is_file() else None
+        return SearchConfig().updated(sections_with_new_names(read_toml(path))) if path.is_file() else None
 
     def require_empty(self) -> None:
         """Check that a new run may use the directory.
@@ -161,7 +166,7 @@ class RunDirectory:
         path = self.path / f"{FRONT}.json"
         if not path.is_file():
             raise ValueError(f"run: expected a directory with {path.name}, got {self.path}")
-        return Front.read(path)
+        return Front.load(path)
 
     def read_log(self) -> list[dict[str, Any]]:
         """Return the events of the log, one a line.
@@ -281,4 +286,6 @@ def front_of(algorithm: Any) -> Front:
     """Return the front of an algorithm's population as it was scored last."""
     problem, pop = algorithm.problem, algorithm.pop
     genotypes = problem.space.decode(pop.get("X"))
-    return Front.of(genotypes, pop.get("F"), problem.objective_names, problem.objective_units, problem.about())
+    return Front.from_objectives(
+        genotypes, pop.get("F"), problem.objective_names, problem.objective_units, problem.about()
+    )

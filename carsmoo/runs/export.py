@@ -52,7 +52,7 @@ def of_trained(path: Path) -> Source:
         data = load_for_training(told["data"]["name"], TrainingRecipe())  # the name says whether they stay in files
     except (ValueError, OSError):
         return Source(network, told, None)  # the command says that it compared on noise alone
-    if data.image_shape != network.config.image_shape:
+    if data.image_shape != network.config.input_shape:
         return Source(network, told, None)
     return Source(network, told, data.test.first(REAL).float().cpu())
 
@@ -73,7 +73,7 @@ def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Sou
         raise ValueError(f"network: expected one of 1..{len(front)} as in the front, got {number}")
     chosen = int(errors.argmin()) if number is None else number - 1
     genotype = front.genotypes[chosen]
-    network = problem.inherited(genotype)
+    network = problem.subnet(genotype)
     data = problem.images
     accuracy = {"split": "search-validation", "epoch": problem.epoch, "weights": "supernet"}
     recipe = {

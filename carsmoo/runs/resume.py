@@ -12,6 +12,7 @@ from pymoo.core.population import Population
 
 from carsmoo.algorithm.continuous import Callbacks, Continuous
 from carsmoo.algorithm.display import FrontOutput
+from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.runs.build import build
 from carsmoo.runs.checkpoint import Checkpoint
@@ -85,7 +86,7 @@ def go_on(
     """Do what :func:`carsmoo.resume` does, from a snapshot, with a :class:`Checkpoint` among the callbacks."""
     document = snapshot.document
     problem, algorithm = _made(snapshot, problem, algorithm)
-    _require_same("problem", document["problem"], configuration(problem))
+    _require_same("problem", sections_with_new_names(document["problem"]), configuration(problem))
     if exact:
         _require_same("versions", document["versions"], versions())
         if isinstance(problem, MovingProblem):

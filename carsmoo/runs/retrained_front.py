@@ -239,7 +239,7 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
     path = run.path / f"{FINAL}.json"
     if not path.is_file():
         return None
-    final = Front.read(path)
+    final = Front.load(path)
     places = _places(path, final)
     by = "held_out_error" if "held_out_error" in final.names else "search_error"
     if by not in final.names:

@@ -111,9 +111,18 @@ class Session:
         if self.writes:
             self.run_dir.require_own(*PICTURES)
             self.run_dir.lock()
-        if config is not None and not saved:
-            self._again(config, generations)
-            return
+        try:
+            if config is not None and not saved:
+                self._again(config, generations)
+            else:
+                self._go_on_saved(config, generations, exact)
+        except BaseException:
+            self.run_dir.unlock()
+            raise
+
+    def _go_on_saved(self, config: SearchConfig | None, generations: int | None, exact: bool) -> None:
+        """Go on from the newest checkpoint that is whole."""
+        path = self.run_dir.path
         snapshot = read(path)
         for name in snapshot.damaged:
             self.say(f"{name} is damaged; going on from the checkpoint before it")

@@ -38,7 +38,7 @@ class Front:
     about: dict[str, Any]
 
     @classmethod
-    def of(
+    def from_objectives(
         cls,
         genotypes: Sequence[Genotype],
         F: ArrayLike,
@@ -104,7 +104,7 @@ class Front:
         write_whole(Path(path), (json.dumps({**document, "networks": networks}, indent=1) + "\n").encode())
 
     @classmethod
-    def read(cls, path: str | Path) -> Front:
+    def load(cls, path: str | Path) -> Front:
         """Read a front that :meth:`to_json` or :meth:`to_csv` wrote, by the ending; a CSV has no units.
 
         Raises:

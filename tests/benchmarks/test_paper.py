@@ -23,16 +23,21 @@ from carsmoo.zoo import GENOTYPES
 SEARCH = SearchConfig(
     data="digits?images=300",
     network=NetworkConfig(channels=2, layers=3),
-    training=SupernetTraining(warmup=1, generations=2, population=4, calibration=32, memory_format="channels_last"),
+    training=SupernetTraining(
+        warmup_epochs=1, n_generations=2, pop_size=4, bn_calibration_images=32, memory_format="channels_last"
+    ),
 )
-RECIPE = TrainingRecipe(channels=2, layers=3, epochs=1, holdout=0.0)
+RECIPE = TrainingRecipe(channels=2, layers=3, epochs=1, holdout_fraction=0.0)
 BOTH: dict[str, Any] = {"search": SEARCH, "recipe": RECIPE}
 
 TINY: dict[str, tuple[Experiment, Any]] = {
     "trap": (
         trap.EXPERIMENT,
         trap.Preset(
-            data="digits?images=300", recipe=dataclasses.replace(RECIPE, epochs=6, holdout=0.3), seeds=2, jobs=1
+            data="digits?images=300",
+            recipe=dataclasses.replace(RECIPE, epochs=6, holdout_fraction=0.3),
+            seeds=2,
+            jobs=1,
         ),
     ),
     "protection": (protection.EXPERIMENT, protection.Preset(**BOTH, trained=2, seeds=2, jobs=1)),
@@ -150,7 +155,7 @@ def test_networks_are_spread_along_a_front_and_matched_by_size() -> None:
     sizes = [params(genotype, network) for genotype in genotypes]
     assert sizes == sorted(sizes)
     F = [[1 - k / 10, size] for k, size in enumerate(sizes)]
-    front = Front.of(genotypes, F, ("error", "params"), ("", ""))
+    front = Front.from_objectives(genotypes, F, ("error", "params"), ("", ""))
     assert common.along(front, 3) == [genotypes[0], genotypes[2], genotypes[4]]
     assert set(common.along(front, 9)) == set(genotypes)
     twins = common.like_sized(space, network, [genotypes[2], genotypes[2]], seed=1)

@@ -13,7 +13,7 @@ from carsmoo.runs.snapshot import read
 from carsmoo.space.front import Front
 from carsmoo.zoo import GENOTYPES
 
-QUICK = ["--preset", "smoke", "--set", "training.generations=1"]
+QUICK = ["--preset", "smoke", "--set", "training.n_generations=1"]
 
 
 def call(*argv: object) -> int:
@@ -33,8 +33,8 @@ def test_a_search_leaves_all_that_a_reader_wants(run_dir: Path) -> None:
     names = {path.name for path in run_dir.iterdir()}
     pictures = {f"{name}.{ending}" for name in ("front", "generations") for ending in ("png", "pdf")}
     assert names == {"checkpoint", "config.toml", "log.jsonl", "front.csv", "front.json", *pictures}
-    front = Front.read(run_dir / "front.json")
-    assert front.genotypes == Front.read(run_dir / "front.csv").genotypes
+    front = Front.load(run_dir / "front.json")
+    assert front.genotypes == Front.load(run_dir / "front.csv").genotypes
     assert front.about["split"] == "search-validation"
     events = [json.loads(line) for line in (run_dir / "log.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events] == ["start", "warm-up", "generation", "training", "generation", "end"]
@@ -117,7 +117,10 @@ WRONG = {
     "option": (["search", "--out", "OUT", "--sead", "1"], "No such option"),
     "preset": (["search", "--out", "OUT", "--preset", "paper"], "preset: expected one of demo"),
     "setting": (["search", "--out", "OUT", "--set", "training.warmpu=1"], "training.warmpu: expected one of"),
-    "value": (["search", "--out", "OUT", "--set", "training.warmup=-1"], "training.warmup: expected at least 0"),
+    "value": (
+        ["search", "--out", "OUT", "--set", "training.warmup_epochs=-1"],
+        "training.warmup_epochs: expected at least 0",
+    ),
     "not a setting": (["search", "--out", "OUT", "--set", "warmup"], "setting: expected key=value"),
     "objective": (["search", "--out", "OUT", "--set", 'objectives=["speed", "error"]'], "objectives: expected among"),
     "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, mnist, fashion-mnist"),
@@ -135,7 +138,7 @@ WRONG = {
     "seeds": (["compare", "--out", "OUT", "--problem", "trap", "--seeds", "0"], "Invalid value for '--seeds'"),
     "one objective": (["search", "--out", "OUT", "--set", "objectives=3"], "objectives: expected a list of names"),
     "operations": (["search", "--out", "OUT", "--set", "space.ops=3"], "space.ops: expected a list of operations"),
-    "images": (["search", "--out", "OUT", "--set", "network.images=3"], "network.images: expected (channels"),
+    "images": (["search", "--out", "OUT", "--set", "network.image_shape=3"], "network.image_shape: expected (channels"),
     "endless input": (["cost", '{"normal": [["skip_connect", 1e999]], "normal_concat": [2]}'], "genotype: expected"),
     "channels": (["cost", "CARS-A", "--channels", "0"], "channels: expected at least 2, got 0"),
     "layers": (["cost", "CARS-A", "--layers", "99999999999"], "layers: expected at most 1000, got 99999999999"),
@@ -168,10 +171,13 @@ WRONG = {
     "a device's number": (["search", "--out", "OUT", "--set", "device=3"], "device: expected a name, got 3"),
     "no objectives": (["search", "--out", "OUT", "--set", "objectives=[]"], "objectives: expected 'error' among them"),
     "a rate that is none": (
-        ["search", "--out", "OUT", "--set", "training.clip=nan"],
-        "training.clip: expected a number",
+        ["search", "--out", "OUT", "--set", "training.grad_clip=nan"],
+        "training.grad_clip: expected a number",
     ),
-    "other images": (["search", "--out", "OUT", "--set", "network.images=[3,32,32]"], "images: expected (3, 32, 32)"),
+    "other images": (
+        ["search", "--out", "OUT", "--set", "network.image_shape=[3,32,32]"],
+        "image_shape: expected (3, 32, 32)",
+    ),
     "a section for a value": (["search", "--out", "OUT", "--set", "seed.x=3"], "seed: expected a value, got a section"),
     "a value for a section": (["search", "--out", "OUT", "--set", "training=3"], "training: expected a section, got 3"),
     "nodes": (["search", "--out", "OUT", "--set", "space.nodes=1000000"], "space.nodes: expected an integer in 1..64"),
@@ -208,7 +214,7 @@ def test_another_runs_directory_is_left_as_it_is(run_dir: Path, capsys: pytest.C
 def interrupted(out: Path, *signals: signal.Signals) -> tuple[int, str, str]:
     """Search in a process that is sent signals once its second generation is told; return its exit code and words."""
     command = [sys.executable, "-m", "carsmoo.cli", "search", "--out", str(out), "--preset", "smoke"]
-    command += ["--set", "training.generations=500"]
+    command += ["--set", "training.n_generations=500"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, env=environment, **pipes) as process:
@@ -236,7 +242,7 @@ def test_a_signal_keeps_what_was_found_and_says_how_it_goes_on(
     assert "interrupted; this is the front of generation" in said
     assert said.endswith(f"go on with: carsmoo resume {out}\n")
     assert error == ""
-    assert len(Front.read(out / "front.json")) > 0
+    assert len(Front.load(out / "front.json")) > 0
     assert call("resume", out, "--generations", "2") == 0
     events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [event["generation"] for event in events if event["event"] == "generation"] == [1, 2, 3]

@@ -165,7 +165,7 @@ def test_networks_of_a_killed_rank_are_trained_on(run: RunDirectory, undisturbed
     ]
     require_no_traceback_of_ours(done)
     require_same_networks(run, undisturbed)
-    assert Front.read(run.path / "final-front.json").about["places"] == [1, 2, 3]
+    assert Front.load(run.path / "final-front.json").about["places"] == [1, 2, 3]
 
 
 def test_a_training_that_is_interrupted_goes_on_to_the_same_end(run: RunDirectory, undisturbed: RunDirectory) -> None:

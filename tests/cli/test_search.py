@@ -31,7 +31,7 @@ def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
     assert call("search", "--data", asked, "--out", out, *QUICK) == 0
     said = capsys.readouterr().out.replace("\n", "")
     assert "(3x11x19)" in said
-    assert Front.read(out / "front.json").about["data"] == "folder:photos?size=11x19"
+    assert Front.load(out / "front.json").about["data"] == "folder:photos?size=11x19"
     same = tmp_path / "same"
     assert call("search", "--set", f"data={asked}", "--out", same, *QUICK) == 0
     assert (same / "config.toml").read_text() == (out / "config.toml").read_text()
@@ -57,7 +57,7 @@ def test_no_image_of_the_test_split_gets_into_a_search(photos: Path, monkeypatch
 
     monkeypatch.setattr(ImageData, "normalise", watched)
     blank = Split(torch.zeros_like(data.test.images), data.test.labels)
-    plan = SearchConfig.preset("smoke").updated({"training": {"generations": 1}})
+    plan = SearchConfig.preset("smoke").updated({"training": {"n_generations": 1}})
     for images in (data, dataclasses.replace(data, test=blank)):
         plain = dataclasses.replace(images, augmentation=Augmentation())  # so that images can be told by their bytes
         problem = CARSProblem(plain, network=plan.network, training=plan.training)

@@ -25,20 +25,20 @@ def call(*argv: object) -> int:
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "run"
-    settings = ["--set", "network.channels=2", "--set", "training.population=5", "--set", "training.generations=1"]
+    settings = ["--set", "network.channels=2", "--set", "training.pop_size=5", "--set", "training.n_generations=1"]
     assert call("search", "--out", path, "--preset", "smoke", *settings) == 0
     return path
 
 
 def test_a_front_is_trained_in_two_parts(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    front = Front.read(run_dir / "front.json")
+    front = Front.load(run_dir / "front.json")
     assert call("train", run_dir, *TINY, "--top", 1) == 0
     assert "Kendall's tau" in capsys.readouterr().out
-    assert Front.read(run_dir / "final-front.json").about["places"] == [1 + int(front.column("error").argmin())]
+    assert Front.load(run_dir / "final-front.json").about["places"] == [1 + int(front.column("error").argmin())]
     assert call("train", run_dir, *TINY) == 0
-    final = Front.read(run_dir / "final-front.json")
+    final = Front.load(run_dir / "final-front.json")
     assert final.genotypes == front.genotypes
-    assert final.genotypes == Front.read(run_dir / "final-front.csv").genotypes
+    assert final.genotypes == Front.load(run_dir / "final-front.csv").genotypes
     assert np.array_equal(final.column("search_error"), front.column("error"))
     assert (final.about["split"], final.about["weights"]) == ("test", "stand-alone")
     for ending in ("png", "pdf"):
@@ -92,7 +92,7 @@ def test_fidelity_tells_tau_for_both_kinds_of_batch_norm(run_dir: Path, capsys: 
     sizes = [network["params"] for network in found["networks"]]
     assert sizes == sorted(sizes)
     problem, _ = restored(RunDirectory(run_dir))
-    front = Front.read(run_dir / "front.json")
+    front = Front.load(run_dir / "front.json")
     known = dict(zip(map(str, front.genotypes), front.column("error"), strict=True))
     shared = [network for network in found["networks"] if network["genotype"] in known]
     assert shared  # the checkpoint's weights are those of the front
@@ -108,7 +108,7 @@ def test_a_run_on_a_relative_path_goes_on_and_is_trained_from_elsewhere(
     draw_folder(tmp_path / "here" / "photos", {"ant": 12, "bee": 12, "cat": 12}, size=(12, 12))
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    settings = ["--set", "network.channels=2", "--set", "training.population=4", "--set", "training.generations=1"]
+    settings = ["--set", "network.channels=2", "--set", "training.pop_size=4", "--set", "training.n_generations=1"]
     assert call("search", "--out", "run", "--preset", "smoke", "--data", "folder:photos", *settings) == 0
     assert RunDirectory("run").config().data == f"folder:{(tmp_path / 'here' / 'photos').resolve()}"
     monkeypatch.chdir(tmp_path / "there")

@@ -28,10 +28,10 @@ def test_rounding_up_once_is_rounding_up_each_time(size: int) -> None:
 
 def test_what_is_not_said_comes_from_the_data() -> None:
     config = NetworkConfig()
-    assert config.image_shape == (3, 32, 32)
-    assert config.for_data((1, 8, 8), 7).image_shape == (1, 8, 8)
-    assert config.for_data((1, 8, 8), 7).n_classes == 7
-    with pytest.raises(ValueError, match=r"images: expected \(3, 32, 32\)"):
+    assert config.input_shape == (3, 32, 32)
+    assert config.for_data((1, 8, 8), 7).input_shape == (1, 8, 8)
+    assert config.for_data((1, 8, 8), 7).output_classes == 7
+    with pytest.raises(ValueError, match=r"image_shape: expected \(3, 32, 32\)"):
         NetworkConfig.cifar().for_data((1, 8, 8), 10)
     with pytest.raises(ValueError, match="classes: expected 10"):
         NetworkConfig.cifar().for_data((3, 32, 32), 11)
@@ -39,7 +39,7 @@ def test_what_is_not_said_comes_from_the_data() -> None:
 
 def test_the_learning_rate_is_a_cosine_to_the_floor_and_stays_there() -> None:
     plan = SupernetTraining.paper()
-    assert (plan.planned_epochs, plan.warmup, plan.population, plan.batch) == (500, 50, 128, 128)
+    assert (plan.planned_epochs, plan.warmup_epochs, plan.pop_size, plan.batch_size) == (500, 50, 128, 128)
     assert plan.learning_rate_at(0) == pytest.approx(0.025)
     assert plan.learning_rate_at(250) == pytest.approx((0.025 + 0.001) / 2)
     assert plan.learning_rate_at(500) == plan.learning_rate_at(900) == pytest.approx(0.001)
@@ -52,10 +52,10 @@ def test_the_learning_rate_is_a_cosine_to_the_floor_and_stays_there() -> None:
         ({"channels": 8.0}, TypeError, "channels: expected an integer, got 8.0"),
         ({"layers": True}, TypeError, "layers: expected an integer"),
         ({"stem": "mnist"}, ValueError, "stem: expected one of cifar, imagenet, got 'mnist'"),
-        ({"images": (8, 8)}, ValueError, "images: expected"),
-        ({"classes": 1}, ValueError, "classes: expected at least 2"),
-        ({"drop_path": 1.0}, ValueError, r"drop_path: expected a number in \[0, 1\), got 1.0"),
-        ({"affine": 1}, TypeError, "affine: expected True or False"),
+        ({"image_shape": (8, 8)}, ValueError, "image_shape: expected"),
+        ({"n_classes": 1}, ValueError, "n_classes: expected at least 2"),
+        ({"drop_path_prob": 1.0}, ValueError, r"drop_path_prob: expected a number in \[0, 1\), got 1.0"),
+        ({"bn_affine": 1}, TypeError, "bn_affine: expected True or False"),
         ({"chanels": 8}, TypeError, "chanels"),
     ],
 )
@@ -67,17 +67,25 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
 @pytest.mark.parametrize(
     ("fields", "error", "says"),
     [
-        ({"warmup": -1}, ValueError, "warmup: expected at least 0, got -1"),
-        ({"batch": 1}, ValueError, "batch: expected at least 2"),
+        ({"warmup_epochs": -1}, ValueError, "warmup_epochs: expected at least 0, got -1"),
+        ({"batch_size": 1}, ValueError, "batch_size: expected at least 2"),
         ({"momentum": 1.0}, ValueError, "momentum"),
-        ({"clip": 0}, ValueError, r"clip: expected a number in \(0, inf\), got 0"),
+        ({"grad_clip": 0}, ValueError, r"grad_clip: expected a number in \(0, inf\), got 0"),
         ({"learning_rate": "fast"}, TypeError, "learning_rate: expected a number"),
         ({"learning_rate": float("nan")}, ValueError, "learning_rate: expected a number"),
         ({"learning_rate_min": 1.0}, ValueError, "learning_rate_min: expected at most learning_rate"),
-        ({"statistics": "running"}, ValueError, "statistics: expected one of recalibrated, batch"),
-        ({"parts": 0}, ValueError, "parts: expected at least 1, got 0"),
-        ({"batch": 9, "parts": 5}, ValueError, "parts: expected at most half of batch 9, for batch norm, got 5"),
-        ({"alike": 16, "architectures": 2}, ValueError, "alike: expected alike times architectures to divide"),
+        ({"bn_statistics": "running"}, ValueError, "bn_statistics: expected one of recalibrated, batch"),
+        ({"ghost_batches": 0}, ValueError, "ghost_batches: expected at least 1, got 0"),
+        (
+            {"batch_size": 9, "ghost_batches": 5},
+            ValueError,
+            "ghost_batches: expected at most half of batch_size 9, for batch norm, got 5",
+        ),
+        (
+            {"flops_grouping_window": 16, "subnets_per_step": 2},
+            ValueError,
+            "flops_grouping_window: expected it times subnets_per_step to divide",
+        ),
     ],
 )
 def test_wrong_plans_are_refused(fields: dict, error: type, says: str) -> None:

@@ -10,20 +10,26 @@ from carsmoo.config.retraining import TrainingRecipe
 def test_the_recipe_of_the_paper_on_cifar() -> None:
     recipe = TrainingRecipe.preset("cifar")
     told = {"epochs": 600, "batch": 96, "learning_rate": 0.025, "momentum": 0.9, "weight_decay": 3e-4, "clip": 5.0}
-    told |= {"cutout": 16, "auxiliary": 0.4, "drop_path": 0.2, "label_smoothing": 0.0, "schedule": "cosine"}
+    told |= {"cutout": 16, "auxiliary_weight": 0.4, "drop_path_prob": 0.2, "label_smoothing": 0.0, "schedule": "cosine"}
     told |= {"pad": 4, "flip": True, "resized_crop": False, "brightness": 0.0, "hue": 0.0}
     assert {name: getattr(recipe, name) for name in told} == told
-    assert recipe.network((3, 32, 32), 10) == NetworkConfig.cifar(auxiliary=True)
+    assert recipe.network((3, 32, 32), 10) == NetworkConfig.cifar(auxiliary_head=True)
 
 
 def test_the_mobile_recipe_on_imagenet() -> None:
     recipe = TrainingRecipe.preset("imagenet")
     told = {"epochs": 250, "batch": 128, "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 3e-5, "clip": 5.0}
-    told |= {"auxiliary": 0.4, "drop_path": 0.0, "label_smoothing": 0.1, "schedule": "exponential", "decay": 0.97}
+    told |= {
+        "auxiliary_weight": 0.4,
+        "drop_path_prob": 0.0,
+        "label_smoothing": 0.1,
+        "schedule": "exponential",
+        "decay": 0.97,
+    }
     told |= {"resized_crop": True, "pad": 0, "flip": True, "cutout": 0}
     told |= {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.2}
     assert {name: getattr(recipe, name) for name in told} == told
-    assert recipe.network((3, 224, 224), 1000) == NetworkConfig.imagenet(auxiliary=True)
+    assert recipe.network((3, 224, 224), 1000) == NetworkConfig.imagenet(auxiliary_head=True)
 
 
 def test_the_cosine_ends_at_zero_and_is_halved_in_the_middle() -> None:
@@ -60,7 +66,7 @@ def test_drop_path_rises_linearly_from_zero() -> None:
 def test_settings_change_a_copy_and_come_back_from_toml() -> None:
     import tomli_w
 
-    from carsmoo.config.search import tomllib
+    from carsmoo.config.toml import tomllib
 
     recipe = TrainingRecipe.preset("cifar").updated({"epochs": 3, "flip": False})
     assert (recipe.epochs, recipe.flip, recipe.batch) == (3, False, 96)
@@ -79,8 +85,8 @@ def test_settings_change_a_copy_and_come_back_from_toml() -> None:
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),
         ({"epochs": 1.5}, "epochs: expected an integer, got 1.5"),
         ({"schedule": "linear"}, "schedule: expected one of cosine, exponential, got 'linear'"),
-        ({"drop_path": 1.0}, r"drop_path: expected a number in \[0, 1\), got 1.0"),
-        ({"holdout": -0.1}, "holdout: expected a number"),
+        ({"drop_path_prob": 1.0}, r"drop_path_prob: expected a number in \[0, 1\), got 1.0"),
+        ({"holdout_fraction": -0.1}, "holdout_fraction: expected a number"),
         ({"learning_rate": 0}, "learning_rate: expected a number"),
         ({"flip": 1}, "flip: expected True or False, got 1"),
         ({"pad": -1}, "pad: expected at least 0, got -1"),

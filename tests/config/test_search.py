@@ -14,7 +14,12 @@ def test_the_demo_is_what_carsproblem_is_without_arguments() -> None:
     assert demo == SearchConfig()
     assert (demo.data, demo.objectives, demo.seed) == ("digits", ("error", "params"), 0)
     assert (demo.space, demo.network, demo.training) == (DARTSSpace(), NetworkConfig(), SupernetTraining())
-    assert (demo.network.channels, demo.network.layers, demo.training.batch, demo.training.population) == (8, 5, 64, 16)
+    assert (demo.network.channels, demo.network.layers, demo.training.batch_size, demo.training.pop_size) == (
+        8,
+        5,
+        64,
+        16,
+    )
 
 
 def test_the_papers_preset_has_the_papers_settings() -> None:
@@ -22,15 +27,20 @@ def test_the_papers_preset_has_the_papers_settings() -> None:
     training = paper.training
     assert paper.data == "cifar10"
     assert (paper.network.channels, paper.network.layers) == (16, 8)
-    assert (training.warmup, training.generations, training.epochs, training.planned_epochs) == (50, 45, 10, 500)
-    assert (training.population, training.batch, training.architectures) == (128, 128, 1)
+    assert (
+        training.warmup_epochs,
+        training.n_generations,
+        training.epochs_per_generation,
+        training.planned_epochs,
+    ) == (50, 45, 10, 500)
+    assert (training.pop_size, training.batch_size, training.subnets_per_step) == (128, 128, 1)
     assert (training.learning_rate, training.learning_rate_min, training.momentum) == (0.025, 0.001, 0.9)
-    assert (training.weight_decay, training.clip) == (3e-4, 5.0)
+    assert (training.weight_decay, training.grad_clip) == (3e-4, 5.0)
 
 
 @pytest.mark.parametrize("name", ["demo", "cifar10-paper", "smoke"])
 def test_toml_gives_the_configuration_back(name: str, tmp_path: Path) -> None:
-    config = SearchConfig.preset(name).updated({"algorithm": {"pop_size": 7}, "network": {"images": [1, 8, 8]}})
+    config = SearchConfig.preset(name).updated({"algorithm": {"pop_size": 7}, "network": {"image_shape": [1, 8, 8]}})
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml())
     assert SearchConfig().updated(read_toml(path)) == config
@@ -38,10 +48,15 @@ def test_toml_gives_the_configuration_back(name: str, tmp_path: Path) -> None:
 
 def test_single_settings_are_toml_values_or_texts() -> None:
     settings = parse_settings(
-        ["training.warmup=3", "data=cifar10:/images", 'objectives=["error", "flops"]', "algorithm.protection=none"]
+        [
+            "training.warmup_epochs=3",
+            "data=cifar10:/images",
+            'objectives=["error", "flops"]',
+            "algorithm.protection=none",
+        ]
     )
     config = SearchConfig().updated(settings)
-    assert (config.training.warmup, config.data, config.objectives) == (3, "cifar10:/images", ("error", "flops"))
+    assert (config.training.warmup_epochs, config.data, config.objectives) == (3, "cifar10:/images", ("error", "flops"))
     assert config.algorithm == AlgorithmConfig(protection="none")
 
 
@@ -49,9 +64,9 @@ def test_single_settings_are_toml_values_or_texts() -> None:
     ("settings", "says"),
     [
         ({"trainig": {}}, "trainig: expected one of algorithm, data"),
-        ({"training": {"warmpu": 3}}, "training.warmpu: expected one of alike, architectures"),
-        ({"training": {"warmup": -3}}, "training.warmup: expected at least 0, got -3"),
-        ({"training": {"warmup": "long"}}, "training.warmup: expected an integer, got 'long'"),
+        ({"training": {"warmpu": 3}}, "training.warmpu: expected one of batch_size, bn_calibration_images"),
+        ({"training": {"warmup_epochs": -3}}, "training.warmup_epochs: expected at least 0, got -3"),
+        ({"training": {"warmup_epochs": "long"}}, "training.warmup_epochs: expected an integer, got 'long'"),
         ({"training": 3}, "training: expected a section, got 3"),
         ({"data": {"name": "digits"}}, "data: expected a value, got a section"),
         ({"data": 3}, "data: expected a name, got 3"),
@@ -74,7 +89,7 @@ def test_wrong_texts_are_named(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="setting: expected key=value"):
             parse_settings([wrong])
     with pytest.raises(ValueError, match="training: expected one setting or a section"):
-        parse_settings(["training=3", "training.warmup=3"])
+        parse_settings(["training=3", "training.warmup_epochs=3"])
     (tmp_path / "x.toml").write_text("a = [")
     with pytest.raises(ValueError, match=r"x\.toml: expected TOML"):
         read_toml(tmp_path / "x.toml")

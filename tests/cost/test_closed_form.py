@@ -7,9 +7,9 @@ from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
 from carsmoo.zoo import GENOTYPES
 
 NETWORKS = {
-    "search": NetworkConfig(images=(1, 9, 7)),
+    "search": NetworkConfig(image_shape=(1, 9, 7)),
     "cifar": NetworkConfig.cifar(channels=6, layers=7),
-    "imagenet": NetworkConfig.imagenet(channels=8, layers=5, images=(3, 45, 50)),
+    "imagenet": NetworkConfig.imagenet(channels=8, layers=5, image_shape=(3, 45, 50)),
 }
 
 
@@ -35,11 +35,13 @@ def test_the_table_is_the_closed_form(space: DARTSSpace, network: NetworkConfig)
 
 def test_a_cell_by_hand() -> None:
     genotype = Genotype((("sep_conv_3x3", 0), ("none", 1)), (2,), (("skip_connect", 0), ("max_pool_3x3", 1)), (2,))
-    network = NetworkConfig(channels=2, layers=1, images=(1, 4, 4), classes=3)  # its one cell reduces: 4 channels
+    network = NetworkConfig(
+        channels=2, layers=1, image_shape=(1, 4, 4), n_classes=3
+    )  # its one cell reduces: 4 channels
     stem, entries, skip, classifier = 9 * 6, 6 * 4 + 6 * 4, 4 * 4, 4 * 3 + 3
     assert params(genotype, network) == stem + entries + skip + classifier
     assert flops(genotype, network) == 16 * stem + 16 * entries + 4 * skip + 12
-    two = NetworkConfig(channels=2, layers=4, images=(1, 4, 4), classes=3)  # normal, reduce, reduce, normal
+    two = NetworkConfig(channels=2, layers=4, image_shape=(1, 4, 4), n_classes=3)  # normal, reduce, reduce, normal
     separable = sum(2 * (9 * c + c * c) for c in (2, 8))
     normal_entries = (6 + 6) * 2 + (4 + 8) * 8
     reduce_entries = (6 + 2) * 4 + (2 + 4) * 8
@@ -49,7 +51,7 @@ def test_a_cell_by_hand() -> None:
 
 def test_affine_norms_count_two_numbers_a_channel() -> None:
     genotype = GENOTYPES["CARS-I"]
-    plain, affine = (NetworkConfig(channels=6, layers=1, affine=flag) for flag in (False, True))
+    plain, affine = (NetworkConfig(channels=6, layers=1, bn_affine=flag) for flag in (False, True))
     cell = genotype.reduce  # of 12 channels
     norms = 18 + 2 * 12
     norms += sum(12 * {"sep": 2, "dil": 1, "ski": int(i < 2)}.get(op[:3], 0) for op, i in cell)
@@ -59,9 +61,9 @@ def test_affine_norms_count_two_numbers_a_channel() -> None:
 
 def test_what_nothing_reads_is_held_but_not_run() -> None:
     absent = (("none", 0), ("none", 1))
-    network = NetworkConfig(channels=4, layers=3, images=(1, 8, 8), classes=10)
+    network = NetworkConfig(channels=4, layers=3, image_shape=(1, 8, 8), n_classes=10)
     empty = Genotype(absent, (2,), absent, (2,))
-    assert flops(empty, network) == network.n_classes * 16  # the classifier alone, on zeros
+    assert flops(empty, network) == network.output_classes * 16  # the classifier alone, on zeros
     entries = (12 + 12) * 4 + (12 + 4) * 8 + (4 + 8) * 16
     assert params(empty, network) == 9 * 12 + entries + 16 * 10 + 10
     last_only = Genotype((("none", 0), ("skip_connect", 1)), (2,), (("none", 0), ("max_pool_3x3", 1)), (2,))

@@ -15,10 +15,10 @@ from carsmoo.zoo import GENOTYPES
 
 SPACE = DARTSSpace()
 NETWORKS = {
-    "search": NetworkConfig(images=(1, 9, 7)),
+    "search": NetworkConfig(image_shape=(1, 9, 7)),
     "cifar": NetworkConfig.cifar(channels=6, layers=7),
-    "imagenet": NetworkConfig.imagenet(channels=8, layers=5, images=(3, 45, 50)),
-    "one cell": NetworkConfig(channels=4, layers=1, images=(1, 5, 5)),
+    "imagenet": NetworkConfig.imagenet(channels=8, layers=5, image_shape=(3, 45, 50)),
+    "one cell": NetworkConfig(channels=4, layers=1, image_shape=(1, 5, 5)),
 }
 
 
@@ -56,7 +56,9 @@ def test_a_population_is_predicted_as_one_by_one(space: DARTSSpace, network: Net
 
 def test_a_cell_by_hand() -> None:
     genotype = Genotype((("sep_conv_3x3", 0), ("none", 1)), (2,), (("skip_connect", 0), ("max_pool_3x3", 1)), (2,))
-    network = NetworkConfig(channels=2, layers=1, images=(1, 5, 4), classes=3)  # its one cell reduces: 4 channels
+    network = NetworkConfig(
+        channels=2, layers=1, image_shape=(1, 5, 4), n_classes=3
+    )  # its one cell reduces: 4 channels
     assert list(layers_of(genotype, network)) == [
         Layer("stem", 1, 6, 5, 4),
         Layer("entry", 6, 4, 5, 4),

@@ -21,12 +21,14 @@ WIDE = NetworkConfig(channels=10**9)
 
 
 def test_what_a_step_keeps_by_hand() -> None:
-    network = NetworkConfig(channels=2, layers=1, images=(1, 5, 4))  # a single cell, which reduces to 4 channels, 3x2
+    network = NetworkConfig(
+        channels=2, layers=1, image_shape=(1, 5, 4)
+    )  # a single cell, which reduces to 4 channels, 3x2
     assert kept_by_step(network, (4, 3)) == 4 * (2 * 5 * 4 + 2 * 3 * 3 * 2)
 
 
 def test_the_bytes_at_which_something_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = NetworkConfig(channels=2, layers=1, images=(1, 5, 4))
+    network = NetworkConfig(channels=2, layers=1, image_shape=(1, 5, 4))
     kept = kept_by_step(network, (4, 3))
     require_step(network, 100, 7, (4, 3), 4 * (300 + 7 * kept))
     with pytest.raises(ValueError, match=r"network: expected what fits .*1 cells of 2 channels .*1x5x4, 7 of them"):
@@ -45,8 +47,11 @@ def test_the_bytes_at_which_something_is_refused(monkeypatch: pytest.MonkeyPatch
 REFUSED = {
     "a supernet": (lambda: CARSProblem(network=WIDE), "network"),
     "a deep supernet": (lambda: CARSProblem(network=NetworkConfig(channels=2000, layers=1000)), "network"),
-    "a population": (lambda: CARSProblem(training=SupernetTraining(population=10**8)), "population"),
-    "a step's architectures": (lambda: CARSProblem(training=SupernetTraining(architectures=10**9)), "architectures"),
+    "a population": (lambda: CARSProblem(training=SupernetTraining(pop_size=10**8)), "pop_size"),
+    "a step's architectures": (
+        lambda: CARSProblem(training=SupernetTraining(subnets_per_step=10**9)),
+        "subnets_per_step",
+    ),
     "an algorithm's population": (lambda: PNSGA3(pop_size=10**8).setup(ToyProblem()), "pop_size"),
     "an algorithm's offspring": (lambda: PNSGA3(n_offsprings=10**8).setup(ToyProblem()), "n_offsprings"),
     "a configuration": (lambda: build(SearchConfig().updated({"algorithm": {"pop_size": 10**8}})), "pop_size"),
@@ -54,10 +59,10 @@ REFUSED = {
     "an export": (lambda: of_genotype(A, WIDE), "network"),
     "a latency table": (lambda: measured(DARTSSpace(), WIDE), "network"),
     "a latency table of a huge image": (
-        lambda: measured(DARTSSpace(), NetworkConfig(images=(3, 10**6, 10**6))),
+        lambda: measured(DARTSSpace(), NetworkConfig(image_shape=(3, 10**6, 10**6))),
         "network",
     ),
-    "a huge image": (lambda: network_latency([A], NetworkConfig(images=(3, 10**6, 10**6))), "images"),
+    "a huge image": (lambda: network_latency([A], NetworkConfig(image_shape=(3, 10**6, 10**6))), "images"),
 }
 
 
@@ -72,14 +77,14 @@ def test_what_does_not_fit_is_refused_before_it_is_made(name: str, monkeypatch: 
 def test_a_step_on_many_images_is_refused_where_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "physical_memory", lambda: GB // 10)
     network = NetworkConfig(channels=16)
-    CARSProblem(network=network, training=SupernetTraining(batch=16))
+    CARSProblem(network=network, training=SupernetTraining(batch_size=16))
     with pytest.raises(ValueError, match=r"network: expected what fits in the memory, 0.1 GB, .* 960 of them at once"):
-        CARSProblem(network=network, training=SupernetTraining(batch=10**9))
+        CARSProblem(network=network, training=SupernetTraining(batch_size=10**9))
 
 
 def test_the_papers_settings_fit_in_16_gb(monkeypatch: pytest.MonkeyPatch) -> None:
     for channels, layers in ((16, 8), (36, 20), (48, 20)):
-        network = NetworkConfig(channels=channels, layers=layers, images=(3, 32, 32), classes=10)
+        network = NetworkConfig(channels=channels, layers=layers, image_shape=(3, 32, 32), n_classes=10)
         require_step(network, 3 * 10**8, 128, (4, 4), 16 * GB)
 
 
@@ -87,7 +92,7 @@ def test_the_command_says_so_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "physical_memory", lambda: 32 * GB)
-    for setting in ("training.population=100000000", "network.channels=1000000000", "algorithm.pop_size=100000000"):
+    for setting in ("training.pop_size=100000000", "network.channels=1000000000", "algorithm.pop_size=100000000"):
         assert call("search", "--out", str(tmp_path / "run"), "--set", setting) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1

@@ -21,7 +21,7 @@ from carsmoo.runs.export import told_of
 from carsmoo.zoo import GENOTYPES
 
 NETWORK = NetworkConfig(channels=2, layers=3)
-PLAN = SupernetTraining(warmup=1, generations=1, population=4, batch=256, calibration=64)
+PLAN = SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4, batch_size=256, bn_calibration_images=64)
 Arrays = dict[str, np.ndarray]
 
 
@@ -45,13 +45,20 @@ def searched() -> Arrays:
     problem = CARSProblem(network=NETWORK, training=PLAN, seed=1)
     result = minimize(problem, PNSGA3())
     genotype = problem.space.decode(result.pop.get("X"))[0]
-    network = problem.inherited(genotype)
+    network = problem.subnet(genotype)
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
-    return {**problem.state(), **weights, "F": result.pop.get("F"), "test": np.array(problem.test_error(genotype))}
+    return {
+        **problem.state(),
+        **weights,
+        "F": result.pop.get("F"),
+        "test": np.array(problem.evaluate_on_test(genotype)),
+    }
 
 
 def trained(folder: Path) -> Arrays:
-    recipe = TrainingRecipe(channels=2, layers=3, batch=256, auxiliary=0.4, drop_path=0.3, flip=True, brightness=0.2)
+    recipe = TrainingRecipe(
+        channels=2, layers=3, batch=256, auxiliary_weight=0.4, drop_path_prob=0.3, flip=True, brightness=0.2
+    )
     digits = data.load("digits")
     trainer = NetworkTrainer(GENOTYPES["CARS-A"], recipe, digits)
     trainer.epoch()
@@ -105,7 +112,7 @@ def test_a_network_trained_saved_and_exported_is_the_same(name: str, usual_train
 
 
 def test_latency_is_measured_under_another_default_type() -> None:
-    network = NetworkConfig(channels=2, layers=1, images=(1, 8, 8))
+    network = NetworkConfig(channels=2, layers=1, image_shape=(1, 8, 8))
     with in_float64():
         table = build(DARTSSpace(1), network, rounds=1, network_rounds=1, fitted=2, checked=2)
     table.require(DARTSSpace(1), network)

@@ -90,7 +90,7 @@ def test_no_link_in_a_run_is_written_through(tmp_path: Path) -> None:
     victim.write_text("mine")
     for name in (".front.json", ".front.csv", "front.json", "front.csv", "front.pdf", "front.png"):
         (run.path / name).symlink_to(victim)
-    front = Front.of([GENOTYPES["CARS-A"]], np.array([[0.5, 2.0]]), ("error", "params"), ("", "M"), {})
+    front = Front.from_objectives([GENOTYPES["CARS-A"]], np.array([[0.5, 2.0]]), ("error", "params"), ("", "M"), {})
     run.write_front(front)
     draw_run(run)
     assert victim.read_text() == "mine"

@@ -221,7 +221,9 @@ def test_other_data_plans_and_machines_are_refused(tmp_path: Path, monkeypatch: 
 
     with pytest.raises(ValueError, match=r"problem is not that of the run: data/sha256: expected .*, got "):
         resume(tmp_path, other(data=digits_without_one()), PNSGA3())
-    plan = SupernetTraining(warmup=2, generations=3, population=4, batch=256, calibration=64, learning_rate=0.1)
+    plan = SupernetTraining(
+        warmup_epochs=2, n_generations=3, pop_size=4, batch_size=256, bn_calibration_images=64, learning_rate=0.1
+    )
     with pytest.raises(ValueError, match=r"training/learning_rate: expected 0\.016, got 0\.1"):
         resume(tmp_path, other(training=plan), PNSGA3())
     with pytest.raises(ValueError, match="seed: expected 0, got 1"):

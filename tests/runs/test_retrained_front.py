@@ -39,7 +39,7 @@ def test_the_pictures_show_what_they_are_given() -> None:
 def test_a_trained_front_without_fitting_places_is_named(places: Any, tmp_path: Path) -> None:
     about = {} if places is None else {"places": places}
     genotypes = [GENOTYPES["CARS-A"], GENOTYPES["CARS-D"]]
-    Front.of(genotypes, [[0.1, 0.2], [0.2, 0.1]], ("error", "search_error"), ("", ""), about).to_json(
+    Front.from_objectives(genotypes, [[0.1, 0.2], [0.2, 0.1]], ("error", "search_error"), ("", ""), about).to_json(
         tmp_path / "final-front.json"
     )
     with pytest.raises(ValueError, match=r"final-front\.json: places: expected an integer from 1 for each network"):
@@ -47,7 +47,7 @@ def test_a_trained_front_without_fitting_places_is_named(places: Any, tmp_path: 
 
 
 def test_a_trained_front_without_an_error_to_choose_by_is_named(tmp_path: Path) -> None:
-    front = Front.of([GENOTYPES["CARS-A"]], [[0.1]], ("error",), ("",), {"places": [1]})
+    front = Front.from_objectives([GENOTYPES["CARS-A"]], [[0.1]], ("error",), ("",), {"places": [1]})
     front.to_json(tmp_path / "final-front.json")
     with pytest.raises(ValueError, match=r"final-front\.json: expected a column search_error, got error"):
         trained_folder(RunDirectory(tmp_path))

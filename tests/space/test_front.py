@@ -12,7 +12,9 @@ F = np.array([[0.2, 3.0], [0.1, 4.0], [0.3, 2.0], [0.2, 5.0], [0.1, 4.0]])
 
 
 def front() -> Front:
-    return Front.of(NETWORKS, F, ("error", "params"), ("fraction", "millions"), {"split": "search-validation"})
+    return Front.from_objectives(
+        NETWORKS, F, ("error", "params"), ("fraction", "millions"), {"split": "search-validation"}
+    )
 
 
 def test_it_keeps_the_non_dominated_sorted_by_the_first_objective() -> None:
@@ -26,12 +28,12 @@ def test_it_keeps_the_non_dominated_sorted_by_the_first_objective() -> None:
 
 def test_the_order_given_does_not_matter_and_equal_genotypes_are_one() -> None:
     order = [4, 2, 0, 3, 1]
-    shuffled = Front.of([NETWORKS[k] for k in order], F[order], ("error", "params"), ("", ""))
+    shuffled = Front.from_objectives([NETWORKS[k] for k in order], F[order], ("error", "params"), ("", ""))
     assert shuffled.genotypes == front().genotypes
-    twice = Front.of(NETWORKS * 2, np.tile(F, (2, 1)), ("error", "params"), ("", ""))
+    twice = Front.from_objectives(NETWORKS * 2, np.tile(F, (2, 1)), ("error", "params"), ("", ""))
     assert twice.genotypes == front().genotypes
-    assert len(Front.of([], [], ("error",), ("",))) == 0
-    measured_twice = Front.of(NETWORKS[:1] * 2, [[0.2, 3.0], [0.1, 4.0]], ("error", "params"), ("", ""))
+    assert len(Front.from_objectives([], [], ("error",), ("",))) == 0
+    measured_twice = Front.from_objectives(NETWORKS[:1] * 2, [[0.2, 3.0], [0.1, 4.0]], ("error", "params"), ("", ""))
     assert measured_twice.F.tolist() == [[0.1, 4.0]]
 
 
@@ -39,7 +41,7 @@ def test_the_order_given_does_not_matter_and_equal_genotypes_are_one() -> None:
 def test_files_give_the_front_back(tmp_path: Path, ending: str) -> None:
     made, path = front(), tmp_path / f"front.{ending}"
     getattr(made, f"to_{ending}")(path)
-    read = Front.read(path)
+    read = Front.load(path)
     assert read.genotypes == made.genotypes
     assert np.array_equal(read.F, made.F)
     assert read.names == made.names
@@ -61,14 +63,14 @@ def test_files_give_the_front_back(tmp_path: Path, ending: str) -> None:
 def test_damaged_files_are_refused_by_name(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=name) as caught:
-        Front.read(tmp_path / name)
+        Front.load(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
 def test_wrong_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="units: expected 2"):
-        Front.of(NETWORKS, F, ("error", "params"), ("",))
+        Front.from_objectives(NETWORKS, F, ("error", "params"), ("",))
     with pytest.raises(ValueError, match="F: expected numbers, got NaN"):
-        Front.of(NETWORKS[:1], [[np.nan, 1.0]], ("error", "params"), ("", ""))
+        Front.from_objectives(NETWORKS[:1], [[np.nan, 1.0]], ("error", "params"), ("", ""))
     with pytest.raises(ValueError, match="objective: expected one of error, params, got 'flops'"):
         front().column("flops")

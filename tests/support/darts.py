@@ -72,7 +72,7 @@ class Network(nn.Module):
 
     def __init__(self, genotype: Genotype, network: NetworkConfig) -> None:
         super().__init__()
-        colours, c = network.image_shape[0], network.channels
+        colours, c = network.input_shape[0], network.channels
 
         def conv(c_in: int, c_out: int, stride: int) -> nn.Module:
             return nn.Sequential(nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False), norm(c_out))
@@ -92,7 +92,7 @@ class Network(nn.Module):
             self.cells.append(Cell(genotype, entry, relu_conv(last, c), c, reduction))
             width = c * len(genotype.reduce_concat if reduction else genotype.normal_concat)
             before, last, halved = last, width, reduction
-        self.classifier = nn.Linear(last, network.n_classes)
+        self.classifier = nn.Linear(last, network.output_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         before = last = self.stem(x)

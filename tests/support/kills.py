@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import carsmoo.nets.problem
 import numpy as np
 
+import carsmoo.nets.supernet.problem
 import carsmoo.utils.files
 from carsmoo.config.search import SearchConfig
 from carsmoo.runs.session import Session

@@ -35,10 +35,10 @@ def layers(channels: int) -> Iterator[tuple[str, int, nn.Module]]:
         yield f"reduction to {other}", channels, FactorizedReduce(channels, other, passing)
     for stem, colours in itertools.product(("cifar", "imagenet"), (1, 3)):
         if channels > 1:
-            network = NetworkConfig(channels=channels, stem=stem, images=(colours, 32, 32), classes=3)
+            network = NetworkConfig(channels=channels, stem=stem, image_shape=(colours, 32, 32), n_classes=3)
             yield f"{stem} stem of {colours}", colours, AllOf(Stem(network, passing))
     if channels in (1, 2, 7, 16):  # 768 channels inside, whatever is read
-        network = NetworkConfig(channels=2, stem="cifar", images=(3, 32, 32), classes=3)
+        network = NetworkConfig(channels=2, stem="cifar", image_shape=(3, 32, 32), n_classes=3)
         head = AuxiliaryHead(channels, network)
         head.features = nn.Sequential(*(part for part in head.features if not isinstance(part, nn.BatchNorm2d)))
         yield "auxiliary head", channels, head

@@ -7,7 +7,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.space.genotype import DARTSSpace, Genotype
 
 SPACE = DARTSSpace()
-SMALL = NetworkConfig(channels=4, layers=3, images=(1, 8, 8), classes=10)
+SMALL = NetworkConfig(channels=4, layers=3, image_shape=(1, 8, 8), n_classes=10)
 EMPTY = SPACE.decode(np.zeros(24, dtype=int))
 
 
@@ -16,7 +16,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def images(network: NetworkConfig = SMALL, n: int = 6, seed: int = 0) -> torch.Tensor:
-    return torch.randn(n, *network.image_shape, generator=generator(seed))
+    return torch.randn(n, *network.input_shape, generator=generator(seed))
 
 
 def genotypes(n: int, seed: int = 0, space: DARTSSpace = SPACE) -> list[Genotype]:

@@ -21,7 +21,7 @@ POPULATIONS = (
 
 def front(about: dict[str, Any] = ABOUT, **errors: float) -> Front:
     F = [[errors.get(name.replace("-", ""), error), params] for name, (error, params) in FRONT.items()]
-    return Front.of([GENOTYPES[name] for name in FRONT], F, NAMES, UNITS, about)
+    return Front.from_objectives([GENOTYPES[name] for name in FRONT], F, NAMES, UNITS, about)
 
 
 def events() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pymoo.core.callback import Callback
 from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
 
 SMALL = NetworkConfig(channels=2, layers=3)
-PLAN = SupernetTraining(warmup=2, generations=3, population=4, batch=256, calibration=64)
+PLAN = SupernetTraining(warmup_epochs=2, n_generations=3, pop_size=4, batch_size=256, bn_calibration_images=64)
 
 
 class Stop(Exception):  # noqa: N818

@@ -336,22 +336,23 @@ def test_the_survival_starts_afresh_each_generation_on_a_moving_problem_and_goes
 
 
 @pytest.mark.parametrize("protection", ["growth", "size", None])
-def test_the_survival_protects_what_was_measured_and_nothing_before_that(protection: str | None) -> None:
+def test_the_survival_protects_by_growth_where_it_was_measured_only(protection: str | None) -> None:
     rng, directions = np.random.default_rng(2), das_dennis(2, 6)
     F, growth = rng.random((20, 2)), rng.random((20, 1))
     protected = protected_objectives(F, growth, (0,), protection)  # type: ignore[arg-type]
     expected = {
         known: select(F, P, 6, directions, np.random.default_rng(1)).tolist()
-        for known, P in ((True, protected), (False, None))
+        for known, P in ((True, protected), (False, protected if protection == "size" else None))
     }
-    assert (expected[True] == expected[False]) == (protection is None)
+    assert (expected[True] == expected[False]) == (protection != "growth")  # all that needs to be measured
     for known in (True, False):
         survival = PNSGA3Survival(directions, (0,), protection)  # type: ignore[arg-type]
         pop = as_population(F, growth if known else None)
         kept = survival.do(get_problem("zdt1"), pop, n_survive=6, random_state=np.random.default_rng(1))
         assert kept.get("X")[:, 0].tolist() == expected[known]
         R = oracle_stages(F.tolist())
-        stages = oracle_merge(R, oracle_stages(protected.tolist())) if known and protected is not None else R
+        uses = protected is not None and (known or protection == "size")
+        stages = oracle_merge(R, oracle_stages(protected.tolist())) if uses else R
         assert [[k for k in range(20) if pop[k].get("rank") == i] for i in range(len(stages))] == stages
 
 

@@ -232,7 +232,7 @@ HOLDER = """
 import sys
 from carsmoo.utils.files import Store
 store = Store(sys.argv[1])
-files.lock()
+store.lock()
 print("locked", flush=True)
 sys.stdin.read()
 """

@@ -23,14 +23,16 @@ def written(folder: Path) -> list[Path]:
     """Write one file of each kind, and return them."""
     from carsmoo.nets.models.serialization import save
 
-    front = Front.of([GENOTYPES["CARS-A"]], np.array([[0.5, 2.0]]), ("error", "params"), ("", "M"), {})
+    front = Front.from_objectives([GENOTYPES["CARS-A"]], np.array([[0.5, 2.0]]), ("error", "params"), ("", "M"), {})
     front.to_csv(folder / "front.csv")
     front.to_json(folder / "front.json")
     for ending in ("png", "pdf"):
         plots.save(new_axes(), folder / f"front.{ending}")
     three = (0.1, 0.2, 0.3)
     sizes = {"size_low": 1.0, "size_high": 2.0}
-    score = Score(problem="trap", algorithm="a", n=1, hv=three, igd=three, **sizes, p=0.5, a12=0.5, p_size=0.5)
+    score = Score(
+        problem="trap", algorithm="a", n=1, hv=three, igd=three, **sizes, evaluations=8, p=0.5, a12=0.5, p_size=0.5
+    )
     (folder / "table.csv").write_text(to_csv([score]))
     (folder / "table.tex").write_text(to_latex([score]))
     run = RunDirectory.create(folder / "run", SearchConfig())

@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from torchvision import datasets
 
 from carsmoo.cost.memory import physical_memory
-from carsmoo.nets.data.spec import Found, Request, expanded
+from carsmoo.nets.data.spec import DatasetSpec, Found, expanded
 from carsmoo.nets.data.transforms import Augmentation
 from carsmoo.nets.data.walks import readable
 
@@ -43,7 +43,7 @@ _BROKEN = (
 """What zipfile and NumPy raise for files that are no npz or damaged."""
 
 
-def digits(request: Request) -> Found:
+def digits(request: DatasetSpec) -> Found:
     """8x8 grey digits that scikit-learn ships: 960 search-train, 477 search-validation, 360 test."""
     if request.where:
         raise ValueError(f"data: expected 'digits' without a path, got 'digits:{request.where}'")
@@ -56,29 +56,29 @@ def digits(request: Request) -> Found:
     )
 
 
-def mnist(request: Request) -> Found:
+def mnist(request: DatasetSpec) -> Found:
     """MNIST, 28x28 grey digits: 60,000 images and 10,000 of test; never mirrored."""
     return _idx(request, "MNIST", datasets.MNIST.classes, Augmentation(pad=2), "torchvision.datasets.MNIST")
 
 
-def fashion_mnist(request: Request) -> Found:
+def fashion_mnist(request: DatasetSpec) -> Found:
     """Fashion-MNIST, 28x28 grey clothes: 60,000 images and 10,000 of test."""
     how = "Debian's package dataset-fashion-mnist or torchvision.datasets.FashionMNIST"
     classes = datasets.FashionMNIST.classes
     return _idx(request, "FashionMNIST", classes, Augmentation(pad=4, flip=True), how)
 
 
-def cifar10(request: Request) -> Found:
+def cifar10(request: DatasetSpec) -> Found:
     """CIFAR-10: 25,000 search-train, 25,000 search-validation (CARS sec. 4.1), 10,000 test, read by torchvision."""
     return _cifar(request, datasets.CIFAR10)
 
 
-def cifar100(request: Request) -> Found:
+def cifar100(request: DatasetSpec) -> Found:
     """CIFAR-100, 100 classes, otherwise as CIFAR-10."""
     return _cifar(request, datasets.CIFAR100)
 
 
-def svhn(request: Request) -> Found:
+def svhn(request: DatasetSpec) -> Found:
     """Street View House Numbers: 73,257 images and 26,032 of test, 3x32x32; never mirrored."""
     root = _root(request)
     parts = [_torchvision(request, datasets.SVHN, root / "train_32x32.mat", split=split) for split in ("train", "test")]
@@ -86,7 +86,7 @@ def svhn(request: Request) -> Found:
     return Found(train, test=test, class_names=tuple("0123456789"), augmentation=Augmentation(pad=4))
 
 
-def npz(request: Request) -> Found:
+def npz(request: DatasetSpec) -> Found:
     """Arrays of a NumPy file: ``images`` and ``labels``, and ``test_images`` and ``test_labels`` if it has them.
 
     Both are as :meth:`~carsmoo.nets.data.in_memory.ImageData.from_arrays` takes them.
@@ -140,11 +140,11 @@ def _claimed(packed: zipfile.ZipFile, name: str) -> int:
     return claimed
 
 
-def _root(request: Request) -> Path:
+def _root(request: DatasetSpec) -> Path:
     return expanded(request.where or os.environ.get("CARSMOO_IMAGES", "data"))
 
 
-def _cifar(request: Request, kind: Any) -> Found:
+def _cifar(request: DatasetSpec, kind: Any) -> Found:
     root = _root(request)
     parts = [_torchvision(request, kind, root / kind.base_folder, train=train) for train in (True, False)]
     train, test = ((part.data.transpose(0, 3, 1, 2), np.array(part.targets)) for part in parts)
@@ -152,7 +152,7 @@ def _cifar(request: Request, kind: Any) -> Found:
     return Found(train, test=test, class_names=names, augmentation=Augmentation(pad=4, flip=True))
 
 
-def _torchvision(request: Request, kind: Any, file: Path, **split: Any) -> Any:
+def _torchvision(request: DatasetSpec, kind: Any, file: Path, **split: Any) -> Any:
     """Return a data set that torchvision reads, which checks the files' digests."""
     root = file.parent
     try:
@@ -166,7 +166,7 @@ def _torchvision(request: Request, kind: Any, file: Path, **split: Any) -> Any:
         ) from None
 
 
-def _idx(request: Request, folder: str, classes: list[str], augmentation: Augmentation, how: str) -> Found:
+def _idx(request: DatasetSpec, folder: str, classes: list[str], augmentation: Augmentation, how: str) -> Found:
     """Read four idx files, as they are or with gzip, from a folder or from where torchvision puts them below it."""
     roots = [_root(request)] if request.where else [_root(request), DEBIAN / request.name]
     places = [place for root in roots for place in (root, root / "raw", root / folder / "raw")]

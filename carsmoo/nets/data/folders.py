@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from carsmoo.nets.data.listings import Files, Listing, listed
 from carsmoo.nets.data.pixels import White, flat, is_cut, is_deep, mode_of, require_pixels, to_bytes, white_of
-from carsmoo.nets.data.spec import Found, Request, require_memory
+from carsmoo.nets.data.spec import DatasetSpec, Found, require_memory
 from carsmoo.nets.data.transforms import Augmentation
 from carsmoo.nets.data.walks import readable
 
@@ -31,7 +31,7 @@ class Header(NamedTuple):
     mode: str
 
 
-def read_folder(request: Request) -> Found:
+def read_folder(request: DatasetSpec) -> Found:
     """Read ``folder:PATH``: one directory a class, or such a folder in each of train/, val/ and test/.
 
     Splits may be called otherwise (:data:`carsmoo.nets.data.walks.SPLITS`). Classes are numbered by their sorted names.
@@ -45,7 +45,7 @@ def read_folder(request: Request) -> Found:
     return _read(listed(request), request, request.size, None)
 
 
-def read_imagenet(request: Request) -> Found:
+def read_imagenet(request: DatasetSpec) -> Found:
     """Read ``imagenet:DIR`` in torchvision's layout, its val/ as the test split, at 224x224 in colour if not said.
 
     Raises:
@@ -55,7 +55,7 @@ def read_imagenet(request: Request) -> Found:
     return _read(listed(request), request, request.size or (224, 224), "RGB")
 
 
-def _read(listing: Listing, request: Request, size: tuple[int, int] | None, mode: str | None) -> Found:
+def _read(listing: Listing, request: DatasetSpec, size: tuple[int, int] | None, mode: str | None) -> Found:
     paths = listing.paths
     if size is None or mode is None:
         headers = [_header(request.name, path) for path in paths]

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from carsmoo.nets.data.spec import Request, expanded
+from carsmoo.nets.data.spec import DatasetSpec, expanded
 from carsmoo.nets.data.splits import stratified
 from carsmoo.nets.data.walks import Tree, layout, readable, require_inside, scan, walk
 
@@ -35,7 +35,7 @@ class Listing(NamedTuple):
         return [path for part in self.files.values() for path, _ in part]
 
 
-def listed(request: Request) -> Listing:
+def listed(request: DatasetSpec) -> Listing:
     """Return the files that ``folder:PATH`` or ``imagenet:DIR`` means, of those for training as many as asked for.
 
     No link is followed, and no file comes twice.
@@ -80,7 +80,7 @@ def listed(request: Request) -> Listing:
     return Listing(root, files, tuple(names))
 
 
-def _folder(request: Request) -> tuple[Path, dict[str, Path]]:
+def _folder(request: DatasetSpec) -> tuple[Path, dict[str, Path]]:
     if not request.where:
         raise ValueError("data: expected folder:PATH, got 'folder' without a path")
     root = expanded(request.where).resolve()
@@ -89,7 +89,7 @@ def _folder(request: Request) -> tuple[Path, dict[str, Path]]:
     return root, layout(request.name, root)
 
 
-def _imagenet(request: Request) -> tuple[Path, dict[str, Path]]:
+def _imagenet(request: DatasetSpec) -> tuple[Path, dict[str, Path]]:
     default = os.path.join(os.environ.get("CARSMOO_IMAGES", "data"), "imagenet")
     root = expanded(request.where or default).resolve()
     splits = {"train": root / "train", "test": root / "val"}

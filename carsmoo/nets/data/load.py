@@ -43,7 +43,7 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data import datasets, folders
 from carsmoo.nets.data.in_memory import ImageData, Pair, Split
 from carsmoo.nets.data.pixels import of_item
-from carsmoo.nets.data.spec import Loader, Request, require_memory
+from carsmoo.nets.data.spec import DatasetSpec, Loader, require_memory
 from carsmoo.nets.data.streaming import SOURCES, StreamedData, TrainingData, stream
 from carsmoo.nets.data.transforms import Augmentation
 from carsmoo.utils.validation import short, shown
@@ -100,7 +100,7 @@ def load(data: DataLike) -> ImageData:
         "folder": folders.read_folder,
         "npz": datasets.npz,
     }
-    request = Request.parse(data)
+    request = DatasetSpec.parse(data)
     if request.name not in loaders:
         raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {short(data)}")
     if request.stream:
@@ -125,7 +125,7 @@ def load_for_training(data: DataLike | StreamedData, recipe: TrainingRecipe) -> 
     """
     if isinstance(data, StreamedData):
         return data
-    request = Request.parse(data) if isinstance(data, str) else None
+    request = DatasetSpec.parse(data) if isinstance(data, str) else None
     if request is None or request.stream is False:
         return load(data)
     if request.stream or (recipe.resized_crop and request.name in SOURCES):

@@ -39,7 +39,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class DatasetSpec:
     """Images that are asked for by name.
 
     Args:
@@ -63,7 +63,7 @@ class Request:
     stream: bool | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Request:
+    def parse(cls, text: str) -> DatasetSpec:
         """Read ``NAME[:WHERE][?option=value&...]``; the last ``?`` begins the options.
 
         Raises:
@@ -144,7 +144,7 @@ def expanded(path: str) -> Path:
     return Path(os.path.expanduser(path))
 
 
-Loader: TypeAlias = Callable[[Request], Found]
+Loader: TypeAlias = Callable[[DatasetSpec], Found]
 
 
 def natural(shape: tuple[int, ...]) -> Augmentation:

@@ -23,7 +23,7 @@ from carsmoo.nets.data.folders import decoded, white_in
 from carsmoo.nets.data.in_memory import Batch, ImageData, Labelled
 from carsmoo.nets.data.listings import Files, listed
 from carsmoo.nets.data.pixels import White
-from carsmoo.nets.data.spec import Request
+from carsmoo.nets.data.spec import DatasetSpec
 from carsmoo.nets.data.splits import drawn
 from carsmoo.nets.data.transforms import Augment, Augmentation
 
@@ -147,7 +147,7 @@ TrainingData: TypeAlias = ImageData | StreamedData
 """What a network is trained on in full."""
 
 
-def stream(request: Request) -> StreamedData:
+def stream(request: DatasetSpec) -> StreamedData:
     """List the files of ``imagenet:DIR`` or ``folder:PATH``, to be read in colour, at 224x224 if no size is given.
 
     Raises:

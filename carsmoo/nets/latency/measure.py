@@ -30,8 +30,8 @@ from carsmoo.cost.latency import latency
 from carsmoo.cost.latency_table import Additivity, LatencyTable, Timing
 from carsmoo.cost.memory import BYTES, require_fits, text_of
 from carsmoo.cost.structure import layers_needed, layers_of
-from carsmoo.nets.latency.timed_layers import computing, device_name, format_named, layer_work, network_work, waiting
-from carsmoo.nets.latency.timing import WARMUP, Clock, Work, alternately, measure
+from carsmoo.nets.latency.timed_layers import computing, device_name, format_named, timed_layer, timed_network, waiting
+from carsmoo.nets.latency.timing import WARMUP, Clock, TimedLayer, alternately, measure
 from carsmoo.nets.models.device import pick
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.files import cache_folder
@@ -86,7 +86,7 @@ def network_latency(
     where, layout = pick(device), format_named(memory_format)
     whole("rounds", rounds, 1)
     with computing(threads):
-        works = {k: network_work(genotype, network, where, layout) for k, genotype in enumerate(genotypes)}
+        works = {k: timed_network(genotype, network, where, layout) for k, genotype in enumerate(genotypes)}
         found = measure(works, rounds, clock=clock, wait=waiting(where), told=told)
     return [found[k] for k in range(len(genotypes))]
 
@@ -135,7 +135,7 @@ def build(
     if not layouts:
         raise ValueError("memory_formats: expected at least one, got none")
     where = pick(device)
-    plain = replace(network, auxiliary=False, drop_path=0.0)
+    plain = replace(network, auxiliary_head=False, drop_path_prob=0.0)
     total = sum(n + WARMUP * min(n, BLOCKS) for n in (rounds, network_rounds))
     done = 0
 
@@ -152,9 +152,9 @@ def build(
     both = list(chain(*spanning(space, plain, fitted, checked, seed)))  # those to fit to, then those to check
     usual = next(iter(layouts.values()))
     with computing(threads):
-        parts: dict[Hashable, Work] = {key: layer_work(key[0], plain, where, layouts[key[1]]) for key in keys}
-        wholes: dict[Hashable, Work] = {
-            k: network_work(genotype, plain, where, usual) for k, genotype in enumerate(both)
+        parts: dict[Hashable, TimedLayer] = {key: timed_layer(key[0], plain, where, layouts[key[1]]) for key in keys}
+        wholes: dict[Hashable, TimedLayer] = {
+            k: timed_network(genotype, plain, where, usual) for k, genotype in enumerate(both)
         }
         groups = [(parts, rounds), (wholes, network_rounds)]
         layers, times = alternately(groups, BLOCKS, seed=seed, clock=clock, wait=waiting(where), told=step)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.structure import Layer
-from carsmoo.nets.latency.timing import Work
+from carsmoo.nets.latency.timing import TimedLayer
 from carsmoo.nets.models.batch_norm import BatchNorm
 from carsmoo.nets.models.cells import Stem, set_memory_format
 from carsmoo.nets.models.device import FORMATS
@@ -71,19 +71,21 @@ def computing(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def network_work(genotype: Genotype, network: NetworkConfig, device: torch.device, layout: torch.memory_format) -> Work:
+def timed_network(
+    genotype: Genotype, network: NetworkConfig, device: torch.device, layout: torch.memory_format
+) -> TimedLayer:
     """Return a network to be timed, right after another run of its own."""
-    made = untrained(genotype, replace(network, auxiliary=False, drop_path=0.0)).eval()
+    made = untrained(genotype, replace(network, auxiliary_head=False, drop_path_prob=0.0)).eval()
     measure_noise(made)  # numbers next to zero take longer on many processors
     made.to(device)
     set_memory_format(made, layout)
     generator = torch.Generator().manual_seed(0)
-    image = torch.randn(1, *network.image_shape, generator=generator, dtype=torch.float32).to(device)
+    image = torch.randn(1, *network.input_shape, generator=generator, dtype=torch.float32).to(device)
     image = image.contiguous(memory_format=layout)
-    return Work(lambda: made(image), lambda: made(image))
+    return TimedLayer(lambda: made(image), lambda: made(image))
 
 
-def layer_work(layer: Layer, network: NetworkConfig, device: torch.device, layout: torch.memory_format) -> Work:
+def timed_layer(layer: Layer, network: NetworkConfig, device: torch.device, layout: torch.memory_format) -> TimedLayer:
     """Return a layer to be timed: its inputs just written, as a network would, and its weights and code at hand.
 
     A first run brings them there, so that what is timed does not hang on who else uses the processor's cache.
@@ -104,7 +106,7 @@ def layer_work(layer: Layer, network: NetworkConfig, device: torch.device, layou
             if k == 0:
                 run()
 
-    return Work(ready, run)
+    return TimedLayer(ready, run)
 
 
 def _layer_run(
@@ -114,7 +116,7 @@ def _layer_run(
     inputs: list[Tensor],
     generator: torch.Generator,
 ) -> Callable[[], object]:
-    norm: NormBuilder = partial(BatchNorm, affine=network.affine)
+    norm: NormBuilder = partial(BatchNorm, affine=network.bn_affine)
     c_in, c_out, x = layer.c_in, layer.c_out, inputs[0]
 
     def made(make: Callable[[], M]) -> M:

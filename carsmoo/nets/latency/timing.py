@@ -18,7 +18,7 @@ WARMUP = 1
 """Rounds before each turn that are not measured."""
 
 
-class Work(NamedTuple):
+class TimedLayer(NamedTuple):
     """Something to be timed: ``prepare`` is called before each ``run``, and not timed."""
 
     prepare: Callable[[], object]
@@ -26,7 +26,7 @@ class Work(NamedTuple):
 
 
 def measure(
-    works: Mapping[Key, Work],
+    works: Mapping[Key, TimedLayer],
     rounds: int,
     *,
     seed: int = 0,
@@ -48,7 +48,7 @@ def measure(
 
 
 def alternately(
-    groups: Sequence[tuple[Mapping[Key, Work], int]],
+    groups: Sequence[tuple[Mapping[Key, TimedLayer], int]],
     blocks: int,
     *,
     seed: int = 0,
@@ -81,7 +81,7 @@ def alternately(
 
 
 def _seconds(
-    works: Sequence[Work],
+    works: Sequence[TimedLayer],
     rounds: int,
     rng: np.random.Generator,
     clock: Clock,

@@ -22,7 +22,7 @@ class Stem(nn.Module):
 
     def __init__(self, network: NetworkConfig, norm: NormBuilder) -> None:
         super().__init__()
-        colours, c = network.image_shape[0], network.channels
+        colours, c = network.input_shape[0], network.channels
         if network.stem == "imagenet":
             widths = [(colours, c // 2), (c // 2, c), (c, c)]
         else:
@@ -84,7 +84,7 @@ class Entry(nn.Module):
         ]
 
 
-def join(
+def aggregate(
     states: list[Tensor | None],
     nodes: Nodes,
     concat: Sequence[int],

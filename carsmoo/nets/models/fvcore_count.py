@@ -23,7 +23,7 @@ def count(genotype: Genotype, network: NetworkConfig) -> tuple[int, int]:
     """
     built = Network(genotype, network).float().eval()
     auxiliary = 0 if built.auxiliary is None else sum(p.numel() for p in built.auxiliary.parameters())
-    analysis = FlopCountAnalysis(built, torch.zeros(1, *network.image_shape, dtype=torch.float32))
+    analysis = FlopCountAnalysis(built, torch.zeros(1, *network.input_shape, dtype=torch.float32))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     logger = logging.getLogger("fvcore")
     level = logger.level

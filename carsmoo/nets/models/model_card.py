@@ -25,6 +25,7 @@ from typing import Any
 
 from carsmoo import cost
 from carsmoo.config.network import NetworkConfig
+from carsmoo.config.renamed import with_new_names
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.validation import finite, shown
 
@@ -111,6 +112,8 @@ def network_of(card: Mapping[str, Any]) -> NetworkConfig:
 
 def _checked(card: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(_fields("card", card, FIELDS), allow_nan=False))
+    if isinstance(found["network"], dict):
+        found["network"] = with_new_names(found["network"], "network")
     _require("format", found["format"] == FORMAT and type(found["format"]) is int, str(FORMAT), found["format"])
     _check_file(found["file"])
     genotype = genotype_of(found)
@@ -140,18 +143,18 @@ def _check_file(name: Any) -> None:
 
 
 def _check_data(data: Mapping[str, Any], config: NetworkConfig) -> None:
-    colours = config.image_shape[0]
+    colours = config.input_shape[0]
     names = data["class_names"]
     _require("data.name", isinstance(data["name"], str), "a text", data["name"])
-    _require("data.images", data["images"] == list(config.image_shape), str(list(config.image_shape)), data["images"])
+    _require("data.images", data["images"] == list(config.input_shape), str(list(config.input_shape)), data["images"])
     _require(
         "data.classes",
-        _whole(data["classes"]) and data["classes"] == config.n_classes,
-        str(config.n_classes),
+        _whole(data["classes"]) and data["classes"] == config.output_classes,
+        str(config.output_classes),
         data["classes"],
     )
-    texts = isinstance(names, list) and len(names) == config.n_classes and all(isinstance(n, str) for n in names)
-    _require("data.class_names", names is None or texts, f"null or {config.n_classes} texts", names)
+    texts = isinstance(names, list) and len(names) == config.output_classes and all(isinstance(n, str) for n in names)
+    _require("data.class_names", names is None or texts, f"null or {config.output_classes} texts", names)
     for name, least in (("mean", -math.inf), ("std", 0.0)):
         values = data[name]
         fits = isinstance(values, list) and len(values) == colours and all(_above(v, least) for v in values)

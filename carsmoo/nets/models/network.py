@@ -13,9 +13,9 @@ from torch.optim.swa_utils import update_bn
 from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.cost.closed_form import params
 from carsmoo.cost.memory import BYTES, require_fits, require_weights
-from carsmoo.cost.structure import cell_of, live_parts, used_states
+from carsmoo.cost.structure import cell_of, reachable_parts, used_states
 from carsmoo.nets.models.batch_norm import BatchNorm, SubnetNorm
-from carsmoo.nets.models.cells import Entry, Stem, join, zeros_of
+from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
 from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.ops import Identity, NormBuilder, operation
 from carsmoo.nets.models.supernet import Supernet
@@ -52,7 +52,7 @@ class NetworkCell(nn.Module):
         states = self.entry(before, last, self.used)
         nodes = [[(self.ops[k], i) for k, i in edges] for edges in self.nodes]
         path = partial(_drop, drop_path, generator) if self.training and drop_path > 0 else None
-        return join(states, nodes, self.concat, partial(zeros_of, images, self.shape), path=path)
+        return aggregate(states, nodes, self.concat, partial(zeros_of, images, self.shape), path=path)
 
 
 class AuxiliaryHead(nn.Module):
@@ -72,7 +72,7 @@ class AuxiliaryHead(nn.Module):
             nn.Identity() if network.stem == "imagenet" else nn.BatchNorm2d(768),
             nn.ReLU(),
         )
-        self.classifier = nn.Linear(768, network.n_classes)
+        self.classifier = nn.Linear(768, network.output_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, (n, classes), for a cell's output (n, c, h, w)."""
@@ -105,15 +105,15 @@ class Network(nn.Module):
         require_weights(network, params(genotype, network))
         self.genotype = genotype
         self.config = network
-        self.drop_path = network.drop_path
+        self.drop_path = network.drop_path_prob
         self.path_generator: torch.Generator | None = None
-        norm: NormBuilder = partial(BatchNorm, affine=network.affine)
+        norm: NormBuilder = partial(BatchNorm, affine=network.bn_affine)
         shapes = list(network.cells(len(genotype.normal_concat), len(genotype.reduce_concat)))
         self.stem = Stem(network, norm)
         self.cells = nn.ModuleList(NetworkCell(cell, genotype, norm) for cell in shapes)
         widths = [cell.channels * len(cell_of(genotype, cell.reduction)[1]) for cell in shapes]
-        self.auxiliary = AuxiliaryHead(widths[network.auxiliary_cell], network) if network.auxiliary else None
-        self.classifier = nn.Linear(widths[-1], network.n_classes)
+        self.auxiliary = AuxiliaryHead(widths[network.auxiliary_cell], network) if network.auxiliary_head else None
+        self.classifier = nn.Linear(widths[-1], network.output_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, (n, classes), for images ``x`` (n, c, h, w)."""
@@ -123,7 +123,7 @@ class Network(nn.Module):
         """Return the logits and those of the auxiliary head, which is run in training only and None otherwise."""
         auxiliary = None
         head = self.auxiliary if self.training else None
-        live = live_parts(self.genotype, self.config, auxiliary=head is not None)
+        live = reachable_parts(self.genotype, self.config, auxiliary=head is not None)
         paths = self.drop_path, self.path_generator
         before, last = self.stem(x, live.stem)
         for k, (cell, runs) in enumerate(zip(self.cells, live.cells, strict=True)):
@@ -146,10 +146,10 @@ class Network(nn.Module):
             own, other = getattr(self.config, field), getattr(supernet.network, field)
             if own != other:
                 raise ValueError(f"{field}: expected {own} as in the network, got {other} in the supernet")
-        if self.config.image_shape[0] != supernet.network.image_shape[0]:
+        if self.config.input_shape[0] != supernet.network.input_shape[0]:
             raise ValueError(
-                f"images: expected {self.config.image_shape[0]} channels as in the network, "
-                f"got {supernet.network.image_shape[0]} in the supernet"
+                f"images: expected {self.config.input_shape[0]} channels as in the network, "
+                f"got {supernet.network.input_shape[0]} in the supernet"
             )
         supernet.space.encode(self.genotype)
         _copy(supernet.stem, self.stem)
@@ -201,7 +201,7 @@ def measure_noise(network: Network, seed: int = 0, n: int = 16) -> None:
     Raises:
         ValueError: if they do not fit in the memory.
     """
-    colours, height, width = network.config.image_shape
+    colours, height, width = network.config.input_shape
     require_fits("images", BYTES * n * colours * height * width, f"{n} of {colours}x{height}x{width}")
     generator = torch.Generator().manual_seed(seed)
-    update_bn([torch.randn(n, *network.config.image_shape, generator=generator, dtype=torch.float32)], network)
+    update_bn([torch.randn(n, *network.config.input_shape, generator=generator, dtype=torch.float32)], network)

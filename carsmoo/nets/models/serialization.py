@@ -60,7 +60,7 @@ class SavedNetwork(Network):
         Raises:
             ValueError: for another number of colours, or if the network was trained on nothing.
         """
-        colours = self.config.image_shape[0]
+        colours = self.config.input_shape[0]
         if images.ndim != 4 or images.shape[1] != colours:
             raise ValueError(f"images: expected (n, {colours}, h, w), got {tuple(images.shape)}")
         mean, std = (values[:, None, None].to(images.device) for values in normalisation(self.card))
@@ -96,7 +96,7 @@ def card_of(network: Network, card: Mapping[str, Any], name: str) -> dict[str, A
     unknown = [key for key in card if key not in told]
     if unknown or len(card) < len(told):
         raise ValueError(f"card: expected the fields {', '.join(told)}, got {shown(list(card))}")
-    config = dataclasses.replace(network.config, auxiliary=False)
+    config = dataclasses.replace(network.config, auxiliary_head=False)
     whole = {
         "format": cards.FORMAT,
         "file": f"{name}.safetensors",

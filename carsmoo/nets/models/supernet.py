@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.cost.closed_form import supernet_params
 from carsmoo.cost.memory import require_weights
-from carsmoo.cost.structure import cell_of, live_parts, used_states
+from carsmoo.cost.structure import cell_of, reachable_parts, used_states
 from carsmoo.nets.models.batch_norm import Statistics, SubnetNorm
-from carsmoo.nets.models.cells import Entry, Stem, join, zeros_of
+from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
 from carsmoo.nets.models.init import initialise
 from carsmoo.nets.models.ops import operation
 from carsmoo.space.genotype import DARTSSpace, Genotype
@@ -68,7 +68,7 @@ class SupernetCell(nn.Module):
         used, nodes = self.chosen(genotype)
         states = self.entry(before, last, used, statistics)
         _, concat = cell_of(genotype, self.shape.reduction)
-        return join(states, nodes, concat, partial(zeros_of, images, self.shape), statistics)
+        return aggregate(states, nodes, concat, partial(zeros_of, images, self.shape), statistics)
 
 
 class Supernet(nn.Module):
@@ -96,7 +96,7 @@ class Supernet(nn.Module):
         with torch.device("meta"):  # torch would draw the weights from its global generator
             self.stem = Stem(network, SubnetNorm)
             self.cells = nn.ModuleList(SupernetCell(cell, space) for cell in cells)
-            self.classifier = nn.Linear(space.nodes * cells[-1].channels, network.n_classes)
+            self.classifier = nn.Linear(space.nodes * cells[-1].channels, network.output_classes)
         self.float().to_empty(device="cpu")  # float32, whatever torch's default type is
         initialise(self, generator)
 
@@ -108,7 +108,7 @@ class Supernet(nn.Module):
             genotype: the architecture; its operations must be in the space.
             statistics: of the architecture's batch norm; None normalises by the batch.
         """
-        live = live_parts(genotype, self.network)
+        live = reachable_parts(genotype, self.network)
         before, last = self.stem(x, live.stem, statistics)
         for cell, runs in zip(self.each_cell(), live.cells, strict=True):
             before, last = last, cell(before, last, genotype, x, statistics) if runs else None
@@ -121,7 +121,7 @@ class Supernet(nn.Module):
 
     def chosen_parameters(self, genotype: Genotype) -> list[nn.Parameter]:
         """Return the parameters W_i that an architecture uses."""
-        live = live_parts(genotype, self.network)
+        live = reachable_parts(genotype, self.network)
         modules: list[nn.Module] = [self.classifier, *list(self.stem.convs)[: live.stem]]
         for cell, runs in zip(self.each_cell(), live.cells, strict=True):
             if runs:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from carsmoo.config.renamed import with_new_names
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data.load import DataLike, load_for_training
 from carsmoo.nets.data.streaming import StreamedData, TrainingData
@@ -151,7 +152,7 @@ def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
         return None
     card = from_json(path.read_text(encoding="utf-8"), str(path))
     made = making(job, data.digest())
-    found = difference(made, {name: card["recipe"].get(name) for name in made})
+    found = difference(made, {name: _with_new_names(card["recipe"]).get(name) for name in made})
     if found is not None:
         raise ValueError(f"{job.folder} holds a network that was trained otherwise: {found}")
     return card
@@ -238,7 +239,7 @@ class _Training:
             threads = document["environment"]["threads"]
             if not (isinstance(threads, int) and 1 <= threads <= 1024 and isinstance(document["history"], list)):
                 raise ValueError("unfit values")
-            self._require("training", document["making"], self.making)
+            self._require("training", _with_new_names(document["making"]), self.making)
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"{self.store.folder}: expected a training's state, got another ({error!r})") from None
         return document
@@ -299,7 +300,7 @@ def epochs_left(job: Job, data: TrainingData) -> int:
 
 def making(job: Job, data_sha256: str) -> dict[str, Any]:
     """Return all that decides the result of a training on images of a digest, as plain values."""
-    splits = {"train": "search-train + search-validation", "held out": job.recipe.holdout}
+    splits = {"train": "search-train + search-validation", "held out": job.recipe.holdout_fraction}
     made = {
         "trainer": "carsmoo train",
         "genotype": str(job.genotype),
@@ -310,6 +311,12 @@ def making(job: Job, data_sha256: str) -> dict[str, Any]:
     }
     plain: dict[str, Any] = json.loads(json.dumps(made))
     return plain
+
+
+def _with_new_names(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a network was trained, as a file of before may tell it, with the names of today."""
+    settings = made.get("settings")
+    return {**made, "settings": with_new_names(settings, "recipe")} if isinstance(settings, Mapping) else dict(made)
 
 
 def _digest(weights: Arrays) -> str:

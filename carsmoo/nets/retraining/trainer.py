@@ -62,7 +62,7 @@ def split_for(data: TrainingData, recipe: TrainingRecipe) -> tuple[Images, Image
         ValueError: if a class has too few images to hold some out.
     """
     both = data.trained_on
-    size = round(recipe.holdout * len(both))
+    size = round(recipe.holdout_fraction * len(both))
     if size == 0:
         return both, None
     numbers = both.labels.cpu().numpy()
@@ -71,7 +71,7 @@ def split_for(data: TrainingData, recipe: TrainingRecipe) -> tuple[Images, Image
             np.arange(len(numbers)), test_size=size, stratify=numbers, random_state=recipe.seed % 2**32
         )
     except ValueError as error:
-        raise ValueError(f"holdout: expected enough of each class to hold {size} out, got {error}") from None
+        raise ValueError(f"holdout_fraction: expected enough of each class to hold {size} out, got {error}") from None
     train, held_out = (torch.from_numpy(np.sort(part)).to(both.labels.device) for part in chosen)
     return both.at(train), both.at(held_out)
 
@@ -83,7 +83,7 @@ def require_memory(genotype: Genotype, recipe: TrainingRecipe, data: TrainingDat
         ValueError: telling the bytes.
     """
     network = recipe.network(data.image_shape, data.classes)
-    images = round((1 - recipe.holdout) * len(data.trained_on))
+    images = round((1 - recipe.holdout_fraction) * len(data.trained_on))
     batch = -(-images // -(-images // recipe.batch))
     widths = len(genotype.normal_concat), len(genotype.reduce_concat)
     memory = memory_of(data.trained_on.labels.device)
@@ -120,7 +120,9 @@ def loss_of(logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: Tr
     """Return the loss of a step, a scalar: cross entropy with smoothed labels, plus the auxiliary head's weighted."""
     loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
     if auxiliary is not None:
-        loss = loss + recipe.auxiliary * F.cross_entropy(auxiliary, labels, label_smoothing=recipe.label_smoothing)
+        loss = loss + recipe.auxiliary_weight * F.cross_entropy(
+            auxiliary, labels, label_smoothing=recipe.label_smoothing
+        )
     return loss
 
 
@@ -130,7 +132,7 @@ def error_of(network: Network, split: Images, normalise: Callable[[Tensor], Tens
     training = network.training
     network.eval()
     wrong = torch.zeros((), dtype=torch.int64, device=split.labels.device)
-    height, width = network.config.image_shape[1:]
+    height, width = network.config.input_shape[1:]
     for images, labels in split.batches(max(min(SCORE_BATCH, SCORE_PIXELS // (height * width)), 1)):
         with precision(labels.device):
             wrong += (network(normalise(images)).argmax(dim=1) != labels).sum()

@@ -96,7 +96,7 @@ def _step(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, dat
     supernet = Supernet(space, network, torch.Generator().manual_seed(0)).to(data.train.labels.device)
     set_memory_format(supernet, FORMATS[layout])
     trainer = SupernetTrainer(supernet, data, plan, torch.Generator().manual_seed(0))
-    images, labels = data.normalise(data.train.images[: plan.batch]), data.train.labels[: plan.batch]
+    images, labels = data.normalise(data.train.images[: plan.batch_size]), data.train.labels[: plan.batch_size]
     rng = np.random.default_rng(0)
     genotypes = space.decode(rng.integers(space.xl, space.xu + 1, size=(2, space.n_var)))
 
@@ -119,8 +119,8 @@ def _with_threads(step: Step, n: int) -> Step:
 def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
     """Return a text that says what was measured and where."""
     machine = environment(data.train.labels.device)
-    images = network.image_shape, plan.batch, plan.parts
-    shape = (network.channels, network.layers, network.stem, network.n_classes, images)
+    images = network.input_shape, plan.batch_size, plan.ghost_batches
+    shape = (network.channels, network.layers, network.stem, network.output_classes, images)
     return json.dumps([what, machine, os.cpu_count(), shape])
 
 

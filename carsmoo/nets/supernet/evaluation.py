@@ -16,7 +16,7 @@ from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.racing import Race
-from carsmoo.nets.supernet.shared_graph import PopulationGraph, alike_together
+from carsmoo.nets.supernet.shared_graph import SharedGraph, alike_together
 from carsmoo.space.genotype import Genotype
 
 BYTES = 4
@@ -65,7 +65,7 @@ def errors(
     """Return the top-1 error of each architecture on a split, a fraction 0..1, (n,).
 
     A score depends on its architecture, the weights and the images alone, not on who is scored along with it. What the
-    architectures have in common is computed once (:class:`~carsmoo.nets.supernet.shared_graph.PopulationGraph`); the
+    architectures have in common is computed once (:class:`~carsmoo.nets.supernet.shared_graph.SharedGraph`); the
     predictions are those of each architecture by itself.
 
     Args:
@@ -95,7 +95,7 @@ def errors(
 
 def fitting_graphs(
     supernet: Supernet, genotypes: Sequence[Genotype], size: int
-) -> Iterator[tuple[list[int], PopulationGraph]]:
+) -> Iterator[tuple[list[int], SharedGraph]]:
     """Yield graphs that hold at most ``size`` numbers for an image, and which genotypes each computes.
 
     A population that is too large is halved, those with equal cells left together; one subnet alone is never refused.
@@ -103,7 +103,7 @@ def fitting_graphs(
     waiting = [alike_together(genotypes)] if genotypes else []
     while waiting:
         group = waiting.pop()
-        graph = PopulationGraph(supernet, [genotypes[k] for k in group])
+        graph = SharedGraph(supernet, [genotypes[k] for k in group])
         if len(group) == 1 or graph.peak_size() <= size:
             yield group, graph
         else:
@@ -112,7 +112,7 @@ def fitting_graphs(
 
 
 def _errors(
-    graph: PopulationGraph,
+    graph: SharedGraph,
     split: Split,
     normalise: Callable[[torch.Tensor], torch.Tensor],
     batch: int,

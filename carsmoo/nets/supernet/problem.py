@@ -28,7 +28,7 @@ from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.autotune import memory_format, threads
 from carsmoo.nets.supernet.racing import Race
-from carsmoo.nets.supernet.training_state import World
+from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.space.front import Front
@@ -111,20 +111,22 @@ class CARSProblem(MovingProblem):
             moving=(names.index("error"),),
             seed=int(seed),
         )
-        self.default_pop_size = self.training.population
-        self.default_termination = MaximumGenerationTermination(self.training.generations + 1)  # the first only scores
+        self.default_pop_size = self.training.pop_size
+        self.default_termination = MaximumGenerationTermination(
+            self.training.n_generations + 1
+        )  # the first only scores
         self.process_rank = self._group.rank
         self.races = self.training.racing
-        self._world: World | None = None
+        self._world: SupernetState | None = None
         self._weights_missing = False
         self._error_of: dict[bytes, float] = {}
 
     def _require_memory(self, data: ImageData) -> None:
         """Check that supernet, training and population fit in the memory, before anything is made."""
         plan, nodes = self.training, self.space.nodes
-        require_count("population", plan.population, self.space.n_var)
-        require_count("architectures", plan.architectures * plan.alike, self.space.n_var)
-        batch = -(-min(plan.batch, len(data.train)) // plan.parts)
+        require_count("pop_size", plan.pop_size, self.space.n_var)
+        require_count("subnets_per_step", plan.subnets_per_step * plan.flops_grouping_window, self.space.n_var)
+        batch = -(-min(plan.batch_size, len(data.train)) // plan.ghost_batches)
         params = supernet_params(self.space, self.network)
         require_step(self.network, params, batch, (nodes, nodes), memory_of(self.device))
 
@@ -147,7 +149,7 @@ class CARSProblem(MovingProblem):
             raise ValueError("result: expected one with a population, got none")
         X = pop.get("X")
         F = self.evaluate(X, return_values_of=["F"])
-        return Front.of(self.space.decode(X), F, self.objective_names, self.objective_units, self.about())
+        return Front.from_objectives(self.space.decode(X), F, self.objective_names, self.objective_units, self.about())
 
     def about(self) -> dict[str, Any]:
         """Tell what the figures of now belong to: data, split, weights, epoch, generation, seed; latency's device."""
@@ -167,7 +169,7 @@ class CARSProblem(MovingProblem):
         """Epochs that the shared weights have been trained for."""
         return 0 if self._world is None else round(self._world.trainer.epochs)
 
-    def test_error(self, genotype: Genotype) -> float:
+    def evaluate_on_test(self, genotype: Genotype) -> float:
         """Return the error, a fraction, of a genotype on the test split with the supernet's weights of now.
 
         For the end of a search, once: whoever chooses by it searches on the test split. One process of a group may ask
@@ -182,7 +184,7 @@ class CARSProblem(MovingProblem):
         """The images that are searched on, with their splits."""
         return self._loaded()
 
-    def inherited(self, genotype: Genotype) -> Network:
+    def subnet(self, genotype: Genotype) -> Network:
         """Return the network of a genotype with the supernet's weights of now, in evaluation mode.
 
         Its batch norm has measured its statistics on the calibration images, so that its error on a split is the score
@@ -190,7 +192,7 @@ class CARSProblem(MovingProblem):
         """
         _instance("genotype", genotype, Genotype)
         self._ensure_begun()
-        return self._running().inherited(genotype)
+        return self._running().subnet(genotype)
 
     def validation_errors(
         self, genotypes: Sequence[Genotype], statistics: Literal["recalibrated", "batch"] | None = None
@@ -238,7 +240,7 @@ class CARSProblem(MovingProblem):
             self._objectives.use(LatencyTable.from_json(text))
         if self._world is None:
             self._world = self._new_world()
-        total, n = self.training.warmup, self.training.architectures
+        total, n = self.training.warmup_epochs, self.training.subnets_per_step
         for epoch in range(self.epoch, total):  # a run that was stopped in here goes on with the next
             self._world.train("warm-up", range(epoch, epoch + 1), total, lambda world: world.uniform(n), self._told)
 
@@ -246,7 +248,7 @@ class CARSProblem(MovingProblem):
         self._error_of.clear()
         if self._group.size > 1:
             self._group.require_same("population", hashlib.sha256(X.tobytes()).digest())
-        total, n = self.training.epochs, self.training.architectures
+        total, n = self.training.epochs_per_generation, self.training.subnets_per_step
         self._running().train("training", range(total), total, lambda world: world.drawn_from(X, n), self._told)
 
     def _restart(self) -> None:
@@ -296,12 +298,12 @@ class CARSProblem(MovingProblem):
             return np.array(found, dtype=np.float64)
         return self._objectives.fixed(X)
 
-    def _new_world(self, layout: str | None = None) -> World:
+    def _new_world(self, layout: str | None = None) -> SupernetState:
         """Return a world in a memory format, the plan's if none is named."""
         made = self.space, self.network, self.training, self._loaded()
         if layout is None:
             layout = self._group.decide(lambda: memory_format(*made))
-        return World(*made, self.seed or 0, layout, self._group)
+        return SupernetState(*made, self.seed or 0, layout, self._group)
 
     def fastest_threads(self) -> int:
         """Return with how many threads the supernet trains fastest here; :func:`torch.set_num_threads` sets them."""
@@ -312,7 +314,7 @@ class CARSProblem(MovingProblem):
             raise RuntimeError("data: expected load_state() on an unpickled problem before it scores, got none")
         return self._data
 
-    def _running(self) -> World:
+    def _running(self) -> SupernetState:
         if self._world is None:
             raise RuntimeError("supernet: expected a problem that has begun, got one that has not")
         return self._world
@@ -375,7 +377,7 @@ class CARSProblem(MovingProblem):
             "data": {"name": data.name, "sha256": data.digest()},
             "space": {"nodes": self.space.nodes, "ops": list(self.space.ops)},
             "objectives": list(self.objective_names),
-            "network": {**dataclasses.asdict(self.network), "images": list(self.network.image_shape)},
+            "network": {**dataclasses.asdict(self.network), "image_shape": list(self.network.input_shape)},
             **({"latency": self._objectives.latency_given} if "latency" in self.objective_names else {}),
             "training": dataclasses.asdict(self.training),
             "seed": self.seed,
@@ -411,7 +413,7 @@ class CARSProblem(MovingProblem):
         architecture or of a part of the batch.
         """
         size, plan = self._group.size, self.training
-        sums = plan.architectures if plan.parts == 1 else plan.parts
+        sums = plan.subnets_per_step if plan.ghost_batches == 1 else plan.ghost_batches
         return environment(self.device) | ({} if size == 1 or size == sums == 2 else {"processes": size})
 
 

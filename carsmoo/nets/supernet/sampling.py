@@ -22,7 +22,7 @@ def uniform(space: DARTSSpace, n: int, random_state: np.random.Generator) -> Dra
         yield space.decode(X)
 
 
-def in_turn(genotypes: list[Genotype], n: int, random_state: np.random.Generator) -> Drawn:
+def round_robin(genotypes: list[Genotype], n: int, random_state: np.random.Generator) -> Drawn:
     """Yield ``n`` of some architectures again and again; all have a turn before one has another."""
     queue: list[int] = []
     while True:
@@ -32,7 +32,7 @@ def in_turn(genotypes: list[Genotype], n: int, random_state: np.random.Generator
         del queue[:n]
 
 
-def dealt(steps: Drawn, window: int, network: NetworkConfig, random_state: np.random.Generator) -> Drawn:
+def group_by_flops(steps: Drawn, window: int, network: NetworkConfig, random_state: np.random.Generator) -> Drawn:
     """Yield steps in which the architectures of ``window`` steps are dealt anew, those of like cost to a step.
 
     They are sorted by multiply-adds, neighbours share a step, and the steps come in random order. An architecture that

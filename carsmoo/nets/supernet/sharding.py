@@ -12,7 +12,7 @@ from torch import nn
 from carsmoo.nets.distributed.group import Group, shards
 from carsmoo.nets.models.ops import FactorizedReduce, Pool
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.nets.supernet.shared_graph import IMAGES, Node, PopulationGraph, alike_together
+from carsmoo.nets.supernet.shared_graph import IMAGES, Node, SharedGraph, alike_together
 from carsmoo.space.genotype import Genotype
 
 Score: TypeAlias = Callable[[Sequence[Genotype], Callable[[int], None] | None], NDArray[np.float64]]
@@ -67,7 +67,7 @@ def shares(supernet: Supernet, genotypes: Sequence[Genotype], n: int) -> list[li
     """Return whom each of ``n`` processes scores, so that the longest share costs little.
 
     A share costs what its distinct computations cost
-    (:class:`~carsmoo.nets.supernet.shared_graph.PopulationGraph`). Two ways are tried, and the one whose longest share
+    (:class:`~carsmoo.nets.supernet.shared_graph.SharedGraph`). Two ways are tried, and the one whose longest share
     is shorter is taken: the population in the order in which neighbours share
     most, cut where that balances; and the most costly first (:func:`~carsmoo.nets.distributed.group.shards`), which
     balances better where there are few for each process.
@@ -82,7 +82,7 @@ def shares(supernet: Supernet, genotypes: Sequence[Genotype], n: int) -> list[li
 
 def node_costs(supernet: Supernet, genotypes: Sequence[Genotype]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the expected cost of each distinct computation, (nodes,), and which each genotype needs, (n, nodes)."""
-    graph = PopulationGraph(supernet, genotypes)
+    graph = SharedGraph(supernet, genotypes)
     each = {id(layer): _cost_each(layer) for layer in {_module(node): None for node in graph.nodes}}
     costs = np.array([node.size * each[id(_module(node))] for node in graph.nodes], dtype=np.float64)
     costs[IMAGES] = 0

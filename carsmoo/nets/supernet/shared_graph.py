@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from carsmoo.config.network import CellShape, halved
-from carsmoo.cost.structure import cell_of, live_parts
+from carsmoo.cost.structure import cell_of, reachable_parts
 from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.cells import zeros_of
 from carsmoo.nets.models.ops import Identity, ReLUFirst
@@ -43,7 +43,7 @@ class Node:
     size: int
 
 
-class PopulationGraph:
+class SharedGraph:
     """What the subnets of a population compute, each distinct computation once.
 
     Subnets share a computation where the same layer of the supernet reads the same input: always in the stem, in the
@@ -63,7 +63,7 @@ class PopulationGraph:
 
     def __init__(self, supernet: Supernet, genotypes: Sequence[Genotype]) -> None:
         self.supernet = supernet
-        colours, height, width = supernet.network.image_shape
+        colours, height, width = supernet.network.input_shape
         self.nodes: list[Node] = [Node(None, (), None, colours * height * width)]
         self.applications: list[int] = []
         self._numbers: dict[tuple[Any, ...], int] = {}
@@ -144,12 +144,12 @@ class PopulationGraph:
 
     def _subnet(self, genotype: Genotype) -> int:
         network = self.supernet.network
-        live = live_parts(genotype, network)
+        live = reachable_parts(genotype, network)
         before, last = self._stem(live.stem)
         shapes = network.cells(self.supernet.space.nodes, self.supernet.space.nodes)
         for cell, shape, runs in zip(self.supernet.each_cell(), shapes, live.cells, strict=True):
             before, last = last, self._cell(cell, shape, genotype, before, last) if runs else None
-        return self._add(("logits", last), Node(None, (cast(int, last),), self._classify, network.n_classes))
+        return self._add(("logits", last), Node(None, (cast(int, last),), self._classify, network.output_classes))
 
     def _classify(self, held: Sequence[Tensor], images: Tensor) -> Tensor:
         logits: Tensor = self.supernet.classifier(held[0].mean(dim=(2, 3)))
@@ -159,7 +159,7 @@ class PopulationGraph:
         """Add the convolutions of the stem that run, and return the first cell's inputs."""
         stem = self.supernet.stem
         outputs: list[int | None] = [None] * len(stem.convs)
-        number, (_, height, width) = IMAGES, self.supernet.network.image_shape
+        number, (_, height, width) = IMAGES, self.supernet.network.input_shape
         for k in range(live):
             conv = cast(nn.Conv2d, stem.convs[k])
             height, width = halved(height, int(conv.stride[0] == 2)), halved(width, int(conv.stride[1] == 2))

@@ -62,7 +62,7 @@ class SupernetTrainer:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of an epoch; images that do not fill a batch wait for the next shuffle."""
-        return max(len(self.data.train) // self.plan.batch, 1)
+        return max(len(self.data.train) // self.plan.batch_size, 1)
 
     @property
     def epochs(self) -> float:
@@ -76,7 +76,7 @@ class SupernetTrainer:
             architectures: gives the architectures of each step.
         """
         order = torch.randperm(len(self.data.train), generator=self.generator).to(self.data.train.labels.device)
-        for indices in order[: self.steps_per_epoch * self.plan.batch].tensor_split(self.steps_per_epoch):
+        for indices in order[: self.steps_per_epoch * self.plan.batch_size].tensor_split(self.steps_per_epoch):
             images = self.data.augmentation(self.data.train.images[indices], self.generator)
             yield self.step(self.data.normalise(images), self.data.train.labels[indices], next(architectures))
 
@@ -92,7 +92,7 @@ class SupernetTrainer:
         losses = self._passes(images, labels, architectures, used)
         if self.group.size > 1:
             losses = self._added(used, losses)
-        norm = torch.nn.utils.clip_grad_norm_(used, self.plan.clip)
+        norm = torch.nn.utils.clip_grad_norm_(used, self.plan.grad_clip)
         loss = losses.sum()
         skip = ~(norm.isfinite() & loss.isfinite())
         self._skipped += skip
@@ -138,7 +138,7 @@ class SupernetTrainer:
     def _share(self, architectures: Sequence[Genotype], images: int) -> list[tuple[int, slice]]:
         """Return which architectures this process runs, and on which images of the batch."""
         costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
-        return spread(costs, images, self.group.size, self.plan.parts)[self.group.rank]
+        return spread(costs, images, self.group.size, self.plan.ghost_batches)[self.group.rank]
 
     def _added(self, parameters: Sequence[nn.Parameter], losses: Tensor) -> Tensor:
         """Add up the gradients and the architectures' losses of all processes, in one go; return the losses.

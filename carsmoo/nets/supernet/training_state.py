@@ -25,7 +25,7 @@ from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.evaluation import errors
 from carsmoo.nets.supernet.racing import Race
-from carsmoo.nets.supernet.sampling import Drawn, dealt, in_turn, uniform
+from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, round_robin, uniform
 from carsmoo.nets.supernet.sharding import score_together
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.space.genotype import DARTSSpace, Genotype
@@ -40,7 +40,7 @@ class DivergenceError(ArithmeticError):
     """Training that gives no finite gradients any more: more than half of an epoch's steps had none."""
 
 
-class World:
+class SupernetState:
     """What moves behind a CARSProblem: the supernet, its trainer and their random streams.
 
     Args:
@@ -79,13 +79,13 @@ class World:
         self._layout = np.frombuffer(hashlib.sha256(json.dumps(shapes).encode()).digest(), dtype=np.uint8)
         self._state: dict[str, NDArray[Any]] | None = None
         train = data.train.images
-        chosen = np.random.default_rng(subset).permutation(len(train))[: plan.calibration]
+        chosen = np.random.default_rng(subset).permutation(len(train))[: plan.bn_calibration_images]
         fixed = train[torch.from_numpy(np.sort(chosen)).to(train.device)]
-        count = max(len(fixed) // plan.batch, 1)
+        count = max(len(fixed) // plan.batch_size, 1)
         self.calibration = [data.normalise(part) for part in fixed.tensor_split(count)]
 
     @torch.inference_mode(False)
-    def train(self, phase: str, epochs: range, total: int, draw: Callable[[World], Drawn], tell: Tell) -> None:
+    def train(self, phase: str, epochs: range, total: int, draw: Callable[[SupernetState], Drawn], tell: Tell) -> None:
         """Train for some epochs; should that diverge, once more from here at a lower learning rate that stays.
 
         Args:
@@ -114,7 +114,9 @@ class World:
         self._state = None
         steps = self.trainer.steps_per_epoch
         order = self.supernet.network, self.random_state
-        architectures = dealt(islice(architectures, len(epochs) * steps), self.trainer.plan.alike, *order)
+        architectures = group_by_flops(
+            islice(architectures, len(epochs) * steps), self.trainer.plan.flops_grouping_window, *order
+        )
         tell(phase, epochs.start * steps, total * steps, {})
         for epoch in epochs:
             losses = torch.zeros((), dtype=torch.float32, device=self.data.train.labels.device)
@@ -146,7 +148,7 @@ class World:
 
     def drawn_from(self, X: NDArray[np.int64], n: int) -> Drawn:
         """Yield ``n`` architectures of a population again and again; all have a turn before one has another."""
-        return in_turn(self.space.decode(X), n, self.random_state)
+        return round_robin(self.space.decode(X), n, self.random_state)
 
     @torch.inference_mode(False)
     def errors(
@@ -172,9 +174,9 @@ class World:
             genotypes,
             split,
             self.data.normalise,
-            batch=plan.score_batch,
+            batch=plan.eval_batch_size,
             memory=plan.score_memory << 20,
-            calibration=self.calibration if (statistics or plan.statistics) == "recalibrated" else None,
+            calibration=self.calibration if (statistics or plan.bn_statistics) == "recalibrated" else None,
             race=race,
             scored=scored,
         )
@@ -195,7 +197,7 @@ class World:
         )
 
     @torch.inference_mode(False)
-    def inherited(self, genotype: Genotype) -> Network:
+    def subnet(self, genotype: Genotype) -> Network:
         """Return the network of a genotype with the weights of now, in evaluation mode, its batch norm calibrated."""
         network = Network(genotype, self.supernet.network).to(self.data.train.images.device, torch.float32)
         network.inherit(self.supernet)

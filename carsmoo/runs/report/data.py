@@ -280,6 +280,6 @@ def _machine(path: Path, events: Sequence[_Event]) -> tuple[dict[str, str], dict
 def _trained(path: Path, front: Front) -> TrainedFront | None:
     if not (path / FINAL).is_file():
         return None
-    final = Front.read(path / FINAL)
+    final = Front.load(path / FINAL)
     rows = {genotype: k for k, genotype in enumerate(final.genotypes)}
     return TrainedFront(front=final, place=tuple(rows.get(genotype) for genotype in front.genotypes))

@@ -208,8 +208,9 @@ def _headline(report: RunReport) -> str:
     network, plan = config.network, config.training
     return (
         f"{report.front.about.get('data', config.data)}, {network.layers} cells of {network.channels} channels; "
-        f"{plan.warmup} epochs of warm-up, {plan.generations} generations of {plan.epochs} "
-        f"epoch{'s' if plan.epochs != 1 else ''}; population {config.algorithm.pop_size or plan.population}; "
+        f"{plan.warmup_epochs} epochs of warm-up, {plan.n_generations} generations of {plan.epochs_per_generation} "
+        f"epoch{'s' if plan.epochs_per_generation != 1 else ''}; "
+        f"population {config.algorithm.pop_size or plan.pop_size}; "
         f"protection {config.algorithm.protection}; seed {config.seed}"
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from carsmoo.nets.data.listings import listed
-from carsmoo.nets.data.spec import Request
+from carsmoo.nets.data.spec import DatasetSpec
 from tests.support.images import draw_folder
 
 
@@ -15,7 +15,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def paths(root: Path) -> list[str]:
-    found = listed(Request(name="folder", where=os.fspath(root)))
+    found = listed(DatasetSpec(name="folder", where=os.fspath(root)))
     return [os.path.relpath(path, root) for path in found.paths]
 
 
@@ -49,7 +49,7 @@ def test_a_link_to_what_is_not_read_otherwise_is_refused(root: Path, tmp_path: P
     with pytest.raises(
         ValueError, match=r"folder: expected .* of the folder's own, got a link, .*x(\.png)?, to /.*; put"
     ):
-        listed(Request(name="folder", where=os.fspath(root)))
+        listed(DatasetSpec(name="folder", where=os.fspath(root)))
 
 
 def test_hard_links_count_once_in_a_class_and_are_refused_across(root: Path) -> None:
@@ -72,14 +72,14 @@ def test_one_file_in_two_splits_is_refused(tmp_path: Path) -> None:
 
 def test_the_folder_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("photos")
-    assert len(listed(Request(name="folder", where=os.fspath(tmp_path / "link"))).files["train"]) == 7
+    assert len(listed(DatasetSpec(name="folder", where=os.fspath(tmp_path / "link"))).files["train"]) == 7
 
 
 def test_imagenets_splits_are_no_links_and_what_is_beside_them_is_left_alone(tmp_path: Path) -> None:
     draw_folder(tmp_path / "train", {"a": 2, "b": 2}, size=(4, 4))
     (tmp_path / "devkit").symlink_to("/")
     (tmp_path / "val").symlink_to("train")
-    request = Request(name="imagenet", where=os.fspath(tmp_path))
+    request = DatasetSpec(name="imagenet", where=os.fspath(tmp_path))
     with pytest.raises(ValueError, match=r"imagenet: expected a directory of its own, got a link, .*val$"):
         listed(request)
     (tmp_path / "val").unlink()
@@ -92,7 +92,7 @@ def test_names_of_any_kind_are_classes_and_files(root: Path) -> None:
     strange = "ü  b\n\U0001f41c"
     (root / "b").rename(root / strange)
     (root / strange / "000.png").rename(root / strange / "a\nb \udcff.png")
-    found = listed(Request(name="folder", where=os.fspath(root)))
+    found = listed(DatasetSpec(name="folder", where=os.fspath(root)))
     assert found.classes == ("a", strange)
     (root / "none\n").mkdir()
     with pytest.raises(ValueError, match=r"expected images .* in '.*none\\n', got none") as caught:

@@ -7,18 +7,18 @@ import torch
 
 from carsmoo.nets.data import spec
 from carsmoo.nets.data.load import load
-from carsmoo.nets.data.spec import Request, absolute, fitted, natural, require_memory
+from carsmoo.nets.data.spec import DatasetSpec, absolute, fitted, natural, require_memory
 from carsmoo.nets.data.transforms import Augmentation
 
 
 def test_a_name_says_what_where_and_how() -> None:
-    assert Request.parse("digits") == Request(name="digits")
-    asked = Request.parse("folder:/a/b:c?images=60&size=32x48&split_seed=3&pad=2&flip=no")
+    assert DatasetSpec.parse("digits") == DatasetSpec(name="digits")
+    asked = DatasetSpec.parse("folder:/a/b:c?images=60&size=32x48&split_seed=3&pad=2&flip=no")
     told = {"images": 60, "size": (32, 48), "split_seed": 3, "pad": 2, "flip": False}
-    assert asked == Request(name="folder", where="/a/b:c", **told)
+    assert asked == DatasetSpec(name="folder", where="/a/b:c", **told)
     assert asked.title == "folder:b:c?images=60&size=32x48&split_seed=3"
-    assert Request.parse("npz:what?.npz?").where == "what?.npz"
-    assert Request.parse("cifar10?size=16").size == (16, 16)
+    assert DatasetSpec.parse("npz:what?.npz?").where == "what?.npz"
+    assert DatasetSpec.parse("cifar10?size=16").size == (16, 16)
 
 
 def test_a_home_that_is_not_known_is_a_path_that_is_not_there() -> None:
@@ -37,7 +37,7 @@ def test_a_name_with_its_path_made_absolute_means_the_same(tmp_path: Path, monke
         assert absolute(name) == name
     (tmp_path / "what?").mkdir()
     monkeypatch.chdir(tmp_path / "what?")
-    assert Request.parse(absolute("folder:photos")) == Request(name="folder", where=f"{here}/what?/photos")
+    assert DatasetSpec.parse(absolute("folder:photos")) == DatasetSpec(name="folder", where=f"{here}/what?/photos")
 
 
 @pytest.mark.parametrize(

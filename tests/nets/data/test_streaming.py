@@ -26,7 +26,7 @@ from tests.support.images import draw_folder
 from tests.support.networks import generator
 
 MOBILE = TrainingRecipe.preset("imagenet")
-TINY = dataclasses.replace(MOBILE, channels=2, layers=3, stem="cifar", epochs=3, batch=7, holdout=0.2)
+TINY = dataclasses.replace(MOBILE, channels=2, layers=3, stem="cifar", epochs=3, batch=7, holdout_fraction=0.2)
 GENOTYPE = GENOTYPES["CARS-E"]
 
 
@@ -127,7 +127,7 @@ def test_the_splits_are_those_of_images_in_memory(tmp_path: Path) -> None:
             one, other = getattr(held, what), getattr(streamed, what)
             assert torch.equal(one.images, other.first(99))
             assert torch.equal(one.labels, other.labels)
-        recipe = TrainingRecipe(holdout=0.25)
+        recipe = TrainingRecipe(holdout_fraction=0.25)
         for one, other in zip(split_for(held, recipe), split_for(streamed, recipe), strict=True):
             assert torch.equal(one.images, other.first(99))
 

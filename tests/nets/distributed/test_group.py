@@ -15,7 +15,9 @@ from tests.runs.test_session import figures
 from tests.support.groups import together
 from tests.support.runs import SMALL
 
-PAIRS = SupernetTraining(warmup=1, generations=2, population=4, batch=256, calibration=64, architectures=2)
+PAIRS = SupernetTraining(
+    warmup_epochs=1, n_generations=2, pop_size=4, batch_size=256, bn_calibration_images=64, subnets_per_step=2
+)
 CONFIG = SearchConfig(network=SMALL, training=PAIRS)
 
 
@@ -122,7 +124,9 @@ def test_a_run_goes_on_with_another_number_of_ranks(
 
 def trained(size: int, **fields: Any) -> list[Any]:
     """Train for a generation with some ranks, and return of each its weights with momenta, and its environment."""
-    plan = SupernetTraining(**{"warmup": 0, "generations": 2, "population": 4, "calibration": 64, **fields})
+    plan = SupernetTraining(
+        **{"warmup_epochs": 0, "n_generations": 2, "pop_size": 4, "bn_calibration_images": 64, **fields}
+    )
 
     def run(group: Group) -> Any:
         problem = CARSProblem(network=SMALL, training=plan, group=group)
@@ -135,8 +139,8 @@ def trained(size: int, **fields: Any) -> list[Any]:
 
 @pytest.mark.parametrize("architectures", [1, 3])
 def test_two_ranks_with_a_part_of_each_batch_are_one_bit_for_bit(architectures: int) -> None:
-    (alone, environment), *_ = trained(1, architectures=architectures, parts=2)
-    for found, where in trained(2, architectures=architectures, parts=2):
+    (alone, environment), *_ = trained(1, subnets_per_step=architectures, ghost_batches=2)
+    for found, where in trained(2, subnets_per_step=architectures, ghost_batches=2):
         assert np.array_equal(found, alone)
         assert where == environment
 
@@ -144,21 +148,23 @@ def test_two_ranks_with_a_part_of_each_batch_are_one_bit_for_bit(architectures: 
 @pytest.mark.parametrize(("architectures", "parts", "size"), [(3, 1, 3), (3, 1, 2), (1, 3, 3), (2, 2, 3), (1, 4, 2)])
 def test_more_ranks_agree_but_for_rounding(architectures: int, parts: int, size: int) -> None:
     """In one step, whose images are all there are: what it rounds otherwise grows in those that follow."""
-    (alone, environment), *_ = trained(1, batch=960, architectures=architectures, parts=parts)
-    for found, where in trained(size, batch=960, architectures=architectures, parts=parts):
+    (alone, environment), *_ = trained(1, batch_size=960, subnets_per_step=architectures, ghost_batches=parts)
+    for found, where in trained(size, batch_size=960, subnets_per_step=architectures, ghost_batches=parts):
         np.testing.assert_allclose(found, alone, rtol=0, atol=1e-6)
         assert where == environment | {"processes": size}
 
 
 def test_a_batch_split_over_ranks_trains_alike_on_all(tmp_path: Path) -> None:
     first, *others = search(
-        tmp_path, 4, SearchConfig(network=SMALL, training=SupernetTraining(warmup=1, generations=1, population=4))
+        tmp_path,
+        4,
+        SearchConfig(network=SMALL, training=SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4)),
     )
     assert all(same(each, first) for each in others)
 
 
 def test_how_many_ranks_is_part_of_a_run_where_it_decides_bits(tmp_path: Path) -> None:
-    config = SearchConfig(network=SMALL, training=SupernetTraining(warmup=1, generations=1, population=4))
+    config = SearchConfig(network=SMALL, training=SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4))
     search(tmp_path, 2, config, stop=1)
     with pytest.raises(ValueError, match=r"environment is not that of the run: .*processes"):
         search(tmp_path, 1, exact=True)

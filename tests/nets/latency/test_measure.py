@@ -75,7 +75,7 @@ def ran(genotype: Genotype, network: NetworkConfig) -> Counter[Layer]:
         for op in cell.ops:
             watch(op, KINDS[type(op)](op))
     with Ran() as dispatched, torch.no_grad():
-        built(torch.zeros(1, *network.image_shape))
+        built(torch.zeros(1, *network.input_shape))
     found = Counter(seen)
     halvings = sum(n for layer, n in found.items() if layer.stride == 2 and layer.kind in ("entry", "skip_connect"))
     joined = Counter[Layer]()
@@ -90,7 +90,7 @@ def ran(genotype: Genotype, network: NetworkConfig) -> Counter[Layer]:
     assert sum(reduced.values()) == halvings
     cells = joined - reduced  # a halving layer concatenates its two convolutions
     last = next(shape for name, shape in reversed(dispatched.calls) if name == "concat")
-    return found + cells + Counter([Layer("classifier", last[1], network.n_classes, last[2], last[3])])
+    return found + cells + Counter([Layer("classifier", last[1], network.output_classes, last[2], last[3])])
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
@@ -197,7 +197,7 @@ def test_a_network_is_measured_in_evaluation_mode_without_gradients_at_batch_one
         return forward(self, x)
 
     monkeypatch.setattr(Network, "forward", watched)
-    shape = NetworkConfig(channels=4, layers=3, images=(1, 8, 8), auxiliary=True, drop_path=0.2)
+    shape = NetworkConfig(channels=4, layers=3, image_shape=(1, 8, 8), auxiliary_head=True, drop_path_prob=0.2)
     found = network_latency([*genotypes(1), EMPTY], shape, rounds=2)
     assert all(0 < timing.low <= timing.ms <= timing.high for timing in found)
     settled = (True, False, torch.Size([16, 1, 8, 8]), 1)

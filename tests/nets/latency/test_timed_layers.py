@@ -5,19 +5,19 @@ import torch
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.structure import Layer, layers_needed
-from carsmoo.nets.latency.timed_layers import format_named, layer_work, network_work
+from carsmoo.nets.latency.timed_layers import format_named, timed_layer, timed_network
 from carsmoo.nets.models.ops import Separable
 from tests.support.networks import SMALL, SPACE, genotypes
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("network", [SMALL, NetworkConfig.imagenet(channels=8, layers=5, images=(3, 45, 50))])
+@pytest.mark.parametrize("network", [SMALL, NetworkConfig.imagenet(channels=8, layers=5, image_shape=(3, 45, 50))])
 def test_every_layer_runs_at_its_size_and_draws_from_no_global_generator(network: NetworkConfig) -> None:
     state = torch.get_rng_state()
     with torch.no_grad():
         for layer in layers_needed(SPACE, network):
-            work = layer_work(layer, network, CPU, torch.channels_last)
+            work = timed_layer(layer, network, CPU, torch.channels_last)
             work.prepare()
             found = work.run()
             assert isinstance(found, torch.Tensor)
@@ -38,7 +38,7 @@ def test_a_layer_has_run_and_its_inputs_were_written_since(monkeypatch: pytest.M
         return forward(self, x)
 
     monkeypatch.setattr(Separable, "forward", watched)
-    work = layer_work(Layer("sep_conv_3x3", 4, 4, 6, 5), SMALL, CPU, torch.contiguous_format)
+    work = timed_layer(Layer("sep_conv_3x3", 4, 4, 6, 5), SMALL, CPU, torch.contiguous_format)
     assert seen == []
     with torch.no_grad():
         work.prepare()
@@ -50,7 +50,7 @@ def test_a_layer_has_run_and_its_inputs_were_written_since(monkeypatch: pytest.M
 def test_a_network_has_run() -> None:
     (genotype,) = genotypes(1)
     with torch.no_grad():
-        work = network_work(genotype, SMALL, CPU, torch.channels_last)
+        work = timed_network(genotype, SMALL, CPU, torch.channels_last)
         assert torch.equal(work.prepare(), work.run())  # type: ignore[arg-type]
 
 

@@ -1,7 +1,7 @@
 """Measuring with a clock of our own."""
 
 from carsmoo.cost.latency_table import Timing
-from carsmoo.nets.latency.timing import WARMUP, Work, alternately, measure
+from carsmoo.nets.latency.timing import WARMUP, TimedLayer, alternately, measure
 
 
 class Fake:
@@ -14,7 +14,7 @@ class Fake:
     def __call__(self) -> float:
         return self.now
 
-    def work(self, name: str, seconds: list[float]) -> Work:
+    def work(self, name: str, seconds: list[float]) -> TimedLayer:
         times = iter(seconds)
 
         def prepare() -> None:
@@ -25,7 +25,7 @@ class Fake:
             self.now += next(times)
             self.order.append(name)
 
-        return Work(prepare, run)
+        return TimedLayer(prepare, run)
 
 
 def test_medians_and_quartiles_are_of_the_rounds_after_the_warm_up() -> None:
@@ -64,5 +64,5 @@ def test_a_device_that_works_by_itself_is_waited_for() -> None:
         clock.now += sum(pending)
         pending.clear()
 
-    work = Work(lambda: pending.append(7.0), lambda: pending.append(0.25))
+    work = TimedLayer(lambda: pending.append(7.0), lambda: pending.append(0.25))
     assert measure({"a": work}, 3, clock=clock, wait=wait)["a"] == Timing(250.0, 250.0, 250.0)

@@ -39,7 +39,7 @@ def outside(content: bytes, x: torch.Tensor) -> torch.Tensor:
 
 
 def same_everywhere(network: Network, n: int = 3) -> None:
-    x = torch.randn(n, *network.config.image_shape, generator=generator(5))
+    x = torch.randn(n, *network.config.input_shape, generator=generator(5))
     card = card_of(network, TOLD, "network")
     ready = export.ready(network, card)
     expected = network(x).detach()
@@ -49,7 +49,7 @@ def same_everywhere(network: Network, n: int = 3) -> None:
     torch.testing.assert_close(again(x), expected, rtol=1e-4, atol=1e-5)
 
 
-SMALL = {"channels": 4, "layers": 3, "classes": 5}
+SMALL = {"channels": 4, "layers": 3, "n_classes": 5}
 EVERY = Genotype(  # each operation at stride 1 and, where it may be, at 2
     normal=(("max_pool_3x3", 0), ("avg_pool_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_5x5", 2), ("dil_conv_3x3", 1),
             ("dil_conv_5x5", 3), ("skip_connect", 0), ("none", 4)),
@@ -63,10 +63,10 @@ EVERY = Genotype(  # each operation at stride 1 and, where it may be, at 2
 @pytest.mark.parametrize(
     ("genotype", "config"),
     [
-        (EVERY, NetworkConfig.cifar(**SMALL, images=(1, 9, 7))),
-        (EVERY, NetworkConfig.imagenet(**SMALL, images=(3, 45, 61))),
-        (EMPTY, NetworkConfig.cifar(**SMALL, images=(2, 8, 8))),
-        (genotypes(1, 3)[0], NetworkConfig(channels=4, layers=2, images=(3, 5, 11), auxiliary=True)),
+        (EVERY, NetworkConfig.cifar(**SMALL, image_shape=(1, 9, 7))),
+        (EVERY, NetworkConfig.imagenet(**SMALL, image_shape=(3, 45, 61))),
+        (EMPTY, NetworkConfig.cifar(**SMALL, image_shape=(2, 8, 8))),
+        (genotypes(1, 3)[0], NetworkConfig(channels=4, layers=2, image_shape=(3, 5, 11), auxiliary_head=True)),
     ],
     ids=["grey and odd", "imagenet stem, odd", "all none", "no affine, auxiliary head"],
 )
@@ -75,7 +75,7 @@ def test_logits_are_the_same_in_onnxruntime_and_torch_export(genotype: Genotype,
 
 
 def test_channels_last_makes_no_difference_and_the_network_stays_as_it_is() -> None:
-    network = built(GENOTYPES["CARS-A"], NetworkConfig.cifar(**SMALL, images=(3, 8, 8)))
+    network = built(GENOTYPES["CARS-A"], NetworkConfig.cifar(**SMALL, image_shape=(3, 8, 8)))
     set_memory_format(network, torch.channels_last)
     strides = {name: p.stride() for name, p in network.named_parameters()}
     same_everywhere(network)
@@ -89,7 +89,7 @@ def test_the_whole_cars_a_is_the_same_in_onnxruntime() -> None:
 
 
 def test_the_card_goes_along_and_raw_pixels_are_normalised_inside() -> None:
-    config = NetworkConfig.cifar(**SMALL, images=(3, 8, 8))
+    config = NetworkConfig.cifar(**SMALL, image_shape=(3, 8, 8))
     network = built(GENOTYPES["CARS-B"], config)
     data = cards.data_card("x", (3, 8, 8), 5, [100.0, 110.0, 120.0], [50.0, 60.0, 70.0], list("abcde"))
     card = card_of(network, {**TOLD, "data": data}, "network")
@@ -104,7 +104,7 @@ def test_the_card_goes_along_and_raw_pixels_are_normalised_inside() -> None:
 
 
 def test_another_networks_logits_are_found_out() -> None:
-    config = NetworkConfig.cifar(**SMALL, images=(1, 8, 8))
+    config = NetworkConfig.cifar(**SMALL, image_shape=(1, 8, 8))
     x = torch.randn(2, 1, 8, 8, generator=generator())
     one, other = built(GENOTYPES["CARS-A"], config), built(GENOTYPES["CARS-B"], config)
     with pytest.raises(StoppedError, match=r"onnx: expected logits within .* of the network's, got"):
@@ -127,8 +127,8 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_run_is_exported_with_the_error_of_its_front(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
-    assert call("search", "--preset", "smoke", "--set", "training.generations=1", "--out", run) == 0
-    front = carsmoo.Front.read(run / "front.json")
+    assert call("search", "--preset", "smoke", "--set", "training.n_generations=1", "--out", run) == 0
+    front = carsmoo.Front.load(run / "front.json")
     assert call("export", run, "--out", out, "--network", len(front), "--format", "safetensors") == 0
     assert "differ by at most 0 once loaded" in capsys.readouterr().out
     network = carsmoo.load(out)

@@ -17,9 +17,9 @@ from tests.support import darts
 from tests.support.networks import EMPTY, SMALL, SPACE, generator, genotypes, images
 
 NETWORKS = {
-    "search": NetworkConfig(channels=8, layers=5, images=(1, 9, 7)),
+    "search": NetworkConfig(channels=8, layers=5, image_shape=(1, 9, 7)),
     "cifar": NetworkConfig.cifar(channels=6, layers=7),
-    "imagenet": NetworkConfig.imagenet(channels=8, layers=5, images=(3, 45, 50), classes=10),
+    "imagenet": NetworkConfig.imagenet(channels=8, layers=5, image_shape=(3, 45, 50), n_classes=10),
 }
 
 
@@ -37,7 +37,7 @@ def test_the_full_networks_of_the_paper_agree_too() -> None:
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
 def test_a_network_is_that_of_darts_its_stem_cells_edges_and_classifier(network: NetworkConfig) -> None:
-    plain = dataclasses.replace(network, affine=False)
+    plain = dataclasses.replace(network, bn_affine=False)
     for genotype in genotypes(2, seed=3, space=DARTSSpace(ops=SPACE.ops[1:])):
         darts.assert_alike(Network(genotype, plain), darts.Network(genotype, plain), images(plain, 2))
 
@@ -45,7 +45,7 @@ def test_a_network_is_that_of_darts_its_stem_cells_edges_and_classifier(network:
 def test_the_auxiliary_head_is_read_in_training_and_counts_nowhere() -> None:
     for base in NETWORKS.values():
         plain = Network(GENOTYPES["CARS-A"], base)
-        network = NetworkConfig(**{**base.__dict__, "auxiliary": True})
+        network = NetworkConfig(**{**base.__dict__, "auxiliary_head": True})
         alone = Network(GENOTYPES["CARS-A"], network)
         x = images(network, 4)
         logits, auxiliary = alone.forward_both(x)
@@ -56,7 +56,7 @@ def test_the_auxiliary_head_is_read_in_training_and_counts_nowhere() -> None:
 
 
 def test_the_auxiliary_head_of_darts_at_its_own_size() -> None:
-    alone = Network(GENOTYPES["CARS-A"], NetworkConfig.cifar(channels=4, layers=6, auxiliary=True))
+    alone = Network(GENOTYPES["CARS-A"], NetworkConfig.cifar(channels=4, layers=6, auxiliary_head=True))
     head = alone.auxiliary
     assert head is not None
     x = torch.randn(2, head.features[0].in_channels, 8, 8, generator=generator())
@@ -68,7 +68,7 @@ def test_the_auxiliary_head_of_darts_at_its_own_size() -> None:
 
 def test_drop_path_is_off_in_evaluation_and_keeps_the_mean_in_training() -> None:
     genotype = Genotype((("sep_conv_3x3", 0), ("skip_connect", 1)), (2,), (("max_pool_3x3", 0), ("none", 1)), (2,))
-    network = NetworkConfig(channels=4, layers=2, images=(1, 8, 8))
+    network = NetworkConfig(channels=4, layers=2, image_shape=(1, 8, 8))
     alone = Network(genotype, network).eval()
     dropped = copy.deepcopy(alone)
     dropped.drop_path = 0.5
@@ -88,7 +88,7 @@ def test_drop_path_is_off_in_evaluation_and_keeps_the_mean_in_training() -> None
 def test_an_identity_is_never_dropped_and_other_edges_are_each_by_itself_for_each_image() -> None:
     normal = ("skip_connect", 0), ("none", 1), ("avg_pool_3x3", 0), ("max_pool_3x3", 1)
     genotype = Genotype(normal, (2, 3), normal, (2, 3))
-    cell = Network(genotype, NetworkConfig(channels=2, layers=3, images=(1, 2, 2))).cells[0]
+    cell = Network(genotype, NetworkConfig(channels=2, layers=3, image_shape=(1, 2, 2))).cells[0]
     before, last = torch.randn(2, 2000, 6, 2, 2, generator=generator())
     kept = cell(before, last, before, 0.25, generator(1))
     inputs = cell.entry(before, last, {0, 1})
@@ -109,7 +109,7 @@ def test_inherited_weights_and_measured_statistics_make_a_usable_network() -> No
     with torch.no_grad():
         alone.stem.convs[0].weight.zero_()
     assert torch.equal(shared.stem.convs[0].weight, before)
-    affine = Network(genotype, NetworkConfig(**{**SMALL.__dict__, "affine": True})).inherit(shared)
+    affine = Network(genotype, NetworkConfig(**{**SMALL.__dict__, "bn_affine": True})).inherit(shared)
     torch.optim.swa_utils.update_bn([images(n=32)], affine)
     assert affine.eval()(images(n=1)).shape == (1, 10)
 
@@ -119,8 +119,8 @@ def test_inherited_weights_and_measured_statistics_make_a_usable_network() -> No
     [
         ({"channels": 8}, "channels: expected 8 as in the network, got 4 in the supernet"),
         ({"layers": 4}, "layers: expected 4"),
-        ({"classes": 3}, "n_classes: expected 3"),
-        ({"images": (3, 8, 8)}, "images: expected 3 channels as in the network, got 1 in the supernet"),
+        ({"n_classes": 3}, "n_classes: expected 3"),
+        ({"image_shape": (3, 8, 8)}, "images: expected 3 channels as in the network, got 1 in the supernet"),
     ],
 )
 def test_other_widths_cannot_inherit(change: dict, says: str) -> None:

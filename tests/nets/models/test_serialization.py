@@ -16,7 +16,9 @@ from carsmoo.nets.models.serialization import SavedNetwork, load, save
 from carsmoo.zoo import GENOTYPES
 from tests.support.networks import images
 
-CONFIG = NetworkConfig(channels=4, layers=3, images=(1, 8, 8), classes=10, affine=True, auxiliary=True, drop_path=0.1)
+CONFIG = NetworkConfig(
+    channels=4, layers=3, image_shape=(1, 8, 8), n_classes=10, bn_affine=True, auxiliary_head=True, drop_path_prob=0.1
+)
 DATA = cards.data_card("digits", (1, 8, 8), 10, [73.0], [90.0], list("0123456789"))
 ACCURACY = {"split": "test", "epoch": 3, "weights": "stand-alone", "error": 0.25}
 CARD = {"data": DATA, "recipe": {"epochs": 3}, "accuracy": [ACCURACY]}
@@ -44,7 +46,7 @@ def test_what_is_loaded_gives_the_same_logits_and_tells_its_story(tmp_path: Path
         assert again.card["data"] == DATA
         assert again.class_names == list("0123456789")
         assert again.genotype == network.genotype
-        assert again.config.image_shape == (1, 8, 8)
+        assert again.config.input_shape == (1, 8, 8)
         assert again.card["costs"]["params"] == sum(p.numel() for p in again.parameters())
         assert torch.equal(again.preprocess(torch.full((1, 1, 8, 8), 163, dtype=torch.uint8)), torch.ones(1, 1, 8, 8))
     assert torch.equal(torch.get_rng_state(), before)
@@ -147,7 +149,7 @@ CHANGES: list[Change] = [
     put("network", "channels", value=10**9),
     put("network", "channels", value=8),
     put("network", "layers", value=1000),
-    put("network", "auxiliary", value=True),
+    put("network", "auxiliary_head", value=True),
     put("genotype", "normal", value=[["__import__('os')", 0]] * 8),
     put("genotype", "normal", value=[["none", 0], ["none", 1]] * 100_000),
     put("costs", "params", value=1),

@@ -14,9 +14,9 @@ from tests.support.networks import EMPTY, SMALL, SPACE, generator, genotypes, im
 
 NETWORKS = {
     "small": SMALL,
-    "odd": NetworkConfig(channels=4, layers=5, images=(3, 9, 7), classes=3),
-    "one pixel": NetworkConfig(channels=2, layers=3, images=(1, 1, 1), classes=2),
-    "imagenet": NetworkConfig(channels=4, layers=4, stem="imagenet", images=(3, 33, 40), classes=5),
+    "odd": NetworkConfig(channels=4, layers=5, image_shape=(3, 9, 7), n_classes=3),
+    "one pixel": NetworkConfig(channels=2, layers=3, image_shape=(1, 1, 1), n_classes=2),
+    "imagenet": NetworkConfig(channels=4, layers=4, stem="imagenet", image_shape=(3, 33, 40), n_classes=5),
 }
 
 
@@ -109,6 +109,6 @@ def test_a_subnet_learns() -> None:
 @pytest.mark.parametrize("nodes", [1, 2, 4])
 def test_the_closed_form_counts_the_parameters_that_are_built(stem: Literal["cifar", "imagenet"], nodes: int) -> None:
     space = DARTSSpace(nodes, ("none", "skip_connect", "sep_conv_3x3", "dil_conv_5x5", "max_pool_3x3"))
-    network = NetworkConfig(channels=4, layers=5, stem=stem, images=(3, 32, 32), classes=7, affine=True)
+    network = NetworkConfig(channels=4, layers=5, stem=stem, image_shape=(3, 32, 32), n_classes=7, bn_affine=True)
     built = Supernet(space, network, torch.Generator().manual_seed(0))
     assert supernet_params(space, network) == sum(p.numel() for p in built.parameters())

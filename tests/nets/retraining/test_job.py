@@ -23,7 +23,9 @@ from carsmoo.utils.validation import StoppedError
 from carsmoo.zoo import GENOTYPES
 from tests.nets.retraining.test_trainer import few
 
-RECIPE = TrainingRecipe(channels=2, layers=3, epochs=3, batch=256, drop_path=0.3, auxiliary=0.4, learning_rate=0.1)
+RECIPE = TrainingRecipe(
+    channels=2, layers=3, epochs=3, batch=256, drop_path_prob=0.3, auxiliary_weight=0.4, learning_rate=0.1
+)
 FILES = ("best.safetensors", "last.safetensors")
 
 
@@ -168,7 +170,7 @@ def test_a_training_under_way_by_another_recipe_is_refused(tmp_path: Path) -> No
 
 
 def test_with_nothing_held_out_the_last_epoch_is_the_best(tmp_path: Path) -> None:
-    card = train(job(tmp_path, recipe=dataclasses.replace(RECIPE, holdout=0.0, epochs=2)))
+    card = train(job(tmp_path, recipe=dataclasses.replace(RECIPE, holdout_fraction=0.0, epochs=2)))
     assert [(one["split"], one["epoch"]) for one in card["accuracy"]] == [("test", 2)]
     found = weights(tmp_path)
     assert all(torch.equal(found[f"best.safetensors/{k}"], v) for k, v in _below("last.safetensors/", found).items())

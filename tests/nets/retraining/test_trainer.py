@@ -16,7 +16,7 @@ from carsmoo.zoo import GENOTYPES
 from tests.support.networks import generator
 
 GENOTYPE = GENOTYPES["CARS-E"]
-TINY = TrainingRecipe(channels=2, layers=3, epochs=3, batch=128, auxiliary=0.4, drop_path=0.3, cutout=2)
+TINY = TrainingRecipe(channels=2, layers=3, epochs=3, batch=128, auxiliary_weight=0.4, drop_path_prob=0.3, cutout=2)
 
 
 def few(n: int = 300) -> ImageData:
@@ -59,14 +59,14 @@ def test_the_loss_is_that_of_smoothed_labels_and_the_weighted_head() -> None:
         e = np.exp(x.numpy())
         return float(-(smooth * np.log(e / e.sum(axis=1, keepdims=True))).sum(axis=1).mean())
 
-    recipe = TrainingRecipe(label_smoothing=0.1, auxiliary=0.4)
+    recipe = TrainingRecipe(label_smoothing=0.1, auxiliary_weight=0.4)
     assert float(loss_of(logits, None, labels, recipe)) == pytest.approx(by_hand(logits))
     both = by_hand(logits) + 0.4 * by_hand(auxiliary)
     assert float(loss_of(logits, auxiliary, labels, recipe)) == pytest.approx(both)
 
 
 def test_images_held_out_are_never_trained_on_and_the_test_split_is_in_neither(data: ImageData) -> None:
-    train, held_out = split_for(data, TrainingRecipe(holdout=0.2))
+    train, held_out = split_for(data, TrainingRecipe(holdout_fraction=0.2))
     assert held_out is not None
     total = len(data.train) + len(data.validation)
     assert (len(held_out), len(train)) == (round(0.2 * total), total - round(0.2 * total))
@@ -75,12 +75,12 @@ def test_images_held_out_are_never_trained_on_and_the_test_split_is_in_neither(d
     assert not (seen | held) & test
     counts = torch.bincount(torch.cat([data.train.labels, data.validation.labels]))
     assert (torch.bincount(held_out.labels) - 0.2 * counts).abs().max() <= 1
-    assert split_for(data, TrainingRecipe(holdout=0.0))[1] is None
-    assert len(split_for(data, TrainingRecipe(holdout=0.0))[0]) == total
+    assert split_for(data, TrainingRecipe(holdout_fraction=0.0))[1] is None
+    assert len(split_for(data, TrainingRecipe(holdout_fraction=0.0))[0]) == total
 
 
 def test_one_step_is_sgd_by_hand(data: ImageData) -> None:
-    recipe = dataclasses.replace(TINY, drop_path=0.0, clip=0.5, learning_rate=0.1, weight_decay=0.01)
+    recipe = dataclasses.replace(TINY, drop_path_prob=0.0, clip=0.5, learning_rate=0.1, weight_decay=0.01)
     trainer = NetworkTrainer(GENOTYPE, recipe, data)
     x, y = data.normalise(data.train.images[:64]), data.train.labels[:64]
     before = [p.detach().clone() for p in trainer.network.parameters()]
@@ -130,7 +130,9 @@ def test_a_training_goes_on_bit_for_bit_and_touches_no_global_generator(data: Im
 
 
 def test_crops_and_colours_are_those_of_the_recipe(data: ImageData) -> None:
-    recipe = dataclasses.replace(TINY, resized_crop=True, pad=0, brightness=0.4, contrast=0.3, cutout=0, holdout=0.0)
+    recipe = dataclasses.replace(
+        TINY, resized_crop=True, pad=0, brightness=0.4, contrast=0.3, cutout=0, holdout_fraction=0.0
+    )
     trainer = NetworkTrainer(GENOTYPE, recipe, data)
     met: list[torch.Tensor] = []
     trainer.step = lambda images, labels: met.append(images) or torch.zeros(())  # type: ignore[method-assign]
@@ -143,7 +145,7 @@ def test_crops_and_colours_are_those_of_the_recipe(data: ImageData) -> None:
 
 
 def test_each_epoch_shows_the_images_in_an_order_of_its_own_and_each_with_its_square_cut_out(data: ImageData) -> None:
-    recipe = dataclasses.replace(TINY, pad=0, flip=False, cutout=2, holdout=0.0)
+    recipe = dataclasses.replace(TINY, pad=0, flip=False, cutout=2, holdout_fraction=0.0)
     trainer = NetworkTrainer(GENOTYPE, recipe, data)
     met: list[tuple[torch.Tensor, torch.Tensor]] = []
     trainer.step = lambda images, labels: met.append((images, labels)) or torch.zeros(())  # type: ignore[method-assign]
@@ -165,7 +167,7 @@ def test_each_epoch_shows_the_images_in_an_order_of_its_own_and_each_with_its_sq
 
 
 def test_an_error_is_that_of_evaluation_mode_and_the_mode_stays(data: ImageData) -> None:
-    trainer = NetworkTrainer(GENOTYPE, dataclasses.replace(TINY, holdout=0.0), data)
+    trainer = NetworkTrainer(GENOTYPE, dataclasses.replace(TINY, holdout_fraction=0.0), data)
     trainer.epoch()
     network, split = trainer.network, data.test
     found = {}
@@ -196,7 +198,7 @@ def test_dropped_paths_come_from_the_generator_alone(data: ImageData) -> None:
 
 def test_a_network_inherits_the_weights_of_its_subnet(data: ImageData) -> None:
     config = TINY.network(data.image_shape, data.classes)
-    supernet = Supernet(DARTSSpace(), dataclasses.replace(config, affine=False, auxiliary=False), generator(3))
+    supernet = Supernet(DARTSSpace(), dataclasses.replace(config, bn_affine=False, auxiliary_head=False), generator(3))
     initial = inherited(GENOTYPE, config, supernet)
     trainer = NetworkTrainer(GENOTYPE, TINY, data, initial)
     x = data.normalise(data.train.images[:64])
@@ -221,5 +223,5 @@ def test_weights_of_another_network_are_refused(data: ImageData) -> None:
 
 
 def test_a_class_too_small_to_hold_out_is_said() -> None:
-    with pytest.raises(ValueError, match=r"^holdout: expected enough of each class to hold 3 out"):
-        split_for(few(70), TrainingRecipe(holdout=0.05))
+    with pytest.raises(ValueError, match=r"^holdout_fraction: expected enough of each class to hold 3 out"):
+        split_for(few(70), TrainingRecipe(holdout_fraction=0.05))

@@ -32,7 +32,9 @@ def test_another_choice_has_to_be_much_faster(seconds: tuple[float, ...], expect
 
 
 SHAPE = NetworkConfig(channels=2, layers=3)
-PLAN = SupernetTraining(warmup=1, generations=1, population=4, batch=256, calibration=64, memory_format="auto")
+PLAN = SupernetTraining(
+    warmup_epochs=1, n_generations=1, pop_size=4, batch_size=256, bn_calibration_images=64, memory_format="auto"
+)
 
 
 def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
@@ -49,7 +51,7 @@ def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
     (value,) = json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values()
     assert value == "contiguous"
     for plan, expected in (({}, b"channels_last"), ({"memory_format": "contiguous"}, b"contiguous")):
-        named = CARSProblem(network=SHAPE, training=SupernetTraining(warmup=0, **plan))
+        named = CARSProblem(network=SHAPE, training=SupernetTraining(warmup_epochs=0, **plan))
         named.evaluate(named.xl[None])
         assert bytes(named.state()["memory_format"]) == expected
     assert len(asked) == 1  # nothing is measured that is not asked for

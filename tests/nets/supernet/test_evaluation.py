@@ -6,7 +6,7 @@ from carsmoo.nets.data.in_memory import Split
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet import evaluation
 from carsmoo.nets.supernet.evaluation import MEMORY, errors, fitting_graphs, recalibrate
-from carsmoo.nets.supernet.shared_graph import PopulationGraph
+from carsmoo.nets.supernet.shared_graph import SharedGraph
 from tests.support.networks import SMALL, SPACE, generator, genotypes, images
 
 
@@ -67,8 +67,8 @@ def test_large_images_are_taken_as_many_at_a_time_as_are_near(monkeypatch: pytes
 
 def test_a_population_too_large_for_the_memory_is_scored_in_groups() -> None:
     shared, pool = Supernet(SPACE, SMALL, generator()), genotypes(7)
-    whole = PopulationGraph(shared, pool).peak_size()
-    alone = max(PopulationGraph(shared, [genotype]).peak_size() for genotype in pool)
+    whole = SharedGraph(shared, pool).peak_size()
+    alone = max(SharedGraph(shared, [genotype]).peak_size() for genotype in pool)
     for size, least in ((whole, 1), (whole - 1, 2), (alone, 2), (1, 7)):
         groups = list(fitting_graphs(shared, pool, size))
         assert sorted(k for group, _ in groups for k in group) == list(range(7))

@@ -16,12 +16,12 @@ from carsmoo.cost.closed_form import flops, params
 from carsmoo.nets.data.in_memory import ImageData, Split
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.trainer import SupernetTrainer
-from carsmoo.nets.supernet.training_state import World
+from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.progress import Step
 
 NETWORK = NetworkConfig(channels=4, layers=3)
-PLAN = SupernetTraining(warmup=1, generations=2, epochs=1, population=6, calibration=64)
+PLAN = SupernetTraining(warmup_epochs=1, n_generations=2, epochs_per_generation=1, pop_size=6, bn_calibration_images=64)
 RNG = np.random.default_rng(0)
 DATA = ImageData.from_arrays(RNG.random((200, 8, 8)), np.arange(200) % 10, name="noise")
 
@@ -96,13 +96,13 @@ def test_statistics_come_from_as_many_training_images_as_asked_for() -> None:
     made = problem()
     made.evaluate(draw(1))
     images = torch.cat(made._running().calibration)
-    assert len(images) == PLAN.calibration
+    assert len(images) == PLAN.bn_calibration_images
     training = {image.numpy().tobytes() for image in DATA.normalise(DATA.train.images)}
     assert {image.numpy().tobytes() for image in images} <= training
 
 
 def test_warm_up_and_generations_last_as_long_as_planned_and_warm_up_is_uniform() -> None:
-    plan = SupernetTraining(**{**PLAN.__dict__, "warmup": 3, "epochs": 2})
+    plan = SupernetTraining(**{**PLAN.__dict__, "warmup_epochs": 3, "epochs_per_generation": 2})
     made = problem(training=plan)
     made.evaluate(draw(1))
     assert made.epoch == 3
@@ -137,7 +137,7 @@ def watch_steps(monkeypatch: pytest.MonkeyPatch) -> list[list[Genotype]]:
     return seen
 
 
-SHORT = dataclasses.replace(PLAN, epochs=2, batch=40, architectures=3)  # 2 steps an epoch
+SHORT = dataclasses.replace(PLAN, epochs_per_generation=2, batch_size=40, subnets_per_step=3)  # 2 steps an epoch
 TINY = NetworkConfig(channels=2, layers=3)
 
 
@@ -161,7 +161,10 @@ def test_steps_take_as_many_architectures_as_planned_anew_in_warm_up_then_of_the
 
 
 def test_a_generation_trains_what_its_population_uses_and_leaves_all_else_its_weights_and_momentum() -> None:
-    made, X = problem(training=dataclasses.replace(SHORT, warmup=6, architectures=1), network=TINY), draw(2, seed=3)
+    made, X = (
+        problem(training=dataclasses.replace(SHORT, warmup_epochs=6, subnets_per_step=1), network=TINY),
+        draw(2, seed=3),
+    )
     made.evaluate(X)
     supernet, momenta = made.supernet, made._running().trainer.optimizer.state
 
@@ -189,11 +192,11 @@ def test_a_generation_trains_what_its_population_uses_and_leaves_all_else_its_we
 
 
 def test_an_inherited_network_has_the_score_of_its_genotype_image_by_image() -> None:
-    made, X = problem(training=dataclasses.replace(SHORT, calibration=80), network=TINY), draw(5, seed=2)
+    made, X = problem(training=dataclasses.replace(SHORT, bn_calibration_images=80), network=TINY), draw(5, seed=2)
     scores = made.evaluate(X)[:, 0]
     split = DATA.validation
     for genotype, score in zip(made.space.decode(X), scores, strict=True):
-        network = made.inherited(genotype)
+        network = made.subnet(genotype)
         assert not network.training
         with torch.no_grad():
             guesses = network(DATA.normalise(split.images)).argmax(dim=1)
@@ -201,22 +204,23 @@ def test_an_inherited_network_has_the_score_of_its_genotype_image_by_image() -> 
             assert network(DATA.normalise(split.images[:1])).argmax(dim=1) == guesses[:1]
 
 
-def test_a_race_is_run_after_the_first_generation_and_keeps_all_that_may_survive(
+def test_a_race_is_run_for_the_places_that_a_run_has_among_more_candidates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     races: list[Race | None] = []
 
-    def scores(self: World, genotypes: list[Genotype], scored: object, race: Race | None = None) -> np.ndarray:
+    def scores(self: SupernetState, genotypes: list[Genotype], scored: object, race: Race | None = None) -> np.ndarray:
         races.append(race)
         return np.zeros(len(genotypes))
 
-    monkeypatch.setattr(World, "scores", scores)
-    monkeypatch.setattr(World, "train", lambda *told: None)
-    made = problem(training=dataclasses.replace(SHORT, warmup=0, racing=True), network=TINY)
+    monkeypatch.setattr(SupernetState, "scores", scores)
+    monkeypatch.setattr(SupernetState, "train", lambda *told: None)
+    made = problem(training=dataclasses.replace(SHORT, warmup_epochs=0, racing=True), network=TINY)
     made.evaluate(draw(20))
     assert races == [None]
-    for n, keep in ((20, 10), (8, 6), (6, None)):
+    for n, survivors, keep in ((20, 10, 10), (8, 6, 6), (6, 6, None), (20, None, None)):
         made.advance(draw(6))
+        made.survivors = survivors
         made.evaluate(draw(n))
         race = races.pop()
         assert (None if race is None else race.keep) == keep
@@ -251,7 +255,7 @@ def test_a_search_runs_by_itself_and_one_seed_gives_one_front() -> None:
 
 
 def test_statistics_of_the_batch_are_an_option_that_matters() -> None:
-    plan = SupernetTraining(**{**PLAN.__dict__, "statistics": "batch"})
+    plan = SupernetTraining(**{**PLAN.__dict__, "bn_statistics": "batch"})
     X = draw(8)
     assert not np.array_equal(problem().moving_values(X), problem(training=plan).moving_values(X))
 
@@ -311,7 +315,7 @@ def test_the_test_split_is_asked_for_by_name_only() -> None:
     made = problem()
     X = draw(1)
     made.evaluate(X)
-    error = made.test_error(made.space.decode(X)[0])
+    error = made.evaluate_on_test(made.space.decode(X)[0])
     assert error * len(DATA.test) == pytest.approx(round(error * len(DATA.test)))
 
 
@@ -343,7 +347,11 @@ def test_floating_operators_are_told_which_to_use() -> None:
         ({"space": 4}, TypeError, "space: expected DARTSSpace, got int"),
         ({"network": {}}, TypeError, "network: expected NetworkConfig, got dict"),
         ({"training": 3}, TypeError, "training: expected SupernetTraining, got int"),
-        ({"network": NetworkConfig.cifar(4, 3)}, ValueError, r"images: expected \(3, 32, 32\) as the network says"),
+        (
+            {"network": NetworkConfig.cifar(4, 3)},
+            ValueError,
+            r"image_shape: expected \(3, 32, 32\) as the network",
+        ),
         ({"seed": -1}, ValueError, "seed: expected an integer of at least 0, got -1"),
         ({"device": "abacus"}, ValueError, "device: expected one that torch can compute on, got 'abacus'"),
     ],
@@ -377,7 +385,7 @@ def test_the_public_names_are_there() -> None:
         carsmoo.PNSGA4  # noqa: B018
 
 
-RACING = dataclasses.replace(PLAN, generations=3, racing=True)
+RACING = dataclasses.replace(PLAN, n_generations=3, racing=True)
 
 
 def test_a_raced_search_repeats_and_its_front_is_scored_in_full() -> None:
@@ -391,7 +399,7 @@ def test_a_raced_search_repeats_and_its_front_is_scored_in_full() -> None:
 def test_a_race_is_for_as_many_places_as_the_run_keeps_and_for_its_candidates_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made, races = problem(training=dataclasses.replace(PLAN, warmup=0, racing=True)), []
+    made, races = problem(training=dataclasses.replace(PLAN, warmup_epochs=0, racing=True)), []
 
     def watched(fixed: np.ndarray, keep: int) -> Race:
         races.append((len(fixed), keep))

@@ -23,7 +23,14 @@ from tests.cli.test_entry import call
 from tests.cost.test_latency import SPACE, draw, made_up
 from tests.support.runs import SMALL, Stop, StopAt, same
 
-PLAN = SupernetTraining(warmup=1, generations=2, population=4, batch=256, calibration=32, memory_format="channels_last")
+PLAN = SupernetTraining(
+    warmup_epochs=1,
+    n_generations=2,
+    pop_size=4,
+    batch_size=256,
+    bn_calibration_images=32,
+    memory_format="channels_last",
+)
 NETWORK = SMALL.for_data((1, 8, 8), 10)
 FEW = ImageData.from_arrays(np.random.default_rng(0).random((100, 8, 8)), np.arange(100) % 10, name="noise")
 
@@ -190,10 +197,10 @@ def test_the_command_line_builds_shows_searches_and_goes_on(
     assert "ms measured here, quartiles" in said
     names = json.dumps(["error", "latency"])
     search = ["--preset", "smoke", "--set", f"objectives={names}", "--set", "latency=t.json"]
-    assert call("search", "--out", "run", *search, "--set", "training.generations=1") == 0
+    assert call("search", "--out", "run", *search, "--set", "training.n_generations=1") == 0
     said = capsys.readouterr().out
     assert "(ms)" in said
-    front = Front.read("run/front.json")
+    front = Front.load("run/front.json")
     assert front.units == ("fraction", "ms")
     expected = [latency(genotype, made.network, made) for genotype in front.genotypes]
     assert front.column("latency").tolist() == expected

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2_contingency, chisquare
 
 from carsmoo.cost.closed_form import flops
-from carsmoo.nets.supernet.sampling import dealt, in_turn, uniform
+from carsmoo.nets.supernet.sampling import group_by_flops, round_robin, uniform
 from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
 from tests.support.networks import SMALL, SPACE, genotypes
 
@@ -50,7 +50,7 @@ def test_warm_up_draws_follow_the_seed() -> None:
 
 def test_each_round_of_turns_comes_in_an_order_of_its_own_all_orders_alike_often() -> None:
     pool = genotypes(3)
-    stream = in_turn(pool, 1, np.random.default_rng(0))
+    stream = round_robin(pool, 1, np.random.default_rng(0))
     rounds = Counter(tuple(pool.index(genotype) for (genotype,) in islice(stream, 3)) for _ in range(1200))
     assert {tuple(sorted(order)) for order in rounds} == {(0, 1, 2)}
     assert len(rounds) == 6
@@ -64,7 +64,9 @@ def test_architectures_that_are_alike_share_a_step_and_each_keeps_its_turns() ->
 
     def draw(window: int) -> list[list[Genotype]]:
         random_state = np.random.default_rng(3)
-        return list(islice(dealt(in_turn(space.decode(X), 2, random_state), window, shape, random_state), 16))
+        return list(
+            islice(group_by_flops(round_robin(space.decode(X), 2, random_state), window, shape, random_state), 16)
+        )
 
     steps, usual = draw(8), draw(1)
     assert Counter(g for step in steps for g in step) == Counter(g for step in usual for g in step)
@@ -85,8 +87,8 @@ def test_what_is_dealt_is_what_was_drawn_also_where_the_last_window_is_short(win
     space = DARTSSpace()
     X = np.random.default_rng(1).integers(space.xl, space.xu + 1, size=(16, space.n_var))
     shape = SMALL.for_data((1, 8, 8), 10)
-    drawn = list(islice(in_turn(space.decode(X), 2, np.random.default_rng(2)), steps))
-    found = list(dealt(iter(drawn), window, shape, np.random.default_rng(0)))
+    drawn = list(islice(round_robin(space.decode(X), 2, np.random.default_rng(2)), steps))
+    found = list(group_by_flops(iter(drawn), window, shape, np.random.default_rng(0)))
     assert len(found) == steps
     for start in range(0, steps, window):
         taken = [Counter(g for step in part[start : start + window] for g in step) for part in (drawn, found)]

@@ -5,12 +5,12 @@ import torch
 from carsmoo.config.network import NetworkConfig
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.nets.supernet.shared_graph import IMAGES, PopulationGraph
+from carsmoo.nets.supernet.shared_graph import IMAGES, SharedGraph
 from carsmoo.space.genotype import Genotype
 from tests.support.networks import EMPTY, SMALL, SPACE, generator, genotypes, images
 
-ODD = NetworkConfig(channels=4, layers=4, images=(3, 11, 7), classes=3)
-LARGE = NetworkConfig(channels=4, layers=3, images=(3, 33, 35), classes=5, stem="imagenet")
+ODD = NetworkConfig(channels=4, layers=4, image_shape=(3, 11, 7), n_classes=3)
+LARGE = NetworkConfig(channels=4, layers=3, image_shape=(3, 33, 35), n_classes=5, stem="imagenet")
 
 
 def children(pool: list[Genotype]) -> list[Genotype]:
@@ -24,7 +24,7 @@ def test_the_logits_are_those_of_each_subnet_by_itself(network: NetworkConfig) -
     shared, x = Supernet(SPACE, network, generator()), images(network, n=5)
     set_memory_format(shared, torch.channels_last)
     pool = [*children(genotypes(6)), EMPTY]
-    graph = PopulationGraph(shared, pool)
+    graph = SharedGraph(shared, pool)
     with torch.no_grad():
         found = dict(graph.run(x))
         for k, genotype in enumerate(pool):
@@ -35,9 +35,9 @@ def test_the_logits_are_those_of_each_subnet_by_itself(network: NetworkConfig) -
 def test_what_is_shared_is_there_once() -> None:
     shared = Supernet(SPACE, SMALL, generator())
     pool = genotypes(4)
-    one, many = PopulationGraph(shared, pool[:1]), PopulationGraph(shared, pool)
+    one, many = SharedGraph(shared, pool[:1]), SharedGraph(shared, pool)
     assert len(set(one.applications)) == len(one.nodes) - 1
-    same = PopulationGraph(shared, pool[:1] * 3)
+    same = SharedGraph(shared, pool[:1] * 3)
     assert len(same.nodes) == len(one.nodes)
     assert len(same.applications) == 3 * len(one.applications)
     assert len(set(same.outputs)) == 1
@@ -58,7 +58,7 @@ class Watched(dict[int, torch.Tensor]):
 def test_no_more_is_held_than_is_said() -> None:
     shared, x = Supernet(SPACE, SMALL, generator()), images(n=3)
     for pool in (genotypes(1), children(genotypes(8)), [EMPTY]):
-        graph, values = PopulationGraph(shared, pool), Watched()
+        graph, values = SharedGraph(shared, pool), Watched()
         with torch.no_grad():
             for _ in graph.run(x, values=values):
                 pass
@@ -70,5 +70,5 @@ def test_subnets_with_equal_cells_are_computed_together() -> None:
     shared = Supernet(SPACE, SMALL, generator())
     pool = children(genotypes(8))
     rng = np.random.default_rng(0)
-    peaks = {PopulationGraph(shared, [pool[k] for k in rng.permutation(len(pool))]).peak_size() for _ in range(4)}
+    peaks = {SharedGraph(shared, [pool[k] for k in rng.permutation(len(pool))]).peak_size() for _ in range(4)}
     assert len(peaks) == 1

@@ -17,7 +17,9 @@ from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.space.genotype import Genotype
 from tests.support.networks import SMALL, SPACE, generator, genotypes
 
-PLAN = SupernetTraining(warmup=2, generations=2, epochs=1, batch=8, learning_rate=0.1, clip=1.0)
+PLAN = SupernetTraining(
+    warmup_epochs=2, n_generations=2, epochs_per_generation=1, batch_size=8, learning_rate=0.1, grad_clip=1.0
+)
 
 
 def data() -> ImageData:
@@ -58,7 +60,7 @@ def test_a_step_is_torchs_sgd_on_the_chosen_and_nothing_on_the_rest() -> None:
 
 
 def test_a_step_on_several_architectures_takes_the_mean_of_their_gradients() -> None:
-    made = trainer(SupernetTraining(batch=8, learning_rate=0.1, momentum=0.0, weight_decay=0.0, clip=1e9))
+    made = trainer(SupernetTraining(batch_size=8, learning_rate=0.1, momentum=0.0, weight_decay=0.0, grad_clip=1e9))
     x, y = batch(made)
     pair = genotypes(2, seed=5)
     gradients: dict[str, torch.Tensor] = {}
@@ -79,8 +81,8 @@ def test_a_step_on_several_architectures_takes_the_mean_of_their_gradients() -> 
 
 
 def test_each_part_of_a_batch_is_normalised_by_itself_and_counts_by_its_images() -> None:
-    plan = {"batch": 8, "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "clip": 1e9}
-    made = trainer(SupernetTraining(**plan, parts=3))
+    plan = {"batch_size": 8, "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "grad_clip": 1e9}
+    made = trainer(SupernetTraining(**plan, ghost_batches=3))
     (x, y), pair = batch(made), genotypes(2, seed=5)
     pieces = [slice(0, 2), slice(2, 5), slice(5, 8)]
     shares = [sum(F.cross_entropy(made.supernet(x[p], g), y[p]) * len(y[p]) for p in pieces) / 8 for g in pair]
@@ -130,7 +132,7 @@ def test_each_epoch_shows_the_images_in_an_order_of_its_own_each_with_its_label(
 
 
 def test_images_that_do_not_fill_a_batch_wait_for_the_next_epoch() -> None:
-    made, left = trainer(SupernetTraining(batch=16)), Counter[bytes]()
+    made, left = trainer(SupernetTraining(batch_size=16)), Counter[bytes]()
     everything = {x.numpy().tobytes() for x in made.data.normalise(made.data.train.images)}
     for steps in shown(made, 30):
         assert [len(images) for images, _ in steps] == [16, 16]
@@ -160,7 +162,14 @@ def test_training_images_are_shifted_and_mirrored_anew_in_each_epoch_before_they
 
 
 def test_the_rate_falls_by_a_cosine_step_by_step_and_stays_at_its_floor_beyond_the_planned_end() -> None:
-    plan = SupernetTraining(warmup=1, generations=2, epochs=1, batch=8, learning_rate=0.1, learning_rate_min=0.02)
+    plan = SupernetTraining(
+        warmup_epochs=1,
+        n_generations=2,
+        epochs_per_generation=1,
+        batch_size=8,
+        learning_rate=0.1,
+        learning_rate_min=0.02,
+    )
     made = trainer(plan)
     (x, y), rates = batch(made), []
     for _ in range(19):
@@ -171,9 +180,9 @@ def test_the_rate_falls_by_a_cosine_step_by_step_and_stays_at_its_floor_beyond_t
 
 
 def test_the_gradient_is_clipped_by_the_norm_over_all_that_a_step_uses() -> None:
-    plan = {"batch": 8, "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
+    plan = {"batch_size": 8, "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
     for clip in (0.01, 1e9):
-        made = trainer(SupernetTraining(**plan, clip=clip))
+        made = trainer(SupernetTraining(**plan, grad_clip=clip))
         (x, y), pair = batch(made), genotypes(2, seed=5)
         used = list({id(p): p for g in pair for p in made.supernet.chosen_parameters(g)}.values())
         loss = sum(F.cross_entropy(made.supernet(x, genotype), y) for genotype in pair) / 2
@@ -187,7 +196,7 @@ def test_the_gradient_is_clipped_by_the_norm_over_all_that_a_step_uses() -> None
 
 
 def test_fewer_images_than_a_batch_make_one_step() -> None:
-    made = trainer(SupernetTraining(batch=500))
+    made = trainer(SupernetTraining(batch_size=500))
     assert len(list(made.epoch(forever(genotypes(2))))) == 1
 
 
@@ -206,7 +215,7 @@ def test_training_learns_a_pattern() -> None:
     patterns = rng.random((10, 8, 8))
     images = ImageData.from_arrays(patterns[labels] + 0.1 * rng.random((400, 8, 8)), labels)
     made = SupernetTrainer(
-        Supernet(SPACE, SMALL, generator()), images, SupernetTraining(batch=16, learning_rate=0.05), generator()
+        Supernet(SPACE, SMALL, generator()), images, SupernetTraining(batch_size=16, learning_rate=0.05), generator()
     )
     architectures = forever(genotypes(4, seed=8))
     means = [float(torch.stack(list(made.epoch(architectures))).mean()) for _ in range(12)]
@@ -219,7 +228,7 @@ def forever(pool: list[Genotype]) -> Iterator[list[Genotype]]:
 
 
 def test_momentum_may_be_off() -> None:
-    made = trainer(SupernetTraining(batch=8, momentum=0.0))
+    made = trainer(SupernetTraining(batch_size=8, momentum=0.0))
     x, y = batch(made)
     for genotype in genotypes(3):
         assert float(made.step(x, y, [genotype])) == pytest.approx(2.3, abs=1.0)

@@ -13,7 +13,7 @@ from carsmoo.nets.data.in_memory import ImageData, Split
 from carsmoo.nets.data.load import load
 from carsmoo.nets.data.transforms import Augmentation
 from carsmoo.nets.supernet.evaluation import recalibrate
-from carsmoo.nets.supernet.training_state import SLOWDOWN, DivergenceError, World
+from carsmoo.nets.supernet.training_state import SLOWDOWN, DivergenceError, SupernetState
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.progress import Step
 from tests.support.networks import genotypes
@@ -21,14 +21,14 @@ from tests.support.networks import genotypes
 SMALL = NetworkConfig(channels=2, layers=3)
 
 
-def world(seed: int = 0, **plan: float) -> World:
+def world(seed: int = 0, **plan: float) -> SupernetState:
     data = load("digits")
     shape = SMALL.for_data(data.image_shape, data.classes)
-    settings = {"batch": 256, "calibration": 64, **plan}
-    return World(DARTSSpace(), shape, SupernetTraining(**settings), data, seed)  # type: ignore[arg-type]
+    settings = {"batch_size": 256, "bn_calibration_images": 64, **plan}
+    return SupernetState(DARTSSpace(), shape, SupernetTraining(**settings), data, seed)  # type: ignore[arg-type]
 
 
-def tiny(seed: int = 0, poisoned: bool = False) -> World:
+def tiny(seed: int = 0, poisoned: bool = False) -> SupernetState:
     """Return a world of 45 search-train and 15 search-validation images, which training shifts and mirrors."""
     rng = np.random.default_rng(0)
     data = ImageData.from_arrays(
@@ -41,8 +41,8 @@ def tiny(seed: int = 0, poisoned: bool = False) -> World:
         test = Split(torch.full_like(data.test.images, torch.nan), torch.full_like(data.test.labels, 99))
         train = Split(data.train.images, torch.full_like(data.train.labels, 99))
         data = dataclasses.replace(data, train=train, test=test)
-    plan = SupernetTraining(batch=5, calibration=32, warmup=1, generations=1)
-    return World(DARTSSpace(), SMALL.for_data((1, 4, 4), 5), plan, data, seed)
+    plan = SupernetTraining(batch_size=5, bn_calibration_images=32, warmup_epochs=1, n_generations=1)
+    return SupernetState(DARTSSpace(), SMALL.for_data((1, 4, 4), 5), plan, data, seed)
 
 
 def test_scores_are_errors_on_search_validation_whatever_the_other_splits_hold() -> None:
@@ -62,7 +62,7 @@ def test_scores_are_errors_on_search_validation_whatever_the_other_splits_hold()
 def test_recalibration_takes_one_fixed_part_of_search_train_without_augmentation() -> None:
     made, again, other = tiny(), tiny(), tiny(seed=1)
 
-    def chosen(world: World) -> list[bytes]:
+    def chosen(world: SupernetState) -> list[bytes]:
         return [image.numpy().tobytes() for part in world.calibration for image in part]
 
     before = chosen(made)
@@ -113,7 +113,7 @@ def test_a_step_without_a_finite_gradient_changes_nothing_and_is_counted() -> No
     assert trainer.take_skipped() == 0
 
 
-def poison(made: World, steps: set[int]) -> None:
+def poison(made: SupernetState, steps: set[int]) -> None:
     """Make the gradient of some steps, counted from now, infinite."""
     count, original = 0, made.supernet.forward
 
@@ -126,7 +126,7 @@ def poison(made: World, steps: set[int]) -> None:
     made.supernet.forward = forward  # type: ignore[method-assign, assignment]
 
 
-def train(made: World) -> list[tuple[str, dict[str, float]]]:
+def train(made: SupernetState) -> list[tuple[str, dict[str, float]]]:
     told: list[tuple[str, dict[str, float]]] = []
     made.train(
         "training",
@@ -167,7 +167,13 @@ def test_divergence_rolls_back_once_at_a_lower_learning_rate() -> None:
 
 def test_a_search_that_diverges_ends_with_its_reason() -> None:
     plan = SupernetTraining(
-        warmup=1, generations=2, population=4, batch=64, learning_rate=1e30, learning_rate_min=1e30, clip=1e30
+        warmup_epochs=1,
+        n_generations=2,
+        pop_size=4,
+        batch_size=64,
+        learning_rate=1e30,
+        learning_rate_min=1e30,
+        grad_clip=1e30,
     )
     problem = CARSProblem(network=SMALL, training=plan)
     heard: list[Step] = []
@@ -193,8 +199,8 @@ def test_a_state_says_where_the_random_streams_and_the_learning_rate_are() -> No
 
 def test_another_layout_or_a_missing_part_is_refused() -> None:
     state = world().state()
-    wider = World(
-        DARTSSpace(), NetworkConfig(channels=4, layers=3, images=(1, 8, 8)), SupernetTraining(), load("digits"), 0
+    wider = SupernetState(
+        DARTSSpace(), NetworkConfig(channels=4, layers=3, image_shape=(1, 8, 8)), SupernetTraining(), load("digits"), 0
     )
     with pytest.raises(ValueError, match="expected the weights of a problem made with the same arguments, got others"):
         wider.load_state(state)
@@ -207,7 +213,7 @@ def test_another_layout_or_a_missing_part_is_refused() -> None:
 
 
 def test_training_deals_architectures_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, seen = world(alike=2, architectures=4), []
+    made, seen = world(flops_grouping_window=2, subnets_per_step=4), []
     step = made.trainer.step
     monkeypatch.setattr(made.trainer, "step", lambda x, y, chosen: (seen.append(chosen), step(x, y, chosen))[1])
     made.train("training", range(1), 1, lambda world: world.uniform(4), lambda *told: None)

@@ -1,0 +1,79 @@
+"""Fields that had another name: refused with the new one where somebody writes them, read in files of before."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_NETWORK = {
+    "images": "image_shape",
+    "classes": "n_classes",
+    "affine": "bn_affine",
+    "auxiliary": "auxiliary_head",
+    "drop_path": "drop_path_prob",
+}
+_TRAINING = {
+    "epochs": "epochs_per_generation",
+    "warmup": "warmup_epochs",
+    "generations": "n_generations",
+    "population": "pop_size",
+    "batch": "batch_size",
+    "score_batch": "eval_batch_size",
+    "architectures": "subnets_per_step",
+    "parts": "ghost_batches",
+    "alike": "flops_grouping_window",
+    "clip": "grad_clip",
+    "statistics": "bn_statistics",
+    "calibration": "bn_calibration_images",
+}
+_RECIPE = {"auxiliary": "auxiliary_weight", "holdout": "holdout_fraction", "drop_path": "drop_path_prob"}
+
+RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"network": _NETWORK, "training": _TRAINING, "recipe": _RECIPE}
+)
+"""New names by old ones, by the section of the settings."""
+
+
+_FIELDS = "_renamed_fields"
+
+
+def refuses_old_names(section: str) -> Callable[[type[T]], type[T]]:
+    """Return a decorator for a dataclass of settings, which then refuses a field's old name with its new one."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        make = cls.__init__
+
+        @functools.wraps(make)
+        def checked(self: T, *args: Any, **fields: Any) -> None:
+            for name in RENAMED[section].keys() & fields.keys():
+                raise TypeError(f"{name}: expected {RENAMED[section][name]}, which is the name of this setting now")
+            make(self, *args, **fields)
+
+        setattr(cls, "__init__", checked)  # noqa: B010  mypy takes no assignment to a method
+        setattr(cls, _FIELDS, RENAMED[section])
+        return cls
+
+    return decorate
+
+
+def renamed_fields(config: Any) -> Mapping[str, str]:
+    """Return the new names of a dataclass's fields by the old ones; empty where none was renamed."""
+    found: Mapping[str, str] = getattr(config, _FIELDS, {})
+    return found
+
+
+def with_new_names(settings: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """Return the settings of a section, as a file of before may hold them, under their names of today."""
+    return {RENAMED[section].get(name, name): value for name, value in settings.items()}
+
+
+def sections_with_new_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested settings with the names of today in each section that has renamed fields."""
+    return {
+        name: with_new_names(value, name) if name in RENAMED and isinstance(value, Mapping) else value
+        for name, value in settings.items()
+    }
