@@ -1,0 +1,101 @@
+"""Checks for problems of one's own, to be called from their tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pymoo.operators.sampling.rnd import FloatRandomSampling, IntegerRandomSampling
+from pymoo.optimize import minimize
+
+from carsmoo.algorithm import PNSGA3
+from carsmoo.problems.moving import MovingProblem
+from carsmoo.utils.validation import shown
+
+
+def check_moving_problem(problem: MovingProblem, X: ArrayLike | None = None, *, n_gen: int = 3) -> None:
+    """Check that a problem keeps the rules of :class:`~carsmoo.MovingProblem`.
+
+    Scoring leaves the world where it is, and a row's score does not depend on the others; an advance is one step of
+    time; what was in the state comes back; a restart and a seed repeat a run. The problem is used up afterwards:
+    make it for the check alone, and small.
+
+    Args:
+        problem: the problem.
+        X: decision vectors to check with, (n, n_var), n > 1; drawn with the problem's own sampling, or uniformly, if
+            not given.
+        n_gen: generations of the two runs that have to be equal, at least 2.
+
+    Raises:
+        AssertionError: naming the first rule that is broken.
+        TypeError: for another kind of problem.
+
+    Example:
+        >>> from carsmoo.problems.synthetic import SmallModelTrap
+        >>> from carsmoo.testing import check_moving_problem
+        >>> check_moving_problem(SmallModelTrap(generations=3, population=8))
+    """
+    if not isinstance(problem, MovingProblem):
+        raise TypeError(f"problem: expected MovingProblem, got {shown(problem)}")
+    X = _drawn(problem) if X is None else problem.check(X)
+    _check_scores(problem, X)
+    _check_advance(problem, X)
+    _check_state(problem, X)
+    _check_runs(problem, n_gen)
+
+
+def _drawn(problem: MovingProblem, n: int = 6) -> NDArray[Any]:
+    uniform = IntegerRandomSampling() if problem.vtype is int else FloatRandomSampling()
+    sampling = problem.default_operators().get("sampling", uniform)
+    X: NDArray[Any] = sampling.do(problem, n, random_state=np.random.default_rng(0)).get("X")
+    return problem.check(X)
+
+
+def _scores(problem: MovingProblem, X: NDArray[Any]) -> NDArray[np.float64]:
+    F: NDArray[np.float64] = problem.evaluate(X, return_values_of=["F"])
+    return F
+
+
+def _check_scores(problem: MovingProblem, X: NDArray[Any]) -> None:
+    given, time = X.copy(), problem.time
+    F = _scores(problem, X)
+    assert np.array_equal(X, given), "scoring writes to the X that it is given"
+    assert F.shape == (len(X), problem.n_obj), f"F: expected ({len(X)}, {problem.n_obj}), got {F.shape}"
+    assert np.isfinite(F).all(), "F: expected finite numbers, got others"
+    assert np.array_equal(_scores(problem, X), F), "two evaluations without an advance between them differ"
+    alone = np.concatenate([_scores(problem, x[None]) for x in X])
+    assert np.array_equal(alone, F), "a row's score depends on the rows that are scored along with it"
+    assert np.array_equal(_scores(problem, X[::-1])[::-1], F), "a score depends on the order of the rows"
+    moving = problem.moving_values(X)
+    assert np.array_equal(moving, F[:, list(problem.moving)]), "moving_values are not those of evaluate"
+    assert problem.time == time, "scoring moves the time"
+
+
+def _check_advance(problem: MovingProblem, X: NDArray[Any]) -> None:
+    given, time, F = X.copy(), problem.time, _scores(problem, X)
+    problem.advance(X)
+    assert np.array_equal(X, given), "advance writes to the X that it is given"
+    assert problem.time == time + 1, f"time: expected {time + 1} after an advance, got {problem.time}"
+    fixed = [k for k in range(problem.n_obj) if k not in problem.moving]
+    assert np.array_equal(_scores(problem, X)[:, fixed], F[:, fixed]), "an objective that is not among moving moves"
+    problem.tic()
+    assert problem.time == time + 2, f"time: expected {time + 2} after a tic, got {problem.time}"
+
+
+def _check_state(problem: MovingProblem, X: NDArray[Any]) -> None:
+    state = {name: np.array(a) for name, a in problem.state().items()}
+    F, time = _scores(problem, X), problem.time
+    problem.advance(X)
+    later = _scores(problem, X)
+    problem.load_state(state)
+    assert problem.time == time, "load_state does not bring back the time"
+    assert np.array_equal(_scores(problem, X), F), "load_state does not bring back the scores"
+    problem.advance(X)
+    assert np.array_equal(_scores(problem, X), later), "what follows load_state is not what followed the state"
+
+
+def _check_runs(problem: MovingProblem, n_gen: int) -> None:
+    one, other = (minimize(problem, PNSGA3(pop_size=4), ("n_gen", n_gen), seed=1) for _ in range(2))
+    for what in ("X", "F"):
+        assert np.array_equal(one.pop.get(what), other.pop.get(what)), f"two runs with one seed differ in {what}"
