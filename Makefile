@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export CARSMOO_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test kernels lint docs clean
+.PHONY: demo test end-to-end kernels lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/carsmoo search --out $(OUT)
@@ -18,6 +18,9 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 test: lint docs
 	$(PYTEST)
+
+end-to-end: $(VENV)/.installed
+	$(PYTEST) -m end_to_end
 
 # What depends on the processor's kernels; with ONEDNN_MAX_CPU_ISA=AVX2 as on one without AVX-512.
 kernels: $(VENV)/.installed

@@ -54,6 +54,7 @@ TINY: dict[str, tuple[Experiment, Any]] = {
 }
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", TINY)
 def test_an_experiment_runs_writes_and_draws(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     experiment, preset = TINY[name]

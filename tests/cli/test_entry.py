@@ -231,6 +231,7 @@ def interrupted(out: Path, *signals: signal.Signals) -> tuple[int, str, str]:
         return process.wait(), said, process.stderr.read()
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_what_was_found_and_says_how_it_goes_on(
     number: signal.Signals, code: int, tmp_path: Path
@@ -345,6 +346,7 @@ def test_a_directory_that_was_never_a_run_is_not_gone_on_with(
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.end_to_end
 def test_of_two_searches_with_one_directory_one_runs_and_the_other_is_refused_in_a_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "carsmoo.cli", "search", "--out", str(tmp_path / "run"), *QUICK]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}

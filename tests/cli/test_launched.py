@@ -95,6 +95,7 @@ def require_same_search(run: Path, undisturbed: Path) -> None:
             assert np.array_equal(states[0].arrays[name], array), name  # type: ignore[union-attr]
 
 
+@pytest.mark.end_to_end
 def test_a_killed_worker_is_started_again_and_the_front_is_that_of_an_undisturbed_run(
     tmp_path: Path, config: Path, searched: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_killed_worker_is_started_again_and_the_front_is_that_of_an_undisturbe
     require_same_search(tmp_path / "run", searched)
 
 
+@pytest.mark.end_to_end
 def test_a_search_that_is_interrupted_goes_on_to_the_same_end(tmp_path: Path, config: Path, searched: Path) -> None:
     run = tmp_path / "run"
     done = launch("SIGINT", 7, "search", "--config", config, "--out", run)
@@ -155,6 +157,7 @@ def require_same_networks(run: RunDirectory, undisturbed: RunDirectory) -> None:
         assert logs[0] == logs[1] == [1, 2, 3]
 
 
+@pytest.mark.end_to_end
 def test_networks_of_a_killed_rank_are_trained_on(run: RunDirectory, undisturbed: RunDirectory) -> None:
     done = launch("SIGKILL", 2, "train", run.path, *TRAIN, restarts=1)
     assert done.returncode == 0, done.stderr
@@ -168,6 +171,7 @@ def test_networks_of_a_killed_rank_are_trained_on(run: RunDirectory, undisturbed
     assert Front.load(run.path / "final-front.json").about["places"] == [1, 2, 3]
 
 
+@pytest.mark.end_to_end
 def test_a_training_that_is_interrupted_goes_on_to_the_same_end(run: RunDirectory, undisturbed: RunDirectory) -> None:
     done = launch("SIGTERM", 2, "train", run.path, *TRAIN)
     assert done.returncode != 0
@@ -182,6 +186,7 @@ def test_a_training_that_is_interrupted_goes_on_to_the_same_end(run: RunDirector
     require_same_networks(run, undisturbed)
 
 
+@pytest.mark.end_to_end
 def test_a_launch_in_a_folder_where_another_trains_says_so_in_a_line(run: RunDirectory) -> None:
     other = Store(run.path / "networks")
     other.lock()

@@ -21,6 +21,7 @@ def figures(path: Path) -> list[dict[str, Any]]:
     return [event for event in kept if event["event"] != "resume"]
 
 
+@pytest.mark.end_to_end
 def test_a_search_killed_at_any_moment_again_and_again_ends_as_one_that_was_not(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.kills", str(tmp_path), "0"], capture_output=True, text=True, check=False

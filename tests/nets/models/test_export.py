@@ -60,6 +60,7 @@ EVERY = Genotype(  # each operation at stride 1 and, where it may be, at 2
 )  # fmt: skip
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("genotype", "config"),
     [

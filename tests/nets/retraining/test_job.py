@@ -117,6 +117,7 @@ def test_a_killed_training_goes_on_bit_for_bit(whole: Path, tmp_path: Path) -> N
     assert same(whole, tmp_path)
 
 
+@pytest.mark.end_to_end
 def test_networks_side_by_side_come_out_as_one_by_one(whole: Path, tmp_path: Path) -> None:
     genotypes = [GENOTYPES["CARS-E"], GENOTYPES["CARS-A"]]
     jobs = [job(tmp_path / str(k), genotype=genotype) for k, genotype in enumerate(genotypes)]
