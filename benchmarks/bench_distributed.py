@@ -116,7 +116,7 @@ def timed(group: Group, work: Callable[[], object], everyone: bool) -> float:
     """Return the seconds of some work, done by all or by rank 0 alone, as rank 0 sees it."""
     dist.barrier()
     begin = time.perf_counter()
-    if everyone or group.rank == 0:
+    if everyone or group.is_main:
         work()
     if everyone:
         dist.barrier()
@@ -135,10 +135,10 @@ def measure(case: Case, scorings: int, runs: int, steps: int) -> dict[str, float
         longest = max(timed(group, lambda s=share: case.score(case.alone, one, s), False) for share in split)
         ratios += [alone / both] if k else []
         by_share += [alone / longest] if k else []
-    if group.rank == 0 and any(not np.array_equal(scores[0], other) for other in scores[1:]):
+    if group.is_main and any(not np.array_equal(scores[0], other) for other in scores[1:]):
         raise RuntimeError("scores: expected the same of one process and of two, got others")
     stepped = step_figures(case, runs, steps)
-    if group.rank == 0 and case.alone.digest() != case.together.digest():
+    if group.is_main and case.alone.digest() != case.together.digest():
         raise RuntimeError("weights: expected the same of one process and of two, got others")
     work, needed = node_costs(case.alone.supernet, case.genotypes)
     costs = [work[needed[share].any(axis=0)].sum() for share in shared]
@@ -170,7 +170,7 @@ def measure_training(group: Group, rounds: int, epochs: int) -> dict[str, float]
         alone = timed(group, lambda: train_each(jobs("alone"), 1, group=Group()), False)
         both = timed(group, lambda: train_each(jobs("both"), group=group), True)
         ratios.append(alone / both)
-        if group.rank == 0:
+        if group.is_main:
             for one, other in zip(jobs("alone"), jobs("both"), strict=True):
                 states = [load(job.folder).state_dict() for job in (one, other)]
                 if any(not torch.equal(states[0][name], value) for name, value in states[1].items()):
@@ -287,7 +287,7 @@ def measure_search(group: Group, quick: bool) -> dict[str, float]:
     paper = Case("", bred, random_images(768), NetworkConfig(channels=16, layers=8), group, calibration=32)
     paper.genotypes = paper.genotypes[:32]
     figures |= measure(paper, *((1, 1, 2) if quick else (3, 6, 4)))
-    if group.rank == 0:
+    if group.is_main:
         print_model(measured_device(paper))
         assert math.isfinite(sum(figures.values()))
     return figures

@@ -103,7 +103,7 @@ class Continuous:
         if "termination" in given:
             kwargs["termination"] = copy.deepcopy(given["termination"])
         if moving is not None:
-            kwargs["verbose"] = kwargs["verbose"] and moving.process_rank == 0
+            kwargs["verbose"] = kwargs["verbose"] and moving.is_main
             if _advances(given.get("callback")):
                 name = type(self).__name__
                 raise ValueError(

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from carsmoo.space.genotype import Genotype
-from carsmoo.utils.launch import Launch
 from carsmoo.zoo import GENOTYPES
 
 if TYPE_CHECKING:
@@ -34,11 +33,8 @@ def genotype_of(text: str) -> Genotype:
 
 
 @contextmanager
-def together(device: str | None) -> Iterator[Group | None]:
-    """Join the processes that were launched together, for as long as the context lasts; None for one by itself."""
-    if Launch.here().size == 1:
-        yield None
-        return
+def together(device: str | None) -> Iterator[Group]:
+    """Join the processes that were launched together, for as long as the context lasts."""
     from carsmoo.nets.distributed.group import joined
 
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # what waits here for others is deaf to Python's handlers
@@ -50,9 +46,9 @@ def together(device: str | None) -> Iterator[Group | None]:
         signal.signal(signal.SIGINT, before)
 
 
-def saying(group: Group | None) -> Callable[[str], None]:
+def saying(group: Group) -> Callable[[str], None]:
     """Return what says something: rank 0 alone does."""
-    return say if group is None or group.rank == 0 else _unsaid
+    return say if group.is_main else _unsaid
 
 
 def _unsaid(text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from carsmoo.cli.common import say, together
+from carsmoo.cli.common import say, saying, together
 from carsmoo.cli.tables import front_table
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings, read_toml
@@ -56,7 +56,7 @@ def search(
     if not Launch.here().job:
         RunDirectory(out).require_empty()
     with together(plan.device) as group:
-        session = Session(out, say=say, every=every, tensorboard=tensorboard, group=group)
+        session = Session(out, say=saying(group), every=every, tensorboard=tensorboard, group=group)
         session.start_again(plan)
         _search(session)
 
@@ -75,7 +75,7 @@ def resume(
     """Go on with a search where it was saved last, with the results of one that was never stopped."""
     config = RunDirectory(run_dir).config()
     with together(None if config is None else config.device) as group:
-        session = Session(run_dir, say=say, every=every, tensorboard=tensorboard, group=group)
+        session = Session(run_dir, say=saying(group), every=every, tensorboard=tensorboard, group=group)
         session.go_on(generations, exact=not inexact)
         _search(session)
 
@@ -90,9 +90,9 @@ def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory 
 
 
 def _search(session: Session) -> None:
-    """Run a search that was begun or gone on with, to its end or until a signal comes, and tell what it found."""
+    """Run a search that was started or resumed, to its end or until a signal comes, and tell what it found."""
     run, problem = session.run_dir, session.problem
-    if not session.writes:
+    if not session.group.is_main:
         with session.interruption:
             try:
                 session.run()

@@ -82,7 +82,7 @@ def train(
         own = retrained_front.train_front(
             trainings, chosen, jobs, lambda k, card: tell(_line(chosen[k] + 1, card)), group
         )
-    if group is not None and group.rank > 0:
+    if not group.is_main:
         return
     cards = retrained_front.finished_cards(trainings) | own
     trained, correlation = retrained_front.write_final_front(run, front, cards)
@@ -116,7 +116,7 @@ def fidelity(
     options: dict[str, Any] = {"source": source, "data": data, "processes": jobs, "exact": not inexact}
     with together(None) as group, _interruptible(saying(group)) as tell:
         result = measure(run, networks, plan, **options, told=lambda k, card: tell(_line(k + 1, card)), group=group)
-    if group is not None and group.rank > 0:
+    if not group.is_main:
         return
     for kind, name in (("recalibrated", "batch norm recalibrated"), ("batch", "batch norm of each batch")):
         found = Correlation(**result["supernet"]["kendall"][kind])

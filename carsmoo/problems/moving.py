@@ -47,8 +47,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         run_listeners: the same, but only until the next run starts.
         races: whether scores of those whose error alone settles that they do not survive may be left unfinished.
         survivors: how many of the batch that is evaluated next the run keeps; None where no run has told it.
-        process_rank: the number of this process among those that work on the problem together; 0 alone writes and
-            prints.
+        process_rank: the number of this process among those that work on the problem together.
 
     Raises:
         TypeError, ValueError: for an index in ``moving`` that is no objective, a seed that is no integer from 0, or
@@ -87,6 +86,11 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._scored: NDArray[Any] | None = None
         self._seen_generation = (0, 0)  # the last iteration of an algorithm that evaluated here, and the time then
         self._standstill_told = False
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process, of those that work on the problem together, is the one that writes and prints."""
+        return self.process_rank == 0
 
     def default_operators(self) -> dict[str, Any]:
         """Return operators for an algorithm that is given none.

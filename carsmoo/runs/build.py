@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carsmoo.config.search import AlgorithmConfig, SearchConfig
 from carsmoo.cost.memory import require_count
 
+if TYPE_CHECKING:
+    from carsmoo.nets.distributed.group import Group
 
-def build(config: SearchConfig, group: Any = None) -> tuple[Any, Any]:
+
+def build(config: SearchConfig, group: Group | None = None) -> tuple[Any, Any]:
     """Return the problem and the algorithm of a configuration, a CARSProblem and a PNSGA3.
 
     Args:

@@ -64,7 +64,7 @@ class Checkpoint(RunCallback):
             TypeError: if the problem or the algorithm holds what cannot be saved.
         """
         self._problem = problem = algorithm.problem
-        if not self._writes():
+        if not is_main(problem):
             return
         fresh = captured(algorithm)
         if isinstance(problem, MovingProblem):
@@ -113,7 +113,7 @@ class Checkpoint(RunCallback):
             TypeError: for an algorithm that does not tell when its run begins.
             OSError: if it cannot be written; the saves before it are untouched then.
         """
-        if self._problem is not None and not self._writes():
+        if self._problem is not None and not is_main(self._problem):
             return
         if self._constant is None:
             raise TypeError(
@@ -152,10 +152,6 @@ class Checkpoint(RunCallback):
                 f"{self.store.folder}: expected a new or empty folder, got one with {foreign[0].name}"
             )
 
-    def _writes(self) -> bool:
-        """Return whether it is this process that saves."""
-        return not isinstance(self._problem, MovingProblem) or self._problem.process_rank == 0
-
     def _due(self) -> bool:
         self._boundaries += 1
         return self._boundaries % self.every == 0
@@ -174,3 +170,8 @@ class Checkpoint(RunCallback):
         """Return the size of a search's log, all of it flushed to the disk; None if there is none."""
         log = self.path / LOG
         return flushed_size(log) if log.is_file() and is_own(log) else None
+
+
+def is_main(problem: Any) -> bool:
+    """Return whether this process, of those that work on a problem, is the one that writes."""
+    return not isinstance(problem, MovingProblem) or problem.is_main

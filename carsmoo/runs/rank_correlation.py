@@ -74,6 +74,7 @@ def fidelity(
         FileExistsError: if a file of the result's names holds something else.
         BlockingIOError: if another launch of several ranks trains there.
     """
+    from carsmoo.nets.distributed.group import current
     from carsmoo.nets.retraining.parallel import train_each
 
     whole("networks", networks, 2)
@@ -85,10 +86,11 @@ def fidelity(
     chosen = _spread(problem, there, networks)
     jobs = jobs_for(chosen, run.path / FIDELITY, recipe, data or config_of_run(run).data, exact=exact)
     supernet = {kind: problem.validation_errors(chosen, kind) for kind in STATISTICS}
+    group = current() if group is None else group
     with alone_in(run.path / FIDELITY, group):
         cards = train_each(jobs, processes, told, group)
     result = _result(problem, snapshot, source, supernet, cards, chosen)
-    if group is None or group.rank == 0:
+    if group.is_main:
         require_results(run, FIDELITY)
         write_json(run.path / f"{FIDELITY}.json", result)
         _draw(run, supernet, errors_of(cards), result)

@@ -1,4 +1,4 @@
-"""Going on from a checkpoint: read, compared with what it is to go on as, and put back, exactly or not at all."""
+"""Resuming from a checkpoint: read, compared with what it is to go on as, and restored, exactly or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from carsmoo.algorithm.display import FrontOutput
 from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.runs.build import build
-from carsmoo.runs.checkpoint import Checkpoint
+from carsmoo.runs.checkpoint import Checkpoint, is_main
 from carsmoo.runs.snapshot import (
     LOG,
     NOT_STATE,
@@ -91,9 +91,8 @@ def go_on(
         _require_same("versions", document["versions"], versions())
         if isinstance(problem, MovingProblem):
             _require_same("environment", document["environment"], problem.environment())
-    writes = not isinstance(problem, MovingProblem) or problem.process_rank == 0
     for checkpoint in callback.callbacks:
-        if isinstance(checkpoint, Checkpoint) and writes:
+        if isinstance(checkpoint, Checkpoint) and is_main(problem):
             checkpoint.continue_from(snapshot)
     algorithm.setup(problem, seed=document["seed"], termination=termination, callback=callback, verbose=verbose)
     _require_same("algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm)))
@@ -109,7 +108,7 @@ def go_on(
             algorithm.n_iter += 1
     if document["output"] is not None and isinstance(algorithm.display.output, FrontOutput):
         algorithm.display.output.load_state(document["output"])
-    if writes:
+    if is_main(problem):
         _cut_log(snapshot)
     return problem, algorithm
 

@@ -63,10 +63,10 @@ def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
     Raises:
         ValueError: if there is no checkpoint, or it is damaged.
     """
-    from carsmoo.nets.distributed.group import Group
+    from carsmoo.nets.distributed.group import ALONE
 
     snapshot = read(run.path)
-    problem: CARSProblem = build(snapshot.config or config_of_run(run), Group())[0]
+    problem: CARSProblem = build(snapshot.config or config_of_run(run), ALONE)[0]
     problem.load_state(snapshot.state)
     return problem, snapshot
 
@@ -115,8 +115,8 @@ def train_front(
     jobs: Sequence[Job],
     chosen: Sequence[int],
     processes: int | None,
-    told: Told | None = None,
-    group: Group | None = None,
+    told: Told | None,
+    group: Group,
 ) -> dict[int, dict[str, Any]]:
     """Train the chosen of a front's networks, and return their cards by their places.
 
@@ -133,13 +133,13 @@ def train_front(
 
 
 @contextmanager
-def alone_in(folder: Path, group: Group | None) -> Iterator[None]:
+def alone_in(folder: Path, group: Group) -> Iterator[None]:
     """Keep other launches of several ranks from training in a folder, for as long as the context lasts.
 
     Raises:
         BlockingIOError: if another one does; ValueError on the ranks that are not the first.
     """
-    if group is None or group.size == 1:
+    if group.size == 1:
         yield
         return
     store = Store(folder)

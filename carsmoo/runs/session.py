@@ -1,10 +1,10 @@
-"""A search in a directory: begun or gone on with, logged, saved at each boundary, and left in order."""
+"""A search in a directory: started or resumed, logged, saved at each boundary, and left in order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carsmoo.algorithm.continuous import Callbacks, RunCallback
 from carsmoo.config.search import SearchConfig
@@ -20,6 +20,9 @@ from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import StoppedError
 
+if TYPE_CHECKING:
+    from carsmoo.nets.distributed.group import Group
+
 PICTURES = tuple(f"{name}.{ending}" for name in ("front", "generations") for ending in ("png", "pdf"))
 """Files that are drawn when a search ends."""
 
@@ -32,29 +35,27 @@ class Session:
     Args:
         path: the directory.
         say: called with what is worth telling.
+        group: the processes that search together, see :class:`~carsmoo.CARSProblem`; each has a session
+            and calls it alike, and rank 0 alone writes.
         every: boundaries from one checkpoint to the next.
         tensorboard: whether figures are written for TensorBoard too.
-        group: the processes that search together, see :class:`~carsmoo.CARSProblem`; each has a session
-            and calls it alike, and rank 0 alone writes and says something.
 
     Attributes:
-        writes: whether it is this process that writes.
         run_dir: the directory.
         plan: the configuration.
-        problem: the problem, once begun.
-        algorithm: the algorithm, once begun.
+        problem: the problem, once started or resumed.
+        algorithm: the algorithm, once started or resumed.
     """
 
     plan: SearchConfig
     problem: Any
     algorithm: Any
 
-    def __init__(self, path: Path, *, say: Say, every: int = 1, tensorboard: bool = False, group: Any = None) -> None:
+    def __init__(self, path: Path, *, say: Say, group: Group, every: int = 1, tensorboard: bool = False) -> None:
         self.run_dir = RunDirectory(path)
         self.group = group
         self.launch = Launch.here()
-        self.writes = group is None or group.rank == 0
-        self.say: Say = say if self.writes else _unsaid
+        self.say = say
         self.every = every
         self.log = RunLog(self.run_dir)
         self.interruption = Interruption(
@@ -63,7 +64,7 @@ class Session:
         self._tensorboard = tensorboard
 
     def start(self, plan: SearchConfig) -> None:
-        """Begin a new search.
+        """Start a new search.
 
         Raises:
             ValueError, TypeError: if something in the plan does not fit, naming it.
@@ -72,26 +73,26 @@ class Session:
         """
         problem, algorithm = build(plan, self.group)
         callbacks = self._callbacks()
-        if self.writes:
+        if self.group.is_main:
             self.run_dir.begin(plan)
         _set_threads(problem.fastest_threads())
         self.plan = plan
         self._begin(problem, algorithm, callbacks)
 
     def start_again(self, plan: SearchConfig) -> None:
-        """Begin a new search, or go on with it where the launcher of processes has started them again.
+        """Start a new search, or resume it where the launcher of processes has started them again.
 
         Raises:
             ValueError, TypeError, FileExistsError, ImportError, BlockingIOError: as :meth:`start` and :meth:`go_on`.
         """
         launch = self.launch
-        if launch.job and self._decide(lambda: self.run_dir.is_of(plan, launch.job)):
+        if launch.job and self.group.decide(lambda: self.run_dir.is_of(plan, launch.job)):
             self.go_on()
         else:
             self.start(plan)
 
     def go_on(self, generations: int | None = None, *, exact: bool = True) -> None:
-        """Go on with the search that the directory holds.
+        """Resume the search that the directory holds.
 
         Args:
             generations: generations of evolution in all, instead of as many as planned.
@@ -105,10 +106,10 @@ class Session:
         if not path.is_dir():
             raise ValueError(f"run: expected the directory of a run, got {path}")
         config = self.run_dir.config()
-        saved = self._decide(lambda: bool(Store(path / FOLDER).files()))
-        if not saved and (config is None or not self._decide(lambda: self.run_dir.is_begun(config))):
+        saved = self.group.decide(lambda: bool(Store(path / FOLDER).files()))
+        if not saved and (config is None or not self.group.decide(lambda: self.run_dir.is_begun(config))):
             raise ValueError(f"run: expected a directory with checkpoints, got {path}")
-        if self.writes:
+        if self.group.is_main:
             self.run_dir.require_own(*PICTURES)
             self.run_dir.lock()
         try:
@@ -121,7 +122,7 @@ class Session:
             raise
 
     def _go_on_saved(self, config: SearchConfig | None, generations: int | None, exact: bool) -> None:
-        """Go on from the newest checkpoint that is whole."""
+        """Resume from the newest checkpoint that is whole."""
         path = self.run_dir.path
         snapshot = read(path)
         for name in snapshot.damaged:
@@ -142,10 +143,10 @@ class Session:
         try:
             self.algorithm.run()
             front: Front = self.problem.front(self.algorithm)
-            if self.writes:
+            if self.group.is_main:
                 self.run_dir.write_front(front)
         except (OSError, ArithmeticError, RuntimeError, ValueError, MemoryError) as error:
-            if self.interruption.signum is not None and not (self.group is None or self.group.size == 1):
+            if self.interruption.signum is not None and self.group.size > 1:
                 raise InterruptedRunError(self.interruption.signum) from error  # another process left first
             reason = " ".join(str(error).split())
             raise StoppedError(f"{reason}; what was saved goes on with: carsmoo resume {self.run_dir.path}") from error
@@ -154,8 +155,8 @@ class Session:
         return front
 
     def _again(self, config: SearchConfig, generations: int | None) -> None:
-        """Begin a search anew that was stopped before anything of it was saved."""
-        if self.writes:
+        """Resume from the beginning a search that was stopped before anything of it was saved."""
+        if self.group.is_main:
             if Store(self.run_dir.path / FOLDER).files():
                 raise BlockingIOError(
                     f"{self.run_dir.path}: expected no other run in this directory, got one that went on just now"
@@ -168,7 +169,7 @@ class Session:
         problem, algorithm = build(config, self.group)
         callbacks = self._callbacks()
         _set_threads(problem.fastest_threads())
-        if self.writes:
+        if self.group.is_main:
             (self.run_dir.path / LOG).unlink(missing_ok=True)
             self.run_dir.log_start(config)
         self.plan = config
@@ -188,7 +189,7 @@ class Session:
         problem, algorithm = build(self.plan, self.group)
         before, now = (found.get("processes") for found in (snapshot.document["environment"], problem.environment()))
         job = self.launch.job
-        if before != now and job and self._decide(lambda: self.run_dir.last_job() == job):
+        if before != now and job and self.group.decide(lambda: self.run_dir.last_job() == job):
             self.say(f"{now or 1} processes after {before or 1}: the last bits may differ")
             exact = False
         self.log = RunLog(self.run_dir, snapshot.seconds)
@@ -201,7 +202,7 @@ class Session:
             verbose=True,
             exact=exact,
         )
-        if self.writes:
+        if self.group.is_main:
             self.run_dir.log_resume(done, snapshot.number)
             if done:
                 self.log.keep(front_of(self.algorithm))
@@ -209,7 +210,7 @@ class Session:
 
     def _callbacks(self, generation: int = 0) -> Callbacks:
         """Return what is called each generation, in this order: logs, checkpoint, and whether a signal came."""
-        if not self.writes:
+        if not self.group.is_main:
             return Callbacks(self.interruption)
         logs: list[RunCallback] = [self.log]
         if self._tensorboard:
@@ -218,10 +219,6 @@ class Session:
             logs.append(TensorBoardLog(self.run_dir.path / "tensorboard", generation))
         return Callbacks(*logs, Checkpoint(self.run_dir.path, self.every), self.interruption)
 
-    def _decide(self, find: Callable[[], bool]) -> bool:
-        """Return what rank 0 finds."""
-        return find() if self.group is None else bool(self.group.decide(find))
-
     def _bars_close(self, text: str | None = None) -> None:
         """Clear the progress bars, and say something below them."""
         for listener in getattr(getattr(self, "problem", None), "run_listeners", []):
@@ -229,10 +226,6 @@ class Session:
                 listener.close()
         if text is not None:
             self.say(text)
-
-
-def _unsaid(text: str) -> None:
-    """Say nothing."""
 
 
 def _use_threads(snapshot: Snapshot) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from carsmoo.nets.distributed.group import ALONE
 from carsmoo.runs.session import Session
 from carsmoo.utils.files import Store
 from carsmoo.utils.progress import Step
@@ -36,14 +37,14 @@ def test_a_search_killed_at_any_moment_again_and_again_ends_as_one_that_was_not(
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    session = Session(tmp_path_factory.mktemp("runs") / "whole", say=lambda text: None)
+    session = Session(tmp_path_factory.mktemp("runs") / "whole", say=lambda text: None, group=ALONE)
     session.start(CONFIG)
     session.run()
     return session
 
 
 def started(path: Path, said: list[str] | None = None) -> Session:
-    session = Session(path, say=[].append if said is None else said.append)
+    session = Session(path, say=[].append if said is None else said.append, group=ALONE)
     session.start(CONFIG)
     return session
 
@@ -91,7 +92,7 @@ def test_a_full_disk_ends_the_run_and_space_lets_it_go_on(
     assert before is not None
     assert after is not None
     assert (after.damaged, after.number >= before.number) == ((), True)
-    again = Session(tmp_path, say=lambda text: None)
+    again = Session(tmp_path, say=lambda text: None, group=ALONE)
     again.go_on()
     again.run()
     assert figures(tmp_path) == figures(whole.run_dir.path)
@@ -103,7 +104,7 @@ def test_a_run_that_was_saved_by_no_one_starts_from_its_beginning(tmp_path: Path
     started(tmp_path)
     shutil.rmtree(tmp_path / "checkpoint")
     said: list[str] = []
-    again = Session(tmp_path, say=said.append)
+    again = Session(tmp_path, say=said.append, group=ALONE)
     again.go_on()
     again.run()
     assert said[0] == "nothing was saved yet; the search starts from its beginning"
@@ -115,7 +116,7 @@ def test_a_log_with_generations_is_not_thrown_away_where_checkpoints_are_missing
     shutil.rmtree(tmp_path / "checkpoint")
     before = (tmp_path / "log.jsonl").read_bytes()
     with pytest.raises(ValueError, match="run: expected checkpoints beside a log with generations, got none"):
-        Session(tmp_path, say=lambda text: None).go_on()
+        Session(tmp_path, say=lambda text: None, group=ALONE).go_on()
     assert (tmp_path / "log.jsonl").read_bytes() == before
 
 
@@ -124,23 +125,23 @@ def test_a_changed_configuration_is_refused_by_name(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(config.read_text().replace("momentum = 0.9", "momentum = 0.8"))
     with pytest.raises(ValueError, match=r"training/momentum: expected 0\.9, got 0\.8"):
-        Session(tmp_path, say=lambda text: None).go_on()
+        Session(tmp_path, say=lambda text: None, group=ALONE).go_on()
     config.write_text("momentum")
     with pytest.raises(ValueError, match=r"config\.toml: expected TOML"):
-        Session(tmp_path, say=lambda text: None).go_on()
+        Session(tmp_path, say=lambda text: None, group=ALONE).go_on()
     config.unlink()  # the checkpoint knows it too
-    Session(tmp_path, say=lambda text: None).go_on()
+    Session(tmp_path, say=lambda text: None, group=ALONE).go_on()
 
 
 def test_more_generations_than_planned_and_fewer_than_done(tmp_path: Path, whole: Session) -> None:
     started(tmp_path).run()
-    again = Session(tmp_path, say=lambda text: None)
+    again = Session(tmp_path, say=lambda text: None, group=ALONE)
     again.go_on(generations=4)
     again.run()
     assert again.algorithm.n_gen == 6
     assert figures(tmp_path)[: len(figures(whole.run_dir.path))] == figures(whole.run_dir.path)
     with pytest.raises(ValueError, match="generations: expected at least the 4 that are done, got 2"):
-        Session(tmp_path, say=lambda text: None).go_on(generations=2)
+        Session(tmp_path, say=lambda text: None, group=ALONE).go_on(generations=2)
 
 
 def test_damage_is_said(tmp_path: Path) -> None:
@@ -148,13 +149,13 @@ def test_damage_is_said(tmp_path: Path) -> None:
     last = Store(tmp_path / "checkpoint").files()[-1]
     last.write_bytes(b"")
     said: list[str] = []
-    Session(tmp_path, say=said.append).go_on()
+    Session(tmp_path, say=said.append, group=ALONE).go_on()
     assert f"{last.name} is damaged; going on from the checkpoint before it" in said
     assert "going on from generation 3" in said
 
 
 def test_tensorboard_files_are_written_on_request(tmp_path: Path) -> None:
-    session = Session(tmp_path, say=lambda text: None, tensorboard=True)
+    session = Session(tmp_path, say=lambda text: None, group=ALONE, tensorboard=True)
     session.start(CONFIG)
     session.run()
     (events,) = (tmp_path / "tensorboard").iterdir()

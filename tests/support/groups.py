@@ -52,7 +52,7 @@ class ThreadGroup(Group):
         return ThreadGroup(self.rank, self.size, self.table.beside)
 
     def decide(self, find: Callable[[], T]) -> T:
-        found: T = self.table.exchange(self.rank, find() if self.rank == 0 else None)[0]
+        found: T = self.table.exchange(self.rank, find() if self.is_main else None)[0]
         return copy.deepcopy(found)
 
 

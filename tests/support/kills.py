@@ -17,6 +17,7 @@ import numpy as np
 import carsmoo.nets.supernet.problem
 import carsmoo.utils.files
 from carsmoo.config.search import SearchConfig
+from carsmoo.nets.distributed.group import ALONE
 from carsmoo.runs.session import Session
 from tests.support.runs import PLAN, SMALL
 
@@ -25,7 +26,7 @@ CONFIG = SearchConfig(network=SMALL, training=PLAN)
 
 def search(path: Path) -> None:
     """Begin a search, or go on with it, and write what came of it."""
-    session = Session(path, say=lambda text: None)
+    session = Session(path, say=lambda text: None, group=ALONE)
     if (path / "config.toml").is_file():
         session.go_on()
     else:

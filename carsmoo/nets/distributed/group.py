@@ -38,12 +38,17 @@ class Group:
     """A process by itself; a subclass is one of several that work together, and all of them call it alike.
 
     Attributes:
-        rank: the number of this process, from 0; rank 0 alone writes and prints.
+        rank: the number of this process, from 0.
         size: how many there are.
     """
 
     rank: int = 0
     size: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is rank 0, which alone writes and prints."""
+        return self.rank == 0
 
     def add(self, tensor: Tensor) -> None:
         """Replace a contiguous tensor by its sum over the ranks, in which only the order of addition is open."""
@@ -79,6 +84,10 @@ class Group:
         if different:
             ranks = ", ".join(map(str, different))
             raise DisagreementError(f"{what}: expected the same on all {self.size} ranks, got others on rank {ranks}")
+
+
+ALONE = Group()
+"""A process by itself."""
 
 
 class TorchGroup(Group):
@@ -125,7 +134,7 @@ class TorchGroup(Group):
         Raises:
             ValueError: on the others if rank 0 raises for something that is wrong with the input.
         """
-        if self.rank > 0:
+        if not self.is_main:
             sent = json.loads(self._send(b""))
             if "wrong" in sent:
                 raise ValueError(sent["wrong"])
@@ -145,7 +154,7 @@ class TorchGroup(Group):
         with _all_there():
             dist.broadcast(length, 0, group=self._connections)
             content = torch.empty(int(length), dtype=torch.uint8, device=self._device)
-            if self.rank == 0:
+            if self.is_main:
                 content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
             dist.broadcast(content, 0, group=self._connections)
         return content.cpu().numpy().tobytes()
@@ -158,7 +167,7 @@ def current() -> Group:
         RuntimeError: if the process was launched with others and has not joined them yet.
     """
     if dist.is_available() and dist.is_initialized():
-        return TorchGroup() if dist.get_world_size() > 1 else Group()
+        return TorchGroup() if dist.get_world_size() > 1 else ALONE
     launch = Launch.here()
     if launch.size > 1:
         raise RuntimeError(
@@ -166,7 +175,7 @@ def current() -> Group:
             "torch.distributed.init_process_group() or carsmoo.nets.distributed.group.joined(); or group=Group() to "
             "work alone"
         )
-    return Group()
+    return ALONE
 
 
 @contextmanager
@@ -184,7 +193,7 @@ def joined(device: str | None = None) -> Iterator[Group]:
     """
     launch = Launch.here()
     if launch.size == 1:
-        yield Group()
+        yield ALONE
         return
     if device is not None and device.startswith("cuda:"):
         raise ValueError(f"device: expected cuda, of which each of {launch.size} processes takes one, got {device!r}")

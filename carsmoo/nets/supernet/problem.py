@@ -21,7 +21,7 @@ from carsmoo.cost.memory import require_count, require_step
 from carsmoo.cost.objectives import OBJECTIVES, Objective, Objectives
 from carsmoo.nets.data.in_memory import ImageData
 from carsmoo.nets.data.load import DataLike, load
-from carsmoo.nets.distributed.group import Group, current
+from carsmoo.nets.distributed.group import ALONE, Group, current
 from carsmoo.nets.latency.measure import cached
 from carsmoo.nets.models.device import FORMATS, environment, memory_of, pick
 from carsmoo.nets.models.network import Network
@@ -328,7 +328,7 @@ class CARSProblem(MovingProblem):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
-        left_out |= {"_started": False, "_error_of": {}, "_group": Group(), "process_rank": 0}
+        left_out |= {"_started": False, "_error_of": {}, "_group": ALONE, "process_rank": 0}
         given = self.data_given if isinstance(self.data_given, str) else None
         return {**super().__getstate__(), **left_out, "data_given": given}
 

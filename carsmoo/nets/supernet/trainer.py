@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from carsmoo import cost
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.distributed.group import Group, spread
+from carsmoo.nets.distributed.group import ALONE, Group, spread
 from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.space.genotype import Genotype
@@ -45,13 +45,13 @@ class SupernetTrainer:
         data: ImageData,
         plan: SupernetTraining,
         generator: torch.Generator,
-        group: Group | None = None,
+        group: Group = ALONE,
     ) -> None:
         self.supernet = supernet
         self.data = data
         self.plan = plan
         self.generator = generator
-        self.group = Group() if group is None else group
+        self.group = group
         self.steps = 0
         self.slowdown = 1.0
         self._skipped = torch.zeros((), dtype=torch.float32, device=data.train.labels.device)

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import update_bn
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data.in_memory import ImageData, Split
-from carsmoo.nets.distributed.group import Group
+from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import generator_of
@@ -62,7 +62,7 @@ class SupernetState:
         data: ImageData,
         seed: int,
         layout: str = "channels_last",
-        group: Group | None = None,
+        group: Group = ALONE,
     ) -> None:
         weights, images, architectures, subset = np.random.SeedSequence(seed).spawn(4)
         self.space = space

@@ -85,7 +85,7 @@ def search(path: Path, size: int, config: SearchConfig = CONFIG, stop: int | Non
         if stop is not None:
             for _ in range(stop):
                 session.algorithm.next()
-            if session.writes:
+            if session.group.is_main:
                 session.algorithm.callback.callbacks[1].store._lock.release(force=True)
             return None
         front = session.run()
@@ -201,7 +201,7 @@ def test_a_launched_script_is_told_to_join(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv(name, value)
     with pytest.raises(RuntimeError, match="group: expected one of the 2 processes"):
         current()
-    assert CARSProblem(network=SMALL, group=Group()).process_rank == 0
+    assert CARSProblem(network=SMALL, group=Group()).is_main
     with pytest.raises(RuntimeError, match=r"expected torch\.distributed to be initialised"):
         TorchGroup()
     monkeypatch.setenv("WORLD_SIZE", "1")
