@@ -57,7 +57,7 @@ def search(
         RunDirectory(out).require_empty()
     with together(plan.device) as group:
         session = Session(out, say=saying(group), every=every, tensorboard=tensorboard, group=group)
-        session.start_again(plan)
+        session.start_or_resume(plan)
         _search(session)
 
 
@@ -76,7 +76,7 @@ def resume(
     config = RunDirectory(run_dir).config()
     with together(None if config is None else config.device) as group:
         session = Session(run_dir, say=saying(group), every=every, tensorboard=tensorboard, group=group)
-        session.go_on(generations, exact=not inexact)
+        session.resume(generations, exact=not inexact)
         _search(session)
 
 

@@ -53,7 +53,7 @@ class Checkpoint(RunCallback):
         self._begin = 0.0
         self._problem: Any = None
         self._constant: dict[str, Any] | None = None
-        self._from: Snapshot | None = None
+        self._resumed: Snapshot | None = None
 
     def begin(self, algorithm: Any) -> None:
         """Start to save the run of an algorithm that was set up just now.
@@ -69,7 +69,7 @@ class Checkpoint(RunCallback):
         fresh = captured(algorithm)
         if isinstance(problem, MovingProblem):
             problem.state()  # refuses what cannot be saved before anything is written
-        if self._from is None:
+        if self._resumed is None:
             self._require_unused()
         self.store.lock()
         config = config_of(problem, algorithm)
@@ -80,18 +80,18 @@ class Checkpoint(RunCallback):
             "problem": configuration(problem),
             "config": None if config is None else config.to_toml(),
             "seed": algorithm.seed,
-            "setup": fresh if self._from is None else self._from.document["setup"],
+            "setup": fresh if self._resumed is None else self._resumed.document["setup"],
         }
         if isinstance(problem, MovingProblem):
             problem.run_listeners.append(self._hear)
-        self._begin = time.time() - (0.0 if self._from is None else self._from.seconds)
-        if self._from is not None:
-            self._number = self._from.number
+        self._begin = time.time() - (0.0 if self._resumed is None else self._resumed.seconds)
+        if self._resumed is not None:
+            self._number = self._resumed.number
             return
         self._require_unused()
         self._save(fresh)
 
-    def continue_from(self, snapshot: Snapshot) -> None:
+    def resume_from(self, snapshot: Snapshot) -> None:
         """Take the run that begins next for one that goes on from a snapshot.
 
         Raises:
@@ -104,7 +104,7 @@ class Checkpoint(RunCallback):
             raise BlockingIOError(
                 f"{self.path}: expected no other run in this directory, got one that went on just now"
             )
-        self._from = snapshot
+        self._resumed = snapshot
 
     def notify(self, algorithm: Any) -> None:
         """Save the generation that has just ended.
@@ -134,7 +134,7 @@ class Checkpoint(RunCallback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to a process and a run."""
-        return {**vars(self), "store": Store(self.store.folder), "_problem": None, "_constant": None, "_from": None}
+        return {**vars(self), "store": Store(self.store.folder), "_problem": None, "_constant": None, "_resumed": None}
 
     def _hear(self, step: Step) -> None:
         if step.boundary and self._due():

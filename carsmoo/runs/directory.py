@@ -48,10 +48,10 @@ class RunDirectory:
             BlockingIOError: if another run is going on there.
         """
         run = cls(path)
-        run.begin(config)
+        run.start(config)
         return run
 
-    def begin(self, config: SearchConfig) -> None:
+    def start(self, config: SearchConfig) -> None:
         """Lock the directory for a new run and write its configuration, as :meth:`create` does.
 
         Raises:

@@ -68,12 +68,12 @@ def resume(
             f"{path}: {name} is damaged; going on from the checkpoint before it", RuntimeWarning, stacklevel=2
         )
     callbacks = Callbacks(*([] if callback is None else [callback]), Checkpoint(path, every))
-    return go_on(
+    return resume_snapshot(
         snapshot, problem, algorithm, termination=termination, callback=callbacks, verbose=verbose, exact=exact
     )
 
 
-def go_on(
+def resume_snapshot(
     snapshot: Snapshot,
     problem: Any = None,
     algorithm: Any = None,
@@ -93,11 +93,11 @@ def go_on(
             _require_same("environment", document["environment"], problem.environment())
     for checkpoint in callback.callbacks:
         if isinstance(checkpoint, Checkpoint) and is_main(problem):
-            checkpoint.continue_from(snapshot)
+            checkpoint.resume_from(snapshot)
     algorithm.setup(problem, seed=document["seed"], termination=termination, callback=callback, verbose=verbose)
     _require_same("algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm)))
     try:
-        _put_back(snapshot, problem, algorithm, termination is not None)
+        _restore(snapshot, problem, algorithm, termination is not None)
     except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         raise ValueError(f"{snapshot.path}: expected a checkpoint of this run, got another ({brief(error)})") from None
     if algorithm.is_initialized:
@@ -130,7 +130,7 @@ def _made(snapshot: Snapshot, problem: Any, algorithm: Any) -> tuple[Any, Any]:
     return problem, copy.deepcopy(algorithm)
 
 
-def _put_back(snapshot: Snapshot, problem: Any, algorithm: Any, own_termination: bool) -> None:
+def _restore(snapshot: Snapshot, problem: Any, algorithm: Any, own_termination: bool) -> None:
     """Give problem and algorithm the state that was saved; the termination too unless it has one of its own."""
     saved = snapshot.document["algorithm"]
     if isinstance(problem, MovingProblem):

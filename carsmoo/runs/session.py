@@ -11,7 +11,7 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.runs.build import build
 from carsmoo.runs.checkpoint import Checkpoint
 from carsmoo.runs.directory import RunDirectory, RunLog, front_of
-from carsmoo.runs.resume import go_on
+from carsmoo.runs.resume import resume_snapshot
 from carsmoo.runs.signals import InterruptedRunError, Interruption
 from carsmoo.runs.snapshot import FOLDER, LOG, Snapshot, read
 from carsmoo.space.front import Front
@@ -74,24 +74,24 @@ class Session:
         problem, algorithm = build(plan, self.group)
         callbacks = self._callbacks()
         if self.group.is_main:
-            self.run_dir.begin(plan)
+            self.run_dir.start(plan)
         _set_threads(problem.fastest_threads())
         self.plan = plan
-        self._begin(problem, algorithm, callbacks)
+        self._setup(problem, algorithm, callbacks)
 
-    def start_again(self, plan: SearchConfig) -> None:
+    def start_or_resume(self, plan: SearchConfig) -> None:
         """Start a new search, or resume it where the launcher of processes has started them again.
 
         Raises:
-            ValueError, TypeError, FileExistsError, ImportError, BlockingIOError: as :meth:`start` and :meth:`go_on`.
+            ValueError, TypeError, FileExistsError, ImportError, BlockingIOError: as :meth:`start` and :meth:`resume`.
         """
         launch = self.launch
         if launch.job and self.group.decide(lambda: self.run_dir.is_of(plan, launch.job)):
-            self.go_on()
+            self.resume()
         else:
             self.start(plan)
 
-    def go_on(self, generations: int | None = None, *, exact: bool = True) -> None:
+    def resume(self, generations: int | None = None, *, exact: bool = True) -> None:
         """Resume the search that the directory holds.
 
         Args:
@@ -114,14 +114,14 @@ class Session:
             self.run_dir.lock()
         try:
             if config is not None and not saved:
-                self._again(config, generations)
+                self._resume_unsaved(config, generations)
             else:
-                self._go_on_saved(config, generations, exact)
+                self._resume_saved(config, generations, exact)
         except BaseException:
             self.run_dir.unlock()
             raise
 
-    def _go_on_saved(self, config: SearchConfig | None, generations: int | None, exact: bool) -> None:
+    def _resume_saved(self, config: SearchConfig | None, generations: int | None, exact: bool) -> None:
         """Resume from the newest checkpoint that is whole."""
         path = self.run_dir.path
         snapshot = read(path)
@@ -131,7 +131,7 @@ class Session:
         if plan is None:
             raise ValueError(f"run: expected one of the command line, got that of a script in {path}; resume it there")
         self.plan = plan
-        self._go_on_from(snapshot, generations, exact)
+        self._resume_from(snapshot, generations, exact)
 
     def run(self) -> Front:
         """Search to the end, and return the front as it is scored then.
@@ -154,7 +154,7 @@ class Session:
             self._bars_close()
         return front
 
-    def _again(self, config: SearchConfig, generations: int | None) -> None:
+    def _resume_unsaved(self, config: SearchConfig, generations: int | None) -> None:
         """Resume from the beginning a search that was stopped before anything of it was saved."""
         if self.group.is_main:
             if Store(self.run_dir.path / FOLDER).files():
@@ -174,13 +174,13 @@ class Session:
             self.run_dir.log_start(config)
         self.plan = config
         termination = None if generations is None else ("n_gen", generations + 1)
-        self._begin(problem, algorithm, callbacks, termination)
+        self._setup(problem, algorithm, callbacks, termination)
 
-    def _begin(self, problem: Any, algorithm: Any, callbacks: Callbacks, termination: Any = None) -> None:
+    def _setup(self, problem: Any, algorithm: Any, callbacks: Callbacks, termination: Any = None) -> None:
         options = {"termination": termination, "seed": self.plan.seed, "verbose": True, "callback": callbacks}
         self.problem, self.algorithm = problem, algorithm.setup(problem, **options)
 
-    def _go_on_from(self, snapshot: Snapshot, generations: int | None, exact: bool) -> None:
+    def _resume_from(self, snapshot: Snapshot, generations: int | None, exact: bool) -> None:
         done = snapshot.generation
         if generations is not None and generations + 1 < done:
             raise ValueError(f"generations: expected at least the {done - 1} that are done, got {generations}")
@@ -193,7 +193,7 @@ class Session:
             self.say(f"{now or 1} processes after {before or 1}: the last bits may differ")
             exact = False
         self.log = RunLog(self.run_dir, snapshot.seconds)
-        self.problem, self.algorithm = go_on(
+        self.problem, self.algorithm = resume_snapshot(
             snapshot,
             problem,
             algorithm,

@@ -93,7 +93,7 @@ def test_a_full_disk_ends_the_run_and_space_lets_it_go_on(
     assert after is not None
     assert (after.damaged, after.number >= before.number) == ((), True)
     again = Session(tmp_path, say=lambda text: None, group=ALONE)
-    again.go_on()
+    again.resume()
     again.run()
     assert figures(tmp_path) == figures(whole.run_dir.path)
     assert again.log.front is not None
@@ -105,7 +105,7 @@ def test_a_run_that_was_saved_by_no_one_starts_from_its_beginning(tmp_path: Path
     shutil.rmtree(tmp_path / "checkpoint")
     said: list[str] = []
     again = Session(tmp_path, say=said.append, group=ALONE)
-    again.go_on()
+    again.resume()
     again.run()
     assert said[0] == "nothing was saved yet; the search starts from its beginning"
     assert figures(tmp_path) == figures(whole.run_dir.path)
@@ -116,7 +116,7 @@ def test_a_log_with_generations_is_not_thrown_away_where_checkpoints_are_missing
     shutil.rmtree(tmp_path / "checkpoint")
     before = (tmp_path / "log.jsonl").read_bytes()
     with pytest.raises(ValueError, match="run: expected checkpoints beside a log with generations, got none"):
-        Session(tmp_path, say=lambda text: None, group=ALONE).go_on()
+        Session(tmp_path, say=lambda text: None, group=ALONE).resume()
     assert (tmp_path / "log.jsonl").read_bytes() == before
 
 
@@ -125,23 +125,23 @@ def test_a_changed_configuration_is_refused_by_name(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(config.read_text().replace("momentum = 0.9", "momentum = 0.8"))
     with pytest.raises(ValueError, match=r"training/momentum: expected 0\.9, got 0\.8"):
-        Session(tmp_path, say=lambda text: None, group=ALONE).go_on()
+        Session(tmp_path, say=lambda text: None, group=ALONE).resume()
     config.write_text("momentum")
     with pytest.raises(ValueError, match=r"config\.toml: expected TOML"):
-        Session(tmp_path, say=lambda text: None, group=ALONE).go_on()
+        Session(tmp_path, say=lambda text: None, group=ALONE).resume()
     config.unlink()  # the checkpoint knows it too
-    Session(tmp_path, say=lambda text: None, group=ALONE).go_on()
+    Session(tmp_path, say=lambda text: None, group=ALONE).resume()
 
 
 def test_more_generations_than_planned_and_fewer_than_done(tmp_path: Path, whole: Session) -> None:
     started(tmp_path).run()
     again = Session(tmp_path, say=lambda text: None, group=ALONE)
-    again.go_on(generations=4)
+    again.resume(generations=4)
     again.run()
     assert again.algorithm.n_gen == 6
     assert figures(tmp_path)[: len(figures(whole.run_dir.path))] == figures(whole.run_dir.path)
     with pytest.raises(ValueError, match="generations: expected at least the 4 that are done, got 2"):
-        Session(tmp_path, say=lambda text: None, group=ALONE).go_on(generations=2)
+        Session(tmp_path, say=lambda text: None, group=ALONE).resume(generations=2)
 
 
 def test_damage_is_said(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_damage_is_said(tmp_path: Path) -> None:
     last = Store(tmp_path / "checkpoint").files()[-1]
     last.write_bytes(b"")
     said: list[str] = []
-    Session(tmp_path, say=said.append, group=ALONE).go_on()
+    Session(tmp_path, say=said.append, group=ALONE).resume()
     assert f"{last.name} is damaged; going on from the checkpoint before it" in said
     assert "going on from generation 3" in said
 

@@ -28,7 +28,7 @@ def search(path: Path) -> None:
     """Begin a search, or go on with it, and write what came of it."""
     session = Session(path, say=lambda text: None, group=ALONE)
     if (path / "config.toml").is_file():
-        session.go_on()
+        session.resume()
     else:
         session.start(CONFIG)
     session.run()

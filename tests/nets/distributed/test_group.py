@@ -79,7 +79,7 @@ def search(path: Path, size: int, config: SearchConfig = CONFIG, stop: int | Non
     def run(group: Group) -> Any:
         session = Session(path, say=[].append, group=group)
         if go:
-            session.go_on(exact=go["exact"])
+            session.resume(exact=go["exact"])
         else:
             session.start(config)
         if stop is not None:
