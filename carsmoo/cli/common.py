@@ -48,8 +48,4 @@ def together(device: str | None) -> Iterator[Group]:
 
 def saying(group: Group) -> Callable[[str], None]:
     """Return what says something: rank 0 alone does."""
-    return say if group.is_main else _unsaid
-
-
-def _unsaid(text: str) -> None:
-    """Say nothing."""
+    return say if group.is_main else lambda text: None
