@@ -1,7 +1,7 @@
 """What a network costs: parameters, multiply-adds and latency, in closed form and from tables."""
 
 from carsmoo.cost.closed_form import Cost, CostTable, cost, flops, params, supernet_params
-from carsmoo.cost.lookup import AdditiveTable, Parts
+from carsmoo.cost.lookup import AdditiveTable
 from carsmoo.cost.objectives import OBJECTIVES, Objective, Objectives
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "CostTable",
     "Objective",
     "Objectives",
-    "Parts",
     "cost",
     "flops",
     "params",

@@ -9,15 +9,14 @@ longer among others than by itself.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.config.network import CellShape, NetworkConfig
+from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.latency_table import PER_MS, LatencyTable
 from carsmoo.cost.lookup import AdditiveTable
-from carsmoo.cost.structure import Layer, Reachable, edge_layer, frame_layers, layers_of, node_layers
+from carsmoo.cost.structure import Layer, layers
 from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
 from carsmoo.utils.validation import instance
 
@@ -32,7 +31,7 @@ def latency(genotype: Genotype, network: NetworkConfig, table: LatencyTable) -> 
     instance("genotype", genotype, Genotype).require(PRIMITIVES)
     instance("network", network, NetworkConfig)
     instance("table", table, LatencyTable)
-    return sum(table.picoseconds(layer) for layer in layers_of(genotype, network)) / PER_MS
+    return sum(table.picoseconds(layer) for layer, runs in layers(genotype, network) if runs) / PER_MS
 
 
 class LatencyCosts:
@@ -64,26 +63,8 @@ class LatencyCosts:
 
     @cached_property
     def _costs(self) -> AdditiveTable:
-        return AdditiveTable(self.space, self.network, _Parts(self.space, self.network, self.table))
+        return AdditiveTable(self.space, self.network, self._picoseconds)
 
-
-class _Parts(NamedTuple):
-    """What the parts of a network add to its latency, in picoseconds."""
-
-    space: DARTSSpace
-    network: NetworkConfig
-    table: LatencyTable
-
-    def frame(self, live: Reachable, uses: dict[bool, tuple[bool, bool]]) -> tuple[int]:
-        layers = frame_layers(self.network, (self.space.nodes, self.space.nodes), live, uses)
-        return (sum(map(self.table.picoseconds, layers)),)
-
-    def edge(self, op: str, cell: CellShape, strided: bool, runs: bool) -> tuple[int]:
-        return (self._if_it_occurs(edge_layer(op, cell, strided)) if runs and op != "none" else 0,)
-
-    def node(self, edges: int, cell: CellShape, runs: bool) -> tuple[int]:
-        return (sum(map(self._if_it_occurs, node_layers(edges, cell))) if runs else 0,)
-
-    def _if_it_occurs(self, layer: Layer) -> int:
+    def _picoseconds(self, layer: Layer, runs: bool) -> int:
         """Return what a layer adds; 0 for one that no network of the space has, since a table has all that do."""
-        return self.table.picoseconds(layer) if (layer, self.table.memory_format) in self.table.layers else 0
+        return self.table.picoseconds(layer) if runs and (layer, self.table.memory_format) in self.table.layers else 0

@@ -1,16 +1,19 @@
-"""Which parts of a network its output depends on; absent edges can leave others without a reader.
+"""The layers of a network, each with its shape and whether it runs: what costs, times and built networks follow from.
 
 A network holds the layers of all its cells, as DARTS builds it, but runs and counts (as multiply-adds) only those whose
-results reach the classifier.
+results reach the classifier; absent edges can leave others without a reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from carsmoo.config.network import CellShape, NetworkConfig, halved
 from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Edge, Genotype
+
+Uses: TypeAlias = tuple[tuple[bool, bool], tuple[bool, bool]]
+"""Whether a normal cell uses its inputs 0 and 1, and whether a reduction cell does."""
 
 
 class Reachable(NamedTuple):
@@ -42,22 +45,25 @@ def used_states(edges: Sequence[Edge], concat: Sequence[int]) -> frozenset[int]:
     return frozenset(used)
 
 
+def uses_of(genotype: Genotype) -> Uses:
+    """Return which of their inputs a genotype's cells use."""
+    normal, reduce = (used_states(*cell_of(genotype, reduction)) for reduction in (False, True))
+    return (0 in normal, 1 in normal), (0 in reduce, 1 in reduce)
+
+
 def reachable_parts(genotype: Genotype, network: NetworkConfig, *, auxiliary: bool = False) -> Reachable:
     """Return what runs in ``Network(genotype, network)``; with ``auxiliary``, while the auxiliary head is read too."""
-    normal, reduce = (used_states(*cell_of(genotype, reduction)) for reduction in (False, True))
-    return reachable_cells(network, (0 in normal, 1 in normal), (0 in reduce, 1 in reduce), auxiliary=auxiliary)
+    return reachable_cells(network, uses_of(genotype), auxiliary=auxiliary)
 
 
-def reachable_cells(
-    network: NetworkConfig, normal: tuple[bool, bool], reduce: tuple[bool, bool], *, auxiliary: bool = False
-) -> Reachable:
-    """Return what runs, given whether each kind of cell uses its inputs 0 and 1."""
+def reachable_cells(network: NetworkConfig, uses: Uses, *, auxiliary: bool = False) -> Reachable:
+    """Return what runs, given which of their inputs the cells use."""
     needed = [False] * (network.layers + 2)  # the stem's two outputs, then the cells
     needed[-1] = True
     if auxiliary:
         needed[2 + network.auxiliary_cell] = True
     for k in range(network.layers - 1, -1, -1):
-        before, last = reduce if network.reduces(k) else normal
+        before, last = uses[network.reduces(k)]
         needed[k] |= needed[k + 2] and before
         needed[k + 1] |= needed[k + 2] and last
     convolutions = 3 if network.stem == "imagenet" else 1
@@ -89,95 +95,109 @@ class Layer(NamedTuple):
     width: int
     stride: int = 1
 
+    @property
+    def area(self) -> int:
+        """Pixels of what it gives for one image; a classifier gives one."""
+        halvings = self.stride - 1
+        return 1 if self.kind == "classifier" else halved(self.height, halvings) * halved(self.width, halvings)
 
-def layers_of(genotype: Genotype, network: NetworkConfig) -> Iterator[Layer]:
-    """Yield the layers that run in ``Network(genotype, network)``, as often as they do."""
+
+def layers(genotype: Genotype, network: NetworkConfig) -> Iterator[tuple[Layer, bool]]:
+    """Yield each layer that ``Network(genotype, network)`` holds, and whether it runs.
+
+    The edges of a node that nothing reads do not run, zeros do in its place.
+    """
     widths = len(genotype.normal_concat), len(genotype.reduce_concat)
-    used = {kind: used_states(*cell_of(genotype, kind)) for kind in (False, True)}
-    live = reachable_parts(genotype, network)
-    yield from frame_layers(network, widths, live, {kind: (0 in u, 1 in u) for kind, u in used.items()})
-    for cell, runs in zip(network.cells(*widths), live.cells, strict=True):
+    uses = uses_of(genotype)
+    yield from frame_layers(network, widths, uses)
+    used = [used_states(*cell_of(genotype, reduction)) for reduction in (False, True)]
+    for cell, runs in zip(network.cells(*widths), reachable_cells(network, uses).cells, strict=True):
         edges = cell_of(genotype, cell.reduction)[0]
-        for node in range(len(edges) // 2 if runs else 0):
+        for node in range(len(edges) // 2):
             read = 2 + node in used[cell.reduction]
-            present = [(op, i) for op, i in edges[2 * node : 2 * node + 2] if op != "none" and read]
-            for op, i in present:
-                yield edge_layer(op, cell, cell.reduction and i < 2)
-            yield from node_layers(len(present), cell)
+            present = [edge_layer(op, i, cell) for op, i in edges[2 * node : 2 * node + 2] if op != "none"]
+            for layer in present:
+                yield layer, runs and read
+            for layer in node_layers(len(present) if read else 0, cell):
+                yield layer, runs
 
 
 def layers_needed(space: DARTSSpace, network: NetworkConfig) -> list[Layer]:
     """Return the layers that networks of a space can run, each once."""
     widths = space.nodes, space.nodes
-    all_run = Reachable(3 if network.stem == "imagenet" else 1, (True,) * network.layers)
-    found = frame_layers(network, widths, all_run, dict.fromkeys((False, True), (True, True)))
+    found = [layer for layer, _ in frame_layers(network, widths)]
     for cell in network.cells(*widths):
-        for strided in (True, False) if cell.reduction else (False,):
-            if cell.reduction and not strided and space.nodes == 1:
-                continue  # its only node reads the cell's inputs
-            found += [edge_layer(op, cell, strided) for op in space.ops if op != "none"]
+        for i in (0, 2) if cell.reduction and space.nodes > 1 else (0,):  # a first node reads the cell's inputs alone
+            found += [edge_layer(op, i, cell) for op in space.ops if op != "none"]
         for edges in (0, 2) if "none" in space.ops else (2,):
             found += node_layers(edges, cell)
     return list(dict.fromkeys(found))
 
 
 def frame_layers(
-    network: NetworkConfig, widths: tuple[int, int], live: Reachable, uses: Mapping[bool, tuple[bool, bool]]
-) -> list[Layer]:
-    """Return the layers that run whatever the operations are: stem, input layers and outputs of cells, classifier.
+    network: NetworkConfig, widths: tuple[int, int], uses: Uses = ((True, True), (True, True))
+) -> Iterator[tuple[Layer, bool]]:
+    """Yield the layers that are there whatever the operations are, and whether each runs.
+
+    They are those of the stem, the input layers and outputs of the cells, and the classifier.
 
     Args:
         network: the network.
         widths: states that a normal and a reduction cell concatenate.
-        live: what runs.
-        uses: whether each kind of cell (reduction or not) uses its inputs 0 and 1.
+        uses: which of their inputs the cells use.
     """
+    live = reachable_cells(network, uses)
+    for k, layer in enumerate(stem_layers(network)):
+        yield layer, k < live.stem
+    for cell, runs in zip(network.cells(*widths), live.cells, strict=True):
+        for layer, used in zip(entry_layers(cell, network), uses[cell.reduction], strict=True):
+            yield layer, runs and used
+        size = node_size(cell)
+        output = widths[cell.reduction] * cell.channels
+        yield Layer("concat", cell.channels, output, *size), runs
+    yield Layer("classifier", output, network.output_classes, *size), True
+
+
+def stem_layers(network: NetworkConfig) -> list[Layer]:
+    """Return the convolutions of a network's stem."""
     colours, height, width = network.input_shape
     c = network.channels
-    if network.stem == "imagenet":
-        shapes = [(colours, c // 2), (c // 2, c), (c, c)]
-        stem = [
-            Layer("stem_next" if k else "stem", *shape, halved(height, k), halved(width, k), 2)
-            for k, shape in enumerate(shapes)
-        ]
-    else:
-        stem = [Layer("stem", colours, network.stem_multiplier * c, height, width)]
-    layers = stem[: live.stem]
-    for cell, runs in zip(network.cells(*widths), live.cells, strict=True):
-        if not runs:
-            continue
-        before, last = uses[cell.reduction]
-        if before:
-            h, w = cell.height, cell.width
-            if cell.halved_before:
-                h, w = (halved(size, cell.halvings - 1) for size in (height, width))
-            layers.append(Layer("entry", cell.in_before, cell.channels, h, w, 2 if cell.halved_before else 1))
-        if last:
-            layers.append(Layer("entry", cell.in_last, cell.channels, cell.height, cell.width))
-        h, w = _inner(cell)
-        layers.append(Layer("concat", cell.channels, widths[cell.reduction] * cell.channels, h, w))
-    h, w = _inner(cell)
-    return [*layers, Layer("classifier", widths[cell.reduction] * cell.channels, network.output_classes, h, w)]
+    if network.stem == "cifar":
+        return [Layer("stem", colours, network.stem_multiplier * c, height, width)]
+    return [
+        Layer("stem_next" if k else "stem", *channels, halved(height, k), halved(width, k), 2)
+        for k, channels in enumerate([(colours, c // 2), (c // 2, c), (c, c)])
+    ]
 
 
-def edge_layer(op: str, cell: CellShape, strided: bool) -> Layer:
-    """Return the layer of an edge of a cell; ``strided`` where it halves the image."""
-    h, w = (cell.height, cell.width) if strided else _inner(cell)
-    return Layer(op, cell.channels, cell.channels, h, w, 2 if strided else 1)
+def entry_layers(cell: CellShape, network: NetworkConfig) -> tuple[Layer, Layer]:
+    """Return the two input layers of a cell; the first halves the image where the second's input is smaller."""
+    last = Layer("entry", cell.in_last, cell.channels, cell.height, cell.width)
+    if not cell.halved_before:
+        return last._replace(c_in=cell.in_before), last
+    height, width = (halved(size, cell.halvings - 1) for size in network.input_shape[1:])
+    return Layer("entry", cell.in_before, cell.channels, height, width, 2), last
+
+
+def edge_layer(op: str, i: int, cell: CellShape) -> Layer:
+    """Return the layer of an edge from state ``i``, which halves the image if it is an input of a reduction cell."""
+    strided = cell.reduction and i < 2
+    size = (cell.height, cell.width) if strided else node_size(cell)
+    return Layer(op, cell.channels, cell.channels, *size, 2 if strided else 1)
 
 
 def node_layers(edges: int, cell: CellShape) -> list[Layer]:
-    """Return what a node with so many edges (0, 1, 2) runs besides them."""
+    """Return what a node with so many edges (0, 1, 2) has besides them."""
     if edges == 1:
         return []
-    return [Layer("add" if edges else "zeros", cell.channels, cell.channels, *_inner(cell))]
+    return [Layer("add" if edges else "zeros", cell.channels, cell.channels, *node_size(cell))]
+
+
+def node_size(cell: CellShape) -> tuple[int, int]:
+    """Return height and width of a cell's nodes."""
+    return halved(cell.height, cell.reduction), halved(cell.width, cell.reduction)
 
 
 def text_of(layer: Layer) -> str:
     """Return a layer as a few words."""
     return f"{layer.kind} {layer.c_in}->{layer.c_out} at {layer.height}x{layer.width}, stride {layer.stride}"
-
-
-def _inner(cell: CellShape) -> tuple[int, int]:
-    """Return height and width of a cell's nodes."""
-    return halved(cell.height, cell.reduction), halved(cell.width, cell.reduction)

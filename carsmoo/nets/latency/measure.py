@@ -29,7 +29,7 @@ from carsmoo.cost.closed_form import CostTable, supernet_params
 from carsmoo.cost.latency import latency
 from carsmoo.cost.latency_table import Additivity, LatencyTable, Timing
 from carsmoo.cost.memory import BYTES, require_fits, text_of
-from carsmoo.cost.structure import layers_needed, layers_of
+from carsmoo.cost.structure import layers, layers_needed
 from carsmoo.nets.latency.timed_layers import computing, device_name, format_named, timed_layer, timed_network, waiting
 from carsmoo.nets.latency.timing import WARMUP, Clock, TimedLayer, alternately, measure
 from carsmoo.nets.models.device import pick
@@ -157,19 +157,19 @@ def build(
             k: timed_network(genotype, plain, where, usual) for k, genotype in enumerate(both)
         }
         groups = [(parts, rounds), (wholes, network_rounds)]
-        layers, times = alternately(groups, BLOCKS, seed=seed, clock=clock, wait=waiting(where), told=step)
+        by_layer, times = alternately(groups, BLOCKS, seed=seed, clock=clock, wait=waiting(where), told=step)
     table = LatencyTable(
         device=device_name(where),
         threads=threads,
         memory_format=next(iter(layouts)),
-        layers={key: layers[key] for key in keys},
+        layers={key: by_layer[key] for key in keys},
         space=space,
         network=network,
         about={"torch": str(torch.__version__), "python": platform.python_version(), "rounds": rounds},
     )
     measured = np.array([timing.ms for timing in times.values()])
     sums = np.array([latency(genotype, plain, table) for genotype in both])
-    counts = np.array([sum(1 for _ in layers_of(genotype, plain)) for genotype in both])
+    counts = np.array([sum(runs for _, runs in layers(genotype, plain)) for genotype in both])
     between, scale = fit(counts[:fitted], sums[:fitted], measured[:fitted])
     predicted, truth = (between * counts + scale * sums)[fitted:], measured[fitted:]
     additivity = Additivity(

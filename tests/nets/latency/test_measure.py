@@ -15,14 +15,14 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import flops
 from carsmoo.cost.latency import latency
 from carsmoo.cost.latency_table import LatencyTable, Timing
-from carsmoo.cost.structure import Layer, layers_needed, layers_of
+from carsmoo.cost.structure import Layer, layers_needed
 from carsmoo.nets.latency import measure as measuring
 from carsmoo.nets.latency.measure import build, cached, fit, network_latency, spanning
 from carsmoo.nets.latency.timing import WARMUP
 from carsmoo.nets.models.network import Network, NetworkCell
 from carsmoo.nets.models.ops import FactorizedReduce, Identity, Pool, Separable
 from carsmoo.space.genotype import DARTSSpace, Genotype
-from tests.cost.test_latency import NETWORKS, draw, made_up
+from tests.cost.test_latency import NETWORKS, draw, made_up, running
 from tests.support.networks import EMPTY, SMALL, SPACE, genotypes
 
 
@@ -98,7 +98,7 @@ def test_a_prediction_is_the_sum_over_what_a_built_network_runs(network: Network
     table = made_up(SPACE, network)
     for genotype in SPACE.decode(draw(SPACE, 12)):
         found = ran(genotype, network)
-        assert Counter(layers_of(genotype, network)) == found
+        assert Counter(running(genotype, network)) == found
         total = sum(n * table.layers[layer, "contiguous"].ms for layer, n in found.items())
         assert latency(genotype, network, table) == pytest.approx(0.25 * found.total() + 1.125 * total)
 
@@ -106,12 +106,12 @@ def test_a_prediction_is_the_sum_over_what_a_built_network_runs(network: Network
 def test_nodes_that_nothing_reads_do_not_run() -> None:
     cell = (("sep_conv_3x3", 0), ("skip_connect", 1), ("dil_conv_3x3", 0), ("none", 2))
     genotype = Genotype(cell, (3,), cell, (2, 3))
-    kinds = Counter(layer.kind for layer in layers_of(genotype, NetworkConfig(channels=4, layers=1)))
+    kinds = Counter(layer.kind for layer in running(genotype, NetworkConfig(channels=4, layers=1)))
     assert kinds == {"stem": 1, "entry": 2, "sep_conv_3x3": 1, "skip_connect": 1, "add": 1, "dil_conv_3x3": 1} | {
         "concat": 1,
         "classifier": 1,
     }
-    normal = Counter(layer.kind for layer in layers_of(genotype, NetworkConfig(channels=4, layers=3)))
+    normal = Counter(layer.kind for layer in running(genotype, NetworkConfig(channels=4, layers=3)))
     assert normal["zeros"] == 1  # of its first cell, a normal one, where node 2 is not read
 
 
@@ -167,7 +167,7 @@ def test_a_table_has_all_layers_and_tells_how_it_was_made() -> None:
 def test_figures_of_additivity_are_those_of_the_checked_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted, checked = spanning(SPACE, SMALL, 4, 8)
     time = {layer: (k % 7 + 1) / 2 for k, layer in enumerate(layers_needed(SPACE, SMALL))}
-    true = [sum(3 + 2 * time[layer] for layer in layers_of(genotype, SMALL)) for genotype in [*fitted, *checked]]
+    true = [sum(3 + 2 * time[layer] for layer in running(genotype, SMALL)) for genotype in [*fitted, *checked]]
     told = np.array(true[4:])
     true[-1] *= 2  # of one that is checked
 
