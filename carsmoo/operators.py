@@ -29,7 +29,18 @@ from carsmoo.utils.validation import keywords, reject_unknown, whole
 
 
 class GenotypeSampling(Sampling):  # type: ignore[misc]
-    """Uniform vectors: every path and every operation is equally likely."""
+    """Uniform vectors: every path and every operation is equally likely.
+
+    Example:
+        >>> import numpy as np
+        >>> from pymoo.core.problem import Problem
+        >>> from carsmoo import DARTSSpace
+        >>> from carsmoo.operators import GenotypeSampling
+        >>> space = DARTSSpace()
+        >>> problem = Problem(n_var=space.n_var, xl=space.xl, xu=space.xu, vtype=int)
+        >>> GenotypeSampling()(problem, 5, random_state=np.random.default_rng(0)).get("X").shape
+        (5, 24)
+    """
 
     def _do(
         self, problem: Any, n_samples: int, *args: Any, random_state: np.random.Generator, **kwargs: Any
@@ -47,6 +58,18 @@ class NodeCrossover(Crossover):  # type: ignore[misc]
 
     Raises:
         TypeError, ValueError: for a probability outside 0..1, or genes that are no number of at least 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from pymoo.core.population import Population
+        >>> from pymoo.core.problem import Problem
+        >>> from carsmoo.operators import NodeCrossover
+        >>> problem = Problem(n_var=6, xl=0, xu=7, vtype=int)
+        >>> parents = Population.new("X", np.array([[0] * 6, [1] * 6]))
+        >>> crossover = NodeCrossover(prob_node=1.0)
+        >>> children = crossover(problem, parents, np.array([[0, 1]]), random_state=np.random.default_rng(0))
+        >>> children.get("X").tolist()
+        [[1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]]
     """
 
     def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
@@ -76,6 +99,16 @@ class NodeMutation(Mutation):  # type: ignore[misc]
 
     Raises:
         TypeError, ValueError: for a probability outside 0..1, or genes that are no number of at least 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from pymoo.core.population import Population
+        >>> from pymoo.core.problem import Problem
+        >>> from carsmoo.operators import NodeMutation
+        >>> problem = Problem(n_var=6, xl=0, xu=7, vtype=int)
+        >>> parents = Population.new("X", np.zeros((3, 6), dtype=int))
+        >>> NodeMutation(prob_node=0.5)(problem, parents, random_state=np.random.default_rng(0)).get("X").shape
+        (3, 6)
     """
 
     def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:

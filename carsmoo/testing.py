@@ -17,7 +17,7 @@ from carsmoo.utils.validation import shown
 def check_moving_problem(problem: MovingProblem, X: ArrayLike | None = None, *, n_gen: int = 3) -> None:
     """Check that a problem keeps the rules of :class:`~carsmoo.MovingProblem`.
 
-    Scoring leaves the world where it is, and a row's score does not depend on the others; an advance is one step of
+    Scoring changes nothing, and a row's score does not depend on the others; an advance is one step of
     time; what was in the state comes back; a restart and a seed repeat a run. The problem is used up afterwards:
     make it for the check alone, and small.
 

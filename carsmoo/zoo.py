@@ -1,4 +1,10 @@
-"""The published genotypes of CARS and DARTS, with the figures their papers report."""
+"""The published genotypes of CARS and DARTS, with the figures their papers report.
+
+Example:
+    >>> from carsmoo.zoo import GENOTYPES
+    >>> GENOTYPES["CARS-I"].normal[:2]
+    (('sep_conv_3x3', 0), ('sep_conv_3x3', 1))
+"""
 
 from __future__ import annotations
 
@@ -193,6 +199,12 @@ def network(name: str, config: NetworkConfig | None = None, seed: int = 0) -> An
     Raises:
         TypeError: for another kind of ``config`` or ``seed``.
         ValueError: for another name.
+
+    Example:
+        >>> from carsmoo import NetworkConfig, zoo
+        >>> network = zoo.network("CARS-I", NetworkConfig.cifar(channels=4, layers=3), seed=1)
+        >>> network.config.layers
+        3
     """
     if not isinstance(name, str) or name not in GENOTYPES:
         raise ValueError(f"name: expected one of {', '.join(GENOTYPES)}, got {shown(name)}")

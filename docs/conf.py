@@ -3,8 +3,13 @@
 import sys
 from pathlib import Path
 
+import numpy.typing
+
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS / "_ext")]
+
+# In the reference a type reads as it is written, and not as the union of protocols that numpy's name stands for.
+numpy.typing.ArrayLike = type("ArrayLike", (), {"__module__": "numpy.typing"})
 
 project = "carsmoo"
 author = "carsmoo contributors"

@@ -62,6 +62,18 @@ class Continuous:
     Raises:
         TypeError: for a keyword that the algorithm does not know.
         ValueError: for another ``newborn_growth``.
+
+    Example:
+        >>> from pymoo.algorithms.moo.nsga2 import NSGA2
+        >>> from pymoo.optimize import minimize
+        >>> from carsmoo import Continuous
+        >>> from carsmoo.problems.synthetic import SmallModelTrap
+        >>> class ContinuousNSGA2(Continuous, NSGA2):
+        ...     pass
+        >>> problem = SmallModelTrap()
+        >>> result = minimize(problem, ContinuousNSGA2(pop_size=8), ("n_gen", 3), seed=1)
+        >>> problem.time
+        2
     """
 
     advances_problem = True
@@ -164,7 +176,7 @@ class Continuous:
         return {} if offer is None else dict(offer())
 
     def infill(self) -> Any:
-        """Return the individuals to evaluate next; on a moving problem the same ones until they are told."""
+        """Return the individuals to evaluate next; on a moving problem the same ones until :meth:`advance`."""
         if self._moving is None:
             return super().infill()  # type: ignore[misc]
         if self._asked is None:
@@ -172,7 +184,7 @@ class Continuous:
         return self._asked
 
     def advance(self, infills: Any = None, **kwargs: Any) -> Any:
-        """Take up evaluated individuals, as pymoo's ``Algorithm`` does."""
+        """Advance by one generation with evaluated individuals, as pymoo's ``Algorithm`` does."""
         self._asked = None
         return super().advance(infills=infills, **kwargs)  # type: ignore[misc]
 
@@ -232,12 +244,12 @@ class Continuous:
 
 
 def _told(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments that say something."""
+    """Return the arguments that are not None."""
     return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _check_run(given: dict[str, Any]) -> None:
-    """Check what a run is given for its end, its random numbers and its callback."""
+    """Check a run's termination, seed and callback."""
     termination, seed, callback = (given.get(name) for name in ("termination", "seed", "callback"))
     if termination is not None:
         check_termination(termination)
@@ -254,7 +266,7 @@ def _advances(callback: Any) -> bool:
 
 
 class RunCallback(Callback):  # type: ignore[misc]
-    """A pymoo callback that a :class:`~carsmoo.Continuous` algorithm also tells when a run begins."""
+    """A pymoo callback that a :class:`~carsmoo.Continuous` algorithm also calls when a run begins."""
 
     def begin(self, algorithm: Any) -> None:
         """Prepare for the run of an algorithm that was set up and has evaluated nothing yet."""
@@ -272,12 +284,12 @@ class Callbacks(RunCallback):
         self.callbacks = callbacks
 
     def begin(self, algorithm: Any) -> None:
-        """Tell those that want to know that a run begins."""
+        """Begin each callback that has a ``begin``."""
         for callback in self.callbacks:
             if isinstance(callback, RunCallback):
                 callback.begin(algorithm)
 
     def notify(self, algorithm: Any) -> None:
-        """Call each."""
+        """Call each callback."""
         for callback in self.callbacks:
             callback(algorithm)

@@ -12,7 +12,7 @@ from pymoo.util.display.output import Output
 
 
 class FrontOutput(Output):  # type: ignore[misc]
-    """Columns: generation, evaluations, feasible networks on the front, best value of each objective, hypervolume.
+    """The verbose table's columns: generation, evaluations, front size, best value of each objective, hypervolume.
 
     The hypervolume is that of the front's objectives in units of the first generation's worst values, with the worst as
     reference point: 0 is no better than the first generation's worst, 1 is everything at zero.

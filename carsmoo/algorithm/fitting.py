@@ -1,4 +1,4 @@
-"""Which pymoo algorithms evolve on a problem that moves: their own steps stay right with parents re-scored."""
+"""Compatibility checks: which pymoo algorithms stay right on a moving problem, with parents evaluated again."""
 
 from __future__ import annotations
 

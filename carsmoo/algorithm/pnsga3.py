@@ -1,4 +1,4 @@
-"""PNSGA3: NSGA-III that also protects what still grows fast."""
+"""PNSGA3: NSGA-III that also protects what still improves fast."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATIC_POP_SIZE = 100
 
 
 class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
-    """pNSGA-III (CARS sec. 3.3): NSGA-III whose selection also protects what still grows fast.
+    """pNSGA-III (CARS sec. 3.3): NSGA-III whose selection also protects what still improves fast.
 
     On a :class:`~carsmoo.MovingProblem` a generation is that of :class:`Continuous`; on any other
     problem this *is* NSGA-III.
@@ -58,6 +58,15 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         TypeError: for an unknown keyword.
         ValueError: for another ``protection`` or ``newborn_growth``, reference directions that are no (d, n_obj)
             array, or sizes below 1.
+
+    Example:
+        >>> from pymoo.optimize import minimize
+        >>> from carsmoo import PNSGA3
+        >>> from carsmoo.problems.synthetic import SmallModelTrap
+        >>> problem = SmallModelTrap(generations=5, population=8)
+        >>> result = minimize(problem, PNSGA3(), seed=1)
+        >>> len(result.pop), problem.time
+        (8, 5)
     """
 
     def __init__(
@@ -126,7 +135,7 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
         return super().setup(problem, **kwargs)
 
     def settings(self) -> dict[str, Any] | None:
-        """Return what the algorithm was made with, as plain data; None if more was given than sizes and protection."""
+        """Return the algorithm's arguments as plain data; None if more was given than sizes and protection."""
         sizes = ("pop_size", "n_offsprings")
         if type(self) is not PNSGA3 or not set(self._given) <= {*sizes, "callback", "seed", "termination", "verbose"}:
             return None

@@ -1,4 +1,4 @@
-"""What ends a run: pymoo's terminations, checked before a run begins instead of in its midst."""
+"""Termination of a run: pymoo's terminations, checked before a run begins instead of in its midst."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from carsmoo.utils.validation import finite, shown, whole
 
 
 def check_termination(given: Any) -> None:
-    """Check the end of a run.
+    """Check a termination.
 
     Args:
         given: in any form that pymoo takes: a ``Termination``, or a name and its limit such as ``("n_gen", 20)``.

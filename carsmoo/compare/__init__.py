@@ -1,4 +1,4 @@
-"""Algorithms by problems by seeds: runs, statistics, tables and figures."""
+"""Comparison of algorithms by problems by seeds: runs, statistics, tables and figures."""
 
 from carsmoo.compare.comparison import REFERENCE, Comparison, Run, Score
 from carsmoo.compare.runner import MakeAlgorithm, MakeProblem, WorkerDiedError, compare, same_cost

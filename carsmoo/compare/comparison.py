@@ -1,4 +1,4 @@
-"""Runs of several algorithms on several problems, judged alike: hypervolume, IGD+, sizes, and tests of differences."""
+"""Comparison of several algorithms on several problems: hypervolume, IGD+, sizes, and significance tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFERENCE = 1.1
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What is kept of one run.
+    """The record of one run: its populations by final values, evaluations and time.
 
     Attributes:
         problem: its name.
@@ -75,7 +75,7 @@ class Score:
 
 
 class Comparison:
-    """All runs of a comparison, and what follows from them.
+    """The runs of a comparison, and the scores and curves computed from them.
 
     Args:
         runs: the runs; each problem by each algorithm with the same seeds.

@@ -1,4 +1,4 @@
-"""Algorithms x problems x seeds: run them all, and keep what the runs came to."""
+"""Run algorithms x problems x seeds, and record the runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MakeProblem: TypeAlias = Callable[[int], Any]
 
 
 class WorkerDiedError(StoppedError):
-    """A process that was killed, by the system for want of memory or by somebody, while it made a run."""
+    """A worker process that was killed while it made a run, for want of memory or by somebody."""
 
 
 def compare(
@@ -41,9 +41,9 @@ def compare(
     n_jobs: int = 1,
     done: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Run every algorithm on every problem with every seed, each on a fresh problem, and compare them at equal cost.
+    """Compare algorithms at equal cost: run each on every problem with every seed, each run on a fresh problem.
 
-    All go on for as many generations, so that a problem that moves learns as much under each; and all score as many
+    All run for as many generations, so that a problem that moves learns as much under each; and all score as many
     individuals in a generation, see :func:`same_cost`.
 
     Args:
@@ -58,7 +58,17 @@ def compare(
     Raises:
         TypeError: for what makes no algorithm or no problem, or seeds that are no integers.
         ValueError: for names or seeds that are missing or doubled, or a stored run that is damaged.
-        WorkerDiedError: if a worker process dies; with a ``store`` the same call goes on from what is done.
+        WorkerDiedError: if a worker process dies; with a ``store`` the same call resumes from what is done.
+
+    Example:
+        >>> from carsmoo import PNSGA3
+        >>> from carsmoo.compare import compare
+        >>> from carsmoo.problems.synthetic import SmallModelTrap
+        >>> algorithms = {"NSGA-III": lambda: PNSGA3(protection=None), "pNSGA-III": PNSGA3}
+        >>> problems = {"trap": lambda seed: SmallModelTrap(generations=3, population=8, seed=seed)}
+        >>> comparison = compare(algorithms, problems, seeds=[0, 1], baseline="NSGA-III")
+        >>> [(score.problem, score.algorithm) for score in comparison.scores()]
+        [('trap', 'NSGA-III'), ('trap', 'pNSGA-III')]
     """
     _check_made("algorithms", algorithms)
     _check_made("problems", problems)
@@ -93,7 +103,7 @@ def compare(
 
 
 def same_cost(algorithm: Any, problem: Any) -> dict[str, int]:
-    """Return what ``setup`` or ``minimize`` has to be given for a generation to cost what every other algorithm's does.
+    """Return the arguments of ``setup`` or ``minimize`` that make every algorithm's generation cost the same.
 
     On a moving problem a generation of N places that measures growth scores 3 N individuals: newborns before the
     problem advances, and all after it. One that measures none breeds twice as many newborns for that. Both advance
@@ -123,7 +133,7 @@ def _check_made(what: str, made: Any) -> None:
 
 
 class _Populations(Callback):  # type: ignore[misc]
-    """Keeps each generation's vectors and the evaluations up to it."""
+    """Records each generation's vectors and the evaluations up to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +141,7 @@ class _Populations(Callback):  # type: ignore[misc]
         self.evaluations: list[int] = []
 
     def notify(self, algorithm: Any) -> None:
-        """Keep the generation that has just ended."""
+        """Record the generation that has just ended."""
         self.vectors.append(algorithm.pop.get("X"))
         self.evaluations.append(int(algorithm.evaluator.n_eval))
 

@@ -1,4 +1,4 @@
-"""How far two orders agree: Kendall's tau."""
+"""Statistics: Kendall's tau between two orders, Wilcoxon's signed-rank test, Holm's correction, Vargha-Delaney A12."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The algorithms and problems of the published comparison, by the names that the command line takes."""
+"""The algorithms and problems of the published comparison, by their names on the command line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ContinuousNSGA2(Continuous, NSGA2):  # type: ignore[misc]
 
 
 class RandomSearch(ContinuousNSGA2):
-    """Nothing but newcomers each generation; NSGA-II's survival keeps the best of all seen."""
+    """Random search: new random vectors each generation, of which NSGA-II's survival keeps the best of all seen."""
 
     def _configure(self, problem: Any, given: dict[str, Any]) -> None:
         super()._configure(problem, given)

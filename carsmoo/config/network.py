@@ -60,6 +60,11 @@ class NetworkConfig:
 
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.
+
+    Example:
+        >>> from carsmoo import NetworkConfig
+        >>> NetworkConfig(channels=16, layers=8).input_shape
+        (3, 32, 32)
     """
 
     channels: int = 8
@@ -90,13 +95,27 @@ class NetworkConfig:
 
     @classmethod
     def cifar(cls, channels: int = 36, layers: int = 20, **fields: Any) -> NetworkConfig:
-        """Return the network that is trained in full on CIFAR-10 (CARS sec. 4.1; DARTS), 3x32x32, 10 classes."""
+        """Return the network that is retrained on CIFAR-10 (CARS sec. 4.1; DARTS), 3x32x32, 10 classes.
+
+        Example:
+            >>> from carsmoo import NetworkConfig
+            >>> config = NetworkConfig.cifar(auxiliary_head=True)
+            >>> config.channels, config.layers, config.output_classes
+            (36, 20, 10)
+        """
         defaults = {"stem": "cifar", "image_shape": (3, 32, 32), "n_classes": 10, "bn_affine": True}
         return cls(channels=channels, layers=layers, **{**defaults, **fields})
 
     @classmethod
     def imagenet(cls, channels: int = 48, layers: int = 14, **fields: Any) -> NetworkConfig:
-        """Return the network that is trained in full on ImageNet (DARTS's mobile setting), 3x224x224, 1000 classes."""
+        """Return the network that is retrained on ImageNet (DARTS's mobile setting), 3x224x224, 1000 classes.
+
+        Example:
+            >>> from carsmoo import NetworkConfig
+            >>> config = NetworkConfig.imagenet()
+            >>> config.channels, config.layers, config.output_classes
+            (48, 14, 1000)
+        """
         defaults = {"stem": "imagenet", "image_shape": (3, 224, 224), "n_classes": 1000, "bn_affine": True}
         return cls(channels=channels, layers=layers, **{**defaults, **fields})
 

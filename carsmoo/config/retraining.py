@@ -1,4 +1,4 @@
-"""Recipes: how a network is trained in full, from its first weights to those that are used."""
+"""Recipes: how a network is retrained, from its first weights to those that are used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Schedule = Literal["cosine", "exponential"]
 @refuses_old_names("recipe")
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecipe:
-    """How a network is trained in full, and which widths and depth it then has.
+    """How a network is retrained, and which widths and depth it then has.
 
     The defaults are the recipe ``quick``, for images as small as scikit-learn's digits on a few cores. A network is
     trained on search-train and search-validation together. A share of them is held out, never trained on, and the

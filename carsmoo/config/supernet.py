@@ -45,11 +45,16 @@ class SupernetTraining:
             only, which may keep a subnet that others beat.
         memory_format: how weights and images lie in memory: ``"channels_last"``, ``"contiguous"``, or ``"auto"``, which
             is channels-last unless the other is measured to be much faster on the machine at hand. The last bits of a
-            score depend on it, so that with ``"auto"`` one seed may give another run on a busy day. A run that goes on
+            score depend on it, so that with ``"auto"`` one seed may give another run on a busy day. A resumed run
             keeps what it began with.
 
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.
+
+    Example:
+        >>> from carsmoo import SupernetTraining
+        >>> SupernetTraining(warmup_epochs=10, n_generations=20, epochs_per_generation=2).planned_epochs
+        50
     """
 
     warmup_epochs: int = 110

@@ -31,6 +31,13 @@ def params(genotype: Genotype, network: NetworkConfig) -> int:
 
     Raises:
         ValueError: if the genotype has an operation outside :data:`~carsmoo.space.PRIMITIVES`.
+
+    Example:
+        >>> from carsmoo import NetworkConfig
+        >>> from carsmoo.cost import params
+        >>> from carsmoo.zoo import GENOTYPES
+        >>> params(GENOTYPES["CARS-I"], NetworkConfig.cifar())
+        3594718
     """
     return cost(genotype, network).params
 
@@ -40,6 +47,13 @@ def flops(genotype: Genotype, network: NetworkConfig) -> int:
 
     Raises:
         ValueError: if the genotype has an operation outside :data:`~carsmoo.space.PRIMITIVES`.
+
+    Example:
+        >>> from carsmoo import NetworkConfig
+        >>> from carsmoo.cost import flops
+        >>> from carsmoo.zoo import GENOTYPES
+        >>> flops(GENOTYPES["CARS-I"], NetworkConfig.imagenet())
+        566151168
     """
     return cost(genotype, network).flops
 
@@ -90,6 +104,15 @@ class CostTable:
 
     Raises:
         TypeError: for anything but a DARTSSpace and a NetworkConfig.
+
+    Example:
+        >>> from carsmoo import DARTSSpace, NetworkConfig
+        >>> from carsmoo.cost import CostTable
+        >>> from carsmoo.zoo import GENOTYPES
+        >>> space = DARTSSpace()
+        >>> table = CostTable(space, NetworkConfig.cifar())
+        >>> table.params(space.encode([GENOTYPES["CARS-A"], GENOTYPES["CARS-I"]])).tolist()
+        [2432206, 3594718]
     """
 
     def __init__(self, space: DARTSSpace, network: NetworkConfig) -> None:

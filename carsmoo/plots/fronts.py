@@ -56,6 +56,12 @@ def plot_front(
 
     Raises:
         ValueError: if F is not (n, m) with the m labels, has no row, or ``axes`` are no two of the objectives.
+
+    Example:
+        >>> from carsmoo.plots import plot_front
+        >>> ax = plot_front([[0.03, 2.4], [0.028, 2.7]], ("error", "parameters (millions)"))
+        >>> ax.get_xlabel()
+        'parameters (millions)'
     """
     F = _matrix(F, labels)
     x, y = _drawn(axes, labels)

@@ -15,11 +15,11 @@ from carsmoo.utils.validation import numbers
 def plot_final_front(
     searched: ArrayLike, trained: ArrayLike, xlabel: str, *, title: str = "", ax: Axes | None = None
 ) -> Axes:
-    """Draw networks as they were trained alone over the front of the search.
+    """Draw retrained networks over the front of the search.
 
     Args:
         searched: cost and error with the supernet's weights, (n, 2).
-        trained: cost and error of those that were trained alone, (k, 2).
+        trained: cost and error of those that were retrained, (k, 2).
         xlabel: name of the cost.
         title: over the drawing.
         ax: where to draw; a new figure if not given.
@@ -45,11 +45,11 @@ def plot_final_front(
 
 
 def plot_ranks(supernet: Mapping[str, ArrayLike], alone: ArrayLike, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw errors with the supernet's weights against those of the same networks trained alone.
+    """Draw errors with the supernet's weights against those of the same networks retrained.
 
     Args:
         supernet: errors (n,) by what they are called, one to three of them.
-        alone: errors when trained alone, (n,).
+        alone: errors when retrained, (n,).
         title: over the drawing.
         ax: where to draw; a new figure if not given.
 

@@ -1,4 +1,4 @@
-"""Moving problems: an objective's value for the same x changes, because something behind it keeps learning."""
+"""Moving problems: the objectives of the same x change over time, because something behind them keeps learning."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _WORLD = "world.json"
 
 
 class MovingProblem(Problem):  # type: ignore[misc]
-    """A pymoo problem with objectives that move, and a world behind them that :meth:`advance` lets go on.
+    """A pymoo problem whose objectives change over time, one step of time at each :meth:`advance`.
 
     A subclass writes :meth:`_moving_values`, :meth:`_advance` and :meth:`_restart`; :meth:`_fixed_values` if it has
     objectives that do not move; :meth:`_begin` if something must come before any score. This class keeps the rules:
-    scoring never moves the world, and what must come first runs once and not in the constructor. A run of PNSGA3, or of
-    any algorithm with :class:`~carsmoo.Continuous`, starts a used problem afresh; before a run of another
+    scoring never advances it, and what must come first runs once and not in the constructor. A run of PNSGA3, or of any
+    algorithm with :class:`~carsmoo.Continuous`, starts a used problem afresh; before a run of another
     algorithm call :meth:`restart`.
 
     Args:
@@ -39,7 +39,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         **kwargs: as for pymoo's ``Problem``.
 
     Attributes:
-        time: how many generations the world has advanced since it was started.
+        time: generations that the problem has advanced since it was started.
         default_pop_size: population size for an algorithm that is given none; None for no opinion.
         default_termination: termination, in any form that pymoo takes, for an algorithm that is given none; None for no
             opinion.
@@ -52,6 +52,24 @@ class MovingProblem(Problem):  # type: ignore[misc]
     Raises:
         TypeError, ValueError: for an index in ``moving`` that is no objective, a seed that is no integer from 0, or
             ``elementwise=True``.
+
+    Example:
+        >>> import numpy as np
+        >>> from pymoo.optimize import minimize
+        >>> from carsmoo import PNSGA3, MovingProblem
+        >>> class Learning(MovingProblem):
+        ...     def __init__(self):
+        ...         super().__init__(n_var=2, n_obj=2, xl=0.0, xu=1.0)
+        ...     def _moving_values(self, X):
+        ...         return np.exp(-self.time * X[:, 0])
+        ...     def _fixed_values(self, X):
+        ...         return X.sum(axis=1)
+        ...     def _advance(self, X):
+        ...         pass
+        ...     def _restart(self):
+        ...         pass
+        >>> minimize(Learning(), PNSGA3(pop_size=8), ("n_gen", 3), seed=1).F.shape[1]
+        2
     """
 
     moving: tuple[int, ...] = (0,)
@@ -101,7 +119,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         return {}
 
     def advance(self, X: ArrayLike) -> None:
-        """Let the world go on by one generation, guided by the population's decision vectors ``X`` (n, n_var).
+        """Advance by one generation, guided by the population's decision vectors ``X`` (n, n_var).
 
         Raises:
             ValueError: if ``X`` does not fit the problem, or has no row.
@@ -113,7 +131,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._step(X)
 
     def tic(self, elapsed: int = 1) -> None:
-        """Let the world go on by ``elapsed`` generations, as pymoo's ``TimeSimulation`` asks it to.
+        """Advance by ``elapsed`` generations, as pymoo's ``TimeSimulation`` asks.
 
         It is guided by the vectors of the last :meth:`advance`; if there was none, by those evaluated last.
 
@@ -128,7 +146,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
             self._step(X)
 
     def moving_values(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the moving objectives as they are now, (n, len(moving)), minimised, for ``X`` (n, n_var).
+        """Return the current moving objectives, (n, len(moving)), minimised, for ``X`` (n, n_var).
 
         Raises:
             ValueError: if ``X`` does not fit the problem.
@@ -138,7 +156,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         return np.asarray(self._moving_values(X), dtype=np.float64).reshape(len(X), len(self.moving))
 
     def restart(self) -> None:
-        """Start the world afresh: the next score is what the first one was."""
+        """Restart: the next score is what the first one was."""
         if self._started:
             self._restart()
         self._started = self._begun = False
@@ -148,7 +166,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self.run_listeners = []
 
     def state(self) -> Arrays:
-        """Return everything that :meth:`load_state` needs to go on exactly from here, as plain arrays.
+        """Return everything that :meth:`load_state` needs to resume exactly from here, as plain arrays.
 
         Raises:
             TypeError: if the problem holds something that is no plain data, and does not write ``_state`` itself.
@@ -160,7 +178,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         return {**state, **self._state()}
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from where :meth:`state` was taken, of a problem made with the same arguments.
+        """Resume from what :meth:`state` returned, of a problem made with the same arguments.
 
         Raises:
             ValueError: if the arrays do not fit this problem.
@@ -174,7 +192,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._guide, self._scored, self.survivors = state.get("guide"), state.get("scored"), None
 
     def configuration(self) -> dict[str, Any]:
-        """Return what the problem was made with, as plain data: a run goes on only where it is the same."""
+        """Return the problem's arguments as plain data: a run resumes only where they are the same."""
         public = [name for name in vars(self) if not name.startswith("_") and name not in _KEPT_APART]
         left_out = [name for name in vars(self) if name not in public]
         return {"kind": type(self).__qualname__, "made": capture(self, left_out, lenient=True)["attributes"]}
@@ -208,7 +226,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         return A
 
     def tell(self, step: Step) -> None:
-        """Pass a step event on to the listeners."""
+        """Report a step event to the listeners."""
         for listener in [*self.listeners, *self.run_listeners]:
             listener(step)
 
@@ -260,18 +278,18 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
     @abstractmethod
     def _advance(self, X: NDArray[Any]) -> None:
-        """Let the world go on by one generation, guided by ``X`` (n, n_var)."""
+        """Advance by one generation, guided by ``X`` (n, n_var)."""
 
     @abstractmethod
     def _restart(self) -> None:
-        """Bring the world to where it was before :meth:`_begin`."""
+        """Return to the state before :meth:`_begin`."""
 
     @abstractmethod
     def _moving_values(self, X: NDArray[Any]) -> ArrayLike:
-        """Return the moving objectives now, (n, len(moving)), each row whatever the others are."""
+        """Return the current moving objectives, (n, len(moving)), each row whatever the others are."""
 
     def _state(self) -> Arrays:
-        """Return the world as plain arrays: all that the problem holds, unless a subclass knows better.
+        """Return the state as plain arrays: all that the problem holds, unless a subclass knows better.
 
         One that holds tensors, or makes objects while it runs, has to: see ``carsmoo.utils.capture.capture``.
         """
@@ -279,7 +297,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         return {**arrays, _WORLD: np.frombuffer(text.encode(), dtype=np.uint8)}
 
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take over the world that :meth:`_state` returned."""
+        """Restore the state that :meth:`_state` returned."""
         if _WORLD not in state:
             raise ValueError("state: expected that of a problem of the same kind, got another")
         restore(self, unpack(state[_WORLD].tobytes().decode(), state), _KEPT_APART)
@@ -290,7 +308,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
 
 class ClockProblem(MovingProblem):
-    """A moving problem whose world is its clock: what is scored follows from the time, whatever population advances it.
+    """A moving problem that changes with time alone, whatever population advances it.
 
     Args:
         generations: planned length of a run, at least 1.

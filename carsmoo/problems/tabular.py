@@ -123,13 +123,13 @@ class CurveTable(ClockProblem):
     """Measured learning curves as a moving problem: a network is a row, its error that of the epoch reached.
 
     The rows have no genes, so offspring are rows that the run has not seen yet, whatever the parents; what is compared
-    is selection. A generation goes on by ``epochs`` epochs, up to the last one.
+    is selection. A generation advances by ``epochs`` epochs, up to the last one.
 
     Args:
         cost: what each network costs, (n,), minimised.
         accuracy: accuracy after each epoch, (n, e), fractions.
         cost_name: of the cost.
-        epochs: epochs that a generation goes on by.
+        epochs: epochs that a generation advances by.
         first: epoch, from 1, at which the first population is scored.
         population: default population size; at most 5 % of the rows, which is also the default.
         seed: for an algorithm that is given none.
@@ -259,7 +259,7 @@ def _published(path: Path, shape: tuple[int, int], **fields: Any) -> CurveTable:
 def naap440(**fields: Any) -> CurveTable:
     """NAAP-440: 440 small CNNs on CIFAR-10, 90 epochs, cost in millions of multiply-adds.
 
-    The learning rate cycles over three epochs, so a generation goes on by three.
+    The learning rate cycles over three epochs, so a generation advances by three.
     """
     path = data_file("naap-440/naap440v2.csv", "github.com/talcs/NAAP-440")
     fields = {"cost_name": "macs", "epochs": 3, "first": 3, **fields}

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Checkpoint(RunCallback):
-    """A pymoo callback that saves the state of a run, so that :func:`carsmoo.resume` goes on from it bit for bit.
+    """A pymoo callback that saves checkpoints of a run, from which :func:`carsmoo.resume` resumes it bit for bit.
 
     It saves when a run begins, after each warm-up epoch of a moving problem and after each generation. A save is
-    written at once or not at all, and the last two are kept. The directory is locked while the run goes on.
+    written at once or not at all, and the last two are kept. The directory is locked during the run.
 
     Where several processes work on a problem, rank 0 alone saves; the others may have a checkpoint too.
 
@@ -37,6 +37,14 @@ class Checkpoint(RunCallback):
     Raises:
         TypeError: for a path that is none.
         ValueError: for another ``every``.
+
+    Example:
+        >>> from pymoo.optimize import minimize
+        >>> from carsmoo import PNSGA3, Checkpoint
+        >>> from carsmoo.problems.synthetic import SmallModelTrap
+        >>> result = minimize(SmallModelTrap(population=8), PNSGA3(), ("n_gen", 3), callback=Checkpoint("run"))
+        >>> result.algorithm.callback.path.name
+        'run'
     """
 
     def __init__(self, path: str | Path, every: int = 1) -> None:

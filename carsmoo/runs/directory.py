@@ -130,11 +130,11 @@ class RunDirectory:
         self.log("start", versions=versions(), python=platform.python_version(), seed=config.seed, **_launched())
 
     def log_resume(self, generation: int, checkpoint: int) -> None:
-        """Log that a run goes on after a generation, from a checkpoint."""
+        """Log that a run resumes after a generation, from a checkpoint."""
         self.log("resume", generation=generation, checkpoint=checkpoint, versions=versions(), **_launched())
 
     def is_of(self, config: SearchConfig, job: str) -> bool:
-        """Return whether the directory holds a run of this configuration that this launch has begun or gone on with."""
+        """Return whether the directory holds a run of this configuration that this launch has begun or resumed."""
         try:
             stopped_early = not (self.path / LOG).is_file()
             return self.config() == config and (stopped_early or self.last_job() == job)
@@ -142,7 +142,7 @@ class RunDirectory:
             return False
 
     def last_job(self) -> str | None:
-        """Return the launch that has begun the run or gone on with it last; None if no launcher or no one has.
+        """Return the launch that began or last resumed the run; None if it had no launcher or there is no run.
 
         Raises:
             ValueError: if the log is damaged.
@@ -221,7 +221,7 @@ class RunLog(RunCallback):
 
     Args:
         run: where to.
-        seconds: how long the run had been going on before.
+        seconds: that the run had taken before.
 
     Attributes:
         front: that of the last whole generation; None before the first one was scored.
@@ -238,7 +238,7 @@ class RunLog(RunCallback):
 
     @property
     def seconds(self) -> float:
-        """How long the run has been going on, without the time between its parts."""
+        """Seconds that the run has taken, without the time between its parts."""
         return round(self._before + time.monotonic() - self._begin, 2)
 
     def begin(self, algorithm: Any) -> None:

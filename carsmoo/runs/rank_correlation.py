@@ -1,4 +1,4 @@
-"""Rank fidelity: does the supernet order networks as they come out when each is trained alone?"""
+"""Rank fidelity: Kendall's tau between the supernet's order of networks and that of the same networks retrained."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def fidelity(
     told: Told | None = None,
     group: Group | None = None,
 ) -> dict[str, Any]:
-    """Train some networks of a run alone and tell how the supernet's order agrees with theirs.
+    """Retrain some networks of a run and return how the supernet's order agrees with theirs.
 
     The supernet's errors are those on search-validation with the weights of the last checkpoint, once with batch norm
     recalibrated on training images and once with that of each validation batch; the networks' are those on the test

@@ -42,7 +42,7 @@ def resume(
     every: int = 1,
     exact: bool = True,
 ) -> tuple[Any, Any]:
-    """Return a problem and an algorithm that go on where a run was saved last; ``algorithm.run()`` does it.
+    """Resume from a run's newest checkpoint: return its problem and algorithm, ready for ``algorithm.run()``.
 
     A newer save that is damaged is passed over with a warning. A history (``save_history``) starts anew. The
     termination that ``minimize`` was given is taken up if it is of the problem's kind, else it has to be given again.
@@ -61,6 +61,16 @@ def resume(
     Raises:
         ValueError: if there is no checkpoint, or the first difference to the run as it was, by name.
         BlockingIOError: if the run is still going on.
+
+    Example:
+        >>> from pymoo.optimize import minimize
+        >>> from carsmoo import PNSGA3, Checkpoint, resume
+        >>> from carsmoo.problems.synthetic import SmallModelTrap
+        >>> result = minimize(SmallModelTrap(population=8), PNSGA3(), ("n_gen", 3), callback=Checkpoint("run"))
+        >>> problem, algorithm = resume("run", SmallModelTrap(population=8), PNSGA3(), termination=("n_gen", 5))
+        >>> result = algorithm.run()
+        >>> problem.time
+        4
     """
     snapshot = read(path)
     for name in snapshot.damaged:
@@ -83,7 +93,7 @@ def resume_snapshot(
     verbose: bool = False,
     exact: bool = True,
 ) -> tuple[Any, Any]:
-    """Do what :func:`carsmoo.resume` does, from a snapshot, with a :class:`Checkpoint` among the callbacks."""
+    """Resume as :func:`carsmoo.resume` does, from a snapshot, with a :class:`Checkpoint` among the callbacks."""
     document = snapshot.document
     problem, algorithm = _made(snapshot, problem, algorithm)
     _require_same("problem", sections_with_new_names(document["problem"]), configuration(problem))
@@ -151,7 +161,7 @@ def _without_termination(tree: Tree) -> Tree:
 
 
 def _require_same(what: str, expected: Tree, got: Tree) -> None:
-    """Check that something is as it was when the run began.
+    """Check that something is unchanged since the run began.
 
     Raises:
         ValueError: naming the first difference.

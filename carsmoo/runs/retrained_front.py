@@ -1,4 +1,4 @@
-"""From a finished search to trained networks: the front's networks trained alone, and how the supernet ordered them."""
+"""The retrained front: a finished search's networks retrained, and their rank correlation with the supernet's order."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def config_of_run(run: RunDirectory) -> SearchConfig:
 
 
 def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
-    """Return a run's problem with the supernet as it was saved last, and the checkpoint.
+    """Return a run's problem with the supernet restored from the newest checkpoint, and the checkpoint.
 
     It is one of this process alone, also where several were launched.
 
@@ -118,7 +118,7 @@ def train_front(
     told: Told | None,
     group: Group,
 ) -> dict[int, dict[str, Any]]:
-    """Train the chosen of a front's networks, and return their cards by their places.
+    """Retrain the chosen networks of a front, and return their cards by their places.
 
     See :func:`carsmoo.nets.retraining.parallel.train_each`. Several ranks do so in one launch at a time.
 

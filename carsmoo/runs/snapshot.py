@@ -1,4 +1,4 @@
-"""What a checkpoint holds: its document, its arrays, and what they are compared with."""
+"""Contents of a checkpoint: its document, its arrays, and what they are compared with."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Snapshot:
 
     @property
     def seconds(self) -> float:
-        """How long the run had been going on."""
+        """Seconds that the run had taken."""
         return float(self.document["seconds"])
 
 

@@ -29,6 +29,15 @@ class Front:
         names: names of the objectives, m of them.
         units: units of the objectives, m of them; empty for a number without one.
         about: what the figures belong to: data, split, weights, epoch.
+
+    Example:
+        >>> from carsmoo import Front
+        >>> from carsmoo.zoo import GENOTYPES
+        >>> networks = [GENOTYPES[name] for name in ("CARS-A", "CARS-B", "DARTS-V1")]
+        >>> F = [[3.0, 2.4], [2.87, 2.7], [3.0, 3.3]]
+        >>> front = Front.from_objectives(networks, F, ("error", "params"), ("percent", "millions"))
+        >>> len(front), front.column("params").tolist()
+        (2, [2.7, 2.4])
     """
 
     genotypes: tuple[Genotype, ...]

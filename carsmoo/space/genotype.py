@@ -47,6 +47,13 @@ class Genotype:
     Raises:
         ValueError: for an odd number of edges, an input that does not come before its node, or a concatenation that
             is empty, repeats a state or names one that is no node of the cell.
+
+    Example:
+        >>> from carsmoo import Genotype
+        >>> cell = (("sep_conv_3x3", 0), ("skip_connect", 1))
+        >>> genotype = Genotype(normal=cell, normal_concat=(2,), reduce=cell, reduce_concat=(2,))
+        >>> Genotype.parse(str(genotype)) == genotype
+        True
     """
 
     normal: tuple[Edge, ...]
@@ -127,6 +134,16 @@ class DARTSSpace:
 
     Raises:
         ValueError: for another number of nodes, no operation, a repeated one, or one that is not a primitive.
+
+    Example:
+        >>> from carsmoo import DARTSSpace
+        >>> from carsmoo.zoo import GENOTYPES
+        >>> space = DARTSSpace()
+        >>> space.n_var
+        24
+        >>> x = space.encode(GENOTYPES["CARS-I"])
+        >>> space.decode(x) == GENOTYPES["CARS-I"]
+        True
     """
 
     nodes: int = 4

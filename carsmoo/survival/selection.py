@@ -55,6 +55,11 @@ def pareto_stages(F: ArrayLike) -> list[Indices]:
 
     Raises:
         ValueError: if ``F`` is not two-dimensional or not finite.
+
+    Example:
+        >>> from carsmoo.survival import pareto_stages
+        >>> [stage.tolist() for stage in pareto_stages([[1, 2], [2, 1], [2, 3], [3, 3]])]
+        [[0, 1], [2], [3]]
     """
     return [np.asarray(stage, dtype=np.int64) for stage in NonDominatedSorting().do(_objectives("F", F))]
 
@@ -72,6 +77,13 @@ def merge_stages(R: Sequence[Indices], Q: Sequence[Indices]) -> list[Indices]:
 
     Raises:
         ValueError: for a stage that is no array of indices.
+
+    Example:
+        >>> import numpy as np
+        >>> from carsmoo.survival import merge_stages
+        >>> by_objectives, by_growth = [np.array([0]), np.array([1, 2])], [np.array([2]), np.array([0, 1])]
+        >>> [stage.tolist() for stage in merge_stages(by_objectives, by_growth)]
+        [[0, 2], [1]]
     """
     for name, stages in (("R", R), ("Q", Q)):
         if not isinstance(stages, Sequence) or not all(_are_indices(stage) for stage in stages):
@@ -114,6 +126,13 @@ def select(
     Raises:
         TypeError: for a ``random_state`` that is no generator.
         ValueError: for arrays that do not fit each other or are not finite, or an ``n_survive`` out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from carsmoo.survival import select
+        >>> F = [[1, 2], [2, 1], [2, 3], [3, 3]]
+        >>> select(F, None, 2, [[0, 1], [1, 0]], np.random.default_rng(0)).tolist()
+        [0, 1]
     """
     return selection(F, F_protected, n_survive, ref_dirs, random_state, norm).survivors
 

@@ -1,1 +1,1 @@
-"""What every room may use and no reader of the paper needs."""
+"""Helpers that depend on nothing else in carsmoo: files, state capture, progress, validation."""

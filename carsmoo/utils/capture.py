@@ -1,4 +1,4 @@
-"""What an object holds, as plain data: taken out, compared, and put back into an object of the same making.
+"""Capture of an object's state as plain data, and its restoration into an object that was built alike.
 
 Objects are never made from a description: classes and functions come from the program that restores, the description
 holds numbers and texts. Whoever wrote it, reading it back runs none of its code.
@@ -22,7 +22,7 @@ _CODE = (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType, 
 
 
 def capture(thing: object, skip: Collection[str] = (), *, lenient: bool = False) -> Tree:
-    """Return the attributes of an object as plain data.
+    """Return the state of an object, its attributes, as plain data.
 
     It takes numbers, texts, arrays, lists, dictionaries, sets, generators, pymoo's populations, and objects made of
     these; an object with ``state()`` and ``load_state()`` tells what it holds by them. Functions and classes are told
@@ -43,7 +43,7 @@ def capture(thing: object, skip: Collection[str] = (), *, lenient: bool = False)
 
 
 def restore(thing: object, tree: Tree, skip: Collection[str] = ()) -> None:
-    """Put what :func:`capture` took out of one object back into another one of the same making.
+    """Restore the state that :func:`capture` took of one object into another one that was built alike.
 
     Objects are filled in place, so that one that was made during the run, and stands nowhere in ``thing``, is refused.
 

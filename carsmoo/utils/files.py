@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: atomic writing, and numbered saves of which the last two are kept."""
+"""Atomic file writes, and numbered saves of which the last two are kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNFINISHED = re.compile(r"\.(.+)\.carsmoo-[0-9a-f]{16}", re.DOTALL)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, flush it to the disk and put it in its place at once.
+    """Write a file atomically: beside its place, flushed to the disk, then moved.
 
     No link is followed: one that is in the file's place is replaced, and what it leads to is left alone.
 
@@ -286,7 +286,7 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def cache_folder() -> Path | None:
-    """Return where is kept what was measured of this machine; None for a user without a home."""
+    """Return the cache folder for measurements of this machine; None for a user without a home."""
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "carsmoo"
     except RuntimeError:  # neither HOME nor an entry among the system's users

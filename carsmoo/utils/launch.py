@@ -1,4 +1,4 @@
-"""What ``torchrun`` tells a process about itself, read from its environment."""
+"""The environment variables of ``torchrun``: which process of a launch this one is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REQUIRED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """The place of a process among those that were launched together; the defaults are those of one by itself.
+    """The rank of a process among those launched together; the defaults are those of one by itself.
 
     Attributes:
         rank: its number among all, from 0.

@@ -1,4 +1,4 @@
-"""Whose a file is: what carsmoo writes anew is of a kind that it wrote before, told by the content."""
+"""Protection of others' files: only files of a kind that carsmoo writes, recognised by content, are overwritten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step events: what a problem tells while it works inside one generation, and what listens: progress bars, a clock."""
+"""Progress events inside a generation, and their listeners: progress bars, a clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rich.progress import (
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step of a phase is done.
+    """A progress event: one step of a phase is done.
 
     Attributes:
         phase: what is being done, such as ``"warm-up"``, ``"training"`` or ``"scoring"``.
@@ -31,7 +31,7 @@ class Step:
         total: steps that the phase has.
         unit: what a step is.
         figures: what was measured in the step, by name.
-        boundary: whether the problem's state, taken now, is a point to go on from.
+        boundary: whether the problem's state, taken now, is a point to resume from.
     """
 
     phase: str
@@ -47,7 +47,7 @@ Listener: TypeAlias = Callable[[Step], None]
 
 
 class ProgressBars:
-    """A listener that draws one bar for the phase at hand, with the time left, and clears it at its end.
+    """A listener that draws a progress bar for the current phase, with the time left, and clears it at its end.
 
     A console that is no terminal is left alone.
 
@@ -95,7 +95,7 @@ class ProgressBars:
 
 
 class PhaseClock:
-    """A listener that adds up how long each phase takes, from one of its steps to the next.
+    """A listener that adds up the seconds of each phase, from one of its steps to the next.
 
     A phase's first step counts from the step that announces it (``done=0``); what lies between phases is not counted.
 

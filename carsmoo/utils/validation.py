@@ -1,4 +1,4 @@
-"""What is asked of an argument; messages name it, what was expected and what was given, on one line."""
+"""Validation of arguments; messages name the argument, what was expected and what was given, on one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def instance(name: str, value: Any, kind: type[T]) -> T:
-    """Return ``value``.
+    """Return ``value``, checked to be of a kind.
 
     Raises:
         TypeError: if it is of another kind.
@@ -25,7 +25,7 @@ def instance(name: str, value: Any, kind: type[T]) -> T:
 
 
 def whole(name: str, value: Any, least: int) -> int:
-    """Return an integer.
+    """Return ``value`` as an integer, checked to be at least ``least``.
 
     Raises:
         TypeError: for anything else.
@@ -50,7 +50,7 @@ def finite(value: object) -> float | None:
 
 
 def real(name: str, value: Any, least: float) -> float:
-    """Return a finite number.
+    """Return ``value`` as a finite number, checked to be at least ``least``.
 
     Raises:
         TypeError: for no number.
@@ -65,7 +65,7 @@ def real(name: str, value: Any, least: float) -> float:
 
 
 def array(name: str, value: Any) -> NDArray[Any]:
-    """Return an array.
+    """Return ``value`` as an array.
 
     Raises:
         ValueError: for rows of different lengths.
@@ -77,7 +77,7 @@ def array(name: str, value: Any) -> NDArray[Any]:
 
 
 def numbers(name: str, value: Any) -> NDArray[np.float64]:
-    """Return an array of numbers, a copy.
+    """Return ``value`` as an array of numbers, a copy.
 
     Raises:
         ValueError: for anything else.
@@ -115,7 +115,7 @@ def short(text: str, length: int = 60) -> str:
 
 
 def shown(value: object) -> str:
-    """Return what somebody gave as text on one line, cut to a length."""
+    """Return the text of a value for a message, on one line, cut to a length."""
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # Python writes no integers of thousands of digits

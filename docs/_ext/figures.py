@@ -48,7 +48,7 @@ def overview():
     _arrow(ax, (5.7, 2.3), (6.25, 2.3))
     _arrow(ax, (8.6, 2.3), (9.5, 2.3))
     _arrow(ax, (1.2, 1.9), (2.3, 0.8), "trains the\nchosen paths", (0.95, 1.2))
-    _arrow(ax, (6.1, 0.8), (7.4, 1.9), "weights\nof the day", (7.6, 1.2))
+    _arrow(ax, (6.1, 0.8), (7.4, 1.9), "current\nweights", (7.6, 1.2))
     _arrow(ax, (7.4, 2.75), (1.2, 2.75), "survival: pNSGA-III keeps N", (4.3, 3.42), bend=0.16)
     _bare(ax, (-0.1, 11.3), (0.0, 3.7))
     return figure

@@ -23,7 +23,7 @@ WHERE is a folder; without it that of the environment variable ``CARSMOO_IMAGES`
 - ``size=32x48`` (height x width) or ``size=32``: scale every image to cover this size and crop it in the middle.
 - ``split_seed=1``: other splits, and another choice of ``images``.
 - ``pad=4``, ``flip=no``: the augmentation of training images.
-- ``stream=yes``, for ``imagenet`` and ``folder`` in full training: images stay in their files, are decoded in colour
+- ``stream=yes``, for ``imagenet`` and ``folder`` in retraining: images stay in their files, are decoded in colour
   when they are needed, and are normalised by ImageNet's published mean and deviation. Without the option that is so
   where a recipe crops parts out of whole pictures, as ``imagenet`` does; ``stream=no`` says otherwise.
 
@@ -111,7 +111,7 @@ def load(data: DataLike) -> ImageData:
 
 
 def load_for_training(data: DataLike | StreamedData, recipe: TrainingRecipe) -> TrainingData:
-    """Return the data that a network is trained on in full.
+    """Return the data that a network is retrained on.
 
     They are those of :func:`load`, except that the images of ``imagenet`` and ``folder`` stay in their files where the
     option ``stream`` says so or, without it, where the recipe crops parts out of whole pictures (``resized_crop``).

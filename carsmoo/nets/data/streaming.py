@@ -144,7 +144,7 @@ class StreamedData(Labelled[Stream]):
 
 
 TrainingData: TypeAlias = ImageData | StreamedData
-"""What a network is trained on in full."""
+"""What a network is retrained on."""
 
 
 def stream(request: DatasetSpec) -> StreamedData:

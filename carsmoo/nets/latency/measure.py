@@ -1,4 +1,4 @@
-"""Latency measured: that of whole networks, and a table of the layers that they are made of.
+"""Latency measurement: whole networks, and a table of the layers that they consist of.
 
 Everything is measured at batch 1, in evaluation mode and without gradients, on networks whose batch norm has the
 statistics of a batch. What is measured together takes turns in a fresh random order each round, so that a disturbance
@@ -106,7 +106,7 @@ def build(
     clock: Clock = time.perf_counter,
     told: Told | None = None,
 ) -> LatencyTable:
-    """Measure the layers of a space's networks, fit predictions to a few whole networks, and check them on others.
+    """Build a latency table: measure a space's layers, fit predictions to a few whole networks, check them on others.
 
     Args:
         space: the architectures.
@@ -182,7 +182,7 @@ def build(
 
 
 def cached(space: DARTSSpace, network: NetworkConfig, device: torch.device, told: Told | None = None) -> LatencyTable:
-    """Return the table of networks on this device, measured unless that was done before with this version of torch."""
+    """Return the latency table of networks on this device, from the cache or measured now."""
     where = [device_name(device), str(device), str(torch.__version__), torch.backends.cpu.get_cpu_capability()]
     key = json.dumps([*where, os.cpu_count(), repr(space), repr(network)])
     folder = cache_folder()

@@ -29,7 +29,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def device_name(device: torch.device) -> str:
-    """Return what the device calls itself."""
+    """Return the name of a device."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     if device.type != "cpu":
@@ -54,13 +54,13 @@ def format_named(name: str) -> torch.memory_format:
 
 
 def waiting(device: torch.device) -> Callable[[], object] | None:
-    """Return what waits for a device that works on by itself; None for one that does not."""
+    """Return the function that synchronizes with an asynchronous device; None for any other."""
     return partial(torch.cuda.synchronize, device) if device.type == "cuda" else None
 
 
 @contextmanager
 def computing(threads: int) -> Iterator[None]:
-    """Compute without gradients and with a number of threads; afterwards all is as it was."""
+    """Compute without gradients and with a number of threads; both are restored afterwards."""
     whole("threads", threads, 1)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

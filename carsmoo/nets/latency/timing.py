@@ -1,4 +1,4 @@
-"""Timing works that take turns, so that a disturbance meets all alike."""
+"""Interleaved timing: works take turns, so that a disturbance affects all of them alike."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def measure(
     wait: Callable[[], object] | None = None,
     told: Callable[[], object] | None = None,
 ) -> dict[Key, Timing]:
-    """Return the median time of each work in ms, with its quartiles.
+    """Return the median time of each work in ms, with its quartiles, by interleaved timing.
 
     Args:
         works: what takes turns.

@@ -1,4 +1,4 @@
-"""A found network: an ordinary ``nn.Module``, built from a genotype and a NetworkConfig."""
+"""The network of one genotype as an ordinary ``nn.Module``, built from a genotype and a NetworkConfig."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class AuxiliaryHead(nn.Module):
 
 
 class Network(nn.Module):
-    """The network of one genotype.
+    """The network of one genotype, an ``nn.Module``.
 
     Args:
         genotype: its cells.
@@ -98,6 +98,14 @@ class Network(nn.Module):
     Raises:
         TypeError: for anything but a Genotype and a NetworkConfig.
         ValueError: if the genotype names an operation that does not exist, or the weights do not fit in the memory.
+
+    Example:
+        >>> import torch
+        >>> from carsmoo import Network, NetworkConfig
+        >>> from carsmoo.zoo import GENOTYPES
+        >>> network = Network(GENOTYPES["CARS-I"], NetworkConfig.cifar(channels=4, layers=3))
+        >>> network(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(self, genotype: Genotype, network: NetworkConfig) -> None:

@@ -155,6 +155,15 @@ def load(path: str | Path) -> SavedNetwork:
         OSError: if a file cannot be read.
         ValueError: if a file is not what :func:`save` writes, naming it, the field, what was expected and what was
             given.
+
+    Example:
+        >>> from carsmoo import NetworkConfig, load, zoo
+        >>> from carsmoo.nets.models.serialization import save
+        >>> network = zoo.network("CARS-I", NetworkConfig.cifar(channels=4, layers=3))
+        >>> save(network, "trained", {"data": None, "recipe": {}, "accuracy": []})
+        >>> saved = load("trained")
+        >>> saved.genotype == network.genotype
+        True
     """
     if not isinstance(path, (str, Path)):
         raise TypeError(f"path: expected that of a saved network, got {shown(path)}")

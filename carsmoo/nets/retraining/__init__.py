@@ -1,1 +1,1 @@
-"""Networks trained alone, in full."""
+"""Retraining of single networks."""

@@ -1,4 +1,4 @@
-"""One network trained in a folder of its own: saved after each epoch, gone on with exactly, left with its card."""
+"""Retraining of one network in a folder of its own: saved after each epoch, resumed exactly, left with its card."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Job:
         recipe: how it is trained.
         data: images, see :func:`carsmoo.nets.data.load_for_training`.
         device: where to compute; chosen by what there is if not given.
-        threads: that compute; torch's number if not given. A job that goes on keeps those it began with.
+        threads: that compute; torch's number if not given. A resumed job keeps those it began with.
         initial: weights to start from, by name, such as those of a supernet.
-        exact: whether going on with other versions or on another device, with which the last bits may differ, is
+        exact: whether resuming with other versions or on another device, with which the last bits may differ, is
             refused.
     """
 
@@ -70,7 +70,7 @@ class Job:
 
 
 def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
-    """Train a network to its end, from where it was saved last if it was, and return its card.
+    """Train a network to its end, resuming from its newest save if there is one, and return its card.
 
     After each epoch the state is saved, in the folder ``checkpoint``, and a line is added to ``log.jsonl``. At the end
     the best and the last weights are written (``best.safetensors``, ``last.safetensors``, ``network.json``), their
@@ -182,7 +182,7 @@ class _Training:
 
     @property
     def seconds(self) -> float:
-        """How long the training had been going on at its last epoch."""
+        """Seconds of training up to the last epoch."""
         return float(self.history[-1]["seconds"]) if self.history else 0.0
 
     def run(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Several networks trained: one after the other, side by side in processes of its own, or spread over ranks."""
+"""Retraining of several networks: one after the other, side by side in processes of its own, or spread over ranks."""
 
 from __future__ import annotations
 

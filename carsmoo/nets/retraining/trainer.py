@@ -1,4 +1,4 @@
-"""Full training of one network: steps, epochs, and all of its state as plain arrays."""
+"""Retraining of one network: steps, epochs, and all of its state as plain arrays."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Images: TypeAlias = Split | Stream
 
 
 def inherited(genotype: Genotype, network: NetworkConfig, supernet: Supernet) -> dict[str, NDArray[Any]]:
-    """Return the weights that a network of this genotype takes over from a supernet, by name.
+    """Return the weights that a network of this genotype inherits from a supernet, by name.
 
     Raises:
         ValueError: if the two differ in anything that shapes the weights.
@@ -224,7 +224,7 @@ class NetworkTrainer:
         return {name: value.cpu().contiguous().numpy().copy() for name, value in self.network.state_dict().items()}
 
     def load_weights(self, weights: Arrays) -> None:
-        """Take over what :meth:`weights` returned.
+        """Restore what :meth:`weights` returned.
 
         Raises:
             ValueError: if it is of another network.
@@ -232,7 +232,7 @@ class NetworkTrainer:
         self._put(dict(self.network.state_dict()), weights)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return all that training goes on from, as plain arrays."""
+        """Return all that training resumes from, as plain arrays."""
         assert self.network.path_generator is not None
         return {
             **{f"weights/{name}": value for name, value in self.weights().items()},
@@ -243,7 +243,7 @@ class NetworkTrainer:
         }
 
     def load_state(self, state: Arrays) -> None:
-        """Take over what :meth:`state` returned.
+        """Restore what :meth:`state` returned.
 
         Raises:
             ValueError: if it is of another network, or not all of it is there.

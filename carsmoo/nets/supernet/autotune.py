@@ -1,4 +1,4 @@
-"""How a machine trains a supernet fastest: measured for a moment, remembered, and overridable."""
+"""Autotuning: the memory format and the threads with which a supernet trains fastest, measured and cached."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FEW = 4
 
 
 def memory_format(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
-    """Return the name of the memory format that a plan says, or, for ``"auto"``, in which a supernet trains fastest.
+    """Return the memory format to train in, by name: the plan's, or for ``"auto"`` the fastest one.
 
     Training steps of a few architectures are then timed in turn, and what comes out is kept in a file, so that the
     same network on the same machine is measured once.
@@ -53,7 +53,7 @@ def memory_format(space: DARTSSpace, network: NetworkConfig, plan: SupernetTrain
 
 
 def threads(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> int:
-    """Return with how many threads a supernet trains fastest here: as many as now, or a half, a quarter, ... of them.
+    """Return the number of threads a supernet trains fastest with: the current one, or a half, a quarter, ... of it.
 
     Few are all used, without measuring. The number is not set; that is the caller's to do, for it holds for the whole
     process.
@@ -92,7 +92,7 @@ def fastest(choices: dict[str, Step], clock: Callable[[], float] = time.perf_cou
 
 
 def _step(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData, layout: str) -> Step:
-    """Return what trains a supernet of its own for a step of each of a few architectures."""
+    """Return a function that trains a supernet of its own for a step of each of a few architectures."""
     supernet = Supernet(space, network, torch.Generator().manual_seed(0)).to(data.train.labels.device)
     set_memory_format(supernet, FORMATS[layout])
     trainer = SupernetTrainer(supernet, data, plan, torch.Generator().manual_seed(0))
@@ -117,7 +117,7 @@ def _with_threads(step: Step, n: int) -> Step:
 
 
 def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
-    """Return a text that says what was measured and where."""
+    """Return the key of a measurement in the cache: what was measured and where."""
     machine = environment(data.train.labels.device)
     images = network.input_shape, plan.batch_size, plan.ghost_batches
     shape = (network.channels, network.layers, network.stem, network.output_classes, images)
@@ -130,7 +130,7 @@ def _file() -> Path | None:
 
 
 def _remembered() -> dict[str, Any]:
-    """Return what was measured before; nothing if there is no file of it or a damaged one."""
+    """Return the cached measurements; none if there is no file of them or a damaged one."""
     file = _file()
     try:
         known = {} if file is None else json.loads(file.read_text(encoding="utf-8"))
@@ -140,7 +140,7 @@ def _remembered() -> dict[str, Any]:
 
 
 def _remember(known: dict[str, Any]) -> None:
-    """Keep what was measured, where there is a place for it: nothing but time depends on it."""
+    """Cache measurements where there is a place for them: nothing but time depends on it."""
     file = _file()
     if file is None:
         return

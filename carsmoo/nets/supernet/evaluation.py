@@ -1,4 +1,4 @@
-"""Scoring of subnets on the weights of the day, each with batch-norm statistics of its own."""
+"""Evaluation of subnets with the current shared weights, each with its own batch-norm statistics."""
 
 from __future__ import annotations
 

@@ -39,9 +39,9 @@ T = TypeVar("T")
 
 
 class CARSProblem(MovingProblem):
-    """Architectures scored on the weights of a supernet that trains as the search goes on (CARS, CVPR 2020).
+    """Architecture search with a weight-sharing supernet that trains during the search (CARS, CVPR 2020).
 
-    A vector is a genotype of ``space``. The error is that of the subnet with the shared weights of the day, each with
+    A vector is a genotype of ``space``. The error is that of the subnet with the current shared weights, each with
     batch-norm statistics of its own, on the search-validation split; the test split is not looked at. The warm-up runs
     at the first evaluation. ``CARSProblem()`` is the demo: scikit-learn's digits, 8 channels, 5 cells, N = 16.
 
@@ -58,7 +58,7 @@ class CARSProblem(MovingProblem):
         seed: fixes initial weights, order and augmentation of images, and the architectures that training draws; an
             algorithm that is given no seed takes it too.
         latency: the table that latencies are taken from, or the path of its file. None: measured on ``device`` before
-            the warm-up, and remembered for the next problem of the same networks. A run that goes on keeps the table
+            the warm-up, and remembered for the next problem of the same networks. A resumed run keeps the table
             that it began with.
         group: the processes that train and score together, each of which makes this problem and calls it alike; that of
             ``torch.distributed`` where it is initialised, else this process alone.
@@ -71,6 +71,17 @@ class CARSProblem(MovingProblem):
         TypeError, ValueError: naming the argument, what was expected and what was given.
         FileNotFoundError: if the files of a data set are missing.
         RuntimeError: if the process was launched with others and has not joined them.
+
+    Example:
+        >>> import numpy as np
+        >>> from pymoo.optimize import minimize
+        >>> from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
+        >>> images, labels = np.random.default_rng(0).random((60, 8, 8)), np.arange(60) % 2
+        >>> training = SupernetTraining(warmup_epochs=1, n_generations=2, pop_size=4)
+        >>> problem = CARSProblem((images, labels), network=NetworkConfig(channels=2, layers=3), training=training)
+        >>> front = problem.front(minimize(problem, PNSGA3()))
+        >>> front.names, problem.epoch
+        (('error', 'params'), 3)
     """
 
     def __init__(
@@ -133,13 +144,13 @@ class CARSProblem(MovingProblem):
     # ------------------------------------------------------------------ defaults for an algorithm
 
     def default_operators(self) -> dict[str, Any]:
-        """CARS's way of making offspring, duplicates told by their meaning."""
+        """Return CARS's operators; duplicates are recognised by their meaning."""
         return genotype_operators(self.space)
 
     # ------------------------------------------------------------------ results
 
     def front(self, result: Any) -> Front:
-        """Score the population of a pymoo result (or algorithm) on the weights of now, and return its front.
+        """Evaluate the population of a pymoo result (or algorithm) with the current weights, and return its front.
 
         Raises:
             ValueError: if there is no population.
@@ -152,7 +163,7 @@ class CARSProblem(MovingProblem):
         return Front.from_objectives(self.space.decode(X), F, self.objective_names, self.objective_units, self.about())
 
     def about(self) -> dict[str, Any]:
-        """Tell what the figures of now belong to: data, split, weights, epoch, generation, seed; latency's device."""
+        """Return what current figures belong to: data, split, weights, epoch, generation, seed; latency's device."""
         measured = {} if self.latency is None else {"latency": self.latency.where}
         return {
             **measured,
@@ -170,7 +181,7 @@ class CARSProblem(MovingProblem):
         return 0 if self._world is None else round(self._world.trainer.epochs)
 
     def evaluate_on_test(self, genotype: Genotype) -> float:
-        """Return the error, a fraction, of a genotype on the test split with the supernet's weights of now.
+        """Return the test error of a genotype with the supernet's current weights, a fraction.
 
         For the end of a search, once: whoever chooses by it searches on the test split. One process of a group may ask
         for it alone.
@@ -181,11 +192,11 @@ class CARSProblem(MovingProblem):
 
     @property
     def images(self) -> ImageData:
-        """The images that are searched on, with their splits."""
+        """The images of the search, with their splits."""
         return self._loaded()
 
     def subnet(self, genotype: Genotype) -> Network:
-        """Return the network of a genotype with the supernet's weights of now, in evaluation mode.
+        """Return the network of a genotype with the supernet's current weights, in evaluation mode.
 
         Its batch norm has measured its statistics on the calibration images, so that its error on a split is the score
         of the genotype there.
@@ -197,7 +208,7 @@ class CARSProblem(MovingProblem):
     def validation_errors(
         self, genotypes: Sequence[Genotype], statistics: Literal["recalibrated", "batch"] | None = None
     ) -> NDArray[np.float64]:
-        """Return the errors of genotypes on search-validation with the supernet's weights of now, (n,), fractions.
+        """Return the search-validation errors of genotypes with the supernet's current weights, (n,), fractions.
 
         Args:
             genotypes: the architectures, n of them.
@@ -241,7 +252,7 @@ class CARSProblem(MovingProblem):
         if self._world is None:
             self._world = self._new_world()
         total, n = self.training.warmup_epochs, self.training.subnets_per_step
-        for epoch in range(self.epoch, total):  # a run that was stopped in here goes on with the next
+        for epoch in range(self.epoch, total):  # a run that was stopped in here resumes with the next
             self._world.train("warm-up", range(epoch, epoch + 1), total, lambda world: world.uniform(n), self._told)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
@@ -299,14 +310,14 @@ class CARSProblem(MovingProblem):
         return self._objectives.fixed(X)
 
     def _new_world(self, layout: str | None = None) -> SupernetState:
-        """Return a world in a memory format, the plan's if none is named."""
+        """Return a new training state in a memory format, the plan's if none is named."""
         made = self.space, self.network, self.training, self._loaded()
         if layout is None:
             layout = self._group.decide(lambda: memory_format(*made))
         return SupernetState(*made, self.seed or 0, layout, self._group)
 
     def fastest_threads(self) -> int:
-        """Return with how many threads the supernet trains fastest here; :func:`torch.set_num_threads` sets them."""
+        """Return the number of threads the supernet trains fastest with here; :func:`torch.set_num_threads` sets it."""
         return self._group.decide(lambda: threads(self.space, self.network, self.training, self._loaded()))
 
     def _loaded(self) -> ImageData:
@@ -333,7 +344,7 @@ class CARSProblem(MovingProblem):
         return {**super().__getstate__(), **left_out, "data_given": given}
 
     def load_state(self, state: Mapping[str, NDArray[Any]], data: DataLike | None = None) -> None:
-        """Go on from where :meth:`~carsmoo.MovingProblem.state` was taken.
+        """Restore a state that :meth:`~carsmoo.MovingProblem.state` returned.
 
         Args:
             state: what :meth:`~carsmoo.MovingProblem.state` returned, of a problem made with the same arguments.
@@ -351,7 +362,7 @@ class CARSProblem(MovingProblem):
         self._weights_missing = False
 
     def _state(self) -> dict[str, NDArray[Any]]:
-        """Return the supernet with all that trains it, and the values of objectives that are functions."""
+        """Return the supernet with its training state, and the values of objectives that are functions."""
         state = {} if self._world is None else self._world.state()
         return {**state, **self._objectives.state()}
 
@@ -370,7 +381,7 @@ class CARSProblem(MovingProblem):
         self._objectives.load_state(state)
 
     def configuration(self) -> dict[str, Any]:
-        """Return what the problem was made with; of functions the names, of images a digest."""
+        """Return the arguments of the problem as plain data; of functions the names, of images a digest."""
         data = self._loaded()
         return {
             "kind": type(self).__qualname__,
@@ -402,12 +413,12 @@ class CARSProblem(MovingProblem):
 
     @property
     def latency(self) -> LatencyTable | None:
-        """The table that latencies are taken from; None where there is none, or none yet."""
+        """The latency table; None where there is none, or none yet."""
         costs = self._objectives.latency
         return None if costs is None else costs.table
 
     def environment(self) -> dict[str, Any]:
-        """Return what of this machine, and of how the work is shared, decides the last bits of a score.
+        """Return what of this machine, and of the sharding over processes, decides the last bits of a score.
 
         The number of processes is left out where it decides nothing: one, or two that add two sums, each of an
         architecture or of a part of the batch.

@@ -1,4 +1,4 @@
-"""Racing: a subnet that is beaten for certain is not scored on the rest of the images."""
+"""Racing: stop the evaluation of a subnet early once others are certain to dominate it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.stats import beta
 
 @dataclass(frozen=True)
 class Race:
-    """Who is still in the running for a place among the survivors.
+    """Racing of subnets for a place among the survivors, by confidence bounds of their errors.
 
     A subnet is out when at least ``keep`` others dominate it for certain: they are no worse in every objective that
     does not move, and the upper bounds of their errors lie below the lower bound of its own. The bounds are exact
@@ -38,7 +38,7 @@ class Race:
     def still_open(
         self, wrong: NDArray[np.int64], met: NDArray[np.int64], running: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Return those of the ``running`` whose fate is open after ``wrong`` (n,) errors on the ``met`` (n,) images."""
+        """Return those of the ``running`` not ruled out by ``wrong`` (n,) errors on ``met`` (n,) images."""
         low, high = self.bounds(wrong, met)
         no_worse = (self.fixed[:, None] <= self.fixed[None]).all(axis=2)  # (n, n): row is no worse than column
         beaten = (no_worse & (high[:, None] < low[None])).sum(axis=0)
@@ -48,7 +48,7 @@ class Race:
     def bounds(
         self, wrong: NDArray[np.int64], met: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the bounds of the errors, (n,) each."""
+        """Return the confidence bounds of the errors, lower and upper, (n,) each."""
         tail = (1 - self.confidence) / (2 * len(wrong) * max(self.rounds - 1, 1))
         low = np.where(wrong > 0, beta.ppf(tail, wrong, met - wrong + 1), 0.0)
         high = np.where(wrong < met, beta.ppf(1 - tail, wrong + 1, met - wrong), 1.0)

@@ -1,4 +1,4 @@
-"""Which architectures each training step takes (CARS sec. 3.1): drawn at random, or in turn from a population."""
+"""Sampling of architectures for the training steps (CARS sec. 3.1): uniformly, or in turn from a population."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Drawn: TypeAlias = Iterator[list[Genotype]]
 
 
 def uniform(space: DARTSSpace, n: int, random_state: np.random.Generator) -> Drawn:
-    """Yield ``n`` uniformly drawn architectures again and again (CARS's parameter warm-up)."""
+    """Yield ``n`` uniformly sampled architectures again and again (CARS's parameter warm-up)."""
     while True:
         X = random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
         yield space.decode(X)
@@ -33,7 +33,7 @@ def round_robin(genotypes: list[Genotype], n: int, random_state: np.random.Gener
 
 
 def group_by_flops(steps: Drawn, window: int, network: NetworkConfig, random_state: np.random.Generator) -> Drawn:
-    """Yield steps in which the architectures of ``window`` steps are dealt anew, those of like cost to a step.
+    """Yield steps of which ``window`` at a time are regrouped by multiply-adds, so that those of a step are alike.
 
     They are sorted by multiply-adds, neighbours share a step, and the steps come in random order. An architecture that
     is drawn twice in a window may share a step with itself. The last window may be shorter, and one of 1 leaves the

@@ -1,4 +1,4 @@
-"""Scoring spread over processes: who scores whom, and the scores put together again."""
+"""Evaluation sharded over processes: which process evaluates which subnets, and the gathered scores."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def score_together(
 
 
 def shares(supernet: Supernet, genotypes: Sequence[Genotype], n: int) -> list[list[int]]:
-    """Return whom each of ``n`` processes scores, so that the longest share costs little.
+    """Return the subnets that each of ``n`` processes evaluates, balanced by cost, as indices.
 
     A share costs what its distinct computations cost
     (:class:`~carsmoo.nets.supernet.shared_graph.SharedGraph`). Two ways are tried, and the one whose longest share

@@ -1,4 +1,4 @@
-"""A population as one graph: each distinct layer application is computed once, and read by all who need it."""
+"""The subnets of a population as one computation graph: each distinct layer application is computed once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNREAD = -1
 
 @dataclass(frozen=True)
 class Node:
-    """One distinct computation: a layer on what other nodes gave, or a sum or a concatenation of it.
+    """One distinct computation: a layer applied to outputs of other nodes, or a sum or a concatenation of them.
 
     Attributes:
         layer: called with its input and its statistics; None for a sum or a concatenation.
@@ -44,7 +44,7 @@ class Node:
 
 
 class SharedGraph:
-    """What the subnets of a population compute, each distinct computation once.
+    """The computation graph of a population's subnets, each distinct computation once.
 
     Subnets share a computation where the same layer of the supernet reads the same input: always in the stem, in the
     first cells where they chose the same operations, further on as far as their cells agree. Nodes are in the order of

@@ -66,7 +66,7 @@ class SupernetTrainer:
 
     @property
     def epochs(self) -> float:
-        """Epochs done so far."""
+        """Epochs trained so far."""
         return self.steps / self.steps_per_epoch
 
     def epoch(self, architectures: Iterator[Sequence[Genotype]]) -> Iterator[Tensor]:
@@ -105,7 +105,7 @@ class SupernetTrainer:
         return torch.where(skip, torch.zeros_like(loss), loss)
 
     def take_skipped(self) -> int:
-        """Return how many steps were skipped since this was asked last."""
+        """Return the number of steps skipped since the last call."""
         skipped = int(self._skipped)
         self._skipped.zero_()
         return skipped

@@ -1,4 +1,4 @@
-"""What moves behind a CARSProblem, and its state as plain arrays."""
+"""The training state of a CARSProblem: supernet, optimizer and random streams, as plain arrays."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ SLOWDOWN = 0.1
 
 
 class DivergenceError(ArithmeticError):
-    """Training that gives no finite gradients any more: more than half of an epoch's steps had none."""
+    """Diverged training: more than half of an epoch's steps had no finite gradients."""
 
 
 class SupernetState:
-    """What moves behind a CARSProblem: the supernet, its trainer and their random streams.
+    """The training state of a CARSProblem: the supernet, its trainer and their random streams.
 
     Args:
         space: the architectures.
@@ -143,7 +143,7 @@ class SupernetState:
         return {**figures, "skipped": skipped} if skipped else figures
 
     def uniform(self, n: int) -> Drawn:
-        """Yield ``n`` uniformly drawn architectures again and again (CARS's parameter warm-up)."""
+        """Yield ``n`` uniformly sampled architectures again and again (CARS's parameter warm-up)."""
         return uniform(self.space, n, self.random_state)
 
     def drawn_from(self, X: NDArray[np.int64], n: int) -> Drawn:
@@ -159,7 +159,7 @@ class SupernetState:
         scored: Callable[[int], None] | None = None,
         race: Race | None = None,
     ) -> NDArray[np.float64]:
-        """Return the errors of architectures on a split with the weights of now, (n,), found by this process alone.
+        """Return the errors of architectures on a split with the current weights, (n,), computed by this process alone.
 
         Args:
             genotypes: the architectures, n of them.
@@ -184,7 +184,7 @@ class SupernetState:
     def scores(
         self, genotypes: Sequence[Genotype], scored: Callable[[int], None], race: Race | None = None
     ) -> NDArray[np.float64]:
-        """Return the errors of architectures on search-validation, (n,), found by all processes of the group."""
+        """Return the errors of architectures on search-validation, (n,), computed by all processes of the group."""
         split, group = self.data.validation, self.trainer.group
         if group.size == 1:
             return self.errors(genotypes, split, None, scored, race)
@@ -198,7 +198,7 @@ class SupernetState:
 
     @torch.inference_mode(False)
     def subnet(self, genotype: Genotype) -> Network:
-        """Return the network of a genotype with the weights of now, in evaluation mode, its batch norm calibrated."""
+        """Return the network of a genotype with the current weights, in evaluation mode, its batch norm calibrated."""
         network = Network(genotype, self.supernet.network).to(self.data.train.images.device, torch.float32)
         network.inherit(self.supernet)
         update_bn(self.calibration, network)
@@ -239,7 +239,7 @@ class SupernetState:
     @torch.inference_mode(False)
     @torch.no_grad()
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned.
+        """Restore what :meth:`state` returned.
 
         Raises:
             ValueError: if it is that of other weights, or not all of it is there.

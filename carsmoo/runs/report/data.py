@@ -1,4 +1,4 @@
-"""What a report tells of a run, read from its directory as plain data."""
+"""The data of a report, read from a run's directory as plain data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from carsmoo.utils.files import Store
 from carsmoo.utils.validation import finite, shown
 
 FINAL = "final-front.json"
-"""The front trained in full, where the run has one."""
+"""The retrained front, where the run has one."""
 
 PHASES = ("warm-up", "training", "scoring")
 """What a search does, in its order; its time besides is the rest."""
@@ -74,7 +74,7 @@ class Loss:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedFront:
-    """The networks of a front, each trained in full by itself.
+    """The retrained networks of a front.
 
     Attributes:
         front: what was measured.
@@ -98,14 +98,14 @@ class RunReport:
         seconds: how long the run took.
         started: when, in seconds since 1970 (UTC).
         ended: whether the search came to its planned end.
-        resumed: how often it was gone on with.
+        resumed: how often it was resumed.
         rollbacks: how often training diverged and went back.
         test_error: of the network of lowest error on the test split, a fraction, with the supernet's weights; None if
             it was not measured.
         config: the settings; None if the directory has none.
         versions: of the packages that ran it, and of Python.
         environment: what else decides the last bits: torch, device, threads.
-        trained: the front trained in full; None if it was not.
+        trained: the retrained front; None if there is none.
     """
 
     name: str

@@ -194,7 +194,7 @@ def _trained_about(report: RunReport, row: int | None) -> str:
 
 
 def _agreement(report: RunReport) -> str:
-    """Return the rank correlation between supernet and full training in words, where the run tells it."""
+    """Return the rank correlation between supernet and retrained networks in words, where the run holds it."""
     kendall = report.trained.front.about.get("kendall") if report.trained else None
     tau = finite(kendall.get("tau")) if isinstance(kendall, dict) else None
     n = len(report.trained.front) if report.trained else 0
