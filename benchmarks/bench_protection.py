@@ -60,7 +60,7 @@ def line(score: Score) -> str:
 def grid(seeds: int, jobs: int) -> list[dict[str, float]]:
     """Return growth against none over the trap's strength, noise and the generation at which the search stops."""
     settings = [(s, n, g) for s in (0.0, 2.0, 4.0) for n in (0.002, 0.01, 0.03) for g in (10, 20, 40)]
-    problems = {f"{s}/{n}/{g}": partial(trap, s, n, g) for s, n, g in settings}
+    problems = {f"{s}-{n}-{g}": partial(trap, s, n, g) for s, n, g in settings}
     algorithms = {name: partial(suite.algorithm, name) for name in ("growth", "nsga3")}
     made = compare(algorithms, problems, range(seeds), baseline="nsga3", n_jobs=jobs)
     by_name = {(score.problem, score.algorithm): score for score in made.scores()}
