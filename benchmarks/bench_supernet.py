@@ -65,7 +65,7 @@ def case(name: str) -> tuple[NetworkConfig, SupernetTraining, ImageData]:
     images = rng.integers(0, 256, size=(320, 3, 32, 32), dtype=np.uint8)
     data = ImageData.from_arrays(images, np.arange(320) % 10, name="random")
     shape = NetworkConfig(channels=16, layers=8).for_data(data.image_shape, data.classes)
-    return shape, SupernetTraining.paper(batch=64), data
+    return shape, SupernetTraining.paper(batch_size=64), data
 
 
 def measure(name: str, genotypes: int, repeats: int, masked_repeats: int) -> dict[str, float]:

@@ -107,6 +107,8 @@ class Continuous:
         moving = problem if isinstance(problem, MovingProblem) else None
         if moving is not None:
             require_fitting(self, Continuous)
+            if moving.races and getattr(given.get("survival", self._own_survival), "needs_growth", False):
+                raise ValueError("racing: expected False with a survival that reads growth, and may keep whom it drops")
         self.is_initialized, self.n_iter, self.pop, self.off, self.opt = False, None, None, None, None
         self._asked, self.survival = None, copy.deepcopy(given.get("survival", self._own_survival))
         self.history, self.data, self.display = [], {}, given.get("display")

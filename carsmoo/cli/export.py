@@ -60,7 +60,7 @@ def export(
     """Write a network as ONNX, torch.export and safetensors, with a card; each is compared with the network."""
     wanted = list(dict.fromkeys(formats or Format))
     _require_empty(out)
-    fields = {"channels": channels, "layers": layers, "classes": classes}
+    fields = {"channels": channels, "layers": layers, "n_classes": classes}
     given = {name: value for name, value in fields.items() if value is not None}
     found = _source(source, number, supernet, shape, given, seed)
     for line in _write(found, out, wanted, raw):

@@ -16,7 +16,7 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings, read_toml
 from carsmoo.cost.latency import latency as predicted
 from carsmoo.cost.latency_table import FORMATS, LatencyTable
-from carsmoo.utils.owned import require_own
+from carsmoo.utils.owned import LATENCY, require_own
 from carsmoo.utils.progress import ProgressBars, Step
 
 latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.", no_args_is_help=True)
@@ -33,7 +33,7 @@ def build(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, such as network.channels=16.")
     ] = None,
-    threads: Annotated[int, typer.Option(help="Threads that compute, on a CPU.", min=1)] = 1,
+    threads: Annotated[int, typer.Option(help="Threads that compute, on a CPU.", min=1, max=1024)] = 1,
     memory_formats: Annotated[
         list[str] | None,
         typer.Option("--memory-format", help=f"Any of {', '.join(FORMATS)}; predictions are for the first."),
@@ -52,7 +52,7 @@ def build(
     plan = plan.updated(parse_settings(settings or []))
     if not out.parent.is_dir() or out.is_dir():
         raise ValueError(f"out: expected a file in a directory that exists, got {out}")
-    require_own(out, kind=".json")
+    require_own(out, kind=LATENCY)
     from carsmoo.nets.latency.measure import build as measured
 
     bars = ProgressBars()

@@ -3,10 +3,9 @@
 from carsmoo.compare.comparison import REFERENCE, Comparison, Run, Score
 from carsmoo.compare.runner import MakeAlgorithm, MakeProblem, WorkerDiedError, compare, same_cost
 from carsmoo.compare.statistics import Correlation, holm, rank_correlation, signed_rank, vargha_delaney
-from carsmoo.compare.tables import HEADER, to_csv, to_latex
+from carsmoo.compare.tables import to_csv, to_latex
 
 __all__ = [
-    "HEADER",
     "REFERENCE",
     "Comparison",
     "Correlation",

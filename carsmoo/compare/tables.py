@@ -9,27 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from carsmoo.compare.comparison import Score
+from carsmoo.utils.owned import TABLE
 
 
 def to_csv(scores: Sequence[Score]) -> str:
     """Return the table as CSV, a row a score."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
+    writer.writerow(TABLE)
     for s in scores:
         sizes = (s.size_low, s.size_high)
         figures = (*s.hv, *s.igd, s.evaluations, *sizes, s.p, s.a12, s.p_size)
         writer.writerow([s.problem, s.algorithm, s.n, *(f"{figure:.6g}" for figure in figures)])
     return text.getvalue()
-
-
-HEADER = (
-    *("problem", "algorithm", "n"),
-    *("hv_25", "hv_50", "hv_75", "igd_25", "igd_50", "igd_75"),
-    "evaluations",
-    *("size_10", "size_90", "p_hv", "a12", "p_size"),
-)
-"""Columns of :func:`to_csv`."""
 
 
 def to_latex(scores: Sequence[Score]) -> str:

@@ -101,15 +101,21 @@ def resume_snapshot(
         _require_same("versions", document["versions"], versions())
         if isinstance(problem, MovingProblem):
             _require_same("environment", document["environment"], problem.environment())
-    for checkpoint in callback.callbacks:
-        if isinstance(checkpoint, Checkpoint) and is_main(problem):
-            checkpoint.resume_from(snapshot)
-    algorithm.setup(problem, seed=document["seed"], termination=termination, callback=callback, verbose=verbose)
-    _require_same("algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm)))
+    checkpoints = [one for one in callback.callbacks if isinstance(one, Checkpoint) and is_main(problem)]
     try:
-        _restore(snapshot, problem, algorithm, termination is not None)
-    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
-        raise ValueError(f"{snapshot.path}: expected a checkpoint of this run, got another ({brief(error)})") from None
+        for checkpoint in checkpoints:
+            checkpoint.resume_from(snapshot)
+        algorithm.setup(problem, seed=document["seed"], termination=termination, callback=callback, verbose=verbose)
+        _require_same("algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm)))
+        try:
+            _restore(snapshot, problem, algorithm, termination is not None)
+        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
+            expected = f"{snapshot.path}: expected a checkpoint of this run"
+            raise ValueError(f"{expected}, got another ({brief(error)})") from None
+    except BaseException:
+        for checkpoint in checkpoints:
+            checkpoint.store.unlock()
+        raise
     if algorithm.is_initialized:
         algorithm.start_time = time.time() - snapshot.seconds
         if termination is not None:

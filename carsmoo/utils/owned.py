@@ -13,6 +13,17 @@ _DOCUMENTS = (
 )
 """Fields of JSON documents."""
 
+TABLE = (
+    *("problem", "algorithm", "n"),
+    *("hv_25", "hv_50", "hv_75", "igd_25", "igd_50", "igd_75"),
+    "evaluations",
+    *("size_10", "size_90", "p_hv", "a12", "p_size"),
+)
+"""Columns of a comparison's table."""
+
+LATENCY = "latency table"
+"""Kind of a latency table, whatever its ending."""
+
 _EVENTS = ({"event", "at"}, {"epoch", "loss", "learning_rate"})
 """Fields of a log's first line: of a search, of a training."""
 
@@ -24,7 +35,7 @@ def require_own(*paths: Path, kind: str | None = None) -> None:
 
     Args:
         *paths: of the files.
-        kind: their ending, such as ``".html"``, where the paths may have another.
+        kind: their ending, such as ``".html"``, where the paths may have another, or :data:`LATENCY`.
 
     Raises:
         FileExistsError: naming the first that holds something else.
@@ -51,14 +62,15 @@ def is_own(path: Path, kind: str | None = None) -> bool:
         if kind == ".html":
             return b'<meta name="generator" content="carsmoo ' in file.read(4096)
         content = file.read()
+    if kind == LATENCY:
+        return "carsmoo_latency" in _document(content)
     if kind == ".json":
-        document = _document(content)
-        return set(document) in _DOCUMENTS or "carsmoo_latency" in document
+        return set(_document(content)) in _DOCUMENTS
     first = content.split(b"\n", 1)[0].rstrip(b"\r")
     marks = {
         ".png": content.startswith(b"\x89PNG") and b"Software\0" + CREATOR.encode() in content,
         ".pdf": content.startswith(b"%PDF") and b"/Creator (" + CREATOR.encode() + b")" in content,
-        ".csv": first.endswith(b",genotype") or first.startswith(b"problem,algorithm,"),
+        ".csv": first.endswith(b",genotype") or first == ",".join(TABLE).encode(),
         ".tex": content.startswith(rb"\begin{tabular}{llrrrrrr}"),
     }
     return marks.get(kind, False)

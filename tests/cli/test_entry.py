@@ -105,6 +105,13 @@ def test_cost_prints_both_networks_and_the_published_figure(capsys: pytest.Captu
     assert "8 cells of 16" in capsys.readouterr().out
 
 
+def test_a_genotype_is_exported_with_a_size_of_its_own(tmp_path: Path) -> None:
+    sizes = ("--channels", "2", "--layers", "3", "--classes", "7")
+    assert call("export", "CARS-A", "--out", str(tmp_path / "files"), "--format", "safetensors", *sizes) == 0
+    (card,) = (tmp_path / "files").glob("*.json")
+    assert json.loads(card.read_text())["network"]["n_classes"] == 7
+
+
 def test_without_arguments_it_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert call() == 0
     said = capsys.readouterr().out
@@ -112,6 +119,7 @@ def test_without_arguments_it_tells_what_there_is(capsys: pytest.CaptureFixture[
 
 
 WRONG = {
+    "threads": (["latency", "build", "--out", "OUT", "--threads", "1000000000"], "--threads"),
     "command": (["serch"], "No such command"),
     "no directory": (["search"], "Missing option '--out'"),
     "option": (["search", "--out", "OUT", "--sead", "1"], "No such option"),

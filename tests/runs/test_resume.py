@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -298,3 +299,10 @@ def test_the_log_is_cut_back_to_the_checkpoint(stopped: Path) -> None:
     log.write_text("1")
     with pytest.warns(RuntimeWarning, match=f"expected {len(line)} bytes, got 1; part of the log is lost"):
         resume(stopped, ToyProblem(), PNSGA3())
+
+
+def test_a_refused_resume_lets_go_of_its_lock(tmp_path: Path) -> None:
+    minimize(ToyProblem(), PNSGA3(), callback=Checkpoint(tmp_path))
+    with pytest.raises(ValueError, match="algorithm is not that of the run"):
+        resume(tmp_path, ToyProblem(), PNSGA3(pop_size=6))
+    FileLock(tmp_path / "checkpoint" / "lock").acquire(timeout=0).lock.release()

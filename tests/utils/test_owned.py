@@ -14,7 +14,7 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.plots.style import new_axes
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.space.front import Front
-from carsmoo.utils.owned import is_own, require_own
+from carsmoo.utils.owned import LATENCY, is_own, require_own
 from carsmoo.zoo import GENOTYPES
 from tests.nets.models.test_serialization import CARD, trained
 
@@ -80,7 +80,7 @@ def test_what_others_wrote_is_not_taken_for_ours(tmp_path: Path) -> None:
 
 def test_a_kind_may_be_named_where_the_ending_does_not_tell_it(tmp_path: Path) -> None:
     (tmp_path / "table").write_text(json.dumps({"carsmoo_latency": 2}))
-    require_own(tmp_path / "table", kind=".json")
+    require_own(tmp_path / "table", kind=LATENCY)
     with pytest.raises(FileExistsError, match="table: expected no file"):
         require_own(tmp_path / "table")
 
@@ -89,3 +89,13 @@ def test_a_link_may_be_replaced_whatever_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     (tmp_path / "front.png").symlink_to("mine")
     require_own(tmp_path / "front.png")
+
+
+def test_one_kind_is_not_taken_for_another(tmp_path: Path) -> None:
+    front, table = tmp_path / "front.json", tmp_path / "table.csv"
+    front.write_text('{"objectives": {}, "about": {}, "networks": []}')
+    table.write_text("problem,algorithm,my notes\n")
+    assert is_own(front)
+    for path, kind in ((front, LATENCY), (table, None)):
+        with pytest.raises(FileExistsError, match="expected no file, or one of carsmoo to replace"):
+            require_own(path, kind=kind)

@@ -18,7 +18,7 @@ GREY = ("1", "L", "LA", "La", "F")
 BITS = (8, 10, 12, 14, 16)
 """Widths that whole numbers beyond bytes may have."""
 
-FARTHEST = 100
+FARTHEST = 20
 """Ranges of two splits differ by no more than this factor if both mean the same."""
 
 

@@ -79,6 +79,10 @@ def test_floating_numbers_stay_and_bits_become_black_and_white() -> None:
             "test: expected pixels in the range of images, up to 1, got up to 255",
         ),
         (
+            {"images": np.full((3, 4, 4), 255.0), "test": np.full((3, 4, 4), 2.64)},  # normalised as for ImageNet
+            "images: expected pixels in the range of test, up to 2.64, got up to 255",
+        ),
+        (
             {"images": np.full((3, 4, 4), 9, np.uint8), "test": np.ones((3, 4, 4))},
             "images: expected pixels in the range of test, up to 1, got up to 255",
         ),
