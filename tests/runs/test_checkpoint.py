@@ -135,6 +135,15 @@ def test_a_directory_holds_one_run(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in Store(tmp_path / "checkpoint").files()] == before
 
 
+def test_another_process_than_the_first_saves_and_prints_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = ToyProblem()
+    problem.process_rank = 1
+    minimize(problem, PNSGA3(), callback=Checkpoint(tmp_path), verbose=True)
+    assert (list(tmp_path.iterdir()), capsys.readouterr().out) == ([], "")
+
+
 def test_an_algorithm_that_does_not_tell_its_beginning_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"expected an algorithm with carsmoo\.Continuous, got NSGA2; write class A"):
         minimize(get_problem("zdt1"), NSGA2(pop_size=4), ("n_gen", 2), callback=Checkpoint(tmp_path))
