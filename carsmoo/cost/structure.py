@@ -101,6 +101,11 @@ class Layer(NamedTuple):
         halvings = self.stride - 1
         return 1 if self.kind == "classifier" else halved(self.height, halvings) * halved(self.width, halvings)
 
+    @property
+    def size(self) -> int:
+        """Numbers that it gives for one image."""
+        return self.c_out * self.area
+
 
 def layers(genotype: Genotype, network: NetworkConfig) -> Iterator[tuple[Layer, bool]]:
     """Yield each layer that ``Network(genotype, network)`` holds, and whether it runs.

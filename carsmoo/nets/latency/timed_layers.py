@@ -8,20 +8,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.structure import Layer
+from carsmoo.cost.structure import Layer, stem_layers
 from carsmoo.nets.latency.timing import TimedLayer
 from carsmoo.nets.models.batch_norm import BatchNorm
 from carsmoo.nets.models.cells import Stem, set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.network import measure_noise, untrained
-from carsmoo.nets.models.ops import FactorizedReduce, NormBuilder, ReLUConvNorm, operation
+from carsmoo.nets.models.ops import NormBuilder, module_of
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.validation import whole
 
@@ -117,7 +117,7 @@ def _layer_run(
     generator: torch.Generator,
 ) -> Callable[[], object]:
     norm: NormBuilder = partial(BatchNorm, affine=network.bn_affine)
-    c_in, c_out, x = layer.c_in, layer.c_out, inputs[0]
+    x = inputs[0]
 
     def made(make: Callable[[], M]) -> M:
         module = drawn(make, generator).to(x.device).eval()
@@ -132,16 +132,10 @@ def _layer_run(
         case "concat":
             return lambda: torch.cat(inputs, dim=1)
         case "classifier":
-            linear = made(lambda: nn.Linear(c_in, c_out))
+            linear = made(lambda: nn.Linear(layer.c_in, layer.c_out))
             return lambda: linear(x.mean(dim=(2, 3)))
         case "stem" | "stem_next":
             stem = made(lambda: Stem(network, norm))
-            convolutions = [cast(nn.Conv2d, conv) for conv in stem.convs]
-            shapes = [(conv.out_channels, conv.in_channels) for conv in convolutions]
-            k = 0 if layer.kind == "stem" else 1 + shapes[1:].index((c_out, c_in))
-            return lambda: stem.layer(k, x)
-        case "entry":
-            entry = FactorizedReduce if layer.stride == 2 else ReLUConvNorm
-            return partial(made(lambda: entry(c_in, c_out, norm)), x)
+            return partial(stem.layer, stem_layers(network).index(layer), x)
         case _:
-            return partial(made(lambda: operation(layer.kind, c_in, layer.stride, norm)), x)
+            return partial(made(lambda: module_of(layer, norm)), x)

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from carsmoo.config.network import CellShape, NetworkConfig, halved
+from carsmoo.cost.structure import entry_layers, stem_layers
 from carsmoo.nets.models.batch_norm import Statistics
-from carsmoo.nets.models.ops import FactorizedReduce, NormBuilder, ReLUConvNorm
+from carsmoo.nets.models.ops import NormBuilder, module_of
 
 Nodes: TypeAlias = Sequence[Sequence[tuple[nn.Module, int]]]
 """For each node of a cell its (operation, input) edges, without those that are absent."""
@@ -22,15 +23,10 @@ class Stem(nn.Module):
 
     def __init__(self, network: NetworkConfig, norm: NormBuilder) -> None:
         super().__init__()
-        colours, c = network.input_shape[0], network.channels
-        if network.stem == "imagenet":
-            widths = [(colours, c // 2), (c // 2, c), (c, c)]
-        else:
-            widths = [(colours, network.stem_multiplier * c)]
-        stride = 2 if network.stem == "imagenet" else 1
+        layers = stem_layers(network)
         self.memory_format = torch.contiguous_format
-        self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, stride, padding=1, bias=False) for i, o in widths)
-        self.norms = nn.ModuleList(norm(o) for _, o in widths)
+        self.convs = nn.ModuleList(nn.Conv2d(x.c_in, x.c_out, 3, x.stride, padding=1, bias=False) for x in layers)
+        self.norms = nn.ModuleList(norm(layer.c_out) for layer in layers)
 
     def forward(
         self, x: Tensor, live: int, statistics: Statistics | None = None
@@ -64,11 +60,9 @@ def set_memory_format(module: nn.Module, memory_format: torch.memory_format) -> 
 class Entry(nn.Module):
     """The two input layers of a cell, which bring both inputs to its channels and size."""
 
-    def __init__(self, cell: CellShape, norm: NormBuilder) -> None:
+    def __init__(self, cell: CellShape, network: NetworkConfig, norm: NormBuilder) -> None:
         super().__init__()
-        before = FactorizedReduce if cell.halved_before else ReLUConvNorm
-        self.before = before(cell.in_before, cell.channels, norm)
-        self.last = ReLUConvNorm(cell.in_last, cell.channels, norm)
+        self.before, self.last = (module_of(layer, norm) for layer in entry_layers(cell, network))
 
     def forward(
         self,

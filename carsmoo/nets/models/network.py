@@ -13,11 +13,11 @@ from torch.optim.swa_utils import update_bn
 from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.cost.closed_form import params
 from carsmoo.cost.memory import BYTES, require_fits, require_weights
-from carsmoo.cost.structure import cell_of, reachable_parts, used_states
+from carsmoo.cost.structure import cell_of, edge_layer, reachable_parts, used_states
 from carsmoo.nets.models.batch_norm import BatchNorm, SubnetNorm
 from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
 from carsmoo.nets.models.init import drawn
-from carsmoo.nets.models.ops import Identity, NormBuilder, operation
+from carsmoo.nets.models.ops import Identity, NormBuilder, module_of
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.space.genotype import Genotype
 
@@ -25,16 +25,14 @@ from carsmoo.space.genotype import Genotype
 class NetworkCell(nn.Module):
     """One cell with the operations of its genotype alone."""
 
-    def __init__(self, cell: CellShape, genotype: Genotype, norm: NormBuilder) -> None:
+    def __init__(self, cell: CellShape, network: NetworkConfig, genotype: Genotype, norm: NormBuilder) -> None:
         super().__init__()
         self.shape = cell
         edges, self.concat = cell_of(genotype, cell.reduction)
         self.used = used_states(edges, self.concat)
-        self.entry = Entry(cell, norm)
+        self.entry = Entry(cell, network, norm)
         present = [(position, op, i) for position, (op, i) in enumerate(edges) if op != "none"]
-        self.ops = nn.ModuleList(
-            operation(op, cell.channels, 2 if cell.reduction and i < 2 else 1, norm) for _, op, i in present
-        )
+        self.ops = nn.ModuleList(module_of(edge_layer(op, i, cell), norm) for _, op, i in present)
         self.nodes: list[list[tuple[int, int]]] = [[] for _ in range(len(edges) // 2)]  # (index in ops, input)
         for k, (position, _, i) in enumerate(present):
             if 2 + position // 2 in self.used:
@@ -118,7 +116,7 @@ class Network(nn.Module):
         norm: NormBuilder = partial(BatchNorm, affine=network.bn_affine)
         shapes = list(network.cells(len(genotype.normal_concat), len(genotype.reduce_concat)))
         self.stem = Stem(network, norm)
-        self.cells = nn.ModuleList(NetworkCell(cell, genotype, norm) for cell in shapes)
+        self.cells = nn.ModuleList(NetworkCell(cell, network, genotype, norm) for cell in shapes)
         widths = [cell.channels * len(cell_of(genotype, cell.reduction)[1]) for cell in shapes]
         self.auxiliary = AuxiliaryHead(widths[network.auxiliary_cell], network) if network.auxiliary_head else None
         self.classifier = nn.Linear(widths[-1], network.output_classes)

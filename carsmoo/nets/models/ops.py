@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from carsmoo.cost.structure import Layer
 from carsmoo.nets.models.batch_norm import Statistics
 
 NormBuilder = Callable[[int], nn.Module]
@@ -149,6 +150,17 @@ class Identity(nn.Module):
     def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
         """Return ``x``."""
         return x
+
+
+def module_of(layer: Layer, norm: NormBuilder) -> nn.Module:
+    """Build an input layer of a cell, or the operation of an edge.
+
+    Raises:
+        ValueError: for a layer of another kind.
+    """
+    if layer.kind != "entry":
+        return operation(layer.kind, layer.c_in, layer.stride, norm)
+    return (FactorizedReduce if layer.stride == 2 else ReLUConvNorm)(layer.c_in, layer.c_out, norm)
 
 
 def operation(name: str, channels: int, stride: int, norm: NormBuilder) -> nn.Module:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.cost.closed_form import supernet_params
 from carsmoo.cost.memory import require_weights
-from carsmoo.cost.structure import cell_of, reachable_parts, used_states
+from carsmoo.cost.structure import cell_of, edge_layer, reachable_parts, used_states
 from carsmoo.nets.models.batch_norm import Statistics, SubnetNorm
 from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
 from carsmoo.nets.models.init import initialise
-from carsmoo.nets.models.ops import operation
+from carsmoo.nets.models.ops import module_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 
 
@@ -25,22 +25,17 @@ class SupernetCell(nn.Module):
 
     Args:
         cell: where it sits.
+        network: in what.
         space: which nodes and operations there are.
     """
 
-    def __init__(self, cell: CellShape, space: DARTSSpace) -> None:
+    def __init__(self, cell: CellShape, network: NetworkConfig, space: DARTSSpace) -> None:
         super().__init__()
         self.shape = cell
-        self.entry = Entry(cell, SubnetNorm)
+        self.entry = Entry(cell, network, SubnetNorm)
         self.edges = nn.ModuleList(
             nn.ModuleList(
-                nn.ModuleDict(
-                    {
-                        op: operation(op, cell.channels, 2 if cell.reduction and i < 2 else 1, SubnetNorm)
-                        for op in space.ops
-                        if op != "none"
-                    }
-                )
+                nn.ModuleDict({op: module_of(edge_layer(op, i, cell), SubnetNorm) for op in space.ops if op != "none"})
                 for i in range(2 + node)
             )
             for node in range(space.nodes)
@@ -95,7 +90,7 @@ class Supernet(nn.Module):
         cells = list(network.cells(space.nodes, space.nodes))
         with torch.device("meta"):  # torch would draw the weights from its global generator
             self.stem = Stem(network, SubnetNorm)
-            self.cells = nn.ModuleList(SupernetCell(cell, space) for cell in cells)
+            self.cells = nn.ModuleList(SupernetCell(cell, network, space) for cell in cells)
             self.classifier = nn.Linear(space.nodes * cells[-1].channels, network.output_classes)
         self.float().to_empty(device="cpu")  # float32, whatever torch's default type is
         initialise(self, generator)

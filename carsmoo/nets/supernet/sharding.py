@@ -7,10 +7,9 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
+from carsmoo.cost.closed_form import layer_flops
 from carsmoo.nets.distributed.group import Group, shards
-from carsmoo.nets.models.ops import FactorizedReduce, Pool
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.shared_graph import IMAGES, Node, SharedGraph, alike_together
 from carsmoo.space.genotype import Genotype
@@ -20,8 +19,18 @@ Score: TypeAlias = Callable[[Sequence[Genotype], Callable[[int], None] | None], 
 TOUCH = 24
 """Multiply-adds that writing one number costs as much as; it weighs what computes little."""
 
-TOUCHES = {"avg": 3, "max": 6, "reduce": 10}
-"""Writings that a number costs which a mean, a maximum or a factorized reduction gives; of others one a convolution."""
+TOUCHES = {
+    "avg_pool_3x3": 3,
+    "max_pool_3x3": 6,
+    "sep_conv_3x3": 4,
+    "sep_conv_5x5": 4,
+    "dil_conv_3x3": 2,
+    "dil_conv_5x5": 2,
+}
+"""Writings that a number costs which a layer of some kind gives; of other kinds one."""
+
+REDUCTION = 10
+"""Writings that a number costs which a factorized reduction gives."""
 
 HALVINGS = 20
 """Steps in the search for the least limit that contiguous shares can keep."""
@@ -83,8 +92,7 @@ def shares(supernet: Supernet, genotypes: Sequence[Genotype], n: int) -> list[li
 def node_costs(supernet: Supernet, genotypes: Sequence[Genotype]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the expected cost of each distinct computation, (nodes,), and which each genotype needs, (n, nodes)."""
     graph = SharedGraph(supernet, genotypes)
-    each = {id(layer): _cost_each(layer) for layer in {_module(node): None for node in graph.nodes}}
-    costs = np.array([node.size * each[id(_module(node))] for node in graph.nodes], dtype=np.float64)
+    costs = np.array([_node_cost(node) for node in graph.nodes], dtype=np.float64)
     costs[IMAGES] = 0
     needed = np.zeros((len(genotypes), len(graph.nodes)), dtype=bool)
     for k, output in enumerate(graph.outputs):
@@ -97,21 +105,14 @@ def node_costs(supernet: Supernet, genotypes: Sequence[Genotype]) -> tuple[NDArr
     return costs, needed
 
 
-def _module(node: Node) -> nn.Module | None:
-    """Return the module that a node's layer is, or is a method of."""
-    layer = getattr(node.layer, "func", node.layer)
-    return layer if isinstance(layer, nn.Module) else getattr(layer, "__self__", None)
-
-
-def _cost_each(module: nn.Module | None) -> float:
-    """Return what a number that a layer gives costs, in multiply-adds."""
-    weights = [m.weight[0].numel() for m in module.modules() if isinstance(m, nn.Conv2d)] if module is not None else []
-    touches = max(len(weights), 1)
-    if isinstance(module, Pool):
-        touches = TOUCHES[module.kind]
-    elif isinstance(module, FactorizedReduce):
-        touches = TOUCHES["reduce"]
-    return float(sum(weights) + TOUCH * touches)
+def _node_cost(node: Node) -> int:
+    """Return what a computation costs, in multiply-adds."""
+    layer = node.described
+    if layer is None:
+        return TOUCH * node.size
+    reduces = layer.stride == 2 and layer.kind in ("entry", "skip_connect")
+    touches = REDUCTION if reduces else TOUCHES.get(layer.kind, 1)
+    return layer_flops(layer) + TOUCH * touches * node.size
 
 
 def _cost(share: Sequence[int], costs: NDArray[np.float64], needed: NDArray[np.bool_]) -> float:

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from carsmoo.config.network import CellShape, halved
-from carsmoo.cost.structure import cell_of, reachable_parts
+from carsmoo.config.network import CellShape
+from carsmoo.cost.structure import Layer, cell_of, edge_layer, entry_layers, node_size, reachable_parts, stem_layers
 from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.cells import zeros_of
 from carsmoo.nets.models.ops import Identity, ReLUFirst
@@ -35,12 +35,14 @@ class Node:
         inputs: numbers of the nodes that it reads.
         combine: for a node without a layer, what makes its value of those of its inputs and of the images.
         size: numbers that it gives for one image.
+        described: the layer as costs know it; None for what multiplies nothing.
     """
 
     layer: Callable[[Tensor, Statistics | None], Tensor] | None
     inputs: tuple[int, ...]
     combine: Callable[[Sequence[Tensor], Tensor], Tensor] | None
     size: int
+    described: Layer | None = None
 
 
 class SharedGraph:
@@ -134,13 +136,13 @@ class SharedGraph:
         self.applications.append(self._numbers[key])
         return self._numbers[key]
 
-    def _apply(self, layer: nn.Module, i: int, size: int) -> int:
+    def _apply(self, layer: nn.Module, i: int, described: Layer) -> int:
         if isinstance(layer, Identity):
             return i
         if isinstance(layer, ReLUFirst):
             i = self._add(("relu", i), Node(None, (i,), _rectified, self.nodes[i].size))
-            return self._add((id(layer), i), Node(layer.after_relu, (i,), None, size))
-        return self._add((id(layer), i), Node(layer, (i,), None, size))
+            return self._add((id(layer), i), Node(layer.after_relu, (i,), None, described.size, described))
+        return self._add((id(layer), i), Node(layer, (i,), None, described.size, described))
 
     def _subnet(self, genotype: Genotype) -> int:
         network = self.supernet.network
@@ -159,30 +161,32 @@ class SharedGraph:
         """Add the convolutions of the stem that run, and return the first cell's inputs."""
         stem = self.supernet.stem
         outputs: list[int | None] = [None] * len(stem.convs)
-        number, (_, height, width) = IMAGES, self.supernet.network.input_shape
-        for k in range(live):
-            conv = cast(nn.Conv2d, stem.convs[k])
-            height, width = halved(height, int(conv.stride[0] == 2)), halved(width, int(conv.stride[1] == 2))
-            size = conv.out_channels * height * width
-            outputs[k] = number = self._add(("stem", k), Node(partial(stem.layer, k), (number,), None, size))
+        number = IMAGES
+        for k, layer in enumerate(stem_layers(self.supernet.network)[:live]):
+            node = Node(partial(stem.layer, k), (number,), None, layer.size, layer)
+            outputs[k] = number = self._add(("stem", k), node)
         return outputs[max(len(outputs) - 2, 0)], outputs[-1]
 
     def _cell(
         self, cell: SupernetCell, shape: CellShape, genotype: Genotype, before: int | None, last: int | None
     ) -> int:
         used, nodes = cell.chosen(genotype)
-        area_in = shape.height * shape.width
-        area_out = halved(shape.height, shape.reduction) * halved(shape.width, shape.reduction)
-        inputs = ((cell.entry.before, before), (cell.entry.last, last))
+        edges, concat = cell_of(genotype, shape.reduction)
+        entries = entry_layers(shape, self.supernet.network)
+        inputs = zip((cell.entry.before, cell.entry.last), (before, last), entries, strict=True)
         states: list[int | None] = [
-            self._apply(layer, cast(int, i), shape.channels * area_in) if k in used else None
-            for k, (layer, i) in enumerate(inputs)
+            self._apply(layer, cast(int, i), described) if k in used else None
+            for k, (layer, i, described) in enumerate(inputs)
         ]
-        size = shape.channels * area_out
-        for edges in nodes:
-            ends = [self._apply(op, cast(int, states[i]), size) for op, i in edges]
+        height, width = node_size(shape)
+        size = shape.channels * height * width
+        for node, chosen in enumerate(nodes):
+            names = [op for op, _ in edges[2 * node : 2 * node + 2] if op != "none"]
+            ends = [
+                self._apply(layer, cast(int, states[i]), edge_layer(op, i, shape))
+                for op, (layer, i) in zip(names, chosen, strict=False)  # none is chosen where nothing reads the node
+            ]
             states.append(self._sum(ends, shape, size))
-        _, concat = cell_of(genotype, shape.reduction)
         parts = tuple(cast(int, states[i]) for i in concat)
         return self._add(("cat", *parts), Node(None, parts, _concatenated, len(parts) * size))
 

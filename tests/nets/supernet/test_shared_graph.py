@@ -1,8 +1,11 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
 
 from carsmoo.config.network import NetworkConfig
+from carsmoo.cost.closed_form import flops, layer_flops
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.shared_graph import IMAGES, SharedGraph
@@ -72,3 +75,13 @@ def test_subnets_with_equal_cells_are_computed_together() -> None:
     rng = np.random.default_rng(0)
     peaks = {SharedGraph(shared, [pool[k] for k in rng.permutation(len(pool))]).peak_size() for _ in range(4)}
     assert len(peaks) == 1
+
+
+@pytest.mark.parametrize("stem", ["cifar", "imagenet"])
+def test_the_layers_of_a_graph_add_up_to_the_multiply_adds_of_its_network(stem: Literal["cifar", "imagenet"]) -> None:
+    network = NetworkConfig(channels=4, layers=5, stem=stem, image_shape=(3, 37, 34))
+    shared = Supernet(SPACE, network, generator())
+    for genotype in [EMPTY, *genotypes(6)]:
+        graph = SharedGraph(shared, [genotype])
+        found = [layer_flops(node.described) for node in graph.nodes if node.described is not None]
+        assert sum(found) + 4 * 4 * 4 * 10 == flops(genotype, network)
