@@ -97,7 +97,7 @@ class Case:
         scoring = partial(errors, world.supernet, batch=500, calibration=world.calibration)
         if group.size == 1:
             return scoring(genotypes, split, normalise)
-        return score_together(group, world.supernet, genotypes, lambda g, f: scoring(g, split, normalise, scored=f))
+        return score_together(group, world.supernet, genotypes, lambda g, f: scoring(g, split, normalise, listener=f))
 
     def pairs(self, n: int, window: int) -> list[list[Genotype]]:
         """Return pairs of architectures as training draws them, dealt among so many steps."""

@@ -26,6 +26,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_google_docstring = True
@@ -46,7 +47,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
     (
         "py:class",
-        r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.(measure|timing)\.Key|MakeAlgorithm|MakeProblem|Told",
+        r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.(measure|timing)\.Key|MakeAlgorithm|MakeProblem|Listener",
     ),  # names of unions of types
     # what public names take or return, and is not public itself
     ("py:class", r"(carsmoo\.(nets\.models\.batch_norm|nets\.data\.pixels|cost\.structure)\..*)|Source"),

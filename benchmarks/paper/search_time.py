@@ -169,7 +169,7 @@ def times_of(world: SupernetState, populations: Sequence[NDArray[np.int64]], n: 
         )
 
     def train(X: NDArray[np.int64]) -> None:
-        world.train("training", range(1), 1, lambda w: w.drawn_from(X, 1), lambda *_: None)
+        world.train("training", range(1), 1, lambda w: w.drawn_from(X, 1))
 
     newborn, everyone = max(round(n * t), 1), max(round(n * (1 + t)), 1)
     train(populations[0])

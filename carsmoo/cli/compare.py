@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ from carsmoo.compare.tables import to_csv, to_latex
 from carsmoo.plots.style import require_drawable
 from carsmoo.utils.files import LOCK, Store, unfinished_name, write_whole
 from carsmoo.utils.owned import require_own
-from carsmoo.utils.progress import ProgressBars, Step
+from carsmoo.utils.progress import ProgressBars
 
 RUNS, TABLES = "runs", ("table.csv", "table.tex")
 _RUN = re.compile(r".+--.+--[0-9]+\.json")  # the name of a run that is kept
@@ -44,13 +44,8 @@ def compare(
         suite.algorithm(name)
     for name in problems:
         suite.problem(name, 0)
-    bars = ProgressBars()
-
-    def done(n: int, total: int) -> None:
-        bars(Step(phase="comparing", time=0, done=n, total=total, unit="runs"))
-
     _require_own(out, problems)
-    with _alone_in(out):
+    with _alone_in(out), closing(ProgressBars()) as bars:
         made = run_all(
             {name: partial(suite.algorithm, name) for name in names},
             {name: partial(suite.problem, name) for name in dict.fromkeys(problems)},
@@ -58,7 +53,7 @@ def compare(
             baseline=baseline,
             store=out / RUNS,
             n_jobs=jobs,
-            done=done,
+            listener=bars,
         )
         scores = made.scores()
         _require_own(out, problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from carsmoo.config.toml import parse_settings, read_toml
 from carsmoo.cost.latency import latency as predicted
 from carsmoo.cost.latency_table import FORMATS, LatencyTable
 from carsmoo.utils.owned import LATENCY, require_own
-from carsmoo.utils.progress import ProgressBars, Step
+from carsmoo.utils.progress import ProgressBars
 
 latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.", no_args_is_help=True)
 
@@ -55,14 +56,9 @@ def build(
     require_own(out, kind=LATENCY)
     from carsmoo.nets.latency.measure import build as measured
 
-    bars = ProgressBars()
-
-    def told(done: int, total: int) -> None:
-        bars(Step(phase="latency", time=0, done=done, total=total, unit="rounds"))
-
     shape = _for_its_data(plan)
     formats = tuple(memory_formats or FORMATS[:1])
-    try:
+    with closing(ProgressBars()) as bars:
         table = measured(
             plan.space,
             shape,
@@ -71,10 +67,8 @@ def build(
             memory_formats=formats,
             checked=checked,
             seed=plan.seed,
-            told=told,
+            listener=bars,
         )
-    finally:
-        bars.close()
     table.write(out)
     _tell(table)
     say(f"table of {len(table.layers)} layers in {out}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -21,6 +21,7 @@ from carsmoo.runs import retrained_front
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError
 from carsmoo.utils.launch import Launch
+from carsmoo.utils.progress import Listener, ProgressBars, Step
 
 Data = Annotated[str | None, typer.Option(help="Name of the images; the run's, or digits for a genotype.")]
 Recipe = Annotated[str, typer.Option(help="How to train: quick, cifar, imagenet.")]
@@ -68,7 +69,7 @@ def train(
         raise ValueError(f"run: expected a front with errors, got {', '.join(front.names)}")
     chosen, where = _chosen(front, only, top), device or searched.device
     retrained_front.require_results(run)
-    with together(where) as group, _interruptible(saying(group)) as tell:
+    with together(where) as group, _interruptible(saying(group)) as tell, _showing(tell, chosen) as listener:
         supernet = None
         if inherit:
             shape = searched.network
@@ -79,9 +80,7 @@ def train(
         folder = run.path / retrained_front.NETWORKS
         trainings = retrained_front.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
         tell(_headline(plan, len(chosen), data or searched.data))
-        own = retrained_front.train_front(
-            trainings, chosen, jobs, lambda k, card: tell(_line(chosen[k] + 1, card)), group
-        )
+        own = retrained_front.train_front(trainings, chosen, jobs, listener, group)
     if not group.is_main:
         return
     cards = retrained_front.finished_cards(trainings) | own
@@ -114,8 +113,8 @@ def fidelity(
     plan = TrainingRecipe.preset(recipe).updated(_changes(config, settings, network))
     run = RunDirectory(run_dir)
     options: dict[str, Any] = {"source": source, "data": data, "processes": jobs, "exact": not inexact}
-    with together(None) as group, _interruptible(saying(group)) as tell:
-        result = measure(run, networks, plan, **options, told=lambda k, card: tell(_line(k + 1, card)), group=group)
+    with together(None) as group, _interruptible(saying(group)) as tell, _showing(tell, range(networks)) as listener:
+        result = measure(run, networks, plan, **options, listener=listener, group=group)
     if not group.is_main:
         return
     for kind, name in (("recalibrated", "batch norm recalibrated"), ("batch", "batch norm of each batch")):
@@ -137,10 +136,9 @@ def _train_one(
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"out: expected a directory, got the file {out}")
     job = Job(folder=out, genotype=genotype, recipe=recipe, data=data, device=device, exact=not inexact)
-    with together(device) as group, _interruptible(saying(group)) as tell:
+    with together(device) as group, _interruptible(saying(group)) as tell, _showing(tell, range(1)) as listener:
         tell(_headline(recipe, 1, data))
-        (card,) = train_each([job], 1, group=group)
-    tell(_line(1, card))
+        train_each([job], 1, listener, group)
     tell(f"results are in {out}: network.json, best.safetensors, last.safetensors, log.jsonl")
 
 
@@ -195,6 +193,29 @@ def _interruptible(tell: Callable[[str], None]) -> Iterator[Callable[[str], None
             signal.signal(number, handler)
 
 
+@contextmanager
+def _showing(tell: Callable[[str], None], places: Sequence[int]) -> Iterator[Listener]:
+    """Draw progress bars, but on the first rank alone, and say a line of each network that is trained.
+
+    Args:
+        tell: says a line.
+        places: those of the networks, from 0, in the order in which they are trained.
+    """
+    from carsmoo.nets.retraining.parallel import NETWORKS
+
+    first = Launch.here().rank == 0
+    with closing(ProgressBars()) as bars:
+
+        def hear(step: Step) -> None:
+            if first:
+                bars(step)
+            if step.phase == NETWORKS and step.done:
+                with bars.hidden():
+                    tell(_line(places[step.done - 1] + 1, step.figures))
+
+        yield hear
+
+
 def _headline(recipe: TrainingRecipe, n: int, data: str) -> str:
     shape = f"{recipe.layers} cells of {recipe.channels} channels"
     held = (
@@ -205,10 +226,12 @@ def _headline(recipe: TrainingRecipe, n: int, data: str) -> str:
     return f"{n} network{'s' if n > 1 else ''} on {data}: {shape}, {recipe.epochs} epochs, {held}"
 
 
-def _line(number: int, card: dict[str, Any]) -> str:
-    errors = ", ".join(f"{one['error']:.2%} on {one['split']} (epoch {one['epoch']})" for one in card["accuracy"])
-    seconds = card["recipe"]["seconds"]
-    return f"network {number}: {card['costs']['params'] / 1e6:.3f} M parameters, error {errors}, {seconds:.0f} s"
+def _line(number: int, figures: Mapping[str, float]) -> str:
+    from carsmoo.nets.retraining.job import HELD_OUT, TEST
+
+    splits = [split for split in (HELD_OUT, TEST) if split in figures]
+    errors = ", ".join(f"{figures[split]:.2%} on {split} (epoch {figures['epoch']})" for split in splits)
+    return f"network {number}: {figures['params'] / 1e6:.3f} M parameters, error {errors}, {figures['seconds']:.0f} s"
 
 
 def _best(trained: Any) -> str:

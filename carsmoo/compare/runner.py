@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ from carsmoo.algorithm.continuous import Continuous
 from carsmoo.compare.comparison import Comparison, Run
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.files import write_whole
+from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import StoppedError, shown, whole
 
 MakeAlgorithm: TypeAlias = Callable[[], Any]
@@ -39,7 +41,7 @@ def compare(
     baseline: str,
     store: str | Path | None = None,
     n_jobs: int = 1,
-    done: Callable[[int, int], None] | None = None,
+    listener: Listener = unheard,
 ) -> Comparison:
     """Compare algorithms at equal cost: run each on every problem with every seed, each run on a fresh problem.
 
@@ -53,7 +55,7 @@ def compare(
         baseline: name of the algorithm that the others are tested against.
         store: directory that keeps each run as it ends; those it holds already are not run again.
         n_jobs: processes, as in joblib.
-        done: called with the number of runs that are done and of all.
+        listener: called before the first run and after each.
 
     Raises:
         TypeError: for what makes no algorithm or no problem, or seeds that are no integers.
@@ -88,12 +90,13 @@ def compare(
     jobs = [(p, a, s) for p in problems for a in algorithms for s in seeds]
     found = {job: run for job in jobs if (run := _stored(folder, *job)) is not None}
     missing = [job for job in jobs if job not in found]
+    step = partial(Step, phase="comparing", total=len(jobs), unit="runs")
+    listener(step(done=len(found)))
     work = (delayed(_run)(p, problems[p], a, algorithms[a], s, folder) for p, a, s in missing)
     try:
         for job, run in zip(missing, Parallel(n_jobs=n_jobs, return_as="generator")(work), strict=True):
             found[job] = run
-            if done is not None:
-                done(len(found), len(jobs))
+            listener(step(done=len(found)))
     except BrokenProcessPool as error:
         kept = "" if store is None else f"; those that are done are kept in {store}"
         raise WorkerDiedError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -26,6 +26,7 @@ from carsmoo.runs.retrained_front import (
 from carsmoo.runs.snapshot import Snapshot
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import write_json
+from carsmoo.utils.progress import Listener, unheard
 from carsmoo.utils.validation import whole
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ FIDELITY = "fidelity"
 STATISTICS: tuple[Literal["recalibrated", "batch"], ...] = ("recalibrated", "batch")
 
 Source = Literal["population", "front"]
-Told = Callable[[int, dict[str, Any]], None]
 
 
 def fidelity(
@@ -48,7 +48,7 @@ def fidelity(
     data: str | None = None,
     processes: int | None = None,
     exact: bool = True,
-    told: Told | None = None,
+    listener: Listener = unheard,
     group: Group | None = None,
 ) -> dict[str, Any]:
     """Retrain some networks of a run and return how the supernet's order agrees with theirs.
@@ -66,7 +66,7 @@ def fidelity(
         data: name of the images; those of the run if not given.
         processes: see :func:`carsmoo.nets.retraining.parallel.train_each`.
         exact: see :class:`~carsmoo.nets.retraining.job.Job`.
-        told: called with the place of each network that is done, and its card.
+        listener: see :func:`carsmoo.nets.retraining.parallel.train_each`.
         group: see :func:`carsmoo.nets.retraining.parallel.train_each`; rank 0 alone writes the result.
 
     Raises:
@@ -88,7 +88,7 @@ def fidelity(
     supernet = {kind: problem.validation_errors(chosen, kind) for kind in STATISTICS}
     group = current() if group is None else group
     with alone_in(run.path / FIDELITY, group):
-        cards = train_each(jobs, processes, told, group)
+        cards = train_each(jobs, processes, listener, group)
     result = _result(problem, snapshot, source, supernet, cards, chosen)
     if group.is_main:
         require_results(run, FIDELITY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from carsmoo.space.front import Front
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import Store
 from carsmoo.utils.owned import require_own
+from carsmoo.utils.progress import Listener
 from carsmoo.utils.validation import shown
 from carsmoo.zoo import GENOTYPES
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from carsmoo.nets.supernet.problem import CARSProblem
 
 NETWORKS, FINAL = "networks", "final-front"
-
-Told = Callable[[int, dict[str, Any]], None]
 
 
 def short_name(genotype: Genotype) -> str:
@@ -115,7 +114,7 @@ def train_front(
     jobs: Sequence[Job],
     chosen: Sequence[int],
     processes: int | None,
-    told: Told | None,
+    listener: Listener,
     group: Group,
 ) -> dict[int, dict[str, Any]]:
     """Retrain the chosen networks of a front, and return their cards by their places.
@@ -128,7 +127,7 @@ def train_front(
     from carsmoo.nets.retraining.parallel import train_each
 
     with alone_in(jobs[0].folder.parent, group):
-        cards = train_each([jobs[k] for k in chosen], processes, told, group)
+        cards = train_each([jobs[k] for k in chosen], processes, listener, group)
     return dict(zip(chosen, cards, strict=True))
 
 

@@ -1,9 +1,10 @@
-"""Progress events inside a generation, and their listeners: progress bars, a clock."""
+"""Progress events of all that takes its time, and their listeners: progress bars, a clock."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
@@ -26,24 +27,28 @@ class Step:
 
     Attributes:
         phase: what is being done, such as ``"warm-up"``, ``"training"`` or ``"scoring"``.
-        time: generations that the problem has advanced.
         done: steps of the phase that are done; 0 announces it, ``total`` ends it.
         total: steps that the phase has.
         unit: what a step is.
+        time: generations that the problem has advanced, in a search.
         figures: what was measured in the step, by name.
-        boundary: whether the problem's state, taken now, is a point to resume from.
+        boundary: whether the state, taken now, is a point to resume from.
     """
 
     phase: str
-    time: int
     done: int
     total: int
     unit: str
+    time: int = 0
     figures: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     boundary: bool = False
 
 
 Listener: TypeAlias = Callable[[Step], None]
+
+
+def unheard(step: Step) -> None:
+    """Do nothing: the listener where there is none."""
 
 
 class ProgressBars:
@@ -86,6 +91,16 @@ class ProgressBars:
         self._progress.update(self._task, completed=step.done, total=step.total, figures=figures)
         if step.done >= step.total:
             self.close()
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Leave the console to others for as long as the context lasts."""
+        progress = self._progress
+        if progress is not None:
+            progress.stop()
+        yield
+        if progress is not None:
+            progress.start()
 
     def close(self) -> None:
         """Clear the bar, also of a phase that did not come to its end."""

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,12 @@ def test_a_network_starts_from_the_supernet(run_dir: Path, tmp_path: Path) -> No
 
 def test_one_genotype(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("train", "CARS-E", "--out", tmp_path / "one", *TINY) == 0
-    assert "on test (epoch 1)" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert re.search(
+        r"^network 1: 0\.\d{3} M parameters, error [\d.]+% on [\w-]+ \(epoch 1\).*, \d+ s$", said.out, re.M
+    )
+    assert "on test (epoch 1)" in said.out
+    assert said.err == ""  # no bars, as it is no terminal
     assert load(tmp_path / "one").genotype == GENOTYPES["CARS-E"]
 
 

@@ -12,6 +12,7 @@ from carsmoo import PNSGA3
 from carsmoo.compare import suite
 from carsmoo.compare.runner import WorkerDiedError, compare, same_cost
 from carsmoo.problems.synthetic import SmallModelTrap
+from carsmoo.utils.progress import Step
 from tests.support.toy import ToyProblem
 
 
@@ -23,14 +24,14 @@ ALGORITHMS = {name: partial(suite.algorithm, name) for name in ("growth", "nsga3
 
 
 def test_a_comparison_is_the_same_in_any_order_and_resumes(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+    heard: list[Step] = []
     problems = {"trap": short_trap}
-    first = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", store=tmp_path, done=lambda *k: told.append(k))
-    assert told == [(k, 9) for k in range(1, 10)]
+    first = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", store=tmp_path, listener=heard.append)
+    assert heard == [Step(phase="comparing", done=k, total=9, unit="runs") for k in range(10)]
     (tmp_path / "trap--growth--1.json").unlink()
-    told.clear()
-    resumed = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", store=tmp_path, done=lambda *k: told.append(k))
-    assert told == [(9, 9)]
+    heard.clear()
+    resumed = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", store=tmp_path, listener=heard.append)
+    assert [step.done for step in heard] == [8, 9]
     parallel = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", n_jobs=2)
     assert first.scores()[0] == resumed.scores()[0] == parallel.scores()[0]
     assert {score.algorithm for score in first.scores()} == set(ALGORITHMS)

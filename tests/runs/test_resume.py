@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from filelock import FileLock
 import torch
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 from pymoo.optimize import minimize

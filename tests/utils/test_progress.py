@@ -1,4 +1,5 @@
 import io
+import sys
 
 from rich.console import Console
 
@@ -29,6 +30,31 @@ def test_a_new_phase_starts_its_own_bar() -> None:
     bars.close()
     assert "scoring" in screen.getvalue()
     assert "1/2" in screen.getvalue()
+
+
+def test_a_hidden_bar_leaves_the_console_to_others_and_comes_back_where_it_was() -> None:
+    screen, out = io.StringIO(), sys.stdout
+    bars = ProgressBars(Console(file=screen, force_terminal=True, width=100))
+    with bars.hidden():  # there is none yet
+        assert sys.stdout is out
+    bars(Step(phase="networks", done=3, total=9, unit="networks"))
+    assert sys.stdout is not out  # what is printed now goes where the bar is
+    with bars.hidden():
+        assert sys.stdout is out
+        before = len(screen.getvalue())
+    assert "3/9" in screen.getvalue()[before:]
+    bars.close()
+    assert sys.stdout is out
+
+
+def test_what_is_no_terminal_is_left_alone() -> None:
+    screen = io.StringIO()
+    bars = ProgressBars(Console(file=screen))
+    bars(Step(phase="networks", done=3, total=9, unit="networks"))
+    with bars.hidden():
+        pass
+    bars.close()
+    assert screen.getvalue() == ""
 
 
 def test_a_clock_counts_each_phase_and_not_what_lies_between() -> None:

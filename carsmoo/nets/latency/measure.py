@@ -13,10 +13,9 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -31,13 +30,12 @@ from carsmoo.cost.latency_table import Additivity, LatencyTable, Timing
 from carsmoo.cost.memory import BYTES, require_fits, text_of
 from carsmoo.cost.structure import layers, layers_needed
 from carsmoo.nets.latency.timed_layers import computing, device_name, format_named, timed_layer, timed_network, waiting
-from carsmoo.nets.latency.timing import WARMUP, Clock, TimedLayer, alternately, measure
+from carsmoo.nets.latency.timing import Clock, TimedLayer, alternately, measure
 from carsmoo.nets.models.device import pick
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.files import cache_folder
+from carsmoo.utils.progress import Listener, unheard
 from carsmoo.utils.validation import instance, whole
-
-Told: TypeAlias = Callable[[int, int], None]
 
 LAYER_ROUNDS, NETWORK_ROUNDS = 100, 15
 """Rounds that are measured, of layers and of whole networks."""
@@ -61,7 +59,7 @@ def network_latency(
     memory_format: str = "channels_last",
     rounds: int = NETWORK_ROUNDS,
     clock: Clock = time.perf_counter,
-    told: Callable[[], object] | None = None,
+    listener: Listener = unheard,
 ) -> list[Timing]:
     """Return the measured latency of some networks at batch 1, in ms.
 
@@ -75,7 +73,7 @@ def network_latency(
         memory_format: ``"channels_last"`` or ``"contiguous"``.
         rounds: how often each is timed.
         clock: gives the time in seconds.
-        told: called after each round.
+        listener: called after each round.
 
     Raises:
         TypeError, ValueError: naming the argument, what was expected and what was given.
@@ -87,7 +85,7 @@ def network_latency(
     whole("rounds", rounds, 1)
     with computing(threads):
         works = {k: timed_network(genotype, network, where, layout) for k, genotype in enumerate(genotypes)}
-        found = measure(works, rounds, clock=clock, wait=waiting(where), told=told)
+        found = measure(works, rounds, clock=clock, wait=waiting(where), listener=listener)
     return [found[k] for k in range(len(genotypes))]
 
 
@@ -104,7 +102,7 @@ def build(
     checked: int = CHECKED,
     seed: int = 0,
     clock: Clock = time.perf_counter,
-    told: Told | None = None,
+    listener: Listener = unheard,
 ) -> LatencyTable:
     """Build a latency table: measure a space's layers, fit predictions to a few whole networks, check them on others.
 
@@ -120,7 +118,7 @@ def build(
         checked: other networks that predictions are compared with, at least 2.
         seed: of the genotypes drawn.
         clock: gives the time in seconds.
-        told: called with the rounds done and those there are.
+        listener: called after each round, of layers or of whole networks.
 
     Raises:
         TypeError, ValueError: naming the argument, what was expected and what was given.
@@ -136,15 +134,6 @@ def build(
         raise ValueError("memory_formats: expected at least one, got none")
     where = pick(device)
     plain = replace(network, auxiliary_head=False, drop_path_prob=0.0)
-    total = sum(n + WARMUP * min(n, BLOCKS) for n in (rounds, network_rounds))
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        if told is not None:
-            told(done, total)
-
     largest = max(layer.c_in * layer.height * layer.width for layer in layers_needed(space, plain))
     weights = supernet_params(DARTSSpace(space.nodes, ("max_pool_3x3", "avg_pool_3x3")), plain)
     require_fits("network", BYTES * (largest + weights), text_of(plain))
@@ -157,7 +146,7 @@ def build(
             k: timed_network(genotype, plain, where, usual) for k, genotype in enumerate(both)
         }
         groups = [(parts, rounds), (wholes, network_rounds)]
-        by_layer, times = alternately(groups, BLOCKS, seed=seed, clock=clock, wait=waiting(where), told=step)
+        by_layer, times = alternately(groups, BLOCKS, seed=seed, clock=clock, wait=waiting(where), listener=listener)
     table = LatencyTable(
         device=device_name(where),
         threads=threads,
@@ -181,19 +170,21 @@ def build(
     return replace(table, between=between, scale=scale, additivity=additivity)
 
 
-def cached(space: DARTSSpace, network: NetworkConfig, device: torch.device, told: Told | None = None) -> LatencyTable:
+def cached(
+    space: DARTSSpace, network: NetworkConfig, device: torch.device, listener: Listener = unheard
+) -> LatencyTable:
     """Return the latency table of networks on this device, from the cache or measured now."""
     where = [device_name(device), str(device), str(torch.__version__), torch.backends.cpu.get_cpu_capability()]
     key = json.dumps([*where, os.cpu_count(), repr(space), repr(network)])
     folder = cache_folder()
     if folder is None:
-        return build(space, network, device=device, told=told)
+        return build(space, network, device=device, listener=listener)
     path = folder / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     try:
         table = LatencyTable.read(path)
         table.require(space, network)
     except (OSError, ValueError):  # not there, or not whole
-        table = build(space, network, device=device, told=told)
+        table = build(space, network, device=device, listener=listener)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             table.write(path)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsmoo.cost.latency_table import Timing
+from carsmoo.utils.progress import Listener, Step, unheard
 
 Key = TypeVar("Key", bound=Hashable)
 Clock: TypeAlias = Callable[[], float]
@@ -32,7 +33,7 @@ def measure(
     seed: int = 0,
     clock: Clock = time.perf_counter,
     wait: Callable[[], object] | None = None,
-    told: Callable[[], object] | None = None,
+    listener: Listener = unheard,
 ) -> dict[Key, Timing]:
     """Return the median time of each work in ms, with its quartiles, by interleaved timing.
 
@@ -42,9 +43,9 @@ def measure(
         seed: of the order within each round.
         clock: gives the time in seconds.
         wait: called before each look at the clock, for a device that works on by itself.
-        told: called after each round.
+        listener: called after each round.
     """
-    return alternately([(works, rounds)], 1, seed=seed, clock=clock, wait=wait, told=told)[0]
+    return alternately([(works, rounds)], 1, seed=seed, clock=clock, wait=wait, listener=listener)[0]
 
 
 def alternately(
@@ -54,7 +55,7 @@ def alternately(
     seed: int = 0,
     clock: Clock = time.perf_counter,
     wait: Callable[[], object] | None = None,
-    told: Callable[[], object] | None = None,
+    listener: Listener = unheard,
 ) -> list[dict[Key, Timing]]:
     """Return what :func:`measure` does for groups of works that alternate, so that each is spread over the whole time.
 
@@ -64,15 +65,19 @@ def alternately(
         seed: of the orders.
         clock: gives the time in seconds.
         wait: called before each look at the clock.
-        told: called after each round.
+        listener: called after each round, :data:`WARMUP` ones too.
     """
+    total = sum(rounds + WARMUP * min(rounds, blocks) for _, rounds in groups)
+    steps = (Step(phase="latency", done=k, total=total, unit="rounds") for k in range(1, total + 1))
     rng = np.random.default_rng(seed)
     found: list[list[NDArray[np.float64]]] = [[] for _ in groups]
     for block in range(blocks):
         for (works, rounds), seconds in zip(groups, found, strict=True):
             share = rounds // blocks + (block < rounds % blocks)
             if share:
-                seconds.append(_seconds(list(works.values()), share, rng, clock, wait or _nothing, told))
+                seconds.append(
+                    _seconds(list(works.values()), share, rng, clock, wait or _nothing, lambda: listener(next(steps)))
+                )
     timings = []
     for (works, _), seconds in zip(groups, found, strict=True):
         quartiles = np.quantile(np.concatenate(seconds) * 1e3, [0.5, 0.25, 0.75], axis=0).round(6)
@@ -86,7 +91,7 @@ def _seconds(
     rng: np.random.Generator,
     clock: Clock,
     wait: Callable[[], object],
-    told: Callable[[], object] | None,
+    told: Callable[[], None],
 ) -> NDArray[np.float64]:
     """Return how long each work took in each round, (rounds, works), in a new order each round."""
     seconds = np.empty((WARMUP + rounds, len(works)))
@@ -98,8 +103,7 @@ def _seconds(
             works[k].run()
             wait()
             row[k] = clock() - begin
-        if told is not None:
-            told()
+        told()
     return seconds[WARMUP:]
 
 

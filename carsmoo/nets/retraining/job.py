@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from carsmoo.nets.supernet.training_state import DivergenceError
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import Saved, Store, append, unfinished, unfinished_name, write_whole
 from carsmoo.utils.owned import require_own
+from carsmoo.utils.progress import Listener, unheard
 from carsmoo.utils.trees import difference
 
 BEST, LAST, LOG, FOLDER = "best", "last", "log.jsonl", "checkpoint"
@@ -40,7 +41,6 @@ FORMAT = 2
 """Version of a training's state. It rises with any change of what it means, and others are refused."""
 
 Arrays = Mapping[str, NDArray[Any]]
-Tell = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Job:
     exact: bool = True
 
 
-def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
+def train(job: Job, listener: Listener = unheard) -> dict[str, Any]:
     """Train a network to its end, resuming from its newest save if there is one, and return its card.
 
     After each epoch the state is saved, in the folder ``checkpoint``, and a line is added to ``log.jsonl``. At the end
@@ -78,8 +78,8 @@ def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
 
     Args:
         job: the network.
-        tell: called with the figures of each epoch: ``epoch``, ``loss``, ``learning_rate``, ``seconds`` and, where
-            images are held out, ``error``.
+        listener: called after each step; at the end of an epoch, once it is saved, with ``epoch``, ``loss``,
+            ``learning_rate``, ``seconds`` and, where images are held out, ``error``.
 
     Raises:
         ValueError: if the folder holds a network of another genotype, recipe or data, naming the first difference.
@@ -103,7 +103,7 @@ def train(job: Job, tell: Tell | None = None) -> dict[str, Any]:
             for left, name in unfinished(job.folder).items():
                 if name in _FILES:
                     left.unlink(missing_ok=True)
-            card = _Training(job, data, store, tell).run()
+            card = _Training(job, data, store, listener).run()
         store.remove()
     finally:
         store.unlock()
@@ -161,8 +161,8 @@ def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
 class _Training:
     """A training that is under way in a folder."""
 
-    def __init__(self, job: Job, data: TrainingData, store: Store, tell: Tell | None) -> None:
-        self.job, self.data, self.store, self.tell = job, data, store, tell
+    def __init__(self, job: Job, data: TrainingData, store: Store, listener: Listener) -> None:
+        self.job, self.data, self.store, self.listener = job, data, store, listener
         self.making = making(job, data.digest())
         self.best: dict[str, Any] = {"epoch": 0, "error": math.inf}
         self.best_weights: Arrays = {}
@@ -188,6 +188,7 @@ class _Training:
     def run(self) -> dict[str, Any]:
         """Train all epochs that are left, and write what came of it."""
         self._write_log()
+        self.listener(self.trainer.progress())
         while self.trainer.epochs < self.job.recipe.epochs:
             self._epoch()
         held_out = [self._accuracy(HELD_OUT, self.history[-1])] if self.trainer.held_out is not None else []
@@ -204,7 +205,7 @@ class _Training:
     def _epoch(self) -> None:
         trainer, recipe = self.trainer, self.job.recipe
         rate = recipe.learning_rate_in(trainer.epochs)
-        loss = trainer.epoch()
+        loss = trainer.epoch(self.listener)
         if not math.isfinite(loss):
             raise DivergenceError(
                 f"training: expected a finite loss, got {loss} in epoch {trainer.epochs} at learning rate {rate:.3g}"
@@ -219,8 +220,8 @@ class _Training:
             self.best_weights = trainer.weights()
         self._save()
         append(self.job.folder / LOG, f"{json.dumps(figures)}\n".encode())
-        if self.tell is not None:
-            self.tell(figures)
+        numbers = {name: value for name, value in figures.items() if not isinstance(value, str)}
+        self.listener(trainer.progress(figures=numbers, boundary=True))
 
     def _save(self) -> None:
         best = {**self.best, "error": _or_none(self.best["error"])}
@@ -284,6 +285,13 @@ class _Training:
 def error_in(card: Mapping[str, Any], split: str) -> float | None:
     """Return the error that a card tells of a split; None if it tells of none."""
     return next((float(one["error"]) for one in card["accuracy"] if one["split"] == split), None)
+
+
+def figures_of(card: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a card tells in numbers: ``params``, ``epoch`` of its weights, each split's error, ``seconds``."""
+    errors = {one["split"]: one["error"] for one in card["accuracy"]}
+    epoch = max(one["epoch"] for one in card["accuracy"])
+    return {"params": card["costs"]["params"], "epoch": epoch, **errors, "seconds": card["recipe"]["seconds"]}
 
 
 def epochs_left(job: Job, data: TrainingData) -> int:

@@ -6,8 +6,9 @@ import dataclasses
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,17 +20,19 @@ from carsmoo.nets.data.load import load_for_training
 from carsmoo.nets.data.streaming import TrainingData
 from carsmoo.nets.distributed.board import Board
 from carsmoo.nets.distributed.group import Group, current, shards
-from carsmoo.nets.retraining.job import Job, epochs_left, making, require_place, train
+from carsmoo.nets.retraining.job import Job, epochs_left, figures_of, making, require_place, train
+from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import StoppedError
 
-Told = Callable[[int, dict[str, Any]], None]
+NETWORKS = "networks"
+"""The phase of whose steps each is a network."""
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """What a disk fails with that took what was written before."""
 
 
 def train_each(
-    jobs: Sequence[Job], processes: int | None = None, told: Told | None = None, group: Group | None = None
+    jobs: Sequence[Job], processes: int | None = None, listener: Listener = unheard, group: Group | None = None
 ) -> list[dict[str, Any]]:
     """Train networks to their ends, and return their cards in the order of the jobs.
 
@@ -39,7 +42,9 @@ def train_each(
         jobs: the networks; those that are there already are left alone.
         processes: networks trained at a time, which share torch's threads. None: on the CPU as many as there are
             threads, on other devices one. Each rank of several trains one at a time.
-        told: called with the place of each network that is done, and its card, in the order of the jobs.
+        listener: called after each network, in the order of the jobs, with what
+            :func:`~carsmoo.nets.retraining.job.figures_of` its card, the phase :data:`NETWORKS`; and as
+            :func:`~carsmoo.nets.retraining.job.train` does for those that this process trains itself.
         group: ranks over which the networks are spread, see :class:`~carsmoo.CARSProblem`. All call this
             alike and get all cards; their folders are on a disk that all of them see.
 
@@ -60,12 +65,13 @@ def train_each(
     threads = max(torch.get_num_threads() // n, 1)
     shared = [dataclasses.replace(job, threads=job.threads or threads) for job in jobs]
     cards: list[dict[str, Any]] = []
+    step = partial(Step, phase=NETWORKS, total=len(jobs), unit="networks")
+    listener(step(done=0))
     try:
-        with closing(_run(shared, n) if group.size == 1 else _spread(shared, group)) as found:
-            for k, card in enumerate(found):
+        with closing(_run(shared, n, listener) if group.size == 1 else _spread(shared, group, listener)) as found:
+            for card in found:
                 cards.append(card)
-                if told is not None:
-                    told(k, card)
+                listener(step(done=len(cards), figures=figures_of(card)))
     except (BrokenProcessPool, ArithmeticError, RuntimeError, MemoryError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in DISK:
             raise
@@ -73,14 +79,14 @@ def train_each(
     return cards
 
 
-def _run(jobs: Sequence[Job], n: int) -> Generator[dict[str, Any], None, None]:
+def _run(jobs: Sequence[Job], n: int, listener: Listener) -> Generator[dict[str, Any], None, None]:
     if n == 1:
-        yield from map(train, jobs)
+        yield from (train(job, listener) for job in jobs)
     else:
         yield from Parallel(n_jobs=n, return_as="generator")(delayed(train)(job) for job in jobs)
 
 
-def _spread(jobs: Sequence[Job], group: Group) -> Generator[dict[str, Any], None, None]:
+def _spread(jobs: Sequence[Job], group: Group, listener: Listener) -> Generator[dict[str, Any], None, None]:
     """Yield the cards of networks of which each rank trains its own, the most costly first."""
     given = {_key(job): job for job in jobs}
     images = {key: load_for_training(job.data, job.recipe) for key, job in given.items()}
@@ -89,9 +95,15 @@ def _spread(jobs: Sequence[Job], group: Group) -> Generator[dict[str, Any], None
     images.clear()
     own = sorted(shards(costs, group.size)[group.rank], key=lambda k: (-costs[k], k))
     yielded = 0
+
+    def hear(step: Step) -> None:
+        listener(step)
+        if step.boundary:
+            board.check()
+
     with Board(group, len(jobs)) as board:
         for k in own:
-            board.post(k, _trained(jobs[k], lambda figures: board.check()))
+            board.post(k, _trained(jobs[k], hear))
         while yielded < len(jobs):
             posted = board.read(more_than=yielded)
             while yielded in posted:
@@ -99,10 +111,10 @@ def _spread(jobs: Sequence[Job], group: Group) -> Generator[dict[str, Any], None
                 yielded += 1
 
 
-def _trained(job: Job, tell: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+def _trained(job: Job, listener: Listener) -> dict[str, Any]:
     """Train a network; what is wrong with its folder is wrong on this rank alone."""
     try:
-        return train(job, tell)
+        return train(job, listener)
     except (ValueError, TypeError, OSError) as error:
         raise StoppedError(f"network {job.folder.name}: {_line(error)}") from error
 

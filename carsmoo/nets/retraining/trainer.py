@@ -26,6 +26,7 @@ from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.models.network import Network, build
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.progress import Listener, Step, unheard
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -188,19 +189,36 @@ class NetworkTrainer:
             for name, parameter in self.network.named_parameters():
                 self.optimizer.state[parameter] = {"momentum_buffer": self._momenta[name]}
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.train) // self.recipe.batch)
+
+    def progress(self, steps: int = 0, **told: Any) -> Step:
+        """Return the event of so many steps after the last whole epoch."""
+        n = self.steps_per_epoch
+        done, total = self.epochs * n + steps, self.recipe.epochs * n
+        return Step(phase="training", done=done, total=total, unit="steps", **told)
+
     @torch.inference_mode(False)
-    def epoch(self) -> float:
-        """Train for one epoch and return the mean loss of its steps; it is NaN or infinite if training diverged."""
+    def epoch(self, listener: Listener = unheard) -> float:
+        """Train for one epoch and return the mean loss of its steps; it is NaN or infinite if training diverged.
+
+        Args:
+            listener: called after each step but the last, after which there may be more to tell.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate_in(self.epochs)
         self.network.drop_path = self.recipe.drop_path_in(self.epochs)
         self.network.train()
         labels = self.train.labels
-        steps = -(-len(labels) // self.recipe.batch)
+        steps = self.steps_per_epoch
         total = torch.zeros((), dtype=torch.float32, device=labels.device)
         order = torch.randperm(len(labels), generator=self.generator).to(labels.device).tensor_split(steps)
-        for images, theirs in self.train.augmented(order, self.augment, self.generator):
+        for k, (images, theirs) in enumerate(self.train.augmented(order, self.augment, self.generator), 1):
             total += self.step(cut_out(self.data.normalise(images), self.recipe.cutout, self.generator), theirs)
+            if k < steps:
+                listener(self.progress(k))
         self.epochs += 1
         return float(total) / steps
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -18,6 +19,7 @@ from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.shared_graph import SharedGraph, alike_together
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.progress import Listener, Step, unheard
 
 BYTES = 4
 """Of a number in a layer's output, float32."""
@@ -60,7 +62,7 @@ def errors(
     calibration: Sequence[torch.Tensor] | None,
     memory: int = MEMORY,
     race: Race | None = None,
-    scored: Callable[[int], None] | None = None,
+    listener: Listener = unheard,
 ) -> NDArray[np.float64]:
     """Return the top-1 error of each architecture on a split, a fraction 0..1, (n,).
 
@@ -80,14 +82,15 @@ def errors(
             fewer images at a time. One subnet and one calibration batch, or one image, are never refused.
         race: if given, those whose fate is settled are not scored to the end (where the population is one group); their
             errors are those on the images they met.
-        scored: called with the number of architectures scored so far.
+        listener: called after each architecture.
     """
     found = np.empty(len(genotypes))
     whole = max((len(images) for images in calibration or []), default=1)  # images that have to be there at once
     done = 0
     for group, graph in fitting_graphs(supernet, genotypes, memory // (HELD * BYTES * whole)):
         raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
-        part = _errors(graph, split, normalise, batch, calibration, memory, raced, partial(_further, scored, done))
+        hear = partial(_further, listener, done, len(genotypes))
+        part = _errors(graph, split, normalise, batch, calibration, memory, raced, hear)
         found[group] = part
         done += len(group)
     return found
@@ -119,7 +122,7 @@ def _errors(
     calibration: Sequence[torch.Tensor] | None,
     memory: int,
     race: Race | None,
-    scored: Callable[[int], None],
+    listener: Listener,
 ) -> NDArray[np.float64]:
     device = split.labels.device
     known: defaultdict[int, Statistics] = defaultdict(Statistics)
@@ -149,7 +152,7 @@ def _errors(
             for done, (i, logits) in enumerate(graph.run(x, statistics, wanted=running), 1):
                 wrong[i] += (logits[sum(recorded) :].argmax(dim=1) != labels).sum()
                 if k + 1 == parts:
-                    scored(n - len(running) + done)
+                    listener(Step(phase="scoring", done=n - len(running) + done, total=n, unit="networks"))
         met[running] += len(images)
         leading = []
         if race is not None and k + 1 < parts and (k + 1) * race.rounds // parts > k * race.rounds // parts:
@@ -166,9 +169,8 @@ def _near(supernet: Supernet, device: torch.device) -> int:
     return max(int(NEAR * torch.get_num_threads() / widest), FEW)
 
 
-def _further(scored: Callable[[int], None] | None, before: int, n: int) -> None:
-    if scored is not None:
-        scored(before + n)
+def _further(listener: Listener, before: int, total: int, step: Step) -> None:
+    listener(replace(step, done=before + step.done, total=total))
 
 
 def _recording(known: defaultdict[int, Statistics], sizes: Sequence[int]) -> Callable[[int], Statistics]:

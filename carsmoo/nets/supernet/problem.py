@@ -247,20 +247,20 @@ class CARSProblem(MovingProblem):
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state() on an unpickled problem before it scores, got none")
         if "latency" in self.objective_names and self._objectives.latency is None:
-            text = self._group.decide(lambda: cached(self.space, self.network, self.device, self._measured).to_json())
+            text = self._group.decide(lambda: cached(self.space, self.network, self.device, self._hear).to_json())
             self._objectives.use(LatencyTable.from_json(text))
         if self._world is None:
             self._world = self._new_world()
         total, n = self.training.warmup_epochs, self.training.subnets_per_step
         for epoch in range(self.epoch, total):  # a run that was stopped in here resumes with the next
-            self._world.train("warm-up", range(epoch, epoch + 1), total, lambda world: world.uniform(n), self._told)
+            self._world.train("warm-up", range(epoch, epoch + 1), total, lambda world: world.uniform(n), self._hear)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
         self._error_of.clear()
         if self._group.size > 1:
             self._group.require_same("population", hashlib.sha256(X.tobytes()).digest())
         total, n = self.training.epochs_per_generation, self.training.subnets_per_step
-        self._running().train("training", range(total), total, lambda world: world.drawn_from(X, n), self._told)
+        self._running().train("training", range(total), total, lambda world: world.drawn_from(X, n), self._hear)
 
     def _restart(self) -> None:
         if self._weights_missing:
@@ -268,22 +268,9 @@ class CARSProblem(MovingProblem):
         self._world = None
         self._error_of.clear()
 
-    def _measured(self, done: int, total: int) -> None:
-        self.tell(Step(phase="latency", time=self.time, done=done, total=total, unit="rounds"))
-
-    def _told(self, phase: str, done: int, total: int, figures: Mapping[str, float]) -> None:
-        boundary = phase == "warm-up" and bool(figures)  # the end of an epoch, of which the supernet knows all
-        self.tell(
-            Step(
-                phase=phase,
-                time=self.time,
-                done=done,
-                total=total,
-                unit="steps",
-                figures=figures,
-                boundary=boundary,
-            )
-        )
+    def _hear(self, step: Step) -> None:
+        boundary = step.phase == "warm-up" and bool(step.figures)  # the end of an epoch: the supernet knows all of it
+        self.tell(dataclasses.replace(step, time=self.time, boundary=boundary))
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         keys = [row.tobytes() for row in self.space.canonical(X)]
@@ -291,15 +278,11 @@ class CARSProblem(MovingProblem):
         if new:
             genotypes = self.space.decode(X[list(new.values())])
             total = len(genotypes)
-
-            def scored(done: int) -> None:
-                self.tell(Step(phase="scoring", time=self.time, done=done, total=total, unit="networks"))
-
-            scored(0)
+            self._hear(Step(phase="scoring", done=0, total=total, unit="networks"))
             race = None
             if self.races and self.survivors is not None and total > self.survivors:
                 race = Race(self._objectives.fixed(X[list(new.values())]), self.survivors)
-            found = self._running().scores(genotypes, scored, race)
+            found = self._running().scores(genotypes, self._hear, race)
             self._error_of.update(zip(new, found.tolist(), strict=True))
         return np.array([[self._error_of[key]] for key in keys])
 

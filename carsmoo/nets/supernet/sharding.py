@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -13,8 +14,9 @@ from carsmoo.nets.distributed.group import Group, shards
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.shared_graph import IMAGES, Node, SharedGraph, alike_together
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.progress import Listener, Step, unheard
 
-Score: TypeAlias = Callable[[Sequence[Genotype], Callable[[int], None] | None], NDArray[np.float64]]
+Score: TypeAlias = Callable[[Sequence[Genotype], Listener], NDArray[np.float64]]
 
 TOUCH = 24
 """Multiply-adds that writing one number costs as much as; it weighs what computes little."""
@@ -41,7 +43,7 @@ def score_together(
     supernet: Supernet,
     genotypes: Sequence[Genotype],
     score: Score,
-    scored: Callable[[int], None] | None = None,
+    listener: Listener = unheard,
 ) -> NDArray[np.float64]:
     """Return the scores of all genotypes, (n,), each scored by one process of the group.
 
@@ -49,15 +51,15 @@ def score_together(
         group: the processes, all of which call this alike.
         supernet: the shared weights.
         genotypes: the architectures.
-        score: returns the scores of some architectures; it is given what to call with the number scored so far.
-        scored: called with the number of architectures scored so far, an estimate from this process's own.
+        score: returns the scores of some architectures; it is given what to call after each.
+        listener: called after each of this process's own, from which it estimates how many have been scored.
     """
     n = len(genotypes)
     own = shares(supernet, genotypes, group.size)[group.rank]
 
-    def further(done: int) -> None:
-        if scored is not None and done < len(own):
-            scored(done * n // len(own))
+    def further(step: Step) -> None:
+        if step.done < len(own):
+            listener(replace(step, done=step.done * n // len(own), total=n))
 
     found = np.zeros(n)
     found[own] = score([genotypes[k] for k in own], further)
@@ -67,8 +69,7 @@ def score_together(
     result = np.empty(n)
     for values, mask in gathered:
         result[mask > 0] = values[mask > 0]
-    if scored is not None:
-        scored(n)
+    listener(Step(phase="scoring", done=n, total=n, unit="networks"))
     return result
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +30,7 @@ from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, round_robin, u
 from carsmoo.nets.supernet.sharding import score_together
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.space.genotype import DARTSSpace, Genotype
-
-Tell: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
+from carsmoo.utils.progress import Listener, Step, unheard
 
 SLOWDOWN = 0.1
 """What the learning rate is multiplied by when training diverged."""
@@ -85,7 +85,14 @@ class SupernetState:
         self.calibration = [data.normalise(part) for part in fixed.tensor_split(count)]
 
     @torch.inference_mode(False)
-    def train(self, phase: str, epochs: range, total: int, draw: Callable[[SupernetState], Drawn], tell: Tell) -> None:
+    def train(
+        self,
+        phase: str,
+        epochs: range,
+        total: int,
+        draw: Callable[[SupernetState], Drawn],
+        listener: Listener = unheard,
+    ) -> None:
         """Train for some epochs; should that diverge, once more from here at a lower learning rate that stays.
 
         Args:
@@ -93,7 +100,7 @@ class SupernetState:
             epochs: which of the phase's epochs.
             total: how many the phase has.
             draw: gives the architectures of each step.
-            tell: called with the phase, steps done, steps in all, and at the end of an epoch what was measured.
+            listener: called after each step, at the end of an epoch with what was measured.
 
         Raises:
             DivergenceError: if it diverges at the lower learning rate too.
@@ -101,33 +108,34 @@ class SupernetState:
         """
         before = self.state()
         try:
-            self._train(phase, epochs, total, draw(self), tell)
+            self._train(phase, epochs, total, draw(self), listener)
         except DivergenceError:
             if self.trainer.slowdown < 1:
                 raise
             self.load_state(before)
             self.trainer.slowdown = SLOWDOWN
-            tell("rollback", 1, 1, {"slowdown": SLOWDOWN})
-            self._train(phase, epochs, total, draw(self), tell)
+            listener(Step(phase="rollback", done=1, total=1, unit="steps", figures={"slowdown": SLOWDOWN}))
+            self._train(phase, epochs, total, draw(self), listener)
 
-    def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, tell: Tell) -> None:
+    def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, listener: Listener) -> None:
         self._state = None
         steps = self.trainer.steps_per_epoch
         order = self.supernet.network, self.random_state
         architectures = group_by_flops(
             islice(architectures, len(epochs) * steps), self.trainer.plan.flops_grouping_window, *order
         )
-        tell(phase, epochs.start * steps, total * steps, {})
+        step = partial(Step, phase=phase, total=total * steps, unit="steps")
+        listener(step(done=epochs.start * steps))
         for epoch in epochs:
             losses = torch.zeros((), dtype=torch.float32, device=self.data.train.labels.device)
             for k, loss in enumerate(self.trainer.epoch(architectures), 1):
                 losses += loss
                 if k < steps:
-                    tell(phase, epoch * steps + k, total * steps, {})
+                    listener(step(done=epoch * steps + k))
             figures = self._figures(losses)
             if epoch + 1 == epochs.stop and self.trainer.group.size > 1:  # before anyone saves it
                 self.trainer.group.require_same("weights", self.digest())
-            tell(phase, (epoch + 1) * steps, total * steps, figures)
+            listener(step(done=(epoch + 1) * steps, figures=figures))
 
     def _figures(self, losses: Tensor) -> dict[str, float]:
         """Return the mean loss of an epoch's steps, and how many were skipped if any was."""
@@ -156,7 +164,7 @@ class SupernetState:
         genotypes: Sequence[Genotype],
         split: Split,
         statistics: str | None = None,
-        scored: Callable[[int], None] | None = None,
+        listener: Listener = unheard,
         race: Race | None = None,
     ) -> NDArray[np.float64]:
         """Return the errors of architectures on a split with the current weights, (n,), computed by this process alone.
@@ -165,7 +173,7 @@ class SupernetState:
             genotypes: the architectures, n of them.
             split: images and labels.
             statistics: of their batch norm, ``"recalibrated"`` or ``"batch"``; the plan's if not given.
-            scored: called with the number of architectures scored so far.
+            listener: called after each architecture.
             race: see :func:`~carsmoo.nets.supernet.evaluation.errors`.
         """
         plan = self.trainer.plan
@@ -178,22 +186,22 @@ class SupernetState:
             memory=plan.score_memory << 20,
             calibration=self.calibration if (statistics or plan.bn_statistics) == "recalibrated" else None,
             race=race,
-            scored=scored,
+            listener=listener,
         )
 
     def scores(
-        self, genotypes: Sequence[Genotype], scored: Callable[[int], None], race: Race | None = None
+        self, genotypes: Sequence[Genotype], listener: Listener = unheard, race: Race | None = None
     ) -> NDArray[np.float64]:
         """Return the errors of architectures on search-validation, (n,), computed by all processes of the group."""
         split, group = self.data.validation, self.trainer.group
         if group.size == 1:
-            return self.errors(genotypes, split, None, scored, race)
+            return self.errors(genotypes, split, None, listener, race)
         return score_together(
             group,
             self.supernet,
             genotypes,
             lambda share, further: self.errors(share, split, None, further),
-            scored,
+            listener,
         )
 
     @torch.inference_mode(False)

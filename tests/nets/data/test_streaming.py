@@ -1,8 +1,6 @@
 import dataclasses
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +18,7 @@ from carsmoo.nets.models.serialization import load as load_network
 from carsmoo.nets.retraining.job import error_in, train
 from carsmoo.nets.retraining.trainer import NetworkTrainer, augment_for, error_of, split_for
 from carsmoo.runs.export import of_trained
+from carsmoo.utils.progress import Step
 from carsmoo.zoo import GENOTYPES
 from tests.nets.retraining.test_job import Stop, job, log, same
 from tests.support.images import draw_folder
@@ -166,15 +165,15 @@ def test_a_training_goes_on_bit_for_bit(data: StreamedData) -> None:
 def test_a_stopped_training_in_a_folder_goes_on_and_its_card_is_true(
     imagenet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def tell(figures: Mapping[str, Any]) -> None:
-        if figures["epoch"] == 1:
+    def hear(step: Step) -> None:
+        if step.boundary and step.figures["epoch"] == 1:
             raise Stop
 
     monkeypatch.setenv("CARSMOO_IMAGES", str(imagenet.parent))
     fields = {"recipe": TINY, "data": "imagenet?size=14"}
     card = train(job(tmp_path / "whole", **fields))
     with pytest.raises(Stop):
-        train(job(tmp_path / "parts", **fields), tell)
+        train(job(tmp_path / "parts", **fields), hear)
     assert train(job(tmp_path / "parts", **fields))["accuracy"] == card["accuracy"]
     assert same(tmp_path / "whole", tmp_path / "parts")
     assert log(tmp_path / "whole") == log(tmp_path / "parts")

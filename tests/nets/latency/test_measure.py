@@ -22,6 +22,7 @@ from carsmoo.nets.latency.timing import WARMUP
 from carsmoo.nets.models.network import Network, NetworkCell
 from carsmoo.nets.models.ops import FactorizedReduce, Identity, Pool, Separable
 from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.utils.progress import Step
 from tests.cost.test_latency import NETWORKS, draw, made_up, running
 from tests.support.networks import EMPTY, SMALL, SPACE, genotypes
 
@@ -147,17 +148,18 @@ def quick(**fields: Any) -> LatencyTable:
 
 
 def test_a_table_has_all_layers_and_tells_how_it_was_made() -> None:
-    now, steps = torch.get_num_threads(), []
+    now = torch.get_num_threads()
+    steps: list[Step] = []
     state = torch.get_rng_state()
     formats = ("contiguous", "channels_last")
-    table = quick(memory_formats=formats, threads=1, told=lambda done, total: steps.append((done, total)))
+    table = quick(memory_formats=formats, threads=1, listener=steps.append)
     assert set(table.layers) == {(layer, name) for layer in layers_needed(SPACE, SMALL) for name in formats}
     assert all(timing.ms > 0 for timing in table.layers.values())
     assert (table.memory_format, table.threads, table.network, table.space) == ("contiguous", 1, SMALL, SPACE)
     assert table.device
     assert table.additivity is not None
     assert (table.additivity.networks, table.additivity.fitted) == (3, 2)
-    assert [done for done, _ in steps] == list(range(1, steps[-1][1] + 1))
+    assert [step.done for step in steps] == list(range(1, steps[-1].total + 1))
     assert LatencyTable.from_json(table.to_json()) == table
     assert torch.get_num_threads() == now
     assert torch.equal(torch.get_rng_state(), state)

@@ -2,6 +2,7 @@
 
 from carsmoo.cost.latency_table import Timing
 from carsmoo.nets.latency.timing import WARMUP, TimedLayer, alternately, measure
+from carsmoo.utils.progress import Step
 
 
 class Fake:
@@ -35,10 +36,10 @@ def test_medians_and_quartiles_are_of_the_rounds_after_the_warm_up() -> None:
         "a": clock.work("a", [*before, 0.005, 0.001, 0.002, 0.004, 9.0]),
         "b": clock.work("b", [*before, *[0.5] * rounds]),
     }
-    told: list[int] = []
-    found = measure(works, rounds, clock=clock, told=lambda: told.append(len(told)), wait=lambda: None)
+    heard: list[Step] = []
+    found = measure(works, rounds, clock=clock, listener=heard.append, wait=lambda: None)
     assert found == {"a": Timing(4.0, 2.0, 5.0), "b": Timing(500.0, 500.0, 500.0)}
-    assert len(told) == WARMUP + rounds
+    assert [(step.done, step.total) for step in heard] == [(k + 1, WARMUP + rounds) for k in range(WARMUP + rounds)]
     pairs = list(zip(clock.order[::2], clock.order[1::2], strict=True))
     assert all(first == f"prepare {second}" for first, second in pairs)
     turns = [second for _, second in pairs]
@@ -49,11 +50,13 @@ def test_medians_and_quartiles_are_of_the_rounds_after_the_warm_up() -> None:
 def test_groups_alternate_and_share_their_rounds_out_among_the_blocks() -> None:
     clock = Fake()
     groups = [({"a": clock.work("a", [1.0] * 9)}, 5), ({"b": clock.work("b", [0.5] * 9)}, 2)]
-    found = alternately(groups, 3, clock=clock)
+    heard: list[Step] = []
+    found = alternately(groups, 3, clock=clock, listener=heard.append)
     assert found == [{"a": Timing(1000.0, 1000.0, 1000.0)}, {"b": Timing(500.0, 500.0, 500.0)}]
     rounds = [name for name in clock.order if not name.startswith("prepare")]
     turns = [("a", 2), ("b", 1), ("a", 2), ("b", 1), ("a", 1)]
     assert rounds == [name for name, share in turns for _ in range(WARMUP + share)]
+    assert [(step.done, step.total) for step in heard] == [(k + 1, len(rounds)) for k in range(len(rounds))]
 
 
 def test_a_device_that_works_by_itself_is_waited_for() -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ import torch
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data.load import load
 from carsmoo.nets.models.serialization import load as load_network
-from carsmoo.nets.retraining.job import Job, error_in, finished, train
+from carsmoo.nets.retraining.job import Job, error_in, figures_of, finished, train
 from carsmoo.nets.retraining.parallel import train_each
 from carsmoo.nets.retraining.trainer import error_of
 from carsmoo.nets.supernet.training_state import DivergenceError
 from carsmoo.utils.files import Store
+from carsmoo.utils.progress import Step
 from carsmoo.utils.validation import StoppedError
 from carsmoo.zoo import GENOTYPES
 from tests.nets.retraining.test_trainer import few
@@ -88,14 +88,27 @@ def test_the_saved_weights_have_the_errors_that_the_cards_tell(whole: Path) -> N
     assert load_network(whole / "last.safetensors").card["accuracy"][-1]["epoch"] == 3
 
 
+def test_each_step_is_told_and_an_epoch_with_what_the_log_says(tmp_path: Path) -> None:
+    heard: list[Step] = []
+    train(job(tmp_path), heard.append)
+    assert [step.done for step in heard] == list(range(heard[0].total + 1))
+    assert {(step.phase, step.total % 3, step.unit) for step in heard} == {("training", 0, "steps")}
+    ends = [step for step in heard if step.boundary]
+    assert [step.done for step in ends] == [heard[0].total // 3 * k for k in (1, 2, 3)]
+    assert [step for step in heard if step.figures] == ends
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    for step, line in zip(ends, lines, strict=True):
+        assert step.figures == {name: value for name, value in line.items() if name not in ("split", "weights")}
+
+
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_a_stopped_training_goes_on_bit_for_bit(whole: Path, tmp_path: Path, stop: int) -> None:
-    def tell(figures: Mapping[str, Any]) -> None:
-        if figures["epoch"] == stop:
+    def hear(step: Step) -> None:
+        if step.boundary and step.figures["epoch"] == stop:
             raise Stop
 
     with pytest.raises(Stop):
-        train(job(tmp_path), tell)
+        train(job(tmp_path), hear)
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"epoch": ')  # a line that was cut off
     train(job(tmp_path))
@@ -108,7 +121,7 @@ def test_a_killed_training_goes_on_bit_for_bit(whole: Path, tmp_path: Path) -> N
     script = (
         "import os, signal, sys; from pathlib import Path; from carsmoo.nets.retraining.job import train\n"
         "from tests.nets.retraining.test_job import job\n"
-        "train(job(Path(sys.argv[1])), lambda figures: os.kill(os.getpid(), signal.SIGKILL))"
+        "train(job(Path(sys.argv[1])), lambda step: step.boundary and os.kill(os.getpid(), signal.SIGKILL))"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=dict(os.environ), check=False)
     assert done.returncode == -signal.SIGKILL
@@ -121,9 +134,10 @@ def test_a_killed_training_goes_on_bit_for_bit(whole: Path, tmp_path: Path) -> N
 def test_networks_side_by_side_come_out_as_one_by_one(whole: Path, tmp_path: Path) -> None:
     genotypes = [GENOTYPES["CARS-E"], GENOTYPES["CARS-A"]]
     jobs = [job(tmp_path / str(k), genotype=genotype) for k, genotype in enumerate(genotypes)]
-    told: list[tuple[int, str]] = []
-    cards = train_each(jobs, 2, lambda k, card: told.append((k, card["file"])))
-    assert told == [(0, "best.safetensors"), (1, "best.safetensors")]
+    heard: list[Step] = []
+    cards = train_each(jobs, 2, heard.append)
+    assert [(step.phase, step.done, step.total) for step in heard] == [("networks", k, 2) for k in range(3)]
+    assert [step.figures for step in heard[1:]] == [figures_of(card) for card in cards]
     assert same(whole, tmp_path / "0")
     alone = train_each([job(tmp_path / "alone", genotype=genotypes[1])], 1)[0]
     assert same(tmp_path / "alone", tmp_path / "1")
@@ -145,11 +159,12 @@ def test_a_network_that_is_there_is_left_alone_and_another_is_refused(whole: Pat
 
 
 def test_a_training_of_another_format_is_refused_in_a_line_that_names_both(tmp_path: Path) -> None:
-    def tell(figures: Mapping[str, Any]) -> None:
-        raise Stop
+    def hear(step: Step) -> None:
+        if step.boundary:
+            raise Stop
 
     with pytest.raises(Stop):
-        train(job(tmp_path), tell)
+        train(job(tmp_path), hear)
     store = Store(tmp_path / "checkpoint")
     saved = store.newest()
     assert saved is not None
@@ -161,11 +176,12 @@ def test_a_training_of_another_format_is_refused_in_a_line_that_names_both(tmp_p
 
 
 def test_a_training_under_way_by_another_recipe_is_refused(tmp_path: Path) -> None:
-    def tell(figures: Mapping[str, Any]) -> None:
-        raise Stop
+    def hear(step: Step) -> None:
+        if step.boundary:
+            raise Stop
 
     with pytest.raises(Stop):
-        train(job(tmp_path), tell)
+        train(job(tmp_path), hear)
     with pytest.raises(ValueError, match="settings/batch: expected 256, got 128"):
         train(job(tmp_path, recipe=dataclasses.replace(RECIPE, batch=128)))
 
@@ -209,11 +225,12 @@ def test_a_folder_with_anything_else_in_it_is_refused_and_left_as_it_is(name: st
 
 
 def test_other_files_beside_a_training_are_left_alone(tmp_path: Path) -> None:
-    def tell(figures: Mapping[str, Any]) -> None:
-        raise Stop
+    def hear(step: Step) -> None:
+        if step.boundary:
+            raise Stop
 
     with pytest.raises(Stop):
-        train(job(tmp_path), tell)
+        train(job(tmp_path), hear)
     others = [tmp_path / "notes.txt", tmp_path / "checkpoint" / "model.safetensors"]
     for path in others:
         path.write_text("mine")

@@ -10,9 +10,10 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.models.serialization import load
 from carsmoo.nets.retraining import parallel
-from carsmoo.nets.retraining.job import Job
+from carsmoo.nets.retraining.job import Job, figures_of
 from carsmoo.nets.retraining.parallel import train_each
 from carsmoo.nets.supernet.training_state import DivergenceError
+from carsmoo.utils.progress import Listener, Step
 from carsmoo.utils.validation import StoppedError
 from carsmoo.zoo import GENOTYPES
 from tests.support.groups import together
@@ -42,15 +43,19 @@ def same(one: Path, other: Path) -> bool:
 def test_networks_come_out_the_same_however_many_ranks_train_them(
     size: int, n: int, tmp_path: Path, alone: Path
 ) -> None:
-    heard: list[list[int]] = [[] for _ in range(size)]
+    heard: list[list[Step]] = [[] for _ in range(size)]
 
     def work(group: Group) -> list[dict[str, Any]]:
-        return train_each(jobs(tmp_path, n), told=lambda k, card: heard[group.rank].append(k), group=group)
+        return train_each(jobs(tmp_path, n), listener=heard[group.rank].append, group=group)
 
     first, *others = together(size, work)
     assert [card["recipe"]["genotype"] for card in first] == [str(job.genotype) for job in jobs(tmp_path, n)]
     assert all(cards == first for cards in others)
-    assert heard == [list(range(n))] * size
+    for steps in heard:
+        networks = [step for step in steps if step.phase == "networks"]
+        assert [(step.done, step.total) for step in networks] == [(k, n) for k in range(n + 1)]
+        assert [step.figures for step in networks[1:]] == [figures_of(card) for card in first]
+    assert sum(step.phase == "training" and step.boundary for steps in heard for step in steps) == n * RECIPE.epochs
     assert all(same(tmp_path / str(k), alone / str(k)) for k in range(n))
 
 
@@ -58,12 +63,13 @@ def fake(monkeypatch: pytest.MonkeyPatch, fails: str = "") -> dict[int, list[str
     """Train nothing; return the folders in the order in which each thread was given them."""
     trained: dict[int, list[str]] = {}
 
-    def train(job: Job, tell: Any) -> dict[str, Any]:
+    def train(job: Job, listener: Listener) -> dict[str, Any]:
         trained.setdefault(threading.get_ident(), []).append(job.folder.name)
-        tell({})
+        listener(Step(phase="training", done=1, total=1, unit="steps", boundary=True))
         if job.folder.name == fails:
             raise OSError(28, "No space left on device")
-        return {"folder": job.folder.name}
+        accuracy = [{"split": "test", "epoch": 1, "error": 0.5}]
+        return {"folder": job.folder.name, "costs": {"params": 1}, "accuracy": accuracy, "recipe": {"seconds": 1.0}}
 
     monkeypatch.setattr(parallel, "train", train)
     return trained

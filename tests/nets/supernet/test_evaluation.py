@@ -7,6 +7,7 @@ from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet import evaluation
 from carsmoo.nets.supernet.evaluation import MEMORY, errors, fitting_graphs, recalibrate
 from carsmoo.nets.supernet.shared_graph import SharedGraph
+from carsmoo.utils.progress import Step
 from tests.support.networks import SMALL, SPACE, generator, genotypes, images
 
 
@@ -74,10 +75,10 @@ def test_a_population_too_large_for_the_memory_is_scored_in_groups() -> None:
         assert sorted(k for group, _ in groups for k in group) == list(range(7))
         assert all(graph.peak_size() <= size or len(group) == 1 for group, graph in groups)
         assert len(groups) >= least
-    told: list[int] = []
+    heard: list[Step] = []
     calibration = [images(n=16, seed=7)]
-    errors(shared, pool, split(), lambda x: x, batch=9, calibration=calibration, memory=1, scored=told.append)
-    assert told == list(range(1, 8))
+    errors(shared, pool, split(), lambda x: x, batch=9, calibration=calibration, memory=1, listener=heard.append)
+    assert [(step.done, step.total) for step in heard] == [(k, 7) for k in range(1, 8)]
 
 
 def test_the_option_takes_the_statistics_of_the_validation_batch() -> None:
@@ -93,9 +94,10 @@ def test_the_option_takes_the_statistics_of_the_validation_batch() -> None:
 
 
 def test_nothing_is_trained_and_progress_is_told() -> None:
-    shared, told = Supernet(SPACE, SMALL, generator()), []
+    shared = Supernet(SPACE, SMALL, generator())
+    heard: list[Step] = []
     before = [p.clone() for p in shared.parameters()]
-    errors(shared, genotypes(3), split(), lambda x: x, batch=50, calibration=None, scored=told.append)
-    assert told == [1, 2, 3]
+    errors(shared, genotypes(3), split(), lambda x: x, batch=50, calibration=None, listener=heard.append)
+    assert heard == [Step(phase="scoring", done=k, total=3, unit="networks") for k in (1, 2, 3)]
     assert all(torch.equal(p, q) for p, q in zip(before, shared.parameters(), strict=True))
     assert all(p.grad is None for p in shared.parameters())

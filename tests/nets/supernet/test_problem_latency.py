@@ -18,7 +18,7 @@ from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.nets.data.in_memory import ImageData
 from carsmoo.nets.latency import measure as measuring
 from carsmoo.space.front import Front
-from carsmoo.utils.progress import Step
+from carsmoo.utils.progress import Listener, Step
 from tests.cli.test_entry import call
 from tests.cost.test_latency import SPACE, draw, made_up
 from tests.support.runs import SMALL, Stop, StopAt, same
@@ -48,10 +48,10 @@ def no_measuring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object
     """Whoever measures a table gets one that is made up, another one each time."""
     asked: list[object] = []
 
-    def build(space: object, network: NetworkConfig, told: Any = None, **kwargs: Any) -> LatencyTable:
+    def build(space: object, network: NetworkConfig, listener: Listener, **kwargs: Any) -> LatencyTable:
         asked.append(network)
-        told(1, 2)
-        told(2, 2)
+        for k in (1, 2):
+            listener(Step(phase="latency", done=k, total=2, unit="rounds"))
         return table(scale=float(len(asked)))
 
     monkeypatch.setattr(measuring, "build", build)

@@ -7,6 +7,7 @@ from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.evaluation import errors
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.survival.selection import merge_stages, pareto_stages, protected_objectives, select
+from carsmoo.utils.progress import Step
 from tests.nets.supernet.test_evaluation import split
 from tests.support.networks import SMALL, SPACE, generator, genotypes, images
 
@@ -56,13 +57,15 @@ def test_a_race_gives_those_that_finish_their_error_and_stops_others() -> None:
     common = {"batch": 500, "calibration": [images(n=16, seed=7)]}
     whole = errors(shared, pool, part, lambda x: x, **common)
     assert np.array_equal(errors(shared, pool, part, lambda x: x, race=Race(np.zeros((8, 1)), keep=8), **common), whole)
-    told: list[int] = []
+    heard: list[Step] = []
     # labels are random, so that all err alike: let those that finish be told by an objective
-    raced = errors(shared, pool, part, lambda x: x, race=Always(np.zeros((8, 1)), keep=1), scored=told.append, **common)
+    raced = errors(
+        shared, pool, part, lambda x: x, race=Always(np.zeros((8, 1)), keep=1), listener=heard.append, **common
+    )
     assert np.array_equal(raced[:3], whole[:3])
     assert not np.array_equal(raced[3:], whole[3:])
     assert np.allclose(raced[3:] * 100, np.round(raced[3:] * 100))  # a quarter of the images
-    assert told == [6, 7, 8]
+    assert [step.done for step in heard] == [6, 7, 8]
 
 
 @pytest.mark.parametrize("batch", [500, 100, 37, 9])

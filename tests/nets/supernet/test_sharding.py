@@ -6,6 +6,7 @@ from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.evaluation import errors
 from carsmoo.nets.supernet.sharding import TOUCH, TOUCHES, node_costs, score_together, shares
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.progress import Listener, Step, unheard
 from tests.nets.supernet.test_evaluation import split
 from tests.support.groups import together
 from tests.support.networks import SMALL, SPACE, generator, genotypes, images
@@ -55,13 +56,18 @@ def test_scores_of_several_ranks_are_those_of_one() -> None:
     shared, pool, part = supernet(), genotypes(9), split(60)
     calibration = [images(n=16, seed=7)]
 
-    def score(chosen: list[Genotype], told: object) -> np.ndarray:
-        return errors(shared, chosen, part, lambda x: x, batch=500, calibration=calibration)
+    def score(chosen: list[Genotype], listener: Listener = unheard) -> np.ndarray:
+        return errors(shared, chosen, part, lambda x: x, batch=500, calibration=calibration, listener=listener)
+
+    heard: list[list[Step]] = [[], [], []]
 
     def run(group: Group) -> np.ndarray:
-        return score_together(group, shared, pool, score)
+        return score_together(group, shared, pool, score, heard[group.rank].append)
 
-    alone = score(pool, None)
+    alone = score(pool)
     assert len(set(alone.tolist())) > 1
     for found in together(3, run):
         assert np.array_equal(found, alone)
+    for steps in heard:
+        assert {step.total for step in steps} == {9}
+        assert [step.done for step in steps] == [*sorted({step.done for step in steps} - {9}), 9]

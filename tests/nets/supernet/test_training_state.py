@@ -49,7 +49,7 @@ def test_scores_are_errors_on_search_validation_whatever_the_other_splits_hold()
     made = tiny(poisoned=True)
     split, pool = made.data.validation, genotypes(6)
     assert (len(made.data.train), len(split)) == (45, 15)
-    found = made.scores(pool, lambda done: None)
+    found = made.scores(pool)
     with torch.no_grad():
         for genotype, error in zip(pool, found, strict=True):
             statistics = recalibrate(made.supernet, genotype, made.calibration)
@@ -71,9 +71,9 @@ def test_recalibration_takes_one_fixed_part_of_search_train_without_augmentation
     assert len(set(before)) == 32
     assert set(before) <= set(plain)
     assert set(before) != set(plain[:32])
-    made.scores(genotypes(2), lambda done: None)
-    made.train("training", range(1), 1, lambda world: world.uniform(1), lambda *told: None)
-    made.scores(genotypes(2), lambda done: None)
+    made.scores(genotypes(2))
+    made.train("training", range(1), 1, lambda world: world.uniform(1))
+    made.scores(genotypes(2))
     assert chosen(made) == chosen(again) == before
     assert set(chosen(other)) != set(before)
 
@@ -127,15 +127,9 @@ def poison(made: SupernetState, steps: set[int]) -> None:
 
 
 def train(made: SupernetState) -> list[tuple[str, dict[str, float]]]:
-    told: list[tuple[str, dict[str, float]]] = []
-    made.train(
-        "training",
-        range(2),
-        2,
-        lambda world: world.uniform(1),
-        lambda phase, done, total, figures: told.append((phase, dict(figures))),
-    )
-    return [one for one in told if one[1]]
+    heard: list[Step] = []
+    made.train("training", range(2), 2, lambda world: world.uniform(1), heard.append)
+    return [(step.phase, dict(step.figures)) for step in heard if step.figures]
 
 
 def test_a_skipped_step_is_told_and_the_mean_loss_is_that_of_the_others() -> None:
@@ -216,7 +210,7 @@ def test_training_deals_architectures_as_the_plan_says(monkeypatch: pytest.Monke
     made, seen = world(flops_grouping_window=2, subnets_per_step=4), []
     step = made.trainer.step
     monkeypatch.setattr(made.trainer, "step", lambda x, y, chosen: (seen.append(chosen), step(x, y, chosen))[1])
-    made.train("training", range(1), 1, lambda world: world.uniform(4), lambda *told: None)
+    made.train("training", range(1), 1, lambda world: world.uniform(4))
     sizes = [sorted(flops(genotype, made.supernet.network) for genotype in chosen) for chosen in seen]
     first, second = sorted(sizes[:2])
     assert len(seen) == made.trainer.steps_per_epoch
