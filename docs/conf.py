@@ -50,5 +50,5 @@ nitpick_ignore_regex = [
         r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|carsmoo\.nets\.latency\.(measure|timing)\.Key|MakeAlgorithm|MakeProblem|Listener",
     ),  # names of unions of types
     # what public names take or return, and is not public itself
-    ("py:class", r"(carsmoo\.(nets\.models\.batch_norm|nets\.data\.pixels|cost\.structure)\..*)|Source"),
+    ("py:class", r"(carsmoo\.(nets\.models\.batch_norm|nets\.data\.pixels|cost\.structure)\..*)|Source|Layer"),
 ]

@@ -218,9 +218,14 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
 def require_results(run: RunDirectory, name: str = FINAL) -> None:
     """Check that files of a name may be written in a run's directory: none is there yet, or one of carsmoo.
 
+    Networks go to a folder beside them, which must be no link.
+
     Raises:
         FileExistsError: naming the first that is something else.
     """
+    folder = run.path / (NETWORKS if name == FINAL else name)
+    if folder.is_symlink():
+        raise FileExistsError(f"{folder}: expected a directory, got a symbolic link")
     require_own(*(run.path / f"{name}.{ending}" for ending in ("csv", "json", "png", "pdf")))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from carsmoo.plots.retrained import plot_final_front, plot_ranks
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.retrained_front import short_name, trained_folder
+from carsmoo.runs.retrained_front import require_results, short_name, trained_folder
 from carsmoo.space.front import Front
 from carsmoo.zoo import GENOTYPES
 
@@ -51,3 +51,11 @@ def test_a_trained_front_without_an_error_to_choose_by_is_named(tmp_path: Path) 
     front.to_json(tmp_path / "final-front.json")
     with pytest.raises(ValueError, match=r"final-front\.json: expected a column search_error, got error"):
         trained_folder(RunDirectory(tmp_path))
+
+
+@pytest.mark.parametrize(("link", "names"), [("networks", ()), ("fidelity", ("fidelity",))])
+def test_networks_are_not_written_through_a_link(link: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / link).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError, match=f"{link}: expected a directory, got a symbolic link"):
+        require_results(RunDirectory(tmp_path), *names)
