@@ -94,10 +94,10 @@ class Page:
     def mouse(self, k: int, *, click: bool = False) -> None:
         x, y = self.point(k)
         where = {"x": x, "y": y, "button": "left", "clickCount": 1}
-        kinds = ["mouseMoved", *(["mousePressed", "mouseReleased"] if click else [])]
-        for kind in kinds:
-            self.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**where, "type": kind, "buttons": 0})
-        self.settle()
+        for kinds in (["mouseMoved"], ["mousePressed", "mouseReleased"] if click else []):
+            for kind in kinds:
+                self.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**where, "type": kind, "buttons": 0})
+            self.settle()  # what a hover draws must not come between pressing and releasing
 
     def tap(self, k: int) -> None:
         x, y = self.point(k)
