@@ -54,10 +54,10 @@ def at_epoch(epoch: int, act: Callable[[], None]) -> None:
     """Act before an epoch of a network that is trained alone, counted from 0."""
     original = NetworkTrainer.epoch
 
-    def go(self: NetworkTrainer) -> float:
+    def go(self: NetworkTrainer, *told: Any) -> float:
         if self.epochs == epoch:
             act()
-        return original(self)
+        return original(self, *told)
 
     NetworkTrainer.epoch = go  # type: ignore[method-assign]
 
