@@ -159,7 +159,7 @@ SETTINGS: dict[str, Wrong] = {
     "a rate of 400 digits": (
         lambda: SupernetTraining(grad_clip=10**400),
         ValueError,
-        "clip: expected a number, got one of",
+        r"clip: expected a number in \(0, inf\), got 1000",
     ),
     "a plan's typo": (lambda: SupernetTraining(warm=1), TypeError, "warm"),
     "no device": (lambda: SearchConfig(device=3), TypeError, "device: expected a name, got 3"),

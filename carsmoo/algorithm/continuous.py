@@ -22,7 +22,7 @@ from carsmoo.algorithm.termination import check_termination
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import ProgressBars
-from carsmoo.utils.validation import instance, keywords, reject_unknown, shown, whole
+from carsmoo.utils.validation import instance, integer, keywords, reject_unknown, shown
 
 
 class Continuous:
@@ -144,7 +144,7 @@ class Continuous:
         own = self._own_n_offsprings if self._own_n_offsprings not in (None, self._own_pop_size) else self.pop_size
         self.n_offsprings = given.get("n_offsprings", own)
         for name in ("pop_size", "n_offsprings"):
-            whole(name, getattr(self, name), 1)
+            integer(name, getattr(self, name), 1)
         self.mating, self.initialization = self._own_mating, self._own_initialization
         defaults = self._offered_operators(problem)
         if not defaults:
@@ -256,7 +256,7 @@ def _check_run(given: dict[str, Any]) -> None:
     if termination is not None:
         check_termination(termination)
     if seed is not None:
-        whole("seed", seed, 0)
+        integer("seed", seed, 0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: expected a Callback of pymoo or a function, got {shown(callback)}")
 

@@ -6,15 +6,15 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 import tomli_w
 
-from carsmoo.config.fields import boolean, choice, integer, number
+from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig, Stem
 from carsmoo.config.renamed import refuses_old_names
 from carsmoo.config.toml import changed, plain
-from carsmoo.utils.validation import instance, shown
+from carsmoo.utils.validation import choice, instance, shown
 
 Schedule = Literal["cosine", "exponential"]
 
@@ -63,53 +63,33 @@ class TrainingRecipe:
         TypeError, ValueError: naming the field, what was expected and what was given.
     """
 
-    channels: int = 16
-    layers: int = 5
+    channels: int = setting(16, 2)
+    layers: int = setting(5, 1, 1000)
     stem: Stem = "cifar"
-    epochs: int = 30
-    batch: int = 64
-    learning_rate: float = 0.05
+    epochs: int = setting(30, 1)
+    batch: int = setting(64, 2)
+    learning_rate: float = setting(0.05, open_low=True)
     schedule: Schedule = "cosine"
-    decay: float = 0.97
-    momentum: float = 0.9
+    decay: float = setting(0.97, 0, 1, open_low=True)
+    momentum: float = setting(0.9, 0, 1, open_high=True)
     weight_decay: float = 5e-4
-    clip: float = 5.0
+    clip: float = setting(5.0, open_low=True)
     cutout: int = 0
     auxiliary_weight: float = 0.0
-    drop_path_prob: float = 0.0
-    label_smoothing: float = 0.1
+    drop_path_prob: float = setting(0.0, 0, 1, open_high=True)
+    label_smoothing: float = setting(0.1, 0, 1, open_high=True)
     resized_crop: bool = False
-    pad: int | None = 1
+    pad: int | None = setting(1, 0, 10**4)
     flip: bool | None = None
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
-    hue: float = 0.0
-    holdout_fraction: float = 0.1
-    seed: int = 0
+    hue: float = setting(0.0, 0, 0.5)
+    holdout_fraction: float = setting(0.1, 0, 1, open_high=True)
+    seed: int = setting(0, 0, 2**63)
 
     def __post_init__(self) -> None:
-        integer(self, "channels", least=2)
-        integer(self, "layers", least=1, most=1000)
-        choice(self, "stem", get_args(Stem))
-        integer(self, "epochs", least=1)
-        integer(self, "batch", least=2)
-        choice(self, "schedule", get_args(Schedule))
-        for name in ("learning_rate", "clip"):
-            number(self, name, 0, math.inf, open_below=True)
-        number(self, "decay", 0, 1, open_below=True)
-        for name in ("weight_decay", "auxiliary_weight", "brightness", "contrast", "saturation"):
-            number(self, name, 0, math.inf)
-        number(self, "hue", 0, 0.5)
-        for name in ("momentum", "drop_path_prob", "label_smoothing", "holdout_fraction"):
-            number(self, name, 0, 1, open_above=True)
-        integer(self, "cutout", least=0)
-        integer(self, "seed", least=0, most=2**63)
-        if self.pad is not None:
-            integer(self, "pad", least=0, most=10**4)
-        if self.flip is not None:
-            boolean(self, "flip")
-        boolean(self, "resized_crop")
+        check_settings(self)
         if self.resized_crop and self.pad != 0:
             raise ValueError(f"pad: expected 0 beside resized_crop, got {self.pad}")
 
@@ -168,9 +148,7 @@ class TrainingRecipe:
                 hue=0.2,
             ),
         }
-        if not isinstance(name, str) or name not in presets:
-            raise ValueError(f"recipe: expected one of {', '.join(presets)}, got {name!r}")
-        return presets[name]()
+        return presets[choice("recipe", name, presets)]()
 
     def updated(self, settings: Mapping[str, Any]) -> TrainingRecipe:
         """Return a copy with settings changed, as a TOML file holds them.

@@ -15,7 +15,7 @@ from carsmoo.config.renamed import with_new_names
 from carsmoo.cost.structure import KINDS, Layer, layers_needed, text_of
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.files import write_whole
-from carsmoo.utils.validation import instance, real, shown, whole
+from carsmoo.utils.validation import instance, integer, number, shown
 
 FORMATS = ("channels_last", "contiguous")
 """Memory formats, the usual one first."""
@@ -82,11 +82,11 @@ class LatencyTable:
     def __post_init__(self) -> None:
         if not isinstance(self.device, str) or not self.device:
             raise TypeError(f"device: expected a name, got {shown(self.device)}")
-        whole("threads", self.threads, 1)
+        integer("threads", self.threads, 1)
         if self.memory_format not in FORMATS:
             raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {shown(self.memory_format)}")
-        real("between", self.between, 0)
-        if real("scale", self.scale, 0) == 0:
+        number("between", self.between, 0)
+        if number("scale", self.scale, 0) == 0:
             raise ValueError(f"scale: expected more than 0, got {shown(self.scale)}")
         instance("space", self.space, DARTSSpace)
         instance("network", self.network, NetworkConfig)
@@ -231,8 +231,8 @@ def _row(row: Any) -> tuple[Layer, str, Timing]:
         raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {shown(row['kind'])}")
     if row["memory_format"] not in FORMATS:
         raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {shown(row['memory_format'])}")
-    sizes = [whole(name, row[name], 1) for name in Layer._fields[1:]]
-    timing = Timing(*(real(name, row[name], 0) for name in Timing._fields))
+    sizes = [integer(name, row[name], 1) for name in Layer._fields[1:]]
+    timing = Timing(*(number(name, row[name], 0) for name in Timing._fields))
     if not timing.low <= timing.ms <= timing.high:
         raise ValueError(f"ms: expected a median between its quartiles, got {shown(tuple(timing))}")
     return Layer(row["kind"], *sizes), row["memory_format"], timing
@@ -242,9 +242,9 @@ def _additivity(value: Any) -> Additivity | None:
     if value is None:
         return None
     found = Additivity(**value)
-    whole("networks", found.networks, 2)
-    whole("fitted", found.fitted, 0)
-    real("mean_error", found.mean_error, 0)
-    if math.isnan(real("spearman", found.spearman, -1)) or found.spearman > 1:
+    integer("networks", found.networks, 2)
+    integer("fitted", found.fitted, 0)
+    number("mean_error", found.mean_error, 0)
+    if math.isnan(number("spearman", found.spearman, -1)) or found.spearman > 1:
         raise ValueError(f"spearman: expected at most 1, got {found.spearman}")
     return found

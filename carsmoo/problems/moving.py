@@ -15,7 +15,7 @@ from pymoo.termination.max_gen import MaximumGenerationTermination
 from carsmoo.utils.capture import capture, restore
 from carsmoo.utils.progress import Listener, Step
 from carsmoo.utils.trees import Arrays, pack, unpack
-from carsmoo.utils.validation import array, shown, whole
+from carsmoo.utils.validation import array, integer, shown
 
 _KEPT_APART = (
     *("listeners", "run_listeners", "survivors", "time"),
@@ -94,7 +94,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         ):
             raise ValueError(f"moving: expected different indices among 0..{self.n_obj - 1}, got {shown(moving)}")
         self.moving = tuple(int(k) for k in indices)
-        self.seed = None if seed is None else whole("seed", seed, 0)
+        self.seed = None if seed is None else integer("seed", seed, 0)
         self.time = 0
         self.listeners: list[Listener] = []
         self.run_listeners: list[Listener] = []
@@ -138,7 +138,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         Raises:
             TypeError, ValueError: for an ``elapsed`` that is no integer from 0, or if nothing was evaluated yet.
         """
-        elapsed = whole("elapsed", elapsed, 0)
+        elapsed = integer("elapsed", elapsed, 0)
         X = self._scored if self._guide is None else self._guide
         if X is None:
             raise ValueError("tic: expected an evaluation or an advance before it, got none")
@@ -321,7 +321,7 @@ class ClockProblem(MovingProblem):
 
     def __init__(self, *, generations: int, population: int, **kwargs: Any) -> None:
         for name, value in (("generations", generations), ("population", population)):
-            whole(name, value, 1)
+            integer(name, value, 1)
         super().__init__(**kwargs)
         self.generations, self.population = generations, population
         self.default_pop_size = population

@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from carsmoo.operators import CARSMating, RowDuplicates
 from carsmoo.problems.moving import ClockProblem
-from carsmoo.utils.validation import numbers, real, whole
+from carsmoo.utils.validation import integer, number, numbers
 
 
 class SmallModelTrap(ClockProblem):
@@ -58,9 +58,9 @@ class SmallModelTrap(ClockProblem):
         population: int = 32,
         seed: int = 0,
     ) -> None:
-        whole("n_var", n_var, 2)
+        integer("n_var", n_var, 2)
         for name, value in (("strength", strength), ("noise", noise), ("speed", speed)):
-            real(name, value, 0)
+            number(name, value, 0)
         if speed == 0:
             raise ValueError(f"speed: expected a number above 0, got {speed}")
         plan = {"generations": generations, "population": population, "seed": seed}

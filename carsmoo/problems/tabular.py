@@ -20,7 +20,7 @@ from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates
 from carsmoo.problems.moving import ClockProblem
-from carsmoo.utils.validation import array, numbers, shown, whole
+from carsmoo.utils.validation import array, integer, numbers, shown
 
 
 def data_file(relative: str, source: str) -> Path:
@@ -159,12 +159,12 @@ class CurveTable(ClockProblem):
         if np.isinf(self.cost).any() or ((self.error < 0) | (self.error > 1)).any():
             raise ValueError("table: expected finite costs and accuracies in 0..1, got others")
         rows, self.n_epochs = self.error.shape
-        first, epochs = whole("first", first, -1), whole("epochs", epochs, -1)
+        first, epochs = integer("first", first, -1), integer("epochs", epochs, -1)
         if not (1 <= first <= self.n_epochs and epochs >= 1):
             raise ValueError(f"first, epochs: expected 1..{self.n_epochs} and at least 1, got {first}, {epochs}")
         most = max(rows // 20, 2)
         population = most if population is None else population
-        if not 1 <= whole("population", population, -1) <= most:
+        if not 1 <= integer("population", population, -1) <= most:
             raise ValueError(f"population: expected 1..{most}, 5 % of {rows} rows, got {population}")
         lasts = min((self.n_epochs - first) // epochs, rows // population - 1)  # as long as there is something new
         plan = {"generations": max(lasts, 1), "population": population, "seed": seed}

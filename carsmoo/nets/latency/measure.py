@@ -35,7 +35,7 @@ from carsmoo.nets.models.device import pick
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.files import cache_folder
 from carsmoo.utils.progress import Listener, unheard
-from carsmoo.utils.validation import instance, whole
+from carsmoo.utils.validation import instance, integer
 
 LAYER_ROUNDS, NETWORK_ROUNDS = 100, 15
 """Rounds that are measured, of layers and of whole networks."""
@@ -82,7 +82,7 @@ def network_latency(
     for genotype in genotypes:
         instance("genotypes", genotype, Genotype)
     where, layout = pick(device), format_named(memory_format)
-    whole("rounds", rounds, 1)
+    integer("rounds", rounds, 1)
     with computing(threads):
         works = {k: timed_network(genotype, network, where, layout) for k, genotype in enumerate(genotypes)}
         found = measure(works, rounds, clock=clock, wait=waiting(where), listener=listener)
@@ -126,9 +126,9 @@ def build(
     instance("space", space, DARTSSpace)
     instance("network", network, NetworkConfig)
     for name, value, least in (("rounds", rounds, 1), ("network_rounds", network_rounds, 1)):
-        whole(name, value, least)
-    whole("fitted", fitted, 2)
-    whole("checked", checked, 2)
+        integer(name, value, least)
+    integer("fitted", fitted, 2)
+    integer("checked", checked, 2)
     layouts = {name: format_named(name) for name in memory_formats}
     if not layouts:
         raise ValueError("memory_formats: expected at least one, got none")

@@ -23,7 +23,7 @@ from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.network import measure_noise, untrained
 from carsmoo.nets.models.ops import NormBuilder, module_of
 from carsmoo.space.genotype import Genotype
-from carsmoo.utils.validation import whole
+from carsmoo.utils.validation import integer
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -61,7 +61,7 @@ def waiting(device: torch.device) -> Callable[[], object] | None:
 @contextmanager
 def computing(threads: int) -> Iterator[None]:
     """Compute without gradients and with a number of threads; both are restored afterwards."""
-    whole("threads", threads, 1)
+    integer("threads", threads, 1)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
