@@ -134,7 +134,7 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
             kwargs["ref_dirs"] = _directions(kwargs["ref_dirs"])
         return super().setup(problem, **kwargs)
 
-    def settings(self) -> dict[str, Any] | None:
+    def to_config(self) -> dict[str, Any] | None:
         """Return the algorithm's arguments as plain data; None if more was given than sizes and protection."""
         sizes = ("pop_size", "n_offsprings")
         if type(self) is not PNSGA3 or not set(self._given) <= {*sizes, "callback", "seed", "termination", "verbose"}:

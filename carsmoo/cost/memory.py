@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 
 from carsmoo.config.network import NetworkConfig, halved
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.cost.closed_form import supernet_params
+from carsmoo.space.genotype import DARTSSpace
 
 BYTES = 4
 """Of a weight, a gradient, a number in a layer's output: float32."""
@@ -70,6 +73,20 @@ def require_step(
     """
     needed = BYTES * (3 * params + batch * kept_by_step(network, widths))
     require_fits("network", needed, f"{text_of(network)}, {batch} of them at once", memory)
+
+
+def require_search(
+    space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, images: int, memory: int | None = None
+) -> None:
+    """Check that supernet, its training on so many images and a population fit in the memory.
+
+    Raises:
+        ValueError: telling the bytes.
+    """
+    require_count("pop_size", plan.pop_size, space.n_var)
+    require_count("subnets_per_step", plan.subnets_per_step * plan.flops_grouping_window, space.n_var)
+    batch = -(-min(plan.batch_size, images) // plan.ghost_batches)
+    require_step(network, supernet_params(space, network), batch, (space.nodes, space.nodes), memory)
 
 
 def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:

@@ -133,7 +133,7 @@ def _result(
     return {
         "source": source,
         "generation": snapshot.generation,
-        "supernet": {**problem.about(), "kendall": {k: _kendall(v, alone) for k, v in supernet.items()}},
+        "supernet": {**problem.provenance(), "kendall": {k: _kendall(v, alone) for k, v in supernet.items()}},
         "alone": {"split": "test", "weights": "stand-alone", "recipe": cards[0]["recipe"]["settings"]},
         "networks": [
             {

@@ -23,7 +23,7 @@ from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.network import measure_noise, untrained
 from carsmoo.nets.models.ops import NormBuilder, module_of
 from carsmoo.space.genotype import Genotype
-from carsmoo.utils.validation import integer
+from carsmoo.utils.validation import choice, integer
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -48,9 +48,7 @@ def format_named(name: str) -> torch.memory_format:
     Raises:
         ValueError: if there is none.
     """
-    if name not in FORMATS:
-        raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {name!r}")
-    return FORMATS[name]
+    return FORMATS[choice("memory_format", name, FORMATS)]
 
 
 def waiting(device: torch.device) -> Callable[[], object] | None:
