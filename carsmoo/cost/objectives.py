@@ -63,8 +63,7 @@ class Objectives:
             that is measured.
 
     Attributes:
-        names: the objectives' names.
-        units: the objectives' units, empty for a function's.
+        units: the objectives' units by their names, empty for a function's.
         latency: what tells the latencies; None until there is a table.
         latency_file: the absolute path of the table's file, if one was given.
         latency_given: the SHA-256 of the table that was given, or ``"measured"``.
@@ -81,7 +80,7 @@ class Objectives:
         latency: LatencyTable | str | Path | None = None,
     ) -> None:
         self.names, self._functions = _named(given)
-        self.units = tuple(OBJECTIVES.get(name, "") for name in self.names)
+        self.units = {name: OBJECTIVES.get(name, "") for name in self.names}
         self.space, self.network = space, network
         self.costs = CostTable(space, network)
         self._known = {name: ValueCache(space) for name in self._functions}
@@ -109,6 +108,11 @@ class Objectives:
     def measured(self) -> bool:
         """Whether there are functions among them, which might measure and find something else another time."""
         return bool(self._functions)
+
+    @property
+    def named(self) -> bool:
+        """Whether names and the paths of files say all that was given."""
+        return not self.measured and (self.latency_given == "measured" or self.latency_file is not None)
 
     def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return all objectives but the error, (n, m - 1), in their order, of vectors ``X`` (n, n_var).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -18,17 +19,18 @@ class GenotypeProblem(MovingProblem):
 
     Args:
         space: the architectures.
-        objective_names: the objectives' names, in their order.
-        objective_units: the objectives' units.
+        objectives: the objectives' units by their names, in their order.
         **kwargs: as for :class:`MovingProblem`, and for another class beside this one.
+
+    Attributes:
+        objective_names: the objectives' names.
+        objective_units: the objectives' units.
     """
 
-    def __init__(
-        self, *, space: DARTSSpace, objective_names: tuple[str, ...], objective_units: tuple[str, ...], **kwargs: Any
-    ) -> None:
+    def __init__(self, *, space: DARTSSpace, objectives: Mapping[str, str], **kwargs: Any) -> None:
         bounds: dict[str, Any] = {"n_var": space.n_var, "xl": space.xl, "xu": space.xu, "vtype": int}
-        super().__init__(**bounds, n_obj=len(objective_names), **kwargs)
-        self.space, self.objective_names, self.objective_units = space, objective_names, objective_units
+        super().__init__(**bounds, n_obj=len(objectives), **kwargs)
+        self.space, self.objective_names, self.objective_units = space, tuple(objectives), tuple(objectives.values())
 
     def default_operators(self) -> dict[str, Any]:
         """Return CARS's operators; duplicates are recognised by their meaning."""

@@ -16,6 +16,7 @@ from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.moving import ClockProblem
 from carsmoo.problems.tabular import data_file
 from carsmoo.space.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace
+from carsmoo.utils.validation import choice, one_line
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -70,8 +71,7 @@ class NASBench301(GenotypeProblem, ClockProblem):
         path: str | Path | None = None,
         seed: int = 0,
     ) -> None:
-        if cost not in ("params", "flops"):
-            raise ValueError(f"cost: expected params or flops, got {cost!r}")
+        choice("cost", cost, ("params", "flops"))
         self.path = Path(path or data_file("nb301/model_v2.onnx", "github.com/slds-lmu/yahpo_data (v2_final)"))
         if not self.path.is_file():
             raise FileNotFoundError(f"path: expected the surrogate's ONNX file, got {self.path}")
@@ -79,8 +79,7 @@ class NASBench301(GenotypeProblem, ClockProblem):
         self.cost_name = cost
         super().__init__(
             space=DARTSSpace(ops=PRIMITIVES[1:]),
-            objective_names=("error", cost),
-            objective_units=("fraction", "millions"),
+            objectives={"error": "fraction", cost: "millions"},
             generations=generations,
             population=population,
             seed=seed,
@@ -107,12 +106,8 @@ class NASBench301(GenotypeProblem, ClockProblem):
 
     def provenance(self) -> dict[str, Any]:
         """Return what the current figures belong to: the surrogate, trained networks, the epoch they have reached."""
-        return {
-            "data": "NAS-Bench-301 surrogate",
-            "split": "validation",
-            "weights": "stand-alone",
-            "epoch": self.epoch,
-        }
+        made = {"data": "NAS-Bench-301 surrogate", "split": "validation", "weights": "stand-alone"}
+        return {**made, "epoch": self.epoch}
 
     def categories(self, X: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return what the surrogate reads, (n, 34): 14 normal edges, 14 reduction edges, inputs of the later nodes."""
@@ -155,7 +150,7 @@ class NASBench301(GenotypeProblem, ClockProblem):
         try:
             return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own kinds have no common base
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise ValueError(
                 f"{self.path}: expected the surrogate's ONNX file, got something else ({reason})"
             ) from None

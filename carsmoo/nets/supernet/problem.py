@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.cost.memory import require_search
-from carsmoo.cost.objectives import OBJECTIVES, Objective, Objectives, ValueCache
+from carsmoo.cost.objectives import Objective, Objectives, ValueCache
 from carsmoo.nets.data.in_memory import ImageData
 from carsmoo.nets.data.load import DataLike, load
 from carsmoo.nets.distributed.group import ALONE, Group, current
@@ -26,8 +26,7 @@ from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.autotune import memory_format, threads
 from carsmoo.nets.supernet.racing import Race
-from carsmoo.nets.supernet.trainer import sharding_of
-from carsmoo.nets.supernet.training_state import SupernetState, layout_of
+from carsmoo.nets.supernet.training_state import SupernetState, layout_of, sharding_of
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Step
@@ -102,19 +101,12 @@ class CARSProblem(GenotypeProblem):
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
         require_search(space, self.network, self.training, len(self._data.train), memory_of(self.device))
         self._objectives = Objectives(objectives, space, self.network, latency)
-        names = self._objectives.names
-        super().__init__(
-            space=space,
-            objective_names=names,
-            objective_units=self._objectives.units,
-            moving=(names.index("error"),),
-            seed=int(seed),
-        )
+        moving = (self._objectives.names.index("error"),)
+        super().__init__(space=space, objectives=self._objectives.units, moving=moving, seed=seed)
         self.default_pop_size = self.training.pop_size
         generations = self.training.n_generations + 1  # the first only scores
         self.default_termination = MaximumGenerationTermination(generations)
-        self.process_rank = self._group.rank
-        self.races = self.training.racing
+        self.process_rank, self.races = self._group.rank, self.training.racing
         self._world: SupernetState | None = None
         self._weights_missing = False
         self._errors = ValueCache(space)
@@ -122,15 +114,8 @@ class CARSProblem(GenotypeProblem):
     def provenance(self) -> dict[str, Any]:
         """Return what current figures belong to: data, split, weights, epoch, generation, seed; latency's device."""
         measured = {} if self.latency is None else {"latency": self.latency.where}
-        return {
-            **measured,
-            "data": self.images.name,
-            "split": "search-validation",
-            "weights": "supernet",
-            "epoch": self.epoch,
-            "generation": self.time,
-            "seed": self.seed,
-        }
+        made = {"data": self.images.name, "split": "search-validation", "weights": "supernet"}
+        return {**measured, **made, "epoch": self.epoch, "generation": self.time, "seed": self.seed}
 
     @property
     def epoch(self) -> int:
@@ -138,13 +123,12 @@ class CARSProblem(GenotypeProblem):
         return 0 if self._world is None else round(self._world.trainer.epochs)
 
     def evaluate_on_test(self, genotype: Genotype) -> float:
-        """Return the test error of a genotype with the supernet's current weights, a fraction.
+        """Return the test error of a genotype with the supernet's current weights, a fraction; also in one process alone.
 
-        For the end of a search, once: whoever chooses by it searches on the test split. One process of a group may ask
-        for it alone.
+        For the end of a search, once: whoever chooses by it searches on the test split.
         """
         instance("genotype", genotype, Genotype)
-        return float(self._begun_world().errors([genotype], self.images.test)[0])
+        return float(self._running(begin=True).errors([genotype], self.images.test)[0])
 
     @property
     def images(self) -> ImageData:
@@ -159,7 +143,7 @@ class CARSProblem(GenotypeProblem):
         Its batch norm has measured its statistics on the calibration images, so that its error on a split is the score
         of the genotype there.
         """
-        return self._begun_world().subnet(instance("genotype", genotype, Genotype))
+        return self._running(begin=True).subnet(instance("genotype", genotype, Genotype))
 
     def validation_errors(
         self, genotypes: Sequence[Genotype], statistics: Literal["recalibrated", "batch"] | None = None
@@ -171,9 +155,8 @@ class CARSProblem(GenotypeProblem):
         Raises:
             ValueError: for other statistics.
         """
-        if statistics is not None:
-            choice("statistics", statistics, ("recalibrated", "batch"))
-        return self._begun_world().errors(genotypes, self.images.validation, statistics)
+        choice("statistics", "batch" if statistics is None else statistics, ("recalibrated", "batch"))
+        return self._running(begin=True).errors(genotypes, self.images.validation, statistics)
 
     @property
     def supernet(self) -> Supernet:
@@ -208,18 +191,16 @@ class CARSProblem(GenotypeProblem):
         return self._errors.look_up(X, self._scored_errors)[:, None]
 
     def _scored_errors(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        genotypes, total = self.space.decode(X), len(X)
-        self._hear(Step(phase="scoring", done=0, total=total, unit="networks"))
-        race = None
-        if self.races and self.survivors is not None and total > self.survivors:
-            race = Race(self._objectives.fixed(X), self.survivors)
-        return self._running().scores(genotypes, self._hear, race)
+        self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
+        races = self.races and self.survivors is not None and len(X) > self.survivors
+        race = Race(self._objectives.fixed(X), cast(int, self.survivors)) if races else None
+        return self._running().scores(self.space.decode(X), self._hear, race)
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
+        fixed = self._objectives.fixed
         if self._group.size > 1 and self._objectives.measured:  # whatever they measure, all ranks go on with the same
-            found: list[list[float]] = self._group.decide(lambda: self._objectives.fixed(X).tolist())
-            return np.array(found, dtype=np.float64)
-        return self._objectives.fixed(X)
+            return np.array(self._group.decide(lambda: fixed(X).tolist()), dtype=np.float64)
+        return fixed(X)
 
     def _new_world(self, layout: str | None = None) -> SupernetState:
         """Return a new training state in a memory format, the plan's if none is named."""
@@ -231,11 +212,9 @@ class CARSProblem(GenotypeProblem):
         """Return the number of threads the supernet trains fastest with here; :func:`torch.set_num_threads` sets it."""
         return self._group.decide(lambda: threads(self.space, self.network, self.training, self.images))
 
-    def _begun_world(self) -> SupernetState:
-        self._ensure_begun()
-        return self._running()
-
-    def _running(self) -> SupernetState:
+    def _running(self, *, begin: bool = False) -> SupernetState:
+        if begin:
+            self._ensure_begun()
         if self._world is None:
             raise RuntimeError("supernet: expected a problem that has begun, got one that has not")
         return self._world
@@ -252,11 +231,9 @@ class CARSProblem(GenotypeProblem):
         return {**super().__getstate__(), **left_out, "data_given": given}
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]], data: DataLike | None = None) -> None:
-        """Restore a state that :meth:`~carsmoo.MovingProblem.state_dict` returned.
+        """Restore what :meth:`~carsmoo.MovingProblem.state_dict` returned, of a problem made with the same arguments.
 
-        Args:
-            state: what :meth:`~carsmoo.MovingProblem.state_dict` returned, of a problem made with the same arguments.
-            data: the images, where the problem was unpickled and its data had no name.
+        ``data`` are the images, needed where the problem was unpickled and its data had no name.
 
         Raises:
             ValueError: if images are needed and not given, or the arrays do not fit this problem.
@@ -271,13 +248,11 @@ class CARSProblem(GenotypeProblem):
 
     def _state(self) -> dict[str, NDArray[Any]]:
         """Return the supernet with its training state, and the values of objectives that are functions."""
-        state = {} if self._world is None else self._world.state_dict()
-        return {**state, **self._objectives.state_dict()}
+        return {**({} if self._world is None else self._world.state_dict()), **self._objectives.state_dict()}
 
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        world = None
-        if "steps" in state:
-            world = self._new_world(layout_of(state))
+        world = self._new_world(layout_of(state)) if "steps" in state else None
+        if world is not None:
             world.load_state_dict(state)
         elif bool(state["begun"]):
             raise ValueError("state: expected the weights of a problem that has begun, got none")
@@ -301,9 +276,7 @@ class CARSProblem(GenotypeProblem):
 
     def to_config(self) -> dict[str, Any] | None:
         """Return the arguments that make this problem, if names and numbers say it all, else None."""
-        named = isinstance(self.data_given, str) and all(name in OBJECTIVES for name in self.objective_names)
-        nameless = self._objectives.latency_given != "measured" and self._objectives.latency_file is None
-        if not named or nameless or type(self) is not CARSProblem:
+        if not isinstance(self.data_given, str) or not self._objectives.named or type(self) is not CARSProblem:
             return None
         return {
             "data": self.data_given,

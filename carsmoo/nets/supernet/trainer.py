@@ -171,9 +171,3 @@ class SupernetTrainer:
             for parameter in parameters:
                 if "momentum_buffer" not in self.optimizer.state[parameter]:
                     self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-
-
-def sharding_of(plan: SupernetTraining, processes: int) -> dict[str, int]:
-    """Return the number of processes, unless it decides no bit: one, or two that add one of two sums each."""
-    sums = plan.subnets_per_step if plan.ghost_batches == 1 else plan.ghost_batches
-    return {} if processes == 1 or processes == sums == 2 else {"processes": processes}

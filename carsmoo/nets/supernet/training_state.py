@@ -209,8 +209,8 @@ class SupernetState:
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return weights, momentum, steps and random streams as plain arrays, not to be written to.
 
-        Weights are one array (n,), in the order of the supernet's parameters and of each one's memory, and so are the
-        momenta of those that have moved. While nothing is trained they are copied once.
+        Weights are one array (n,), in the order of parameters and their memory, and so are the momenta of those that
+        have moved. While nothing is trained they are copied once.
         """
         if self._state is None:
             self._state = self._copied()
@@ -265,12 +265,14 @@ class SupernetState:
         self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
 
 
-def layout_of(state: Mapping[str, NDArray[Any]]) -> str:
-    """Return the name of the memory format that a state was taken in.
+def sharding_of(plan: SupernetTraining, processes: int) -> dict[str, int]:
+    """Return the number of processes, unless it decides no bit: one, or two that add one of two sums each."""
+    sums = plan.subnets_per_step if plan.ghost_batches == 1 else plan.ghost_batches
+    return {} if processes == 1 or processes == sums == 2 else {"processes": processes}
 
-    Raises:
-        ValueError: if there is no such format.
-    """
+
+def layout_of(state: Mapping[str, NDArray[Any]]) -> str:
+    """Return the name of the memory format that a state was taken in."""
     layout = bytes(state.get("memory_format", np.empty(0, np.uint8))).decode(errors="replace")
     if layout not in FORMATS:
         raise ValueError(f"state: expected a memory format among {', '.join(FORMATS)}, got {layout!r}")
@@ -288,11 +290,7 @@ def _joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:
 
 
 def _put_back(tensors: Sequence[Tensor], values: NDArray[np.float32]) -> None:
-    """Write the values that :func:`_joined` put together into flat tensors.
-
-    Raises:
-        ValueError: if there are more or fewer.
-    """
+    """Write the values that :func:`_joined` put together into flat tensors, as many as they have."""
     sizes = [len(tensor) for tensor in tensors]
     if values.shape != (sum(sizes),) or values.dtype != np.float32:
         raise ValueError(f"state: expected {sum(sizes)} float32 values, got {values.dtype} {values.shape}")

@@ -271,7 +271,7 @@ def test_copies_share_the_supernet_and_pickles_leave_it_out() -> None:
     unpickled = pickle.loads(pickle.dumps(made))
     X = draw(4)
     for call in (unpickled.evaluate, unpickled.advance, unpickled.moving_values):
-        with pytest.raises(RuntimeError, match=r"expected load_state\(\) on an unpickled problem"):
+        with pytest.raises(RuntimeError, match=r"expected load_state_dict\(\) on an unpickled problem"):
             call(X)
     with pytest.raises(ValueError, match="data: expected the images of the unpickled problem"):
         unpickled.load_state_dict(made.state_dict())
