@@ -16,7 +16,7 @@ from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.problems.dyn import TimeSimulation
 
-from carsmoo.algorithm.fitting import require_fitting, require_replaceable, require_survival
+from carsmoo.algorithm.fitting import require_counted_end, require_fitting, require_replaceable, require_survival
 from carsmoo.algorithm.growth import NewbornGrowth, set_before, set_growth
 from carsmoo.algorithm.termination import check_termination
 from carsmoo.operators import ArrayMating, CARSMating
@@ -104,6 +104,8 @@ class Continuous:
         reject_unknown("setup", kwargs, {"progress", *keywords(type(self))} - {"protection", "newborn_growth"})
         given = {**_told(self._given), **_told(kwargs)}
         _check_run(given)
+        termination = given.get("termination") or getattr(problem, "default_termination", None)
+        require_counted_end(self, termination)
         moving = problem if isinstance(problem, MovingProblem) else None
         if moving is not None:
             require_fitting(self, Continuous)
@@ -113,9 +115,8 @@ class Continuous:
         self._asked, self.survival = None, copy.deepcopy(given.get("survival", self._own_survival))
         self.history, self.data, self.display = [], {}, given.get("display")
         self.evaluator = given.get("evaluator") or Evaluator()
-        kwargs = {**kwargs, "verbose": given.get("verbose", False), "termination": None, "seed": given.get("seed")}
-        if "termination" in given:
-            kwargs["termination"] = copy.deepcopy(given["termination"])
+        kwargs = {**kwargs, "verbose": given.get("verbose", False), "seed": given.get("seed")}
+        kwargs["termination"] = copy.deepcopy(termination)
         if moving is not None:
             kwargs["verbose"] = kwargs["verbose"] and moving.is_main
             if _advances(given.get("callback")):
@@ -126,7 +127,6 @@ class Continuous:
             moving.restart()
             if kwargs["verbose"]:
                 moving.run_listeners.append(ProgressBars())
-        kwargs["termination"] = kwargs["termination"] or copy.deepcopy(getattr(problem, "default_termination", None))
         kwargs["seed"] = getattr(problem, "seed", None) if kwargs["seed"] is None else kwargs["seed"]
         if isinstance(self, GeneticAlgorithm):
             self._configure(problem, given)

@@ -94,8 +94,7 @@ class CARSProblem(GenotypeProblem):
         if self._group.size > 1 and self.training.racing:
             raise ValueError(f"racing: expected False with {self._group.size} processes, which race apart, got True")
         self._shape = instance("network", NetworkConfig() if network is None else network, NetworkConfig)
-        self._device_given = device
-        self.device = pick(device)
+        self._device_given, self.device = device, pick(device)
         self.data_given = data
         self._data: ImageData | None = load(data).to(self.device)
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
@@ -123,7 +122,7 @@ class CARSProblem(GenotypeProblem):
         return 0 if self._world is None else round(self._world.trainer.epochs)
 
     def evaluate_on_test(self, genotype: Genotype) -> float:
-        """Return the test error of a genotype with the supernet's current weights, a fraction; also in one process alone.
+        """Return the test error of a genotype with the supernet's current weights, a fraction; a process may ask alone.
 
         For the end of a search, once: whoever chooses by it searches on the test split.
         """
