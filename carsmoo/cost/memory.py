@@ -28,16 +28,10 @@ def physical_memory() -> int | None:
 
 
 def require_fits(name: str, needed: int, what: str, memory: int | None = None) -> None:
-    """Check that something fits in the memory.
-
-    Args:
-        name: of the argument that asks for it.
-        needed: bytes that it takes at least.
-        what: takes them.
-        memory: bytes that there are; those of this machine if not given.
+    """Check that ``what`` fits in the memory, which needs so many bytes at least and is asked for by the argument.
 
     Raises:
-        ValueError: telling both.
+        ValueError: telling both, the memory being this machine's if not given.
     """
     memory = physical_memory() if memory is None else memory
     if memory is not None and needed > memory:
@@ -59,14 +53,9 @@ def require_weights(network: NetworkConfig, params: int) -> None:
 def require_step(
     network: NetworkConfig, params: int, batch: int, widths: tuple[int, int], memory: int | None = None
 ) -> None:
-    """Check that a network can be trained in the memory: weights, gradients, momentum, and what a step keeps.
+    """Check that ``params`` weights can be trained in the memory, on ``batch`` images at once.
 
-    Args:
-        network: the network.
-        params: weights that are trained.
-        batch: images that go forward and backward at once.
-        widths: states that a normal and a reduction cell concatenate.
-        memory: bytes that there are; those of this machine if not given.
+    What is needed are weights, gradients, momentum, and what a step keeps, see :func:`kept_by_step`.
 
     Raises:
         ValueError: telling the bytes.
@@ -106,12 +95,7 @@ def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:
 
 
 def require_count(name: str, count: int, n_var: int) -> None:
-    """Check that so many individuals, or genotypes, fit in the memory.
-
-    Args:
-        name: of the argument that says how many there are.
-        count: how many.
-        n_var: variables of each.
+    """Check that so many individuals, or genotypes, of ``n_var`` variables fit in the memory.
 
     Raises:
         ValueError: telling the bytes.

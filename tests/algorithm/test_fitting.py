@@ -172,7 +172,7 @@ def test_rvea_without_a_number_of_generations_is_refused_before_a_used_problem_s
     problem.default_termination = None
     with pytest.raises(ValueError, match=r"ContinuousRVEA: expected generations .*, got none"):
         minimize(problem, continuous(RVEA, ref_dirs=DIRECTIONS))
-    for termination in (("n_gen", 2), MaximumFunctionCallTermination(2 * len(DIRECTIONS))):
+    for termination in (("n_gen", 2), MaximumFunctionCallTermination(3 * len(DIRECTIONS))):
         minimize(problem, continuous(RVEA, ref_dirs=DIRECTIONS), termination, seed=1)
         assert problem.time == 1
 
