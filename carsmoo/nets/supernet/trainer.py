@@ -143,9 +143,7 @@ class SupernetTrainer:
     def _added(self, parameters: Sequence[nn.Parameter], losses: Tensor) -> Tensor:
         """Add up the gradients and the architectures' losses of all processes, in one go; return the losses.
 
-        Args:
-            parameters: what any process's architectures use; all of it has a gradient afterwards.
-            losses: what this process found of each architecture's, (architectures,).
+        All parameters, which any process's architectures use, have a gradient afterwards.
         """
         total = sum(p.numel() for p in parameters)
         # x + -0.0 is x, and -0.0 for -0.0
