@@ -287,14 +287,13 @@ def genotype_operators(space: DARTSSpace) -> dict[str, Any]:
 
     Duplicates are told by their meaning, :meth:`DARTSSpace.canonical`.
     """
-    duplicates = RowDuplicates(space.canonical)
-    return {
-        "sampling": GenotypeSampling(),
-        "crossover": NodeCrossover(),
-        "mutation": NodeMutation(),
-        "mating": CARSMating(eliminate_duplicates=duplicates),
-        "eliminate_duplicates": duplicates,
-    }
+    return cars_operators(GenotypeSampling(), NodeCrossover(), NodeMutation(), RowDuplicates(space.canonical))
+
+
+def cars_operators(sampling: Any, crossover: Any, mutation: Any, duplicates: RowDuplicates) -> dict[str, Any]:
+    """Return CARS's mix of operators, by the names of pymoo's ``GeneticAlgorithm``."""
+    parts = {"sampling": sampling, "crossover": crossover, "mutation": mutation, "eliminate_duplicates": duplicates}
+    return {**parts, "mating": CARSMating(**parts)}
 
 
 def integer_bounds(problem: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

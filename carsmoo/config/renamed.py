@@ -38,9 +38,6 @@ RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 """New names by old ones, by the section of the settings."""
 
 
-_FIELDS = "_renamed_fields"
-
-
 def refuses_old_names(section: str) -> Callable[[type[T]], type[T]]:
     """Return a decorator for a dataclass of settings, which then refuses a field's old name with its new one."""
 
@@ -54,7 +51,7 @@ def refuses_old_names(section: str) -> Callable[[type[T]], type[T]]:
             make(self, *args, **fields)
 
         setattr(cls, "__init__", checked)  # noqa: B010  mypy takes no assignment to a method
-        setattr(cls, _FIELDS, RENAMED[section])
+        setattr(cls, "_renamed", RENAMED[section])  # noqa: B010
         return cls
 
     return decorate
@@ -62,7 +59,7 @@ def refuses_old_names(section: str) -> Callable[[type[T]], type[T]]:
 
 def renamed_fields(config: Any) -> Mapping[str, str]:
     """Return the new names of a dataclass's fields by the old ones; empty where none was renamed."""
-    found: Mapping[str, str] = getattr(config, _FIELDS, {})
+    found: Mapping[str, str] = getattr(config, "_renamed", {})
     return found
 
 

@@ -104,13 +104,7 @@ class TrainingRecipe:
         Raises:
             ValueError: for another name.
         """
-        common: dict[str, Any] = {
-            "auxiliary_weight": 0.4,
-            "momentum": 0.9,
-            "clip": 5.0,
-            "holdout_fraction": 0.0,
-            "flip": True,
-        }
+        common: dict[str, Any] = {"auxiliary_weight": 0.4, "holdout_fraction": 0.0, "flip": True}
         presets: dict[str, Callable[[], TrainingRecipe]] = {
             "quick": cls,
             "cifar": lambda: cls(
@@ -135,11 +129,7 @@ class TrainingRecipe:
                 batch=128,
                 learning_rate=0.1,
                 schedule="exponential",
-                decay=0.97,
                 weight_decay=3e-5,
-                cutout=0,
-                drop_path_prob=0.0,
-                label_smoothing=0.1,
                 resized_crop=True,
                 pad=0,
                 brightness=0.4,

@@ -97,14 +97,8 @@ class SupernetTraining:
     @classmethod
     def paper(cls, **fields: Any) -> SupernetTraining:
         """Return the settings of CARS sec. 4.1: 50 epochs of warm-up, then 45 generations of 10 epochs, N = 128."""
-        defaults = {
-            "warmup_epochs": 50,
-            "n_generations": 45,
-            "epochs_per_generation": 10,
-            "pop_size": 128,
-            "batch_size": 128,
-        }
-        return cls(**{**defaults, "learning_rate": 0.025, "bn_calibration_images": 512, **fields})
+        plan = {"warmup_epochs": 50, "n_generations": 45, "epochs_per_generation": 10, "pop_size": 128}
+        return cls(**{**plan, "batch_size": 128, "learning_rate": 0.025, "bn_calibration_images": 512, **fields})
 
     @property
     def planned_epochs(self) -> int:

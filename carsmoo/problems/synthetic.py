@@ -11,7 +11,7 @@ from pymoo.operators.mutation.pm import PM
 from pymoo.operators.sampling.rnd import FloatRandomSampling
 from scipy.stats import norm
 
-from carsmoo.operators import CARSMating, RowDuplicates
+from carsmoo.operators import RowDuplicates, cars_operators
 from carsmoo.problems.moving import ClockProblem
 from carsmoo.utils.validation import integer, number, numbers
 
@@ -70,14 +70,7 @@ class SmallModelTrap(ClockProblem):
 
     def default_operators(self) -> dict[str, Any]:
         """CARS's mix with SBX and polynomial mutation in the place of the node-wise operators."""
-        crossover, mutation = SBX(eta=15, prob=0.9), PM(eta=20)
-        return {
-            "sampling": FloatRandomSampling(),
-            "crossover": crossover,
-            "mutation": mutation,
-            "mating": CARSMating(crossover=crossover, mutation=mutation, sampling=FloatRandomSampling()),
-            "eliminate_duplicates": RowDuplicates(),
-        }
+        return cars_operators(FloatRandomSampling(), SBX(eta=15, prob=0.9), PM(eta=20), RowDuplicates())
 
     def check(self, X: Any) -> NDArray[np.float64]:
         """Return ``X`` as numbers, (n, n_var).

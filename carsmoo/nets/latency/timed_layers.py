@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.structure import Layer, stem_layers
-from carsmoo.nets.latency.timing import TimedLayer
+from carsmoo.nets.latency.timing import TimedLayer, nothing
 from carsmoo.nets.models.batch_norm import BatchNorm
 from carsmoo.nets.models.cells import Stem, set_memory_format
 from carsmoo.nets.models.device import FORMATS
@@ -51,9 +51,9 @@ def format_named(name: str) -> torch.memory_format:
     return FORMATS[choice("memory_format", name, FORMATS)]
 
 
-def waiting(device: torch.device) -> Callable[[], object] | None:
-    """Return the function that synchronizes with an asynchronous device; None for any other."""
-    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else None
+def waiting(device: torch.device) -> Callable[[], object]:
+    """Return the function that synchronizes with an asynchronous device; one that does nothing for any other."""
+    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else nothing
 
 
 @contextmanager

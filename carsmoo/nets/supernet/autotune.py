@@ -15,7 +15,7 @@ import torch
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.latency.timing import Clock, TimedLayer, measure
+from carsmoo.nets.latency.timing import Clock, TimedLayer, measure, nothing
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, environment
 from carsmoo.nets.models.supernet import Supernet
@@ -80,7 +80,7 @@ def fastest(choices: dict[str, Step], clock: Clock = time.perf_counter) -> str:
         choices: steps by name; they take turns.
         clock: gives the time in seconds.
     """
-    timings = measure({name: TimedLayer(_nothing, step) for name, step in choices.items()}, ROUNDS, clock=clock)
+    timings = measure({name: TimedLayer(nothing, step) for name, step in choices.items()}, ROUNDS, clock=clock)
     usual, best = next(iter(choices)), min(timings, key=lambda name: timings[name].ms)
     return best if timings[usual].ms > WORTH * timings[best].ms else usual
 
@@ -105,10 +105,6 @@ def _step(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, dat
 def _with_threads(step: Step, n: int) -> None:
     torch.set_num_threads(n)
     step()
-
-
-def _nothing() -> None:
-    return
 
 
 def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
