@@ -17,13 +17,7 @@ from carsmoo.space.genotype import GENES_PER_NODE, DARTSSpace
 
 
 class AdditiveTable:
-    """A cost of vectors of a space, by look-up.
-
-    Args:
-        space: the space whose vectors are looked up.
-        network: the network they are built into.
-        cost: returns what a layer costs that runs or not.
-    """
+    """A cost of a space's vectors in a network, by look-up; ``cost`` returns what a layer costs that runs or not."""
 
     def __init__(self, space: DARTSSpace, network: NetworkConfig, cost: Callable[[Layer, bool], int]) -> None:
         self.space, self.network, self.cost = space, network, cost

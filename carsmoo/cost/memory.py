@@ -28,11 +28,7 @@ def physical_memory() -> int | None:
 
 
 def require_fits(name: str, needed: int, what: str, memory: int | None = None) -> None:
-    """Check that ``what`` fits in the memory, which needs so many bytes at least and is asked for by the argument.
-
-    Raises:
-        ValueError: telling both, the memory being this machine's if not given.
-    """
+    """Refuse with a ValueError ``what`` needs more bytes than the memory has; it is this machine's if not given."""
     memory = physical_memory() if memory is None else memory
     if memory is not None and needed > memory:
         there, wanted = (
@@ -42,23 +38,16 @@ def require_fits(name: str, needed: int, what: str, memory: int | None = None) -
 
 
 def require_weights(network: NetworkConfig, params: int) -> None:
-    """Check that the weights of a network, ``params`` of them, fit in the memory.
-
-    Raises:
-        ValueError: telling the bytes.
-    """
+    """Refuse a network whose weights, ``params`` of them, do not fit in the memory, with a ValueError."""
     require_fits("network", BYTES * params, text_of(network))
 
 
 def require_step(
     network: NetworkConfig, params: int, batch: int, widths: tuple[int, int], memory: int | None = None
 ) -> None:
-    """Check that ``params`` weights can be trained in the memory, on ``batch`` images at once.
+    """Refuse to train ``params`` weights on ``batch`` images at once where that does not fit in the memory.
 
     What is needed are weights, gradients, momentum, and what a step keeps, see :func:`kept_by_step`.
-
-    Raises:
-        ValueError: telling the bytes.
     """
     needed = BYTES * (3 * params + batch * kept_by_step(network, widths))
     require_fits("network", needed, f"{text_of(network)}, {batch} of them at once", memory)
@@ -67,11 +56,7 @@ def require_step(
 def require_search(
     space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, images: int, memory: int | None = None
 ) -> None:
-    """Check that supernet, its training on so many images and a population fit in the memory.
-
-    Raises:
-        ValueError: telling the bytes.
-    """
+    """Refuse a supernet, its training on so many images, or a population that does not fit in the memory."""
     require_count("pop_size", plan.pop_size, space.n_var)
     require_count("subnets_per_step", plan.subnets_per_step * plan.flops_grouping_window, space.n_var)
     batch = -(-min(plan.batch_size, images) // plan.ghost_batches)
@@ -81,11 +66,8 @@ def require_search(
 def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:
     """Return how many numbers, for an image, a step of training keeps for the way back, at least.
 
-    Of each cell these are its states and their concatenation; what operations keep on the inside comes on top.
-
-    Args:
-        network: the network.
-        widths: states that a normal and a reduction cell concatenate.
+    Of each cell these are its states and their concatenation, as wide as ``widths`` tell of normal and reduction cells;
+    what operations keep on the inside comes on top.
     """
     numbers = 0
     for cell in network.cells(*widths):
@@ -95,11 +77,7 @@ def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:
 
 
 def require_count(name: str, count: int, n_var: int) -> None:
-    """Check that so many individuals, or genotypes, of ``n_var`` variables fit in the memory.
-
-    Raises:
-        ValueError: telling the bytes.
-    """
+    """Refuse more individuals, or genotypes, of ``n_var`` variables than fit in the memory, with a ValueError."""
     require_fits(name, count * (INDIVIDUAL + 8 * n_var), f"{count} of {n_var} variables")
 
 

@@ -96,12 +96,7 @@ class Objectives:
             self.latency_given = hashlib.sha256(table.to_json().encode()).hexdigest()
 
     def use(self, table: LatencyTable) -> None:
-        """Take latencies from a table.
-
-        Raises:
-            TypeError: for anything else.
-            ValueError: if it does not have all layers of the networks.
-        """
+        """Take latencies from a table that has all layers of the networks."""
         self.latency = LatencyCosts(self.space, self.network, table)
 
     @property
@@ -136,11 +131,7 @@ class Objectives:
         return state
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state_dict` returned.
-
-        Raises:
-            ValueError: if its latency table is damaged.
-        """
+        """Take over what :meth:`state_dict` returned."""
         if "latency" in self.names and "latency" in state:
             self.use(LatencyTable.from_json(bytes(state["latency"]).decode(errors="replace")))
         for name, cache in self._known.items():

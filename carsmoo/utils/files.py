@@ -65,32 +65,20 @@ def unfinished_name(path: Path) -> str | None:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Append to a file, or begin it.
-
-    Raises:
-        OSError: if that cannot be done, or the file is a link.
-    """
+    """Append to a file, or begin it; a link is refused with an OSError."""
     with open(path, "ab", opener=_through_no_link) as file:
         file.write(content)
 
 
 def flushed_size(path: Path) -> int:
-    """Flush a file to the disk, and return its size.
-
-    Raises:
-        OSError: if that cannot be done, or the file is a link.
-    """
+    """Flush a file to the disk, and return its size; a link is refused with an OSError."""
     with open(path, "ab", opener=_through_no_link) as file:
         os.fsync(file.fileno())
         return file.tell()
 
 
 def cut(path: Path, size: int) -> None:
-    """Cut a file to a size.
-
-    Raises:
-        OSError: if that cannot be done, or the file is a link.
-    """
+    """Cut a file to a size; a link is refused with an OSError."""
     with open(path, "ab", opener=_through_no_link) as file:
         file.truncate(size)
 

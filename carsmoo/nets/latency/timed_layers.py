@@ -43,11 +43,7 @@ def device_name(device: torch.device) -> str:
 
 
 def format_named(name: str) -> torch.memory_format:
-    """Return the memory format of a name.
-
-    Raises:
-        ValueError: if there is none.
-    """
+    """Return the memory format of a name, checked to be one."""
     return FORMATS[choice("memory_format", name, FORMATS)]
 
 

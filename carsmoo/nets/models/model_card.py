@@ -52,12 +52,7 @@ def data_card(
 
 
 def to_json(card: Mapping[str, Any]) -> str:
-    """Return a card as JSON.
-
-    Raises:
-        ValueError: if it holds anything but mappings with texts as keys, lists, texts, finite numbers, truth values and
-            None.
-    """
+    """Return a card as JSON, or refuse with a ValueError what JSON does not hold."""
     try:
         text = json.dumps(card, indent=1, allow_nan=False)
         again = json.loads(text)
@@ -67,11 +62,7 @@ def to_json(card: Mapping[str, Any]) -> str:
 
 
 def from_json(text: str, where: str = "card") -> dict[str, Any]:
-    """Return the card that :func:`to_json` wrote, checked in every field.
-
-    Raises:
-        ValueError: naming ``where``, the field, what was expected and what was given.
-    """
+    """Return the card that :func:`to_json` wrote, checked in every field as :func:`checked` does."""
     try:
         found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:

@@ -51,10 +51,6 @@ class SharedGraph:
     computation, one subnet after the other, those with equal cells together; a value is dropped when its last reader is
     done.
 
-    Args:
-        supernet: the shared weights.
-        genotypes: the architectures.
-
     Attributes:
         nodes: the computations, each after those that it reads; node 0 is the images.
         outputs: for each genotype the node that is its logits.
@@ -79,11 +75,8 @@ class SharedGraph:
     ) -> Iterable[tuple[int, Tensor]]:
         """Yield (index of a genotype, its logits (n, classes)) for normalised images (n, c, h, w), in any order.
 
-        Args:
-            images: the images.
-            statistics: gives the statistics of a node's norm layers; None normalises by the batch.
-            values: where the values of nodes are held while they are needed.
-            wanted: indices of the genotypes that are computed; all if not given.
+        ``statistics`` gives those of a node's norm layers; None normalises by the batch. Values of nodes are held in
+        ``values`` while they are needed. Only the ``wanted`` genotypes are computed; all if not given.
         """
         readers: dict[int, list[int]] = {}
         for k in range(len(self.outputs)) if wanted is None else sorted(wanted):

@@ -70,11 +70,7 @@ class SupernetTrainer:
         return self.steps / self.steps_per_epoch
 
     def epoch(self, architectures: Iterator[Sequence[Genotype]]) -> Iterator[Tensor]:
-        """Train for one epoch and yield the mean loss of each step, a scalar on the device.
-
-        Args:
-            architectures: gives the architectures of each step.
-        """
+        """Train for an epoch, each step on its architectures, and yield their mean losses, scalars on the device."""
         order = torch.randperm(len(self.data.train), generator=self.generator).to(self.data.train.labels.device)
         for indices in order[: self.steps_per_epoch * self.plan.batch_size].tensor_split(self.steps_per_epoch):
             images = self.data.augmentation(self.data.train.images[indices], self.generator)
