@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
-
-import tomli_w
+from typing import Any, Literal
 
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig, Stem
 from carsmoo.config.renamed import refuses_old_names
-from carsmoo.config.toml import changed, plain
-from carsmoo.utils.validation import choice, instance, shown
+from carsmoo.config.toml import TomlSettings
+from carsmoo.utils.validation import choice, instance
 
 Schedule = Literal["cosine", "exponential"]
 
 
 @refuses_old_names("recipe")
 @dataclass(frozen=True, kw_only=True)
-class TrainingRecipe:
+class TrainingRecipe(TomlSettings):
     """How a network is retrained, and which widths and depth it then has.
 
     The defaults are the recipe ``quick``, for images as small as scikit-learn's digits on a few cores. A network is
@@ -139,20 +136,6 @@ class TrainingRecipe:
             ),
         }
         return presets[choice("recipe", name, presets)]()
-
-    def updated(self, settings: Mapping[str, Any]) -> TrainingRecipe:
-        """Return a copy with settings changed, as a TOML file holds them.
-
-        Raises:
-            ValueError, TypeError: naming the setting, what was expected and what was given.
-        """
-        if not isinstance(settings, Mapping):
-            raise TypeError(f"settings: expected a mapping, got {shown(settings)}")
-        return cast(TrainingRecipe, changed(self, settings))
-
-    def to_toml(self) -> str:
-        """Return the recipe as TOML; what is None is left out."""
-        return tomli_w.dumps(plain(dataclasses.asdict(self)))
 
     def network(self, images: tuple[int, int, int], classes: int) -> NetworkConfig:
         """Return the network that is trained on images (channels, height, width) of so many classes."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
-
-import tomli_w
+from typing import Literal
 
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.config.toml import _read, changed, plain
+from carsmoo.config.toml import TomlSettings, _read
 from carsmoo.space.genotype import DARTSSpace
-from carsmoo.utils.validation import choice, shown
+from carsmoo.utils.validation import choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +34,7 @@ class AlgorithmConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchConfig:
+class SearchConfig(TomlSettings):
     """Everything that ``carsmoo search`` needs to know, and all that decides its result; the defaults are the demo.
 
     Args:
@@ -94,16 +91,6 @@ class SearchConfig:
         }
         return presets[choice("preset", name, presets)]()
 
-    def updated(self, settings: Mapping[str, Any]) -> SearchConfig:
-        """Return a copy with nested settings changed, as a TOML file holds them.
-
-        Raises:
-            ValueError, TypeError: naming the setting, what was expected and what was given.
-        """
-        if not isinstance(settings, Mapping):
-            raise TypeError(f"settings: expected a mapping, got {shown(settings)}")
-        return cast(SearchConfig, changed(self, settings, ""))
-
     @classmethod
     def from_toml(cls, text: str) -> SearchConfig:
         """Return the configuration that :meth:`to_toml` wrote, also with the names that fields had before.
@@ -112,7 +99,3 @@ class SearchConfig:
             ValueError, TypeError: naming what was expected and what was given.
         """
         return cls().updated(sections_with_new_names(_read("configuration", text)))
-
-    def to_toml(self) -> str:
-        """Return the whole configuration as TOML; what is None is left out."""
-        return tomli_w.dumps(plain(dataclasses.asdict(self)))

@@ -5,16 +5,41 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+import tomli_w
 
 from carsmoo.config.renamed import renamed_fields
-from carsmoo.utils.validation import instance, one_line
+from carsmoo.utils.validation import instance, one_line, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class TomlSettings:
+    """Settings that a TOML file may hold, and change."""
+
+    def updated(self, settings: Mapping[str, Any]) -> Self:
+        """Return a copy with settings changed, nested ones too, as a TOML file holds them.
+
+        Raises:
+            ValueError, TypeError: naming the setting, what was expected and what was given.
+        """
+        if not isinstance(settings, Mapping):
+            raise TypeError(f"settings: expected a mapping, got {shown(settings)}")
+        return cast("Self", changed(self, settings))
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML; what is None is left out."""
+        return tomli_w.dumps(plain(dataclasses.asdict(self)))
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

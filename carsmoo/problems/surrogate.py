@@ -27,16 +27,7 @@ FRONT = Path(__file__).with_name("nb301_front.csv")
 EPOCHS = 98
 """The last epoch that the surrogate tells."""
 
-_CODES = (
-    "#na#",
-    "avg_pool_3x3",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-    "max_pool_3x3",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "skip_connect",
-)
+_CODES = ("#na#", *sorted(PRIMITIVES[1:]))
 _FIRST_EDGE = (0, 2, 5, 9)
 
 
