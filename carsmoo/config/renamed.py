@@ -9,31 +9,31 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_NETWORK = {
-    "images": "image_shape",
-    "classes": "n_classes",
-    "affine": "bn_affine",
-    "auxiliary": "auxiliary_head",
-    "drop_path": "drop_path_prob",
-}
-_TRAINING = {
-    "epochs": "epochs_per_generation",
-    "warmup": "warmup_epochs",
-    "generations": "n_generations",
-    "population": "pop_size",
-    "batch": "batch_size",
-    "score_batch": "eval_batch_size",
-    "architectures": "subnets_per_step",
-    "parts": "ghost_batches",
-    "alike": "flops_grouping_window",
-    "clip": "grad_clip",
-    "statistics": "bn_statistics",
-    "calibration": "bn_calibration_images",
-}
-_RECIPE = {"auxiliary": "auxiliary_weight", "holdout": "holdout_fraction", "drop_path": "drop_path_prob"}
-
 RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"network": _NETWORK, "training": _TRAINING, "recipe": _RECIPE}
+    {
+        "network": {
+            "images": "image_shape",
+            "classes": "n_classes",
+            "affine": "bn_affine",
+            "auxiliary": "auxiliary_head",
+            "drop_path": "drop_path_prob",
+        },
+        "training": {
+            "epochs": "epochs_per_generation",
+            "warmup": "warmup_epochs",
+            "generations": "n_generations",
+            "population": "pop_size",
+            "batch": "batch_size",
+            "score_batch": "eval_batch_size",
+            "architectures": "subnets_per_step",
+            "parts": "ghost_batches",
+            "alike": "flops_grouping_window",
+            "clip": "grad_clip",
+            "statistics": "bn_statistics",
+            "calibration": "bn_calibration_images",
+        },
+        "recipe": {"auxiliary": "auxiliary_weight", "holdout": "holdout_fraction", "drop_path": "drop_path_prob"},
+    }
 )
 """New names by old ones, by the section of the settings."""
 

@@ -69,35 +69,28 @@ def alternately(
     steps = (Step(phase="latency", done=k, total=total, unit="rounds") for k in range(1, total + 1))
     rng = np.random.default_rng(seed)
     found: list[list[NDArray[np.float64]]] = [[] for _ in groups]
+
+    def turn(works: Sequence[TimedLayer], rounds: int) -> NDArray[np.float64]:
+        """Return how long each work took in each round, (rounds, works), in a new order each round."""
+        seconds = np.empty((WARMUP + rounds, len(works)))
+        for row in seconds:
+            for k in rng.permutation(len(works)):
+                works[k].prepare()
+                wait()
+                begin = clock()
+                works[k].run()
+                wait()
+                row[k] = clock() - begin
+            listener(next(steps))
+        return seconds[WARMUP:]
+
     for block in range(blocks):
         for (works, rounds), seconds in zip(groups, found, strict=True):
             share = rounds // blocks + (block < rounds % blocks)
             if share:
-                seconds.append(_seconds(list(works.values()), share, rng, clock, wait, lambda: listener(next(steps))))
+                seconds.append(turn(list(works.values()), share))
     timings = []
     for (works, _), seconds in zip(groups, found, strict=True):
         quartiles = np.quantile(np.concatenate(seconds) * 1e3, [0.5, 0.25, 0.75], axis=0).round(6)
         timings.append({key: Timing(*times) for key, times in zip(works, quartiles.T.tolist(), strict=True)})
     return timings
-
-
-def _seconds(
-    works: Sequence[TimedLayer],
-    rounds: int,
-    rng: np.random.Generator,
-    clock: Clock,
-    wait: Callable[[], object],
-    told: Callable[[], None],
-) -> NDArray[np.float64]:
-    """Return how long each work took in each round, (rounds, works), in a new order each round."""
-    seconds = np.empty((WARMUP + rounds, len(works)))
-    for row in seconds:
-        for k in rng.permutation(len(works)):
-            works[k].prepare()
-            wait()
-            begin = clock()
-            works[k].run()
-            wait()
-            row[k] = clock() - begin
-        told()
-    return seconds[WARMUP:]

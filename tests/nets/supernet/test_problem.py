@@ -304,7 +304,7 @@ def test_a_restored_state_goes_on_bit_for_bit(fields: dict) -> None:
     assert np.array_equal(made.evaluate(X), twin.evaluate(X))
     with pytest.raises(ValueError, match="state: expected the weights of a problem made with the same arguments"):
         problem(**{**fields, "network": NetworkConfig(channels=6, layers=3)}).load_state_dict(state)
-    with pytest.raises(ValueError, match=r"state: expected what state\(\) returned, got no 'begun'"):
+    with pytest.raises(ValueError, match=r"state: expected what state_dict\(\) returned, got no 'begun'"):
         made.load_state_dict({})
 
 

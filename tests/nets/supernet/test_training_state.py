@@ -198,7 +198,7 @@ def test_another_layout_or_a_missing_part_is_refused() -> None:
     )
     with pytest.raises(ValueError, match="expected the weights of a problem made with the same arguments, got others"):
         wider.load_state_dict(state)
-    with pytest.raises(ValueError, match=r"expected what state\(\) returned, got no 'momentum'"):
+    with pytest.raises(ValueError, match=r"expected what state_dict\(\) returned, got no 'momentum'"):
         world().load_state_dict({name: a for name, a in state.items() if name != "momentum"})
     short = {**state, "weights": state["weights"][:-1]}
     with pytest.raises(ValueError, match=r"expected \d+ float32 values, got float32 "):
