@@ -22,7 +22,7 @@ from carsmoo.algorithm.termination import check_termination
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import ProgressBars
-from carsmoo.utils.validation import instance, integer, keywords, reject_unknown, shown
+from carsmoo.utils.validation import choice, instance, integer, keywords, reject_unknown, shown
 
 
 class Continuous:
@@ -79,9 +79,7 @@ class Continuous:
     advances_problem = True
 
     def __init__(self, *args: Any, newborn_growth: NewbornGrowth = "measure", **kwargs: Any) -> None:
-        if newborn_growth not in get_args(NewbornGrowth):
-            expected = ", ".join(get_args(NewbornGrowth))
-            raise ValueError(f"newborn_growth: expected one of {expected}, got {newborn_growth!r}")
+        choice("newborn_growth", newborn_growth, get_args(NewbornGrowth))
         reject_unknown(type(self).__name__, kwargs, keywords(type(self)))
         bound = inspect.signature(super().__init__).bind_partial(*args, **kwargs).arguments
         super().__init__(*args, **kwargs)
