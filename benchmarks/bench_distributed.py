@@ -279,7 +279,7 @@ def measure_search(group: Group, quick: bool) -> dict[str, float]:
     """Return the figures of scoring and of steps, and print the model."""
     small = {"warmup": 1 if quick else 20, "population": 16}
     demo = CARSProblem(training=SupernetTraining(**small), group=group)
-    case = Case("_demo", demo, demo._loaded(), demo.network, group)
+    case = Case("_demo", demo, demo.images, demo.network, group)
     figures = measure(case, *((2, 1, 4) if quick else (7, 10, 20)))
     narrow = NetworkConfig(channels=2, layers=8)
     plan = {"population": 16 if quick else 128, "epochs": 1, "warmup": 0, "calibration": 32, "batch": 32}

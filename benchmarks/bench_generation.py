@@ -90,10 +90,10 @@ def measure(warmup: int, generations: int, folder: Path) -> dict[str, float]:
     algorithm.next()
     rows = []
     for _ in range(generations):
-        state = problem.state()
+        state = problem.state_dict()
         problem.scored.clear()
         whole = seconds(algorithm.next)
-        twin.load_state(state)
+        twin.load_state_dict(state)
         rows.append(
             (whole, bare_training(world_of(twin), problem.trained), bare_scoring(world_of(twin), problem.scored))
         )

@@ -93,7 +93,7 @@ def main() -> None:
 
     def score() -> None:
         for _ in range(3):
-            problem._error_of.clear()  # it would know them
+            problem._errors.clear()  # it would know them
             problem.moving_values(X)
 
     figures |= shares("scoring_share", operators(score))

@@ -25,7 +25,7 @@ from pymoo.core.variable import get
 from pymoo.operators.selection.rnd import RandomSelection
 
 from carsmoo.space.genotype import GENES_PER_NODE, DARTSSpace
-from carsmoo.utils.validation import keywords, reject_unknown, whole
+from carsmoo.utils.validation import integer, keywords, reject_unknown
 
 
 class GenotypeSampling(Sampling):  # type: ignore[misc]
@@ -75,7 +75,7 @@ class NodeCrossover(Crossover):  # type: ignore[misc]
     def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
         super().__init__(n_parents=2, n_offsprings=2, prob=1.0)
         self.prob_node = _probability("prob_node", prob_node)
-        self.genes = whole("genes", genes, 1)
+        self.genes = integer("genes", genes, 1)
 
     def _do(
         self,
@@ -114,7 +114,7 @@ class NodeMutation(Mutation):  # type: ignore[misc]
     def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
         super().__init__(prob=1.0)
         self.prob_node = _probability("prob_node", prob_node)
-        self.genes = whole("genes", genes, 1)
+        self.genes = integer("genes", genes, 1)
 
     def _do(
         self,
@@ -287,14 +287,13 @@ def genotype_operators(space: DARTSSpace) -> dict[str, Any]:
 
     Duplicates are told by their meaning, :meth:`DARTSSpace.canonical`.
     """
-    duplicates = RowDuplicates(space.canonical)
-    return {
-        "sampling": GenotypeSampling(),
-        "crossover": NodeCrossover(),
-        "mutation": NodeMutation(),
-        "mating": CARSMating(eliminate_duplicates=duplicates),
-        "eliminate_duplicates": duplicates,
-    }
+    return cars_operators(GenotypeSampling(), NodeCrossover(), NodeMutation(), RowDuplicates(space.canonical))
+
+
+def cars_operators(sampling: Any, crossover: Any, mutation: Any, duplicates: RowDuplicates) -> dict[str, Any]:
+    """Return CARS's mix of operators, by the names of pymoo's ``GeneticAlgorithm``."""
+    parts = {"sampling": sampling, "crossover": crossover, "mutation": mutation, "eliminate_duplicates": duplicates}
+    return {**parts, "mating": CARSMating(**parts)}
 
 
 def integer_bounds(problem: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

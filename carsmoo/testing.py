@@ -84,15 +84,15 @@ def _check_advance(problem: MovingProblem, X: NDArray[Any]) -> None:
 
 
 def _check_state(problem: MovingProblem, X: NDArray[Any]) -> None:
-    state = {name: np.array(a) for name, a in problem.state().items()}
+    state = {name: np.array(a) for name, a in problem.state_dict().items()}
     F, time = _scores(problem, X), problem.time
     problem.advance(X)
     later = _scores(problem, X)
-    problem.load_state(state)
-    assert problem.time == time, "load_state does not bring back the time"
-    assert np.array_equal(_scores(problem, X), F), "load_state does not bring back the scores"
+    problem.load_state_dict(state)
+    assert problem.time == time, "load_state_dict does not bring back the time"
+    assert np.array_equal(_scores(problem, X), F), "load_state_dict does not bring back the scores"
     problem.advance(X)
-    assert np.array_equal(_scores(problem, X), later), "what follows load_state is not what followed the state"
+    assert np.array_equal(_scores(problem, X), later), "what follows load_state_dict is not what followed the state"
 
 
 def _check_runs(problem: MovingProblem, n_gen: int) -> None:

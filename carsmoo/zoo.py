@@ -15,7 +15,7 @@ from typing import Any
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.space.genotype import PRIMITIVES, Edge, Genotype
-from carsmoo.utils.validation import instance, shown, whole
+from carsmoo.utils.validation import choice, instance, integer
 
 MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = PRIMITIVES[1:]
 
@@ -206,9 +206,8 @@ def network(name: str, config: NetworkConfig | None = None, seed: int = 0) -> An
         >>> network.config.layers
         3
     """
-    if not isinstance(name, str) or name not in GENOTYPES:
-        raise ValueError(f"name: expected one of {', '.join(GENOTYPES)}, got {shown(name)}")
+    choice("name", name, GENOTYPES)
     config = NetworkConfig.cifar() if config is None else instance("config", config, NetworkConfig)
-    seed = whole("seed", seed, 0)
+    seed = integer("seed", seed, 0)
     models = import_module("carsmoo.nets.models.network")  # when it is called: all else here needs no torch
     return models.untrained(GENOTYPES[name], config, seed)

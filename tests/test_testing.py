@@ -85,7 +85,7 @@ def test_the_supernet_keeps_the_rules() -> None:
         (ScoresTogether, "depends on the rows that are scored along with it"),
         (WritesToX, "scoring writes to the X"),
         (MovesAll, "an objective that is not among moving moves"),
-        (Forgets, "load_state does not bring back the scores"),
+        (Forgets, "load_state_dict does not bring back the scores"),
         (NeverRestarts, "two runs with one seed differ"),
     ],
 )

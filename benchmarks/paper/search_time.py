@@ -30,6 +30,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -169,7 +170,7 @@ def times_of(world: SupernetState, populations: Sequence[NDArray[np.int64]], n: 
         )
 
     def train(X: NDArray[np.int64]) -> None:
-        world.train("training", range(1), 1, lambda w: w.drawn_from(X, 1))
+        world.train("training", range(1), 1, partial(world.drawn_from, X))
 
     newborn, everyone = max(round(n * t), 1), max(round(n * (1 + t)), 1)
     train(populations[0])

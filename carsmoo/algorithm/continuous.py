@@ -16,13 +16,13 @@ from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.problems.dyn import TimeSimulation
 
-from carsmoo.algorithm.fitting import require_fitting, require_replaceable, require_survival
+from carsmoo.algorithm.fitting import require_counted_end, require_fitting, require_replaceable, require_survival
 from carsmoo.algorithm.growth import NewbornGrowth, set_before, set_growth
 from carsmoo.algorithm.termination import check_termination
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import ProgressBars
-from carsmoo.utils.validation import instance, keywords, reject_unknown, shown, whole
+from carsmoo.utils.validation import choice, instance, integer, keywords, reject_unknown, shown
 
 
 class Continuous:
@@ -79,9 +79,7 @@ class Continuous:
     advances_problem = True
 
     def __init__(self, *args: Any, newborn_growth: NewbornGrowth = "measure", **kwargs: Any) -> None:
-        if newborn_growth not in get_args(NewbornGrowth):
-            expected = ", ".join(get_args(NewbornGrowth))
-            raise ValueError(f"newborn_growth: expected one of {expected}, got {newborn_growth!r}")
+        choice("newborn_growth", newborn_growth, get_args(NewbornGrowth))
         reject_unknown(type(self).__name__, kwargs, keywords(type(self)))
         bound = inspect.signature(super().__init__).bind_partial(*args, **kwargs).arguments
         super().__init__(*args, **kwargs)
@@ -104,6 +102,8 @@ class Continuous:
         reject_unknown("setup", kwargs, {"progress", *keywords(type(self))} - {"protection", "newborn_growth"})
         given = {**_told(self._given), **_told(kwargs)}
         _check_run(given)
+        termination = given.get("termination") or getattr(problem, "default_termination", None)
+        require_counted_end(self, termination)
         moving = problem if isinstance(problem, MovingProblem) else None
         if moving is not None:
             require_fitting(self, Continuous)
@@ -113,9 +113,8 @@ class Continuous:
         self._asked, self.survival = None, copy.deepcopy(given.get("survival", self._own_survival))
         self.history, self.data, self.display = [], {}, given.get("display")
         self.evaluator = given.get("evaluator") or Evaluator()
-        kwargs = {**kwargs, "verbose": given.get("verbose", False), "termination": None, "seed": given.get("seed")}
-        if "termination" in given:
-            kwargs["termination"] = copy.deepcopy(given["termination"])
+        kwargs = {**kwargs, "verbose": given.get("verbose", False), "seed": given.get("seed")}
+        kwargs["termination"] = copy.deepcopy(termination)
         if moving is not None:
             kwargs["verbose"] = kwargs["verbose"] and moving.is_main
             if _advances(given.get("callback")):
@@ -126,7 +125,6 @@ class Continuous:
             moving.restart()
             if kwargs["verbose"]:
                 moving.run_listeners.append(ProgressBars())
-        kwargs["termination"] = kwargs["termination"] or copy.deepcopy(getattr(problem, "default_termination", None))
         kwargs["seed"] = getattr(problem, "seed", None) if kwargs["seed"] is None else kwargs["seed"]
         if isinstance(self, GeneticAlgorithm):
             self._configure(problem, given)
@@ -144,7 +142,7 @@ class Continuous:
         own = self._own_n_offsprings if self._own_n_offsprings not in (None, self._own_pop_size) else self.pop_size
         self.n_offsprings = given.get("n_offsprings", own)
         for name in ("pop_size", "n_offsprings"):
-            whole(name, getattr(self, name), 1)
+            integer(name, getattr(self, name), 1)
         self.mating, self.initialization = self._own_mating, self._own_initialization
         defaults = self._offered_operators(problem)
         if not defaults:
@@ -256,7 +254,7 @@ def _check_run(given: dict[str, Any]) -> None:
     if termination is not None:
         check_termination(termination)
     if seed is not None:
-        whole("seed", seed, 0)
+        integer("seed", seed, 0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: expected a Callback of pymoo or a function, got {shown(callback)}")
 

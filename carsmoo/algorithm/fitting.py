@@ -11,6 +11,13 @@ from pymoo.algorithms.moo.rvea import RVEA
 from pymoo.algorithms.moo.sms import SMSEMOA
 from pymoo.core.algorithm import Algorithm
 from pymoo.core.mating import Mating
+from pymoo.core.termination import Termination
+from pymoo.termination import get_termination
+from pymoo.termination.max_eval import MaximumFunctionCallTermination
+from pymoo.termination.max_gen import MaximumGenerationTermination
+
+COUNTED = (MaximumGenerationTermination, MaximumFunctionCallTermination)
+"""Terminations that say before a run how many generations it has."""
 
 STEPS = (
     *("next", "ask", "tell", "infill", "advance", "_initialize", "_initialize_infill", "_initialize_advance"),
@@ -45,6 +52,21 @@ def require_fitting(algorithm: Any, mixin: type) -> None:
                 f"{expected}, as NSGA2, NSGA3, SPEA2, AGEMOEA, SMSEMOA and RVEA are, got {owner.__name__} with a step "
                 f"{step} of its own; do what it does in a survival, or in the class that names {mixin.__name__} first"
             )
+
+
+def require_counted_end(algorithm: Any, termination: Any) -> None:
+    """Check that RVEA, which adapts by the share of its generations that is done, is told how many there are.
+
+    Raises:
+        ValueError: naming the algorithm and the termination.
+    """
+    made = termination if termination is None or isinstance(termination, Termination) else get_termination(*termination)
+    counts, adapts = isinstance(made, COUNTED), isinstance(algorithm, RVEA)
+    if adapts and not counts:
+        raise ValueError(
+            f"{type(algorithm).__name__}: expected generations or evaluations as its termination, such as "
+            f"('n_gen', 20), which it adapts its directions by, got {'none' if made is None else type(made).__name__}"
+        )
 
 
 def require_survival(algorithm: Any) -> None:

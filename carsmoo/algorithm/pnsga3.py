@@ -23,7 +23,7 @@ from carsmoo.cost.memory import require_count
 from carsmoo.operators import ArrayMating, RowDuplicates
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.survival.selection import PNSGA3Survival, Protection
-from carsmoo.utils.validation import keywords, numbers, reject_unknown, shown, whole
+from carsmoo.utils.validation import integer, keywords, numbers, reject_unknown, shown
 
 STATIC_POP_SIZE = 100
 """Population size on a problem that has no opinion, where neither it nor reference directions are given."""
@@ -134,7 +134,7 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
             kwargs["ref_dirs"] = _directions(kwargs["ref_dirs"])
         return super().setup(problem, **kwargs)
 
-    def settings(self) -> dict[str, Any] | None:
+    def to_config(self) -> dict[str, Any] | None:
         """Return the algorithm's arguments as plain data; None if more was given than sizes and protection."""
         sizes = ("pop_size", "n_offsprings")
         if type(self) is not PNSGA3 or not set(self._given) <= {*sizes, "callback", "seed", "termination", "verbose"}:
@@ -187,7 +187,7 @@ def das_dennis(n_obj: int, n_points: int) -> NDArray[np.float64]:
     Raises:
         TypeError, ValueError: for a number that is no integer or below 1.
     """
-    n_obj, n_points = whole("n_obj", n_obj, 1), whole("n_points", n_points, 1)
+    n_obj, n_points = integer("n_obj", n_obj, 1), integer("n_points", n_points, 1)
     if n_obj == 1:
         return np.ones((1, 1))
     partitions = get_partition_closest_to_points(n_points, n_obj)

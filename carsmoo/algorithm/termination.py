@@ -8,7 +8,7 @@ from typing import Any
 from pymoo.core.termination import Termination
 from pymoo.termination import get_termination
 
-from carsmoo.utils.validation import finite, shown, whole
+from carsmoo.utils.validation import finite, integer, shown
 
 
 def check_termination(given: Any) -> None:
@@ -35,7 +35,7 @@ def _check(termination: Termination) -> None:
     for name in ("n_max_gen", "n_max_evals"):
         limit = limits.get(name)
         if limit is not None and not (isinstance(limit, float) and limit == math.inf):
-            whole(f"termination: {name}", limit, 1)
+            integer(f"termination: {name}", limit, 1)
     limit = limits.get("max_time", math.inf)
     if limit != math.inf and (finite(limit) or 0) <= 0:
         raise ValueError(f"termination: max_time: expected more than 0 seconds, got {shown(limit)}")

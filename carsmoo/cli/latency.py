@@ -19,6 +19,7 @@ from carsmoo.cost.latency import latency as predicted
 from carsmoo.cost.latency_table import FORMATS, LatencyTable
 from carsmoo.utils.owned import LATENCY, require_own
 from carsmoo.utils.progress import ProgressBars
+from carsmoo.utils.validation import choice
 
 latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.", no_args_is_help=True)
 
@@ -47,9 +48,7 @@ def build(
         plan = plan.updated(read_toml(config))
     if network is not None:
         forms = {"cifar": NetworkConfig.cifar, "imagenet": NetworkConfig.imagenet}
-        if network not in forms:
-            raise ValueError(f"network: expected one of {', '.join(forms)}, got {network!r}")
-        plan = dataclasses.replace(plan, network=forms[network]())
+        plan = dataclasses.replace(plan, network=forms[choice("network", network, forms)]())
     plan = plan.updated(parse_settings(settings or []))
     if not out.parent.is_dir() or out.is_dir():
         raise ValueError(f"out: expected a file in a directory that exists, got {out}")

@@ -23,7 +23,7 @@ from carsmoo.compare.comparison import Comparison, Run
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.progress import Listener, Step, unheard
-from carsmoo.utils.validation import StoppedError, shown, whole
+from carsmoo.utils.validation import StoppedError, choice, integer, shown
 
 MakeAlgorithm: TypeAlias = Callable[[], Any]
 MakeProblem: TypeAlias = Callable[[int], Any]
@@ -77,13 +77,12 @@ def compare(
     if not isinstance(seeds, Sequence) or isinstance(seeds, str):
         raise TypeError(f"seeds: expected a list of integers, got {shown(seeds)}")
     for seed in seeds:
-        whole("seeds", seed, 0)
-    if whole("n_jobs", n_jobs, -(1 << 16)) == 0:
+        integer("seeds", seed, 0)
+    if integer("n_jobs", n_jobs, -(1 << 16)) == 0:
         raise ValueError("n_jobs: expected a number of processes or -1 for all cores, got 0")
     if not algorithms or not problems or len(set(seeds)) < len(seeds) or not seeds:
         raise ValueError("compare: expected algorithms, problems and different seeds, got none or some twice")
-    if not isinstance(baseline, str) or baseline not in algorithms:
-        raise ValueError(f"baseline: expected one of {', '.join(algorithms)}, got {baseline!r}")
+    choice("baseline", baseline, algorithms)
     folder = None if store is None else Path(store)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from carsmoo.config.network import CellShape, NetworkConfig, Stem, halved
 from carsmoo.config.retraining import Schedule, TrainingRecipe
 from carsmoo.config.search import AlgorithmConfig, SearchConfig
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.config.toml import changed, parse_settings, plain, read_toml
+from carsmoo.config.toml import TomlSettings, changed, parse_settings, plain, read_toml
 
 __all__ = [
     "AlgorithmConfig",
@@ -14,6 +14,7 @@ __all__ = [
     "SearchConfig",
     "Stem",
     "SupernetTraining",
+    "TomlSettings",
     "TrainingRecipe",
     "changed",
     "halved",

@@ -1,53 +1,47 @@
-"""Checks of a setting's type and range, as the dataclasses of this package use them."""
+"""Settings as fields of frozen dataclasses, each checked by its annotation and its range."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from carsmoo.utils.validation import shown
-
-
-def is_integer(value: object) -> bool:
-    """Return whether a value is an integer and no bool."""
-    return isinstance(value, int) and not isinstance(value, bool)
+from carsmoo.utils.validation import boolean, choice, instance, integer, number, shown
 
 
-def integer(config: object, name: str, *, least: int, most: int = 10**9) -> None:
-    """Check that a setting is an integer in [least, most]."""
-    value = getattr(config, name)
-    if not is_integer(value):
-        raise TypeError(f"{name}: expected an integer, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name}: expected at least {least}, got {value}")
-    if value > most:
-        raise ValueError(f"{name}: expected at most {most}, got {shown(value)}")
+def setting(
+    default: Any, low: int = 0, high: float | None = None, *, open_low: bool = False, open_high: bool = False
+) -> Any:
+    """Return a dataclass's field of a number in a range; without an upper end 10**9 is that of an integer."""
+    return dataclasses.field(default=default, metadata={"range": (low, high, open_low, open_high)})
 
 
-def number(
-    config: object, name: str, low: float, high: float, *, open_below: bool = False, open_above: bool = False
-) -> None:
-    """Check that a setting is a number in the interval from ``low`` to ``high``."""
-    value = getattr(config, name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
-    if isinstance(value, int) and value > 10**300:
-        raise ValueError(f"{name}: expected a number, got one of {value.bit_length()} bits")
-    above = low < value if open_below else low <= value
-    below = value < high if open_above or high == math.inf else value <= high
-    if not (above and below):
-        interval = f"{'(' if open_below else '['}{low}, {high}{')' if open_above or high == math.inf else ']'}"
-        raise ValueError(f"{name}: expected a number in {interval}, got {value}")
+def check_settings(config: Any) -> None:
+    """Check a dataclass's integers, numbers, names, choices, truth values and sections; None where it is allowed.
 
-
-def choice(config: object, name: str, choices: tuple[str, ...]) -> None:
-    """Check that a setting is one of the choices."""
-    value = getattr(config, name)
-    if value not in choices:
-        raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
-
-
-def boolean(config: object, name: str) -> None:
-    """Check that a setting is True or False."""
-    value = getattr(config, name)
-    if not isinstance(value, bool):
-        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    Raises:
+        TypeError, ValueError: naming the field, what was expected and what was given.
+    """
+    hints = get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        name, value, kind = field.name, getattr(config, field.name), hints[field.name]
+        kinds = get_args(kind) if NoneType in get_args(kind) else (kind,)
+        if value is None and NoneType in kinds:
+            continue
+        low, high, open_low, open_high = field.metadata.get("range", (0, None, False, False))
+        if kinds[0] is int:
+            limit = 10**9 if high is None else None if high == math.inf else int(high)
+            object.__setattr__(config, name, integer(name, value, low, limit))
+        elif kinds[0] is float:
+            most = math.inf if high is None else high
+            found = number(name, value, low, most, open_low=open_low, open_high=open_high)
+            object.__setattr__(config, name, value if isinstance(value, (int, float)) else found)
+        elif kinds[0] is bool:
+            boolean(name, value)
+        elif get_origin(kinds[0]) is Literal:
+            choice(name, value, get_args(kinds[0]))
+        elif kinds[0] is str and not isinstance(value, str):
+            raise TypeError(f"{name}: expected a name, got {shown(value)}")
+        elif isinstance(kinds[0], type) and dataclasses.is_dataclass(kinds[0]):
+            instance(name, value, kinds[0])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
-from carsmoo.config.fields import boolean, choice, integer, is_integer, number
+from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.renamed import refuses_old_names
 
 Stem = Literal["cifar", "imagenet"]
@@ -67,31 +67,23 @@ class NetworkConfig:
         (3, 32, 32)
     """
 
-    channels: int = 8
-    layers: int = 5
+    channels: int = setting(8, 2)
+    layers: int = setting(5, 1, 1000)
     stem: Stem = "cifar"
     image_shape: tuple[int, int, int] | None = None
-    n_classes: int | None = None
+    n_classes: int | None = setting(None, 2)
     bn_affine: bool = False
-    stem_multiplier: int = 3
+    stem_multiplier: int = setting(3, 1)
     auxiliary_head: bool = False
-    drop_path_prob: float = 0.0
+    drop_path_prob: float = setting(0.0, 0, 1, open_high=True)
 
     def __post_init__(self) -> None:
-        integer(self, "channels", least=2)
-        integer(self, "layers", least=1, most=1000)
-        integer(self, "stem_multiplier", least=1)
-        number(self, "drop_path_prob", 0, 1, open_above=True)
-        choice(self, "stem", get_args(Stem))
-        boolean(self, "bn_affine")
-        boolean(self, "auxiliary_head")
-        if self.n_classes is not None:
-            integer(self, "n_classes", least=2)
+        check_settings(self)
         if self.image_shape is not None:
-            images = tuple(self.image_shape) if isinstance(self.image_shape, (tuple, list)) else ()
-            if len(images) != 3 or not all(is_integer(n) and n > 0 for n in images):
+            shape = tuple(self.image_shape) if isinstance(self.image_shape, (tuple, list)) else ()
+            if len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
                 raise ValueError(f"image_shape: expected (channels, height, width), got {self.image_shape!r}")
-            object.__setattr__(self, "image_shape", images)
+            object.__setattr__(self, "image_shape", shape)
 
     @classmethod
     def cifar(cls, channels: int = 36, layers: int = 20, **fields: Any) -> NetworkConfig:

@@ -9,36 +9,33 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_NETWORK = {
-    "images": "image_shape",
-    "classes": "n_classes",
-    "affine": "bn_affine",
-    "auxiliary": "auxiliary_head",
-    "drop_path": "drop_path_prob",
-}
-_TRAINING = {
-    "epochs": "epochs_per_generation",
-    "warmup": "warmup_epochs",
-    "generations": "n_generations",
-    "population": "pop_size",
-    "batch": "batch_size",
-    "score_batch": "eval_batch_size",
-    "architectures": "subnets_per_step",
-    "parts": "ghost_batches",
-    "alike": "flops_grouping_window",
-    "clip": "grad_clip",
-    "statistics": "bn_statistics",
-    "calibration": "bn_calibration_images",
-}
-_RECIPE = {"auxiliary": "auxiliary_weight", "holdout": "holdout_fraction", "drop_path": "drop_path_prob"}
-
 RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"network": _NETWORK, "training": _TRAINING, "recipe": _RECIPE}
+    {
+        "network": {
+            "images": "image_shape",
+            "classes": "n_classes",
+            "affine": "bn_affine",
+            "auxiliary": "auxiliary_head",
+            "drop_path": "drop_path_prob",
+        },
+        "training": {
+            "epochs": "epochs_per_generation",
+            "warmup": "warmup_epochs",
+            "generations": "n_generations",
+            "population": "pop_size",
+            "batch": "batch_size",
+            "score_batch": "eval_batch_size",
+            "architectures": "subnets_per_step",
+            "parts": "ghost_batches",
+            "alike": "flops_grouping_window",
+            "clip": "grad_clip",
+            "statistics": "bn_statistics",
+            "calibration": "bn_calibration_images",
+        },
+        "recipe": {"auxiliary": "auxiliary_weight", "holdout": "holdout_fraction", "drop_path": "drop_path_prob"},
+    }
 )
 """New names by old ones, by the section of the settings."""
-
-
-_FIELDS = "_renamed_fields"
 
 
 def refuses_old_names(section: str) -> Callable[[type[T]], type[T]]:
@@ -54,7 +51,7 @@ def refuses_old_names(section: str) -> Callable[[type[T]], type[T]]:
             make(self, *args, **fields)
 
         setattr(cls, "__init__", checked)  # noqa: B010  mypy takes no assignment to a method
-        setattr(cls, _FIELDS, RENAMED[section])
+        setattr(cls, "_renamed", RENAMED[section])  # noqa: B010
         return cls
 
     return decorate
@@ -62,7 +59,7 @@ def refuses_old_names(section: str) -> Callable[[type[T]], type[T]]:
 
 def renamed_fields(config: Any) -> Mapping[str, str]:
     """Return the new names of a dataclass's fields by the old ones; empty where none was renamed."""
-    found: Mapping[str, str] = getattr(config, _FIELDS, {})
+    found: Mapping[str, str] = getattr(config, "_renamed", {})
     return found
 
 

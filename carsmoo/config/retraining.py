@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal
 
-import tomli_w
-
-from carsmoo.config.fields import boolean, choice, integer, number
+from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig, Stem
 from carsmoo.config.renamed import refuses_old_names
-from carsmoo.config.toml import changed, plain
-from carsmoo.utils.validation import instance, shown
+from carsmoo.config.toml import TomlSettings
+from carsmoo.utils.validation import choice, instance
 
 Schedule = Literal["cosine", "exponential"]
 
 
 @refuses_old_names("recipe")
 @dataclass(frozen=True, kw_only=True)
-class TrainingRecipe:
+class TrainingRecipe(TomlSettings):
     """How a network is retrained, and which widths and depth it then has.
 
     The defaults are the recipe ``quick``, for images as small as scikit-learn's digits on a few cores. A network is
@@ -63,53 +60,33 @@ class TrainingRecipe:
         TypeError, ValueError: naming the field, what was expected and what was given.
     """
 
-    channels: int = 16
-    layers: int = 5
+    channels: int = setting(16, 2)
+    layers: int = setting(5, 1, 1000)
     stem: Stem = "cifar"
-    epochs: int = 30
-    batch: int = 64
-    learning_rate: float = 0.05
+    epochs: int = setting(30, 1)
+    batch: int = setting(64, 2)
+    learning_rate: float = setting(0.05, open_low=True)
     schedule: Schedule = "cosine"
-    decay: float = 0.97
-    momentum: float = 0.9
+    decay: float = setting(0.97, 0, 1, open_low=True)
+    momentum: float = setting(0.9, 0, 1, open_high=True)
     weight_decay: float = 5e-4
-    clip: float = 5.0
+    clip: float = setting(5.0, open_low=True)
     cutout: int = 0
     auxiliary_weight: float = 0.0
-    drop_path_prob: float = 0.0
-    label_smoothing: float = 0.1
+    drop_path_prob: float = setting(0.0, 0, 1, open_high=True)
+    label_smoothing: float = setting(0.1, 0, 1, open_high=True)
     resized_crop: bool = False
-    pad: int | None = 1
+    pad: int | None = setting(1, 0, 10**4)
     flip: bool | None = None
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
-    hue: float = 0.0
-    holdout_fraction: float = 0.1
-    seed: int = 0
+    hue: float = setting(0.0, 0, 0.5)
+    holdout_fraction: float = setting(0.1, 0, 1, open_high=True)
+    seed: int = setting(0, 0, 2**63)
 
     def __post_init__(self) -> None:
-        integer(self, "channels", least=2)
-        integer(self, "layers", least=1, most=1000)
-        choice(self, "stem", get_args(Stem))
-        integer(self, "epochs", least=1)
-        integer(self, "batch", least=2)
-        choice(self, "schedule", get_args(Schedule))
-        for name in ("learning_rate", "clip"):
-            number(self, name, 0, math.inf, open_below=True)
-        number(self, "decay", 0, 1, open_below=True)
-        for name in ("weight_decay", "auxiliary_weight", "brightness", "contrast", "saturation"):
-            number(self, name, 0, math.inf)
-        number(self, "hue", 0, 0.5)
-        for name in ("momentum", "drop_path_prob", "label_smoothing", "holdout_fraction"):
-            number(self, name, 0, 1, open_above=True)
-        integer(self, "cutout", least=0)
-        integer(self, "seed", least=0, most=2**63)
-        if self.pad is not None:
-            integer(self, "pad", least=0, most=10**4)
-        if self.flip is not None:
-            boolean(self, "flip")
-        boolean(self, "resized_crop")
+        check_settings(self)
         if self.resized_crop and self.pad != 0:
             raise ValueError(f"pad: expected 0 beside resized_crop, got {self.pad}")
 
@@ -124,13 +101,7 @@ class TrainingRecipe:
         Raises:
             ValueError: for another name.
         """
-        common: dict[str, Any] = {
-            "auxiliary_weight": 0.4,
-            "momentum": 0.9,
-            "clip": 5.0,
-            "holdout_fraction": 0.0,
-            "flip": True,
-        }
+        common: dict[str, Any] = {"auxiliary_weight": 0.4, "holdout_fraction": 0.0, "flip": True}
         presets: dict[str, Callable[[], TrainingRecipe]] = {
             "quick": cls,
             "cifar": lambda: cls(
@@ -155,11 +126,7 @@ class TrainingRecipe:
                 batch=128,
                 learning_rate=0.1,
                 schedule="exponential",
-                decay=0.97,
                 weight_decay=3e-5,
-                cutout=0,
-                drop_path_prob=0.0,
-                label_smoothing=0.1,
                 resized_crop=True,
                 pad=0,
                 brightness=0.4,
@@ -168,23 +135,7 @@ class TrainingRecipe:
                 hue=0.2,
             ),
         }
-        if not isinstance(name, str) or name not in presets:
-            raise ValueError(f"recipe: expected one of {', '.join(presets)}, got {name!r}")
-        return presets[name]()
-
-    def updated(self, settings: Mapping[str, Any]) -> TrainingRecipe:
-        """Return a copy with settings changed, as a TOML file holds them.
-
-        Raises:
-            ValueError, TypeError: naming the setting, what was expected and what was given.
-        """
-        if not isinstance(settings, Mapping):
-            raise TypeError(f"settings: expected a mapping, got {shown(settings)}")
-        return cast(TrainingRecipe, changed(self, settings))
-
-    def to_toml(self) -> str:
-        """Return the recipe as TOML; what is None is left out."""
-        return tomli_w.dumps(plain(dataclasses.asdict(self)))
+        return presets[choice("recipe", name, presets)]()
 
     def network(self, images: tuple[int, int, int], classes: int) -> NetworkConfig:
         """Return the network that is trained on images (channels, height, width) of so many classes."""

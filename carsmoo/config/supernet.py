@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from carsmoo.config.fields import boolean, choice, integer, number
+from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.renamed import refuses_old_names
 
 
@@ -59,47 +59,26 @@ class SupernetTraining:
 
     warmup_epochs: int = 110
     n_generations: int = 50
-    epochs_per_generation: int = 1
-    pop_size: int = 16
-    batch_size: int = 64
-    subnets_per_step: int = 1
-    flops_grouping_window: int = 1
-    ghost_batches: int = 1
-    learning_rate: float = 0.016
+    epochs_per_generation: int = setting(1, 1)
+    pop_size: int = setting(16, 1)
+    batch_size: int = setting(64, 2)
+    subnets_per_step: int = setting(1, 1)
+    flops_grouping_window: int = setting(1, 1)
+    ghost_batches: int = setting(1, 1)
+    learning_rate: float = setting(0.016, open_low=True)
     learning_rate_min: float = 0.001
-    momentum: float = 0.9
+    momentum: float = setting(0.9, 0, 1, open_high=True)
     weight_decay: float = 3e-4
-    grad_clip: float = 5.0
+    grad_clip: float = setting(5.0, open_low=True)
     bn_statistics: Literal["recalibrated", "batch"] = "recalibrated"
-    bn_calibration_images: int = 128
-    eval_batch_size: int = 500
-    score_memory: int = 2048
+    bn_calibration_images: int = setting(128, 2)
+    eval_batch_size: int = setting(500, 1)
+    score_memory: int = setting(2048, 1)
     racing: bool = False
     memory_format: Literal["channels_last", "contiguous", "auto"] = "channels_last"
 
     def __post_init__(self) -> None:
-        for name in ("warmup_epochs", "n_generations"):
-            integer(self, name, least=0)
-        for name in (
-            "epochs_per_generation",
-            "pop_size",
-            "subnets_per_step",
-            "flops_grouping_window",
-            "ghost_batches",
-            "eval_batch_size",
-            "score_memory",
-        ):
-            integer(self, name, least=1)
-        for name in ("batch_size", "bn_calibration_images"):
-            integer(self, name, least=2)
-        for name in ("learning_rate", "grad_clip"):
-            number(self, name, 0, math.inf, open_below=True)
-        for name in ("learning_rate_min", "weight_decay"):
-            number(self, name, 0, math.inf)
-        number(self, "momentum", 0, 1, open_above=True)
-        choice(self, "bn_statistics", ("recalibrated", "batch"))
-        boolean(self, "racing")
-        choice(self, "memory_format", ("channels_last", "contiguous", "auto"))
+        check_settings(self)
         if self.flops_grouping_window > 1 and self.pop_size % (self.flops_grouping_window * self.subnets_per_step):
             raise ValueError(
                 f"flops_grouping_window: expected it times subnets_per_step to divide pop_size {self.pop_size}, got "
@@ -118,14 +97,8 @@ class SupernetTraining:
     @classmethod
     def paper(cls, **fields: Any) -> SupernetTraining:
         """Return the settings of CARS sec. 4.1: 50 epochs of warm-up, then 45 generations of 10 epochs, N = 128."""
-        defaults = {
-            "warmup_epochs": 50,
-            "n_generations": 45,
-            "epochs_per_generation": 10,
-            "pop_size": 128,
-            "batch_size": 128,
-        }
-        return cls(**{**defaults, "learning_rate": 0.025, "bn_calibration_images": 512, **fields})
+        plan = {"warmup_epochs": 50, "n_generations": 45, "epochs_per_generation": 10, "pop_size": 128}
+        return cls(**{**plan, "batch_size": 128, "learning_rate": 0.025, "bn_calibration_images": 512, **fields})
 
     @property
     def planned_epochs(self) -> int:

@@ -5,16 +5,41 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+import tomli_w
 
 from carsmoo.config.renamed import renamed_fields
-from carsmoo.utils.validation import instance
+from carsmoo.utils.validation import instance, one_line, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class TomlSettings:
+    """Settings that a TOML file may hold, and change."""
+
+    def updated(self, settings: Mapping[str, Any]) -> Self:
+        """Return a copy with settings changed, nested ones too, as a TOML file holds them.
+
+        Raises:
+            ValueError, TypeError: naming the setting, what was expected and what was given.
+        """
+        if not isinstance(settings, Mapping):
+            raise TypeError(f"settings: expected a mapping, got {shown(settings)}")
+        return cast("Self", changed(self, settings))
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML; what is None is left out."""
+        return tomli_w.dumps(plain(dataclasses.asdict(self)))
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -53,7 +78,7 @@ def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
         for section in sections:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
-                raise ValueError(f"{_line(section)}: expected one setting or a section of them, got both")  # noqa: TRY004
+                raise ValueError(f"{one_line(section)}: expected one setting or a section of them, got both")  # noqa: TRY004
         place[name] = value
     return settings
 
@@ -69,10 +94,12 @@ def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:
     for name, value in settings.items():
         now = renamed_fields(config).get(name)
         if now is not None:
-            raise ValueError(f"{_line(prefix, name)}: expected {prefix}{now}, which is the name of this setting now")
+            raise ValueError(
+                f"{one_line(prefix + name)}: expected {prefix}{now}, which is the name of this setting now"
+            )
         if name not in fields:
             raise ValueError(
-                f"{_line(prefix, name)}: expected one of {', '.join(sorted(fields))}, got an unknown setting"
+                f"{one_line(prefix + name)}: expected one of {', '.join(sorted(fields))}, got an unknown setting"
             )
         current = getattr(config, name)
         if dataclasses.is_dataclass(current):
@@ -93,12 +120,7 @@ def _read(what: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(instance(what, text, str))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{what}: expected TOML, got {_line(error)}") from None
-
-
-def _line(*parts: object) -> str:
-    """Return parts as text on one line."""
-    return " ".join("".join(map(str, parts)).split())
+        raise ValueError(f"{what}: expected TOML, got {one_line(error)}") from None
 
 
 def plain(value: Any) -> Any:

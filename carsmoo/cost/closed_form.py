@@ -6,7 +6,6 @@ of the convolutions and the linear classifier that run. Edges with the operation
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -118,6 +117,8 @@ class CostTable:
     def __init__(self, space: DARTSSpace, network: NetworkConfig) -> None:
         self.space = instance("space", space, DARTSSpace)
         self.network = instance("network", network, NetworkConfig)
+        self._params = AdditiveTable(space, network, self._params_of)
+        self._flops = AdditiveTable(space, network, _flops_of)
 
     def params(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the parameters of each row of ``X`` (n, n_var), (n,).
@@ -125,7 +126,7 @@ class CostTable:
         Raises:
             ValueError: if ``X`` is not a batch of vectors of the space.
         """
-        return self._params.look_up(self.space.check(X))
+        return self._params.look_up(X)
 
     def flops(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the multiply-adds of each row of ``X`` (n, n_var) for one image, (n,).
@@ -133,15 +134,7 @@ class CostTable:
         Raises:
             ValueError: if ``X`` is not a batch of vectors of the space.
         """
-        return self._flops.look_up(self.space.check(X))
-
-    @cached_property
-    def _params(self) -> AdditiveTable:
-        return AdditiveTable(self.space, self.network, self._params_of)
-
-    @cached_property
-    def _flops(self) -> AdditiveTable:
-        return AdditiveTable(self.space, self.network, _flops_of)
+        return self._flops.look_up(X)
 
     def _params_of(self, layer: Layer, runs: bool) -> int:
         return layer_params(layer, self.network.bn_affine)

@@ -8,8 +8,6 @@ longer among others than by itself.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -52,6 +50,7 @@ class LatencyCosts:
         self.network = instance("network", network, NetworkConfig)
         self.table = instance("table", table, LatencyTable)
         table.require(space, network)
+        self._costs = AdditiveTable(space, network, self._picoseconds)
 
     def ms(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the latency of each row of ``X`` (n, n_var) in ms at batch 1, (n,).
@@ -59,11 +58,7 @@ class LatencyCosts:
         Raises:
             ValueError: if ``X`` is not a batch of vectors of the space.
         """
-        return self._costs.look_up(self.space.check(X)) / PER_MS
-
-    @cached_property
-    def _costs(self) -> AdditiveTable:
-        return AdditiveTable(self.space, self.network, self._picoseconds)
+        return self._costs.look_up(X) / PER_MS
 
     def _picoseconds(self, layer: Layer, runs: bool) -> int:
         """Return what a layer adds; 0 for one that no network of the space has, since a table has all that do."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +14,15 @@ from carsmoo.config.renamed import with_new_names
 from carsmoo.cost.structure import KINDS, Layer, layers_needed, text_of
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.files import write_whole
-from carsmoo.utils.validation import instance, real, shown, whole
+from carsmoo.utils.validation import choice, instance, integer, number, one_line, shown
 
 FORMATS = ("channels_last", "contiguous")
 """Memory formats, the usual one first."""
 
 PER_MS = 10**9
 """Sums are taken in whole picoseconds, so that they do not depend on an order."""
+
+_PLAIN = ("device", "threads", "memory_format", "about", "between", "scale")
 
 VERSION = 2
 """Of the file format."""
@@ -82,11 +83,10 @@ class LatencyTable:
     def __post_init__(self) -> None:
         if not isinstance(self.device, str) or not self.device:
             raise TypeError(f"device: expected a name, got {shown(self.device)}")
-        whole("threads", self.threads, 1)
-        if self.memory_format not in FORMATS:
-            raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {shown(self.memory_format)}")
-        real("between", self.between, 0)
-        if real("scale", self.scale, 0) == 0:
+        integer("threads", self.threads, 1)
+        choice("memory_format", self.memory_format, FORMATS)
+        number("between", self.between, 0)
+        if number("scale", self.scale, 0) == 0:
             raise ValueError(f"scale: expected more than 0, got {shown(self.scale)}")
         instance("space", self.space, DARTSSpace)
         instance("network", self.network, NetworkConfig)
@@ -124,24 +124,18 @@ class LatencyTable:
 
     def to_json(self) -> str:
         """Return the table as JSON that a person can read, a line a layer."""
-        rows = []
-        for (layer, memory_format), timing in self.layers.items():
-            row = {**layer._asdict(), "memory_format": memory_format, **timing._asdict()}
-            rows.append("  " + json.dumps(row))
-        network, space = dataclasses.asdict(self.network), {"nodes": self.space.nodes, "ops": list(self.space.ops)}
+        rows = [
+            "  " + json.dumps({**layer._asdict(), "memory_format": memory_format, **timing._asdict()})
+            for (layer, memory_format), timing in self.layers.items()
+        ]
         head = {
             "carsmoo_latency": VERSION,
             "unit": "ms",
             "batch": 1,
-            "device": self.device,
-            "threads": self.threads,
-            "memory_format": self.memory_format,
-            "about": dict(self.about),
-            "between": self.between,
-            "scale": self.scale,
+            **{name: getattr(self, name) for name in _PLAIN},
             "additivity": None if self.additivity is None else self.additivity._asdict(),
-            "space": space,
-            "network": network,
+            "space": {"nodes": self.space.nodes, "ops": list(self.space.ops)},
+            "network": dataclasses.asdict(self.network),
         }
         text = json.dumps(head, indent=1)[:-2]
         return text + ',\n "layers": [\n' + ",\n".join(rows) + "\n ]\n}\n"
@@ -158,7 +152,7 @@ class LatencyTable:
         except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"latency: expected a table as JSON, got something else ({error})") from None
         except (TypeError, KeyError, AttributeError, OverflowError) as error:
-            what = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
+            what = f"no {error}" if isinstance(error, KeyError) else one_line(error, 200)
             raise ValueError(f"latency: expected a table, got something else ({what})") from None
 
     def write(self, path: str | Path) -> None:
@@ -194,8 +188,7 @@ def _table(document: Any) -> LatencyTable:
     """Return the table that a JSON document holds."""
     if not isinstance(document, dict) or document.get("carsmoo_latency") != VERSION:
         raise ValueError(f"latency: expected a table of format {VERSION}, got {shown(document)}")
-    fields = {"device", "threads", "memory_format", "about", "between", "scale", "additivity", "space", "network"}
-    expected = {*fields, "carsmoo_latency", "unit", "batch", "layers"}
+    expected = {*_PLAIN, "carsmoo_latency", "unit", "batch", "additivity", "space", "network", "layers"}
     if set(document) != expected:
         odd = sorted(expected ^ set(document))
         raise ValueError(f"latency: expected the fields {', '.join(sorted(expected))}, got another set ({shown(odd)})")
@@ -215,7 +208,7 @@ def _table(document: Any) -> LatencyTable:
     network = with_new_names(document["network"], "network")
     network["image_shape"] = None if network["image_shape"] is None else tuple(network["image_shape"])
     return LatencyTable(
-        **{name: document[name] for name in ("device", "threads", "memory_format", "between", "scale", "about")},
+        **{name: document[name] for name in _PLAIN},
         layers=layers,
         additivity=_additivity(document["additivity"]),
         space=DARTSSpace(**document["space"]),
@@ -227,12 +220,10 @@ def _row(row: Any) -> tuple[Layer, str, Timing]:
     if not isinstance(row, dict) or set(row) != {*Layer._fields, "memory_format", *Timing._fields}:
         wanted = ", ".join((*Layer._fields, "memory_format", *Timing._fields))
         raise ValueError(f"layers: expected rows of {wanted}, got {shown(row)}")
-    if row["kind"] not in KINDS:
-        raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {shown(row['kind'])}")
-    if row["memory_format"] not in FORMATS:
-        raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {shown(row['memory_format'])}")
-    sizes = [whole(name, row[name], 1) for name in Layer._fields[1:]]
-    timing = Timing(*(real(name, row[name], 0) for name in Timing._fields))
+    choice("kind", row["kind"], KINDS)
+    choice("memory_format", row["memory_format"], FORMATS)
+    sizes = [integer(name, row[name], 1) for name in Layer._fields[1:]]
+    timing = Timing(*(number(name, row[name], 0) for name in Timing._fields))
     if not timing.low <= timing.ms <= timing.high:
         raise ValueError(f"ms: expected a median between its quartiles, got {shown(tuple(timing))}")
     return Layer(row["kind"], *sizes), row["memory_format"], timing
@@ -242,9 +233,8 @@ def _additivity(value: Any) -> Additivity | None:
     if value is None:
         return None
     found = Additivity(**value)
-    whole("networks", found.networks, 2)
-    whole("fitted", found.fitted, 0)
-    real("mean_error", found.mean_error, 0)
-    if math.isnan(real("spearman", found.spearman, -1)) or found.spearman > 1:
-        raise ValueError(f"spearman: expected at most 1, got {found.spearman}")
+    integer("networks", found.networks, 2)
+    integer("fitted", found.fitted, 0)
+    number("mean_error", found.mean_error, 0)
+    number("spearman", found.spearman, -1, 1)
     return found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.structure import Layer, Uses, edge_layer, frame_layers, node_layers, reachable_cells
@@ -17,23 +17,18 @@ from carsmoo.space.genotype import GENES_PER_NODE, DARTSSpace
 
 
 class AdditiveTable:
-    """A cost of vectors of a space, by look-up.
-
-    Args:
-        space: the space whose vectors are looked up.
-        network: the network they are built into.
-        cost: returns what a layer costs that runs or not.
-    """
+    """A cost of a space's vectors in a network, by look-up; ``cost`` returns what a layer costs that runs or not."""
 
     def __init__(self, space: DARTSSpace, network: NetworkConfig, cost: Callable[[Layer, bool], int]) -> None:
         self.space, self.network, self.cost = space, network, cost
 
-    def look_up(self, X: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the cost of each row of ``X`` (n, n_var), which fits the space, (n,).
+    def look_up(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the cost of each row of ``X`` (n, n_var), (n,).
 
         Raises:
-            ValueError: if 64 bits do not hold it.
+            ValueError: if ``X`` is not a batch of vectors of the space, or 64 bits do not hold a cost.
         """
+        X = self.space.check(X)
         try:
             frame, edges, nodes = self._tables
         except OverflowError:
@@ -60,11 +55,9 @@ class AdditiveTable:
         none = self.space.ops.index("none")
         low = np.where(a != none, inputs[node, pair, 0], -1)
         high = np.where(b != none, inputs[node, pair, 1], -1)
-        code = np.zeros(len(pair), dtype=np.int64)
-        for cell in (slice(None, nodes), slice(nodes, None)):
-            for i in (0, 1):
-                used = (low[:, cell] == i).any(axis=1) | (high[:, cell] == i).any(axis=1)
-                code = 2 * code + used
+        read = np.stack([low, high]).reshape(2, len(pair), 2, nodes)  # side, row, cell, node
+        used = np.stack([(read == i).any(axis=(0, 3)) for i in (0, 1)], axis=2)  # row, cell, input
+        code: NDArray[np.int64] = used.reshape(len(pair), 4) @ np.array([8, 4, 2, 1])
         return code
 
     @cached_property

@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 
 from carsmoo.config.network import NetworkConfig, halved
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.cost.closed_form import supernet_params
+from carsmoo.space.genotype import DARTSSpace
 
 BYTES = 4
 """Of a weight, a gradient, a number in a layer's output: float32."""
@@ -25,17 +28,7 @@ def physical_memory() -> int | None:
 
 
 def require_fits(name: str, needed: int, what: str, memory: int | None = None) -> None:
-    """Check that something fits in the memory.
-
-    Args:
-        name: of the argument that asks for it.
-        needed: bytes that it takes at least.
-        what: takes them.
-        memory: bytes that there are; those of this machine if not given.
-
-    Raises:
-        ValueError: telling both.
-    """
+    """Refuse with a ValueError ``what`` needs more bytes than the memory has; it is this machine's if not given."""
     memory = physical_memory() if memory is None else memory
     if memory is not None and needed > memory:
         there, wanted = (
@@ -45,41 +38,36 @@ def require_fits(name: str, needed: int, what: str, memory: int | None = None) -
 
 
 def require_weights(network: NetworkConfig, params: int) -> None:
-    """Check that the weights of a network, ``params`` of them, fit in the memory.
-
-    Raises:
-        ValueError: telling the bytes.
-    """
+    """Refuse a network whose weights, ``params`` of them, do not fit in the memory, with a ValueError."""
     require_fits("network", BYTES * params, text_of(network))
 
 
 def require_step(
     network: NetworkConfig, params: int, batch: int, widths: tuple[int, int], memory: int | None = None
 ) -> None:
-    """Check that a network can be trained in the memory: weights, gradients, momentum, and what a step keeps.
+    """Refuse to train ``params`` weights on ``batch`` images at once where that does not fit in the memory.
 
-    Args:
-        network: the network.
-        params: weights that are trained.
-        batch: images that go forward and backward at once.
-        widths: states that a normal and a reduction cell concatenate.
-        memory: bytes that there are; those of this machine if not given.
-
-    Raises:
-        ValueError: telling the bytes.
+    What is needed are weights, gradients, momentum, and what a step keeps, see :func:`kept_by_step`.
     """
     needed = BYTES * (3 * params + batch * kept_by_step(network, widths))
     require_fits("network", needed, f"{text_of(network)}, {batch} of them at once", memory)
 
 
+def require_search(
+    space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, images: int, memory: int | None = None
+) -> None:
+    """Refuse a supernet, its training on so many images, or a population that does not fit in the memory."""
+    require_count("pop_size", plan.pop_size, space.n_var)
+    require_count("subnets_per_step", plan.subnets_per_step * plan.flops_grouping_window, space.n_var)
+    batch = -(-min(plan.batch_size, images) // plan.ghost_batches)
+    require_step(network, supernet_params(space, network), batch, (space.nodes, space.nodes), memory)
+
+
 def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:
     """Return how many numbers, for an image, a step of training keeps for the way back, at least.
 
-    Of each cell these are its states and their concatenation; what operations keep on the inside comes on top.
-
-    Args:
-        network: the network.
-        widths: states that a normal and a reduction cell concatenate.
+    Of each cell these are its states and their concatenation, as wide as ``widths`` tell of normal and reduction cells;
+    what operations keep on the inside comes on top.
     """
     numbers = 0
     for cell in network.cells(*widths):
@@ -89,16 +77,7 @@ def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:
 
 
 def require_count(name: str, count: int, n_var: int) -> None:
-    """Check that so many individuals, or genotypes, fit in the memory.
-
-    Args:
-        name: of the argument that says how many there are.
-        count: how many.
-        n_var: variables of each.
-
-    Raises:
-        ValueError: telling the bytes.
-    """
+    """Refuse more individuals, or genotypes, of ``n_var`` variables than fit in the memory, with a ValueError."""
     require_fits(name, count * (INDIVIDUAL + 8 * n_var), f"{count} of {n_var} variables")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from carsmoo.cost.closed_form import CostTable
 from carsmoo.cost.latency import LatencyCosts
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.space.genotype import DARTSSpace, Genotype
-from carsmoo.utils.validation import finite, shown
+from carsmoo.utils.validation import finite, one_line, shown
 
 Objective: TypeAlias = str | Callable[[Genotype], float]
 
@@ -26,6 +26,29 @@ OBJECTIVES: Mapping[str, str] = {
     "latency": "ms",
 }
 """The named objectives and their units."""
+
+
+class ValueCache:
+    """A value of each architecture of a space, computed once whatever vector it is asked for by."""
+
+    def __init__(self, space: DARTSSpace) -> None:
+        self.space = space
+        self.known: dict[bytes, float] = {}
+
+    def look_up(
+        self, X: NDArray[np.int64], compute: Callable[[NDArray[np.int64]], Iterable[float]]
+    ) -> NDArray[np.float64]:
+        """Return the value of each row of ``X`` (n, n_var), (n,); ``compute`` is given the rows not known yet."""
+        keys = [row.tobytes() for row in self.space.canonical(X)]
+        new = {key: k for k, key in enumerate(keys) if key not in self.known}
+        if new:
+            for key, value in zip(new, compute(X[list(new.values())]), strict=True):
+                self.known[key] = float(value)
+        return np.array([self.known[key] for key in keys])
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self.known.clear()
 
 
 class Objectives:
@@ -40,8 +63,7 @@ class Objectives:
             that is measured.
 
     Attributes:
-        names: the objectives' names.
-        units: the objectives' units, empty for a function's.
+        units: the objectives' units by their names, empty for a function's.
         latency: what tells the latencies; None until there is a table.
         latency_file: the absolute path of the table's file, if one was given.
         latency_given: the SHA-256 of the table that was given, or ``"measured"``.
@@ -58,10 +80,10 @@ class Objectives:
         latency: LatencyTable | str | Path | None = None,
     ) -> None:
         self.names, self._functions = _named(given)
-        self.units = tuple(OBJECTIVES.get(name, "") for name in self.names)
+        self.units = {name: OBJECTIVES.get(name, "") for name in self.names}
         self.space, self.network = space, network
         self.costs = CostTable(space, network)
-        self._known: dict[tuple[str, bytes], float] = {}
+        self._known = {name: ValueCache(space) for name in self._functions}
         self.latency: LatencyCosts | None = None
         self.latency_file: str | None = None
         self.latency_given = "measured"
@@ -74,18 +96,18 @@ class Objectives:
             self.latency_given = hashlib.sha256(table.to_json().encode()).hexdigest()
 
     def use(self, table: LatencyTable) -> None:
-        """Take latencies from a table.
-
-        Raises:
-            TypeError: for anything else.
-            ValueError: if it does not have all layers of the networks.
-        """
+        """Take latencies from a table that has all layers of the networks."""
         self.latency = LatencyCosts(self.space, self.network, table)
 
     @property
     def measured(self) -> bool:
         """Whether there are functions among them, which might measure and find something else another time."""
         return bool(self._functions)
+
+    @property
+    def named(self) -> bool:
+        """Whether names and the paths of files say all that was given."""
+        return not self.measured and (self.latency_given == "measured" or self.latency_file is not None)
 
     def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return all objectives but the error, (n, m - 1), in their order, of vectors ``X`` (n, n_var).
@@ -97,34 +119,29 @@ class Objectives:
         columns = [self._column(name, X) for name in self.names if name != "error"]
         return np.stack(columns, axis=1, dtype=np.float64)
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return what was measured: values of functions that are known, and the latency table; as plain arrays."""
         state: dict[str, NDArray[Any]] = {}
         if self.latency is not None:
             state["latency"] = np.frombuffer(self.latency.table.to_json().encode(), dtype=np.uint8)
-        for name in self._functions:
-            known = [(np.frombuffer(key, np.int64), value) for (of, key), value in self._known.items() if of == name]
-            if known:
-                X, values = zip(*known, strict=True)
-                state |= {f"values/{name}/X": np.stack(X), f"values/{name}/F": np.array(values)}
+        for name, values in self._known.items():
+            if values.known:
+                X = [np.frombuffer(key, np.int64) for key in values.known]
+                state |= {f"values/{name}/X": np.stack(X), f"values/{name}/F": np.array([*values.known.values()])}
         return state
 
-    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned.
-
-        Raises:
-            ValueError: if its latency table is damaged.
-        """
-        self._known.clear()
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state_dict` returned."""
         if "latency" in self.names and "latency" in state:
             self.use(LatencyTable.from_json(bytes(state["latency"]).decode(errors="replace")))
-        for name in self._functions:
+        for name, cache in self._known.items():
             X, values = (state.get(f"values/{name}/{part}", np.empty(0)) for part in "XF")
-            self._known |= {(name, x.tobytes()): float(v) for x, v in zip(X, values, strict=True)}
+            cache.known = {x.tobytes(): float(v) for x, v in zip(X, values, strict=True)}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be counted again."""
-        return {**vars(self), "_known": {}, "costs": CostTable(self.space, self.network)}
+        known = {name: ValueCache(self.space) for name in self._functions}
+        return {**vars(self), "_known": known, "costs": CostTable(self.space, self.network)}
 
     def _column(self, name: str, X: NDArray[np.int64]) -> NDArray[np.float64]:
         if name == "params":
@@ -135,26 +152,18 @@ class Objectives:
             if self.latency is None:
                 raise RuntimeError("latency: expected a problem that has begun, or a table, got neither")
             return self.latency.ms(X)
-        keys = [(name, row.tobytes()) for row in self.space.canonical(X)]
-        for key, x in zip(keys, X, strict=True):
-            if key not in self._known:
-                self._known[key] = self._value(name, self.space.decode(x))
-        return np.array([self._known[key] for key in keys])
+        return self._known[name].look_up(X, lambda new: (self._value(name, self.space.decode(x)) for x in new))
 
     def _value(self, name: str, genotype: Genotype) -> float:
         try:
             value = self._functions[name](genotype)
         except Exception as error:
-            what = f"{type(error).__name__}: {_line(error)}; of {genotype}"
+            what = f"{type(error).__name__}: {one_line(error, 200)}; of {genotype}"
             raise RuntimeError(f"{name}: expected a number, got {what}") from error
         number = finite(value)
         if number is None:
             raise ValueError(f"{name}: expected a finite number, got {shown(value)}; of {genotype}")
         return number
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Callable[[Genotype], float]]]:

@@ -144,12 +144,8 @@ def frame_layers(
 ) -> Iterator[tuple[Layer, bool]]:
     """Yield the layers that are there whatever the operations are, and whether each runs.
 
-    They are those of the stem, the input layers and outputs of the cells, and the classifier.
-
-    Args:
-        network: the network.
-        widths: states that a normal and a reduction cell concatenate.
-        uses: which of their inputs the cells use.
+    They are those of the stem, the input layers and outputs of the cells, which concatenate ``widths`` states (normal,
+    reduction) and use their inputs as ``uses`` tells, and the classifier.
     """
     live = reachable_cells(network, uses)
     for k, layer in enumerate(stem_layers(network)):

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.plots.cells import plot_cell, plot_genotype
 from carsmoo.plots.style import GREY, INK, finish, new_axes, save
-from carsmoo.utils.validation import numbers, shown, whole
+from carsmoo.utils.validation import integer, numbers, shown
 
 __all__ = [
     "new_axes",
@@ -110,7 +110,7 @@ def plot_generations(
         raise ValueError("fronts: expected at least one, got none")
     if generations is not None and len(generations) != len(fronts):
         raise ValueError(f"generations: expected {len(fronts)} as there are fronts, got {len(generations)}")
-    whole("at_most", at_most, 1)
+    integer("at_most", at_most, 1)
     x, y = _drawn(axes, labels)
     ax = ax or new_axes()
     drawn = np.unique(np.linspace(0, len(fronts) - 1, min(at_most, len(fronts))).round().astype(int)).tolist()

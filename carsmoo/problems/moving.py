@@ -15,7 +15,7 @@ from pymoo.termination.max_gen import MaximumGenerationTermination
 from carsmoo.utils.capture import capture, restore
 from carsmoo.utils.progress import Listener, Step
 from carsmoo.utils.trees import Arrays, pack, unpack
-from carsmoo.utils.validation import array, shown, whole
+from carsmoo.utils.validation import array, integer, shown
 
 _KEPT_APART = (
     *("listeners", "run_listeners", "survivors", "time"),
@@ -85,16 +85,11 @@ class MovingProblem(Problem):  # type: ignore[misc]
             raise ValueError("elementwise: expected False, as a moving problem scores all rows in one call, got True")
         moving = type(self).moving if moving is None else moving
         indices = tuple(moving) if isinstance(moving, (tuple, list)) else ()
-        whole_ones = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) for k in indices)
-        if (
-            not indices
-            or not whole_ones
-            or not set(indices) <= set(range(self.n_obj))
-            or len({*indices}) < len(indices)
-        ):
+        known = set(range(self.n_obj)) if all(type(k) is int or isinstance(k, np.integer) for k in indices) else set()
+        if not indices or not set(indices) <= known or len({*indices}) < len(indices):
             raise ValueError(f"moving: expected different indices among 0..{self.n_obj - 1}, got {shown(moving)}")
         self.moving = tuple(int(k) for k in indices)
-        self.seed = None if seed is None else whole("seed", seed, 0)
+        self.seed = None if seed is None else integer("seed", seed, 0)
         self.time = 0
         self.listeners: list[Listener] = []
         self.run_listeners: list[Listener] = []
@@ -138,7 +133,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         Raises:
             TypeError, ValueError: for an ``elapsed`` that is no integer from 0, or if nothing was evaluated yet.
         """
-        elapsed = whole("elapsed", elapsed, 0)
+        elapsed = integer("elapsed", elapsed, 0)
         X = self._scored if self._guide is None else self._guide
         if X is None:
             raise ValueError("tic: expected an evaluation or an advance before it, got none")
@@ -165,8 +160,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._seen_generation, self._standstill_told = (0, 0), False
         self.run_listeners = []
 
-    def state(self) -> Arrays:
-        """Return everything that :meth:`load_state` needs to resume exactly from here, as plain arrays.
+    def state_dict(self) -> Arrays:
+        """Return everything that :meth:`load_state_dict` needs to resume exactly from here, as plain arrays.
 
         Raises:
             TypeError: if the problem holds something that is no plain data, and does not write ``_state`` itself.
@@ -177,27 +172,35 @@ class MovingProblem(Problem):  # type: ignore[misc]
                 state[name] = X.copy()
         return {**state, **self._state()}
 
-    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Resume from what :meth:`state` returned, of a problem made with the same arguments.
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Resume from what :meth:`state_dict` returned, of a problem made with the same arguments.
 
         Raises:
             ValueError: if the arrays do not fit this problem.
         """
         for name in ("begun", "time"):
             if name not in state:
-                raise ValueError(f"state: expected what state() returned, got no {name!r}")
+                raise ValueError(f"state: expected what state_dict() returned, got no {name!r}")
         self._load_state(state)
         self._begun, self.time = bool(state["begun"]), int(state["time"])
         self._started = True
         self._guide, self._scored, self.survivors = state.get("guide"), state.get("scored"), None
 
-    def configuration(self) -> dict[str, Any]:
+    def state(self) -> Arrays:
+        """Return :meth:`state_dict`, by its name of before."""
+        return self.state_dict()
+
+    def load_state(self, *args: Any, **kwargs: Any) -> None:
+        """Call :meth:`load_state_dict`, by its name of before."""
+        self.load_state_dict(*args, **kwargs)
+
+    def fingerprint(self) -> dict[str, Any]:
         """Return the problem's arguments as plain data: a run resumes only where they are the same."""
         public = [name for name in vars(self) if not name.startswith("_") and name not in _KEPT_APART]
         left_out = [name for name in vars(self) if name not in public]
         return {"kind": type(self).__qualname__, "made": capture(self, left_out, lenient=True)["attributes"]}
 
-    def environment(self) -> dict[str, Any]:
+    def reproducibility(self) -> dict[str, Any]:
         """Return what of this machine decides the last bits of a score: versions, device, threads."""
         return {}
 
@@ -321,7 +324,7 @@ class ClockProblem(MovingProblem):
 
     def __init__(self, *, generations: int, population: int, **kwargs: Any) -> None:
         for name, value in (("generations", generations), ("population", population)):
-            whole(name, value, 1)
+            integer(name, value, 1)
         super().__init__(**kwargs)
         self.generations, self.population = generations, population
         self.default_pop_size = population

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import CostTable
-from carsmoo.operators import genotype_operators
+from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.moving import ClockProblem
 from carsmoo.problems.tabular import data_file
-from carsmoo.space.front import Front
 from carsmoo.space.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace
+from carsmoo.utils.validation import choice, one_line
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -27,20 +27,11 @@ FRONT = Path(__file__).with_name("nb301_front.csv")
 EPOCHS = 98
 """The last epoch that the surrogate tells."""
 
-_CODES = (
-    "#na#",
-    "avg_pool_3x3",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-    "max_pool_3x3",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "skip_connect",
-)
+_CODES = ("#na#", *sorted(PRIMITIVES[1:]))
 _FIRST_EDGE = (0, 2, 5, 9)
 
 
-class NASBench301(ClockProblem):
+class NASBench301(GenotypeProblem, ClockProblem):
     """DARTS genotypes scored by a surrogate of their training (Zela et al., ICLR 2022; YAHPO Gym's, in ONNX).
 
     Objectives: error (fraction, 1 - validation accuracy) at the epoch that the generation has reached, and parameters
@@ -71,30 +62,19 @@ class NASBench301(ClockProblem):
         path: str | Path | None = None,
         seed: int = 0,
     ) -> None:
-        if cost not in ("params", "flops"):
-            raise ValueError(f"cost: expected params or flops, got {cost!r}")
+        choice("cost", cost, ("params", "flops"))
         self.path = Path(path or data_file("nb301/model_v2.onnx", "github.com/slds-lmu/yahpo_data (v2_final)"))
         if not self.path.is_file():
             raise FileNotFoundError(f"path: expected the surrogate's ONNX file, got {self.path}")
-        self.space = DARTSSpace(ops=PRIMITIVES[1:])
         self.network = NetworkConfig.cifar(channels=32, layers=8)
         self.cost_name = cost
-        self.objective_names = ("error", cost)
-        self.objective_units = ("fraction", "millions")
         super().__init__(
+            space=DARTSSpace(ops=PRIMITIVES[1:]),
+            objectives={"error": "fraction", cost: "millions"},
             generations=generations,
             population=population,
             seed=seed,
-            n_var=self.space.n_var,
-            n_obj=2,
-            xl=self.space.xl,
-            xu=self.space.xu,
-            vtype=int,
         )
-
-    def default_operators(self) -> dict[str, Any]:
-        """CARS's way of making offspring."""
-        return genotype_operators(self.space)
 
     @property
     def epoch(self) -> int:
@@ -115,24 +95,10 @@ class NASBench301(ClockProblem):
         X = self.check(X)
         return np.column_stack([self.error_at(X, EPOCHS), self._fixed_values(X)])
 
-    def front(self, result: Any) -> Front:
-        """Score the population of a pymoo result at the epoch of now, and return its front.
-
-        Raises:
-            ValueError: if there is no population.
-        """
-        pop = getattr(result, "pop", None)
-        if pop is None or len(pop) == 0:
-            raise ValueError("result: expected one with a population, got none")
-        X = pop.get("X")
-        F = self.evaluate(X, return_values_of=["F"])
-        about = {
-            "data": "NAS-Bench-301 surrogate",
-            "split": "validation",
-            "weights": "stand-alone",
-            "epoch": self.epoch,
-        }
-        return Front.from_objectives(self.space.decode(X), F, self.objective_names, self.objective_units, about)
+    def provenance(self) -> dict[str, Any]:
+        """Return what the current figures belong to: the surrogate, trained networks, the epoch they have reached."""
+        made = {"data": "NAS-Bench-301 surrogate", "split": "validation", "weights": "stand-alone"}
+        return {**made, "epoch": self.epoch}
 
     def categories(self, X: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return what the surrogate reads, (n, 34): 14 normal edges, 14 reduction edges, inputs of the later nodes."""
@@ -148,14 +114,6 @@ class NASBench301(ClockProblem):
                 edges[rows, cell, _FIRST_EDGE[node] + high] = code[b]
                 inputs[:, cell, node] = 1 + pair
         return np.concatenate([edges.reshape(len(X), 28), inputs[:, :, 1:].reshape(len(X), 6)], axis=1)
-
-    def check(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Return ``X`` as integers, (n, n_var).
-
-        Raises:
-            ValueError: for another shape, values out of bounds, or numbers that are not whole.
-        """
-        return self.space.check(X)
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         return self.error_at(X, self.epoch)
@@ -183,7 +141,7 @@ class NASBench301(ClockProblem):
         try:
             return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own kinds have no common base
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise ValueError(
                 f"{self.path}: expected the surrogate's ONNX file, got something else ({reason})"
             ) from None

@@ -11,9 +11,9 @@ from pymoo.operators.mutation.pm import PM
 from pymoo.operators.sampling.rnd import FloatRandomSampling
 from scipy.stats import norm
 
-from carsmoo.operators import CARSMating, RowDuplicates
+from carsmoo.operators import RowDuplicates, cars_operators
 from carsmoo.problems.moving import ClockProblem
-from carsmoo.utils.validation import numbers, real, whole
+from carsmoo.utils.validation import integer, number, numbers
 
 
 class SmallModelTrap(ClockProblem):
@@ -58,9 +58,9 @@ class SmallModelTrap(ClockProblem):
         population: int = 32,
         seed: int = 0,
     ) -> None:
-        whole("n_var", n_var, 2)
+        integer("n_var", n_var, 2)
         for name, value in (("strength", strength), ("noise", noise), ("speed", speed)):
-            real(name, value, 0)
+            number(name, value, 0)
         if speed == 0:
             raise ValueError(f"speed: expected a number above 0, got {speed}")
         plan = {"generations": generations, "population": population, "seed": seed}
@@ -70,14 +70,7 @@ class SmallModelTrap(ClockProblem):
 
     def default_operators(self) -> dict[str, Any]:
         """CARS's mix with SBX and polynomial mutation in the place of the node-wise operators."""
-        crossover, mutation = SBX(eta=15, prob=0.9), PM(eta=20)
-        return {
-            "sampling": FloatRandomSampling(),
-            "crossover": crossover,
-            "mutation": mutation,
-            "mating": CARSMating(crossover=crossover, mutation=mutation, sampling=FloatRandomSampling()),
-            "eliminate_duplicates": RowDuplicates(),
-        }
+        return cars_operators(FloatRandomSampling(), SBX(eta=15, prob=0.9), PM(eta=20), RowDuplicates())
 
     def check(self, X: Any) -> NDArray[np.float64]:
         """Return ``X`` as numbers, (n, n_var).

@@ -18,9 +18,9 @@ from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
-from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates
+from carsmoo.operators import GenotypeSampling, NodeCrossover, NodeMutation, RowDuplicates, cars_operators
 from carsmoo.problems.moving import ClockProblem
-from carsmoo.utils.validation import array, numbers, shown, whole
+from carsmoo.utils.validation import array, integer, numbers, shown
 
 
 def data_file(relative: str, source: str) -> Path:
@@ -84,13 +84,7 @@ class NASBenchMacro(Problem):  # type: ignore[misc]
     def default_operators(self) -> dict[str, Any]:
         """CARS's mix, a layer's block in the place of a node."""
         crossover, mutation = NodeCrossover(genes=1), NodeMutation(prob_node=1 / 8, genes=1)
-        return {
-            "sampling": GenotypeSampling(),
-            "crossover": crossover,
-            "mutation": mutation,
-            "mating": CARSMating(crossover=crossover, mutation=mutation),
-            "eliminate_duplicates": RowDuplicates(),
-        }
+        return cars_operators(GenotypeSampling(), crossover, mutation, RowDuplicates())
 
     def final_values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the objectives, (n, n_obj); nothing moves here."""
@@ -159,12 +153,10 @@ class CurveTable(ClockProblem):
         if np.isinf(self.cost).any() or ((self.error < 0) | (self.error > 1)).any():
             raise ValueError("table: expected finite costs and accuracies in 0..1, got others")
         rows, self.n_epochs = self.error.shape
-        first, epochs = whole("first", first, -1), whole("epochs", epochs, -1)
-        if not (1 <= first <= self.n_epochs and epochs >= 1):
-            raise ValueError(f"first, epochs: expected 1..{self.n_epochs} and at least 1, got {first}, {epochs}")
+        first, epochs = integer("first", first, 1, self.n_epochs), integer("epochs", epochs, 1)
         most = max(rows // 20, 2)
         population = most if population is None else population
-        if not 1 <= whole("population", population, -1) <= most:
+        if not 1 <= integer("population", population, -1) <= most:
             raise ValueError(f"population: expected 1..{most}, 5 % of {rows} rows, got {population}")
         lasts = min((self.n_epochs - first) // epochs, rows // population - 1)  # as long as there is something new
         plan = {"generations": max(lasts, 1), "population": population, "seed": seed}

@@ -45,7 +45,7 @@ def build(config: SearchConfig, group: Group | None = None) -> tuple[Any, Any]:
 
 def config_of(problem: Any, algorithm: Any) -> SearchConfig | None:
     """Return the configuration that :func:`build` makes this problem and this algorithm of; None if there is none."""
-    parts = [made.settings() if callable(getattr(made, "settings", None)) else None for made in (problem, algorithm)]
+    parts = [made.to_config() if callable(getattr(made, "to_config", None)) else None for made in (problem, algorithm)]
     if parts[0] is None or parts[1] is None:
         return None
     chosen = {**parts[1], "protection": parts[1]["protection"] or "none"}

@@ -76,7 +76,7 @@ class Checkpoint(RunCallback):
             return
         fresh = captured(algorithm)
         if isinstance(problem, MovingProblem):
-            problem.state()  # refuses what cannot be saved before anything is written
+            problem.state_dict()  # refuses what cannot be saved before anything is written
         if self._resumed is None:
             self._require_unused()
         self.store.lock()
@@ -84,7 +84,7 @@ class Checkpoint(RunCallback):
         self._constant = {
             "format": FORMAT,
             "versions": versions(),
-            "environment": problem.environment() if isinstance(problem, MovingProblem) else {},
+            "environment": problem.reproducibility() if isinstance(problem, MovingProblem) else {},
             "problem": configuration(problem),
             "config": None if config is None else config.to_toml(),
             "seed": algorithm.seed,
@@ -170,7 +170,7 @@ class Checkpoint(RunCallback):
         changing = {"algorithm": algorithm, "seconds": seconds, "output": output, "log_bytes": self._log_bytes()}
         text, arrays = pack({**self._constant, **changing})
         if isinstance(self._problem, MovingProblem):
-            arrays |= {f"state/{name}": a for name, a in self._problem.state().items()}
+            arrays |= {f"state/{name}": a for name, a in self._problem.state_dict().items()}
         self._number += 1
         self.store.save(self._number, text, arrays)
 

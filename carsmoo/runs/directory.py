@@ -284,8 +284,5 @@ def _launched() -> dict[str, Any]:
 
 def front_of(algorithm: Any) -> Front:
     """Return the front of an algorithm's population as it was scored last."""
-    problem, pop = algorithm.problem, algorithm.pop
-    genotypes = problem.space.decode(pop.get("X"))
-    return Front.from_objectives(
-        genotypes, pop.get("F"), problem.objective_names, problem.objective_units, problem.about()
-    )
+    front: Front = algorithm.problem.front_of(algorithm.pop.get("X"), algorithm.pop.get("F"))
+    return front

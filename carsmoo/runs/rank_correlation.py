@@ -27,7 +27,7 @@ from carsmoo.runs.snapshot import Snapshot
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import write_json
 from carsmoo.utils.progress import Listener, unheard
-from carsmoo.utils.validation import whole
+from carsmoo.utils.validation import integer
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
@@ -77,7 +77,7 @@ def fidelity(
     from carsmoo.nets.distributed.group import current
     from carsmoo.nets.retraining.parallel import train_each
 
-    whole("networks", networks, 2)
+    integer("networks", networks, 2)
     if source not in ("population", "front"):
         raise ValueError(f"source: expected population or front, got {source!r}")
     require_results(run, FIDELITY)
@@ -133,7 +133,7 @@ def _result(
     return {
         "source": source,
         "generation": snapshot.generation,
-        "supernet": {**problem.about(), "kendall": {k: _kendall(v, alone) for k, v in supernet.items()}},
+        "supernet": {**problem.provenance(), "kendall": {k: _kendall(v, alone) for k, v in supernet.items()}},
         "alone": {"split": "test", "weights": "stand-alone", "recipe": cards[0]["recipe"]["settings"]},
         "networks": [
             {

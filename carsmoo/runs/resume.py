@@ -100,7 +100,7 @@ def resume_snapshot(
     if exact:
         _require_same("versions", document["versions"], versions())
         if isinstance(problem, MovingProblem):
-            _require_same("environment", document["environment"], problem.environment())
+            _require_same("environment", document["environment"], problem.reproducibility())
     checkpoints = [one for one in callback.callbacks if isinstance(one, Checkpoint) and is_main(problem)]
     try:
         for checkpoint in checkpoints:
@@ -150,7 +150,7 @@ def _restore(snapshot: Snapshot, problem: Any, algorithm: Any, own_termination: 
     """Give problem and algorithm the state that was saved; the termination too unless it has one of its own."""
     saved = snapshot.document["algorithm"]
     if isinstance(problem, MovingProblem):
-        problem.load_state(snapshot.state)
+        problem.load_state_dict(snapshot.state)
     if own_termination:
         restore(algorithm, _without_termination(saved), (*NOT_STATE, "termination"))
     else:

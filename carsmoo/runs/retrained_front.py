@@ -66,7 +66,7 @@ def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
 
     snapshot = read(run.path)
     problem: CARSProblem = build(snapshot.config or config_of_run(run), ALONE)[0]
-    problem.load_state(snapshot.state)
+    problem.load_state_dict(snapshot.state)
     return problem, snapshot
 
 

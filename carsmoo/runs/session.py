@@ -187,7 +187,9 @@ class Session:
         if exact:
             _use_threads(snapshot)
         problem, algorithm = build(self.plan, self.group)
-        before, now = (found.get("processes") for found in (snapshot.document["environment"], problem.environment()))
+        before, now = (
+            found.get("processes") for found in (snapshot.document["environment"], problem.reproducibility())
+        )
         job = self.launch.job
         if before != now and job and self.group.decide(lambda: self.run_dir.last_job() == job):
             self.say(f"{now or 1} processes after {before or 1}: the last bits may differ")

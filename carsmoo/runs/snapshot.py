@@ -50,7 +50,7 @@ def captured(algorithm: Any, *, ended: bool = False) -> Tree:
 def configuration(problem: Any) -> Tree:
     """Return what a problem was made with, as plain data."""
     if isinstance(problem, MovingProblem):
-        return problem.configuration()
+        return problem.fingerprint()
     private = [name for name in vars(problem) if name.startswith("_")]
     return {"kind": type(problem).__qualname__, "made": capture(problem, private, lenient=True)["attributes"]}
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import write_whole
-from carsmoo.utils.validation import instance, numbers, short
+from carsmoo.utils.validation import choice, instance, numbers, short
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +93,7 @@ class Front:
         Raises:
             ValueError: if there is no such objective.
         """
-        if name not in self.names:
-            raise ValueError(f"objective: expected one of {', '.join(self.names)}, got {name!r}")
-        return self.F[:, self.names.index(name)]
+        return self.F[:, self.names.index(choice("objective", name, self.names))]
 
     def to_csv(self, path: str | Path) -> None:
         """Write a row a network: its objectives under their names, then the genotype as text."""

@@ -22,17 +22,12 @@ _CODE = (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType, 
 
 
 def capture(thing: object, skip: Collection[str] = (), *, lenient: bool = False) -> Tree:
-    """Return the state of an object, its attributes, as plain data.
+    """Return the state of an object, its attributes but those of a name to ``skip``, as plain data.
 
     It takes numbers, texts, arrays, lists, dictionaries, sets, generators, pymoo's populations, and objects made of
     these; an object with ``state()`` and ``load_state()`` tells what it holds by them. Functions and classes are told
     by name alone. What two names share stays shared, views of a part of an array excepted. An object that keeps
-    something elsewhere than in its attributes, such as a tensor, is refused.
-
-    Args:
-        thing: the object.
-        skip: names of its attributes that are left out.
-        lenient: whether what is none of these is told by its class instead of being refused.
+    something elsewhere than in its attributes, such as a tensor, is refused, or if ``lenient`` told by its class.
 
     Raises:
         TypeError: naming the attribute that is none of these.
@@ -46,11 +41,6 @@ def restore(thing: object, tree: Tree, skip: Collection[str] = ()) -> None:
     """Restore the state that :func:`capture` took of one object into another one that was built alike.
 
     Objects are filled in place, so that one that was made during the run, and stands nowhere in ``thing``, is refused.
-
-    Args:
-        thing: the object.
-        tree: what was captured.
-        skip: names of its attributes that were left out.
 
     Raises:
         ValueError: naming the place where the two are not of the same making.
@@ -210,16 +200,11 @@ class _Writer:
         match kind:
             case "number":
                 return content[()]
-            case "list":
-                return self.each(fresh, content, where)
-            case "tuple":
-                return tuple(self.each(fresh, content, where))
             case "transposed":
                 return content.copy().T
-            case "set":
-                return set(self.each(None, content, where))
-            case "frozenset":
-                return frozenset(self.each(None, content, where))
+            case "list" | "tuple" | "set" | "frozenset":
+                made: Any = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[kind]
+                return made(self.each(fresh, content, where))  # a set has no places, so nothing of it is filled
             case "dict":
                 old = fresh if isinstance(fresh, dict) else {}
                 keys = [self.value(None, key, where) for key, _ in content]

@@ -65,32 +65,20 @@ def unfinished_name(path: Path) -> str | None:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Append to a file, or begin it.
-
-    Raises:
-        OSError: if that cannot be done, or the file is a link.
-    """
+    """Append to a file, or begin it; a link is refused with an OSError."""
     with open(path, "ab", opener=_through_no_link) as file:
         file.write(content)
 
 
 def flushed_size(path: Path) -> int:
-    """Flush a file to the disk, and return its size.
-
-    Raises:
-        OSError: if that cannot be done, or the file is a link.
-    """
+    """Flush a file to the disk, and return its size; a link is refused with an OSError."""
     with open(path, "ab", opener=_through_no_link) as file:
         os.fsync(file.fileno())
         return file.tell()
 
 
 def cut(path: Path, size: int) -> None:
-    """Cut a file to a size.
-
-    Raises:
-        OSError: if that cannot be done, or the file is a link.
-    """
+    """Cut a file to a size; a link is refused with an OSError."""
     with open(path, "ab", opener=_through_no_link) as file:
         file.truncate(size)
 
@@ -291,3 +279,21 @@ def cache_folder() -> Path | None:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "carsmoo"
     except RuntimeError:  # neither HOME nor an entry among the system's users
         return None
+
+
+def read_cached(name: str) -> str | None:
+    """Return a text from the cache folder; None where there is none, or no folder."""
+    folder = cache_folder()
+    try:
+        return None if folder is None else (folder / name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def write_cached(name: str, text: str) -> None:
+    """Keep a text in the cache folder where there is a place for it: nothing but time depends on it."""
+    folder = cache_folder()
+    if folder is not None:
+        with suppress(OSError):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / name, text.encode())

@@ -14,7 +14,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -63,7 +62,6 @@ class ProgressBars:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
         self._phase = ""
 
     def __call__(self, step: Step) -> None:
@@ -84,11 +82,10 @@ class ProgressBars:
                 transient=True,
                 disable=not self.console.is_terminal,
             )
-            self._task = self._progress.add_task(step.phase, total=step.total, unit=step.unit, figures="")
+            self._progress.add_task(step.phase, total=step.total, unit=step.unit, figures="")
             self._progress.start()
-        assert self._task is not None
         figures = "  ".join(f"{name} {value:.3g}" for name, value in step.figures.items())
-        self._progress.update(self._task, completed=step.done, total=step.total, figures=figures)
+        self._progress.update(self._progress.task_ids[0], completed=step.done, total=step.total, figures=figures)
         if step.done >= step.total:
             self.close()
 

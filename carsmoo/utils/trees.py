@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from carsmoo.utils.validation import one_line
+
 Tree: TypeAlias = Any
 """None, bool, int, float, str, an array, or a dictionary that says what it is: lists, sets, objects, populations."""
 
@@ -66,7 +68,7 @@ def join(where: str, name: object) -> str:
 
 def brief(error: BaseException) -> str:
     """Return an error in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:120]
+    return one_line(f"{type(error).__name__}: {error}", 120)
 
 
 def _differences(expected: Tree, got: Tree, where: str) -> Iterator[tuple[bool, str]]:
@@ -96,5 +98,4 @@ def _short(node: Tree) -> str:
         for kind in ("object", "code", "list", "tuple", "set", "number"):
             if kind in node:
                 return _short(node[kind])
-    text = " ".join(str(node.tolist() if isinstance(node, np.ndarray) else node).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return one_line(node.tolist() if isinstance(node, np.ndarray) else node, 60)

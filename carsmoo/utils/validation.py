@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Collection
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -24,17 +25,20 @@ def instance(name: str, value: Any, kind: type[T]) -> T:
     return value
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """Return ``value`` as an integer, checked to be at least ``least``.
+def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """Return ``value`` as an int, checked to be an integer in [low, high], or of at least ``low``.
 
     Raises:
         TypeError: for anything else.
-        ValueError: for one below ``least``.
+        ValueError: for one out of the range.
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: expected an integer of at least {least}, got {shown(value)}")
-    if value < least:
-        raise ValueError(f"{name}: expected at least {least}, got {shown(value)}")
+        least = f" of at least {low}" if high is None else ""
+        raise TypeError(f"{name}: expected an integer{least}, got {shown(value)}")
+    if value < low:
+        raise ValueError(f"{name}: expected at least {low}, got {shown(value)}")
+    if high is not None and value > high:
+        raise ValueError(f"{name}: expected at most {high}, got {shown(value)}")
     return int(value)
 
 
@@ -43,25 +47,54 @@ def finite(value: object) -> float | None:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         return None
     try:
-        number = float(value)
+        found = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return found if math.isfinite(found) else None
 
 
-def real(name: str, value: Any, least: float) -> float:
-    """Return ``value`` as a finite number, checked to be at least ``least``.
+def number(
+    name: str, value: Any, low: float, high: float | None = None, *, open_low: bool = False, open_high: bool = False
+) -> float:
+    """Return ``value`` as a float, checked to be finite and in the interval from low to high, or of at least ``low``.
 
     Raises:
         TypeError: for no number.
-        ValueError: for one below ``least``, infinity or NaN.
+        ValueError: for one out of the interval, infinity or NaN.
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name}: expected a number of at least {least}, got {shown(value)}")
-    number = finite(value)
-    if number is None or number < least:
-        raise ValueError(f"{name}: expected at least {least}, and finite, got {shown(value)}")
-    return number
+        least = f" of at least {low}" if high is None else ""
+        raise TypeError(f"{name}: expected a number{least}, got {shown(value)}")
+    found, top = finite(value), math.inf if high is None else high
+    inside = found is not None and low <= found <= top
+    if not inside or (open_low and found == low) or (open_high and found == top):
+        ends = f"{'(' if open_low else '['}{low}, {high}{')' if open_high or high == math.inf else ']'}"
+        expected = f"at least {low}, and finite" if high is None else f"a number in {ends}"
+        raise ValueError(f"{name}: expected {expected}, got {shown(value)}")
+    assert found is not None
+    return found
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return ``value``, checked to be True or False.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: expected True or False, got {shown(value)}")
+    return value
+
+
+def choice(name: str, value: T, choices: Collection[T]) -> T:
+    """Return ``value``, checked to be one of the choices.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if value not in list(choices):  # some values have no hash
+        raise ValueError(f"{name}: expected one of {', '.join(map(str, choices))}, got {shown(value)}")
+    return value
 
 
 def array(name: str, value: Any) -> NDArray[Any]:
@@ -108,19 +141,23 @@ def reject_unknown(who: str, kwargs: dict[str, Any], known: set[str]) -> None:
             raise TypeError(f"{who}: expected keywords among {', '.join(sorted(known))}, got {name!r}")
 
 
+def one_line(text: object, length: int | None = None) -> str:
+    """Return a text, or that of an error, on one line, cut to a length."""
+    line = " ".join(str(text).split())
+    return line if length is None or len(line) <= length else f"{line[: length - 1]}…"
+
+
 def short(text: str, length: int = 60) -> str:
     """Return a text in quotes on one line, cut to a length."""
-    text = " ".join(text.split())
-    return repr(text if len(text) <= length else f"{text[: length - 1]}…")
+    return repr(one_line(text, length))
 
 
 def shown(value: object) -> str:
     """Return the text of a value for a message, on one line, cut to a length."""
     try:
-        text = " ".join(repr(value).split())
+        return one_line(repr(value), 120)
     except ValueError:  # Python writes no integers of thousands of digits
-        text = f"a {type(value).__name__} with a huge number"
-    return text if len(text) <= 120 else f"{text[:119]}…"
+        return f"a {type(value).__name__} with a huge number"
 
 
 class StoppedError(RuntimeError):

@@ -29,6 +29,9 @@ from pymoo.core.population import Population
 from pymoo.core.survival import Survival
 from pymoo.optimize import minimize
 from pymoo.problems import get_problem
+from pymoo.termination.default import DefaultMultiObjectiveTermination
+from pymoo.termination.max_eval import MaximumFunctionCallTermination
+from pymoo.termination.max_time import TimeBasedTermination
 
 from carsmoo import Continuous, MovingProblem
 from carsmoo.algorithm.pnsga3 import das_dennis
@@ -152,6 +155,26 @@ def test_rvea_adapts_its_directions() -> None:
     adapted = scaled / np.linalg.norm(scaled, axis=1)[:, None]
     assert np.allclose(algorithm.survival.V, adapted)
     assert not np.allclose(algorithm.survival.V, DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1)[:, None])
+
+
+def test_rvea_without_a_number_of_generations_is_refused_before_a_used_problem_starts_afresh() -> None:
+    problem = Skill()
+    problem.advance(np.full((2, problem.n_var), 0.5))
+    for termination, got in (
+        (("time", "00:00:10"), "TimeBasedTermination"),
+        (TimeBasedTermination(3), "TimeBasedTermination"),
+        (DefaultMultiObjectiveTermination(), "DefaultMultiObjectiveTermination"),
+    ):
+        says = rf"^ContinuousRVEA: expected generations or evaluations .*\('n_gen', 20\).*, got {got}$"
+        with pytest.raises(ValueError, match=says):
+            minimize(problem, continuous(RVEA, ref_dirs=DIRECTIONS), termination)
+    assert problem.time == 1
+    problem.default_termination = None
+    with pytest.raises(ValueError, match=r"ContinuousRVEA: expected generations .*, got none"):
+        minimize(problem, continuous(RVEA, ref_dirs=DIRECTIONS))
+    for termination in (("n_gen", 2), MaximumFunctionCallTermination(3 * len(DIRECTIONS))):
+        minimize(problem, continuous(RVEA, ref_dirs=DIRECTIONS), termination, seed=1)
+        assert problem.time == 1
 
 
 def test_sms_emoa_normalises_by_the_parents() -> None:

@@ -105,7 +105,7 @@ def test_fidelity_tells_tau_for_both_kinds_of_batch_norm(run_dir: Path, capsys: 
     for network in shared:
         assert network["supernet_error"]["recalibrated"] == known[network["genotype"]]
     assert (run_dir / "fidelity.png").is_file()
-    assert problem.about()["epoch"] == found["supernet"]["epoch"]
+    assert problem.provenance()["epoch"] == found["supernet"]["epoch"]
 
 
 def test_a_run_on_a_relative_path_goes_on_and_is_trained_from_elsewhere(

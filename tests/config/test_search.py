@@ -70,11 +70,11 @@ def test_single_settings_are_toml_values_or_texts() -> None:
         ({"training": 3}, "training: expected a section, got 3"),
         ({"data": {"name": "digits"}}, "data: expected a value, got a section"),
         ({"data": 3}, "data: expected a name, got 3"),
-        ({"seed": -1}, "seed: expected an integer of at least 0, got -1"),
+        ({"seed": -1}, "seed: expected at least 0, got -1"),
         ({"objectives": "error"}, "objectives: expected a list of names"),
         ({"space": {"ops": ["none", "conv"]}}, "space.ops: expected different operations among"),
         ({"algorithm": {"protection": "speed"}}, "algorithm.protection: expected one of growth, size, none"),
-        ({"algorithm": {"pop_size": 0}}, "algorithm.pop_size: expected an integer of at least 1, got 0"),
+        ({"algorithm": {"pop_size": 0}}, "algorithm.pop_size: expected at least 1, got 0"),
     ],
 )
 def test_wrong_settings_are_named(settings: dict, says: str) -> None:

@@ -42,7 +42,7 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "additivity": (changed(additivity={"networks": 3}), "expected a table, got something else"),
     "spearman": (
         changed(additivity=Additivity(3, 1.5, 0.1, 2)._asdict()),
-        "spearman: expected at most 1, got 1.5",
+        r"spearman: expected a number in \[-1, 1\], got 1.5",
     ),
     "space": (changed(space={"nodes": 0, "ops": ["none"]}), "nodes: expected an integer in 1..64, got 0"),
     "network": (changed(network=[]), "expected a table, got something else"),

@@ -48,7 +48,7 @@ def searched() -> Arrays:
     network = problem.subnet(genotype)
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     return {
-        **problem.state(),
+        **problem.state_dict(),
         **weights,
         "F": result.pop.get("F"),
         "test": np.array(problem.evaluate_on_test(genotype)),
@@ -99,9 +99,9 @@ def test_a_search_that_began_in_inference_mode_goes_on_outside() -> None:
     with torch.inference_mode():
         problem = CARSProblem(network=NETWORK, training=PLAN, seed=1)
         X = minimize(problem, PNSGA3()).pop.get("X")
-    before = problem.state()["weights"].copy()
+    before = problem.state_dict()["weights"].copy()
     problem.advance(X)
-    assert (problem.state()["weights"] != before).any()
+    assert (problem.state_dict()["weights"] != before).any()
 
 
 @pytest.mark.parametrize("name", SURROUNDINGS)

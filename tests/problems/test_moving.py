@@ -7,6 +7,8 @@ import pytest
 from pymoo.algorithms.moo.dnsga2 import DNSGA2
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.algorithms.moo.nsga3 import NSGA3
+from pymoo.core.evaluator import Evaluator
+from pymoo.core.population import Population
 from pymoo.core.problem import ElementwiseProblem, Problem
 from pymoo.optimize import minimize
 from pymoo.problems.dyn import TimeSimulation
@@ -220,6 +222,7 @@ def test_who_scores_without_generations_or_advances_in_them_is_told_nothing() ->
         for _ in range(3):
             problem.evaluate(draw(4))
             problem.moving_values(draw(4))
+            Evaluator().eval(problem, Population.new("X", draw(4)))  # as ask and tell score, with no algorithm named
         for _ in range(2):
             problem.restart()
             minimize(problem, NSGA2(pop_size=6, **operators), ("n_gen", 1), seed=1)

@@ -90,7 +90,7 @@ def test_a_missing_onnxruntime_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_wrong_arguments_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="cost: expected params or flops, got 'time'"):
+    with pytest.raises(ValueError, match="cost: expected one of params, flops, got 'time'"):
         NASBench301("time")
     with pytest.raises(ValueError, match="generations: expected at least 1, got 0"):
         NASBench301(generations=0)

@@ -110,7 +110,7 @@ def test_wrong_tables_and_rows_are_refused() -> None:
         CurveTable(np.ones(2), np.full((2, 4), np.nan))
     with pytest.raises(ValueError, match=r"population: expected 1\.\.10, 5 % of 200 rows, got 11"):
         table(population=11)
-    with pytest.raises(ValueError, match="first, epochs: expected"):
+    with pytest.raises(ValueError, match="first: expected at most 6, got 9"):
         table(first=9)
     for wrong in (-1, 200, 0.5):
         with pytest.raises(ValueError, match=r"X: expected row numbers 0\.\.199"):

@@ -65,8 +65,8 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(make: Any, generation:
     result = minimize(problem, algorithm)
     assert same(result.algorithm, whole.algorithm)
     if hasattr(problem, "state"):
-        expected = whole.problem.state()
-        assert all(np.array_equal(a, expected[name]) for name, a in result.problem.state().items())
+        expected = whole.problem.state_dict()
+        assert all(np.array_equal(a, expected[name]) for name, a in result.problem.state_dict().items())
 
 
 def test_a_run_stopped_in_the_warm_up_goes_on_with_its_next_epoch(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def search(path: Path) -> None:
     else:
         session.start(CONFIG)
     session.run()
-    state = session.problem.state()
+    state = session.problem.state_dict()
     digests = {name: hashlib.sha256(a.tobytes()).hexdigest() for name, a in state.items()}
     (path / "state.json").write_text(json.dumps(digests))
 

@@ -33,9 +33,9 @@ from carsmoo.nets.latency.timed_layers import computing, device_name, format_nam
 from carsmoo.nets.latency.timing import Clock, TimedLayer, alternately, measure
 from carsmoo.nets.models.device import pick
 from carsmoo.space.genotype import DARTSSpace, Genotype
-from carsmoo.utils.files import cache_folder
+from carsmoo.utils.files import read_cached, write_cached
 from carsmoo.utils.progress import Listener, unheard
-from carsmoo.utils.validation import instance, whole
+from carsmoo.utils.validation import instance, integer
 
 LAYER_ROUNDS, NETWORK_ROUNDS = 100, 15
 """Rounds that are measured, of layers and of whole networks."""
@@ -82,7 +82,7 @@ def network_latency(
     for genotype in genotypes:
         instance("genotypes", genotype, Genotype)
     where, layout = pick(device), format_named(memory_format)
-    whole("rounds", rounds, 1)
+    integer("rounds", rounds, 1)
     with computing(threads):
         works = {k: timed_network(genotype, network, where, layout) for k, genotype in enumerate(genotypes)}
         found = measure(works, rounds, clock=clock, wait=waiting(where), listener=listener)
@@ -125,10 +125,14 @@ def build(
     """
     instance("space", space, DARTSSpace)
     instance("network", network, NetworkConfig)
-    for name, value, least in (("rounds", rounds, 1), ("network_rounds", network_rounds, 1)):
-        whole(name, value, least)
-    whole("fitted", fitted, 2)
-    whole("checked", checked, 2)
+    least = {
+        "rounds": (rounds, 1),
+        "network_rounds": (network_rounds, 1),
+        "fitted": (fitted, 2),
+        "checked": (checked, 2),
+    }
+    for name, (value, low) in least.items():
+        integer(name, value, low)
     layouts = {name: format_named(name) for name in memory_formats}
     if not layouts:
         raise ValueError("memory_formats: expected at least one, got none")
@@ -176,20 +180,13 @@ def cached(
     """Return the latency table of networks on this device, from the cache or measured now."""
     where = [device_name(device), str(device), str(torch.__version__), torch.backends.cpu.get_cpu_capability()]
     key = json.dumps([*where, os.cpu_count(), repr(space), repr(network)])
-    folder = cache_folder()
-    if folder is None:
-        return build(space, network, device=device, listener=listener)
-    path = folder / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    name = f"latency/{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     try:
-        table = LatencyTable.read(path)
+        table = LatencyTable.from_json(read_cached(name) or "")
         table.require(space, network)
-    except (OSError, ValueError):  # not there, or not whole
+    except ValueError:  # not there, or not whole
         table = build(space, network, device=device, listener=listener)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            table.write(path)
-        except OSError:  # kept where there is a place for it
-            return table
+        write_cached(name, table.to_json())
     return table
 
 

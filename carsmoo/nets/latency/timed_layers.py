@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.structure import Layer, stem_layers
-from carsmoo.nets.latency.timing import TimedLayer
+from carsmoo.nets.latency.timing import TimedLayer, nothing
 from carsmoo.nets.models.batch_norm import BatchNorm
 from carsmoo.nets.models.cells import Stem, set_memory_format
 from carsmoo.nets.models.device import FORMATS
@@ -23,7 +23,7 @@ from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.network import measure_noise, untrained
 from carsmoo.nets.models.ops import NormBuilder, module_of
 from carsmoo.space.genotype import Genotype
-from carsmoo.utils.validation import whole
+from carsmoo.utils.validation import choice, integer
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -43,25 +43,19 @@ def device_name(device: torch.device) -> str:
 
 
 def format_named(name: str) -> torch.memory_format:
-    """Return the memory format of a name.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    if name not in FORMATS:
-        raise ValueError(f"memory_format: expected one of {', '.join(FORMATS)}, got {name!r}")
-    return FORMATS[name]
+    """Return the memory format of a name, checked to be one."""
+    return FORMATS[choice("memory_format", name, FORMATS)]
 
 
-def waiting(device: torch.device) -> Callable[[], object] | None:
-    """Return the function that synchronizes with an asynchronous device; None for any other."""
-    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else None
+def waiting(device: torch.device) -> Callable[[], object]:
+    """Return the function that synchronizes with an asynchronous device; one that does nothing for any other."""
+    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else nothing
 
 
 @contextmanager
 def computing(threads: int) -> Iterator[None]:
     """Compute without gradients and with a number of threads; both are restored afterwards."""
-    whole("threads", threads, 1)
+    integer("threads", threads, 1)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -34,11 +34,7 @@ class Statistics:
         self._moments: dict[int, Moments] = {}
 
     def normalise(self, layer: SubnetNorm, x: Tensor) -> Tensor:
-        """Return ``x`` (n, c, h, w), normalised for ``layer``.
-
-        Raises:
-            KeyError: if nothing was recorded for ``layer``, and ``x`` has no batch to record.
-        """
+        """Return ``x`` (n, c, h, w), normalised for ``layer``; a KeyError where nothing was or is recorded."""
         if not self.recorded:
             mean, var, _ = self._moments[id(layer)]
             return F.batch_norm(x, mean, var, eps=layer.eps)
@@ -65,9 +61,7 @@ def _nothing(x: Tensor) -> Moments:
 class SubnetNorm(nn.Module):
     """Batch norm without affine parameters and without memory: statistics come from the batch or from the caller.
 
-    Args:
-        channels: channels of the input; kept for printing only.
-        eps: added to the variance.
+    The number of channels is kept for printing only.
     """
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:

@@ -91,13 +91,10 @@ def aggregate(
     Args:
         states: states 0 and 1, (n, c, h, w) each; the list is extended by the nodes.
         nodes: the edges of each node; those of a node that nothing reads may be left out.
-        concat: states that make the output.
+        concat: states that make the output, (n, len(concat) * c, h, w), the size halved (ceil) in a reduction cell.
         zeros: gives the state of a node without edges.
         statistics: handed to the operations.
         path: applied to an edge's operation and result, for drop path.
-
-    Returns:
-        (n, len(concat) * c, h, w), the size halved (ceil) in a reduction cell.
     """
     for edges in nodes:
         total: Tensor | None = None

@@ -38,11 +38,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            fan_in = layer.weight[0].numel()
-            for parameter in (layer.weight, layer.bias):
-                if parameter is not None:
-                    bound = 1 / math.sqrt(fan_in)
-                    drawn = torch.empty(parameter.shape, dtype=torch.float32).uniform_(
-                        -bound, bound, generator=generator
-                    )
-                    parameter.copy_(drawn)
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            for parameter in layer.parameters():
+                values = torch.empty(parameter.shape, dtype=torch.float32)
+                parameter.copy_(values.uniform_(-bound, bound, generator=generator))

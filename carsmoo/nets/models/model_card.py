@@ -27,7 +27,7 @@ from carsmoo import cost
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import with_new_names
 from carsmoo.space.genotype import Genotype
-from carsmoo.utils.validation import finite, shown
+from carsmoo.utils.validation import finite, integer, number, one_line, shown
 
 FORMAT = 1
 """Version of the card's form; others are refused."""
@@ -45,28 +45,14 @@ def data_card(
     std: Sequence[float],
     class_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Return the part ``data`` of a card.
-
-    Args:
-        name: of the data.
-        images: (channels, height, width) of an image.
-        classes: number of classes.
-        mean: of each colour, (channels,), in the units of the images' pixels.
-        std: of each colour, (channels,).
-        class_names: names of the classes, in the order of their numbers; None or empty if they have none.
-    """
+    """Return the part ``data`` of a card, with class names in the order of their numbers, if there are any."""
     names = list(class_names) if class_names else None
     numbers = {"mean": [float(m) for m in mean], "std": [float(s) for s in std]}
     return {"name": name, "images": list(images), "classes": classes, "class_names": names, **numbers}
 
 
 def to_json(card: Mapping[str, Any]) -> str:
-    """Return a card as JSON.
-
-    Raises:
-        ValueError: if it holds anything but mappings with texts as keys, lists, texts, finite numbers, truth values and
-            None.
-    """
+    """Return a card as JSON, or refuse with a ValueError what JSON does not hold."""
     try:
         text = json.dumps(card, indent=1, allow_nan=False)
         again = json.loads(text)
@@ -76,15 +62,11 @@ def to_json(card: Mapping[str, Any]) -> str:
 
 
 def from_json(text: str, where: str = "card") -> dict[str, Any]:
-    """Return the card that :func:`to_json` wrote, checked in every field.
-
-    Raises:
-        ValueError: naming ``where``, the field, what was expected and what was given.
-    """
+    """Return the card that :func:`to_json` wrote, checked in every field as :func:`checked` does."""
     try:
         found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: expected a card as JSON, got {_line(error)}") from None
+        raise ValueError(f"{where}: expected a card as JSON, got {one_line(error, 250)}") from None
     return checked(found, where)
 
 
@@ -97,7 +79,7 @@ def checked(card: Any, where: str = "card") -> dict[str, Any]:
     try:
         return _checked(card)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{where}: {_line(error)}") from None
+        raise ValueError(f"{where}: {one_line(error, 250)}") from None
 
 
 def genotype_of(card: Mapping[str, Any]) -> Genotype:
@@ -147,28 +129,22 @@ def _check_data(data: Mapping[str, Any], config: NetworkConfig) -> None:
     names = data["class_names"]
     _require("data.name", isinstance(data["name"], str), "a text", data["name"])
     _require("data.images", data["images"] == list(config.input_shape), str(list(config.input_shape)), data["images"])
-    _require(
-        "data.classes",
-        _whole(data["classes"]) and data["classes"] == config.output_classes,
-        str(config.output_classes),
-        data["classes"],
-    )
+    same = type(data["classes"]) is int and data["classes"] == config.output_classes
+    _require("data.classes", same, str(config.output_classes), data["classes"])
     texts = isinstance(names, list) and len(names) == config.output_classes and all(isinstance(n, str) for n in names)
     _require("data.class_names", names is None or texts, f"null or {config.output_classes} texts", names)
     for name, least in (("mean", -math.inf), ("std", 0.0)):
         values = data[name]
-        fits = isinstance(values, list) and len(values) == colours and all(_above(v, least) for v in values)
+        fits = isinstance(values, list) and len(values) == colours
+        fits = fits and all((found := finite(v)) is not None and found > least for v in values)
         _require(f"data.{name}", fits, f"{colours} numbers{'' if name == 'mean' else ' above 0'}", values)
 
 
 def _check_accuracy(entry: Mapping[str, Any]) -> None:
     for name in ("split", "weights"):
         _require(f"accuracy.{name}", isinstance(entry[name], str), "a text", entry[name])
-    fits = _whole(entry["epoch"]) and entry["epoch"] >= 0
-    _require("accuracy.epoch", fits, "an integer of at least 0", entry["epoch"])
-    error = finite(entry["error"])
-    fits = error is not None and 0 <= error <= 1
-    _require("accuracy.error", fits, "a number in [0, 1]", entry["error"])
+    integer("accuracy.epoch", entry["epoch"], 0)
+    number("accuracy.error", entry["error"], 0, 1)
 
 
 def _fields(what: str, value: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -189,15 +165,6 @@ def _require(what: str, holds: bool, expected: str, got: object) -> None:
         raise ValueError(f"{what}: expected {expected}, got {shown(got)}")
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _above(value: object, least: float) -> bool:
-    number = finite(value)
-    return number is not None and number > least
-
-
 def _no_number(text: str) -> Any:
     raise ValueError(f"no finite number: {text}")
 
@@ -207,8 +174,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a field that comes twice")
     return found
-
-
-def _line(error: object) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 250 else f"{text[:249]}…"

@@ -186,13 +186,7 @@ def _drop(probability: float, generator: torch.Generator | None, op: nn.Module, 
 
 
 def untrained(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> Network:
-    """Return a network with torch's initial weights, drawn from ``seed`` alone, in training mode.
-
-    Args:
-        genotype: its cells.
-        network: its shape.
-        seed: of the weights, at least 0.
-    """
+    """Return a network with torch's initial weights, drawn from ``seed`` alone, in training mode."""
     return build(genotype, network, torch.Generator().manual_seed(seed))
 
 

@@ -75,13 +75,8 @@ class Depthwise(nn.Conv2d):
 
     The results are those of torch's layer. With stride and dilation 2 it reads even pixels only, and is an undilated
     convolution of those; taps that reach past the border from every pixel of a small image are left out. Torch has
-    fast kernels for what is left, above all backward. While a network is traced it is the plain layer.
-
-    Args:
-        channels: channels in and out.
-        kernel: odd height and width.
-        stride: 1 or 2.
-        dilation: 1 or 2.
+    fast kernels for what is left, above all backward. While a network is traced it is the plain layer. The kernel
+    is odd, stride and dilation are 1 or 2.
     """
 
     def __init__(self, channels: int, kernel: int, stride: int, dilation: int) -> None:
@@ -153,11 +148,7 @@ class Identity(nn.Module):
 
 
 def module_of(layer: Layer, norm: NormBuilder) -> nn.Module:
-    """Build an input layer of a cell, or the operation of an edge.
-
-    Raises:
-        ValueError: for a layer of another kind.
-    """
+    """Build an input layer of a cell, or the operation of an edge."""
     if layer.kind != "entry":
         return operation(layer.kind, layer.c_in, layer.stride, norm)
     return (FactorizedReduce if layer.stride == 2 else ReLUConvNorm)(layer.c_in, layer.c_out, norm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -81,12 +82,11 @@ def normalisation(card: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
 
 
 def card_of(network: Network, card: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the whole card of a network.
+    """Return the whole card of a network, of which ``card`` has the fields ``data``, ``recipe`` and ``accuracy``.
 
     Args:
-        network: the network.
-        card: the fields ``data``, ``recipe`` and ``accuracy`` of ``carsmoo.nets.models.model_card``; the
-            others are told from the network.
+        network: tells the other fields.
+        card: the fields that it cannot tell.
         name: of the file with the weights, without its ending.
 
     Raises:
@@ -205,7 +205,8 @@ def _load(path: Path, beside: dict[str, Any] | None) -> SavedNetwork:
 
 def _empty(path: Path, card: dict[str, Any], held: Mapping[str, tuple[str, tuple[int, ...]]]) -> SavedNetwork:
     """Return the network of a card without memory for its weights, once it is known that those held are its own."""
-    params = sum(_count(shape) for key, (_, shape) in held.items() if not _is_statistic(key))
+    statistics = (".running_mean", ".running_var", ".num_batches_tracked")
+    params = sum(math.prod(shape) for key, (_, shape) in held.items() if not key.endswith(statistics))
     if params != card["costs"]["params"]:  # before anything of an absurd size is built
         raise ValueError(f"{path}: expected {card['costs']['params']} parameters as in the card, got {params}")
     with torch.device("meta"):  # nothing is drawn from torch's global generator
@@ -230,17 +231,6 @@ def _read_card(path: Path) -> dict[str, Any]:
 def _require_finite(what: str, value: Tensor) -> None:
     if not torch.isfinite(value).all():
         raise ValueError(f"{what}: expected finite numbers, got NaN or infinity")
-
-
-def _is_statistic(key: str) -> bool:
-    return key.endswith((".running_mean", ".running_var", ".num_batches_tracked"))
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for n in shape:
-        count *= n
-    return count
 
 
 def _told(tensor: tuple[str, tuple[int, ...]] | None) -> str:

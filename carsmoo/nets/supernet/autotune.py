@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 import torch
@@ -16,20 +15,24 @@ import torch
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.latency.timing import Clock, TimedLayer, measure, nothing
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, environment
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.space.genotype import DARTSSpace
-from carsmoo.utils.files import cache_folder, write_whole
+from carsmoo.utils.files import read_cached, write_cached
 
 Step: TypeAlias = Callable[[], object]
-
+T = TypeVar("T")
 
 WORTH = 1.3
 """How many times as fast another choice than the usual one has to be, so that noise never decides."""
 
 ROUNDS = 5
+
+FILE = "tuning.json"
+"""Of what was measured, in the cache folder."""
 
 FEW = 4
 """Threads that are worth using whatever is computed."""
@@ -44,12 +47,9 @@ def memory_format(space: DARTSSpace, network: NetworkConfig, plan: SupernetTrain
     if plan.memory_format != "auto":
         return plan.memory_format
     key = _key("memory format", network, plan, data)
-    known = _remembered()
-    if known.get(key) not in FORMATS:
-        found = fastest({name: _step(space, network, plan, data, name) for name in FORMATS})
-        _remember({**known, key: found})
-        return found
-    return str(known[key])
+    return _remembered(
+        key, FORMATS, lambda: fastest({name: _step(space, network, plan, data, name) for name in FORMATS})
+    )
 
 
 def threads(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> int:
@@ -62,33 +62,27 @@ def threads(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, d
     if now <= FEW or data.train.labels.device.type != "cpu":
         return now
     choices = [now >> k for k in range(now.bit_length())]
-    key = _key("threads", network, plan, data)
-    known = _remembered()
-    if known.get(key) not in choices:
+
+    def measured() -> int:
         step = _step(space, network, plan, data, memory_format(space, network, plan, data))
-        found = int(fastest({str(n): _with_threads(step, n) for n in choices}))
-        torch.set_num_threads(now)
-        _remember({**known, key: found})
-        return found
-    return int(known[key])
+        try:
+            return int(fastest({str(n): partial(_with_threads, step, n) for n in choices}))
+        finally:
+            torch.set_num_threads(now)
+
+    return _remembered(_key("threads", network, plan, data), choices, measured)
 
 
-def fastest(choices: dict[str, Step], clock: Callable[[], float] = time.perf_counter) -> str:
+def fastest(choices: dict[str, Step], clock: Clock = time.perf_counter) -> str:
     """Return the name of the fastest step; the first one, unless another is :data:`WORTH` times as fast.
 
     Args:
         choices: steps by name; they take turns.
         clock: gives the time in seconds.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in choices}
-    for _ in range(ROUNDS + 1):
-        for name, step in choices.items():
-            begin = clock()
-            step()
-            seconds[name].append(clock() - begin)
-    medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
-    usual, best = next(iter(choices)), min(medians, key=lambda name: medians[name])
-    return best if medians[usual] > WORTH * medians[best] else usual
+    timings = measure({name: TimedLayer(nothing, step) for name, step in choices.items()}, ROUNDS, clock=clock)
+    usual, best = next(iter(choices)), min(timings, key=lambda name: timings[name].ms)
+    return best if timings[usual].ms > WORTH * timings[best].ms else usual
 
 
 def _step(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData, layout: str) -> Step:
@@ -108,12 +102,9 @@ def _step(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, dat
     return step
 
 
-def _with_threads(step: Step, n: int) -> Step:
-    def with_threads() -> None:
-        torch.set_num_threads(n)
-        step()
-
-    return with_threads
+def _with_threads(step: Step, n: int) -> None:
+    torch.set_num_threads(n)
+    step()
 
 
 def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
@@ -124,28 +115,19 @@ def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageD
     return json.dumps([what, machine, os.cpu_count(), shape])
 
 
-def _file() -> Path | None:
-    folder = cache_folder()
-    return None if folder is None else folder / "tuning.json"
+def _remembered(key: str, choices: Collection[T], measured: Callable[[], T]) -> T:
+    """Return what was measured under a key, now or before: one of the choices."""
+    found: Any = _known().get(key)
+    if found not in list(choices):  # what a file holds may have no hash
+        found = measured()
+        write_cached(FILE, json.dumps({**_known(), key: found}, indent=1))
+    return cast(T, found)
 
 
-def _remembered() -> dict[str, Any]:
+def _known() -> dict[str, Any]:
     """Return the cached measurements; none if there is no file of them or a damaged one."""
-    file = _file()
     try:
-        known = {} if file is None else json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        known = json.loads(read_cached(FILE) or "{}")
+    except (ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
-
-
-def _remember(known: dict[str, Any]) -> None:
-    """Cache measurements where there is a place for them: nothing but time depends on it."""
-    file = _file()
-    if file is None:
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps(known, indent=1).encode())
-    except OSError:
-        return

@@ -6,7 +6,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -87,11 +86,13 @@ def errors(
     found = np.empty(len(genotypes))
     whole = max((len(images) for images in calibration or []), default=1)  # images that have to be there at once
     done = 0
+
+    def further(step: Step) -> None:
+        listener(replace(step, done=done + step.done, total=len(genotypes)))
+
     for group, graph in fitting_graphs(supernet, genotypes, memory // (HELD * BYTES * whole)):
         raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
-        hear = partial(_further, listener, done, len(genotypes))
-        part = _errors(graph, split, normalise, batch, calibration, memory, raced, hear)
-        found[group] = part
+        found[group] = _errors(graph, split, normalise, batch, calibration, memory, raced, further)
         done += len(group)
     return found
 
@@ -167,10 +168,6 @@ def _near(supernet: Supernet, device: torch.device) -> int:
     cells = supernet.network.cells(supernet.space.nodes, supernet.space.nodes)
     widest = max(cell.in_last * cell.height * cell.width for cell in cells)
     return max(int(NEAR * torch.get_num_threads() / widest), FEW)
-
-
-def _further(listener: Listener, before: int, total: int, step: Step) -> None:
-    listener(replace(step, done=before + step.done, total=total))
 
 
 def _recording(known: defaultdict[int, Statistics], sizes: Sequence[int]) -> Callable[[int], Statistics]:

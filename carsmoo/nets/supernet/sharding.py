@@ -39,20 +39,12 @@ HALVINGS = 20
 
 
 def score_together(
-    group: Group,
-    supernet: Supernet,
-    genotypes: Sequence[Genotype],
-    score: Score,
-    listener: Listener = unheard,
+    group: Group, supernet: Supernet, genotypes: Sequence[Genotype], score: Score, listener: Listener = unheard
 ) -> NDArray[np.float64]:
-    """Return the scores of all genotypes, (n,), each scored by one process of the group.
+    """Return the scores of all genotypes, (n,), each scored by one process of the group, all of which call this alike.
 
-    Args:
-        group: the processes, all of which call this alike.
-        supernet: the shared weights.
-        genotypes: the architectures.
-        score: returns the scores of some architectures; it is given what to call after each.
-        listener: called after each of this process's own, from which it estimates how many have been scored.
+    ``score`` is given some architectures, and what to call after each; from this process's own the listener is told how
+    many have been scored, about.
     """
     n = len(genotypes)
     own = shares(supernet, genotypes, group.size)[group.rank]

@@ -31,17 +31,15 @@ class Node:
     """One distinct computation: a layer applied to outputs of other nodes, or a sum or a concatenation of them.
 
     Attributes:
-        layer: called with its input and its statistics; None for a sum or a concatenation.
         inputs: numbers of the nodes that it reads.
-        combine: for a node without a layer, what makes its value of those of its inputs and of the images.
         size: numbers that it gives for one image.
+        compute: makes its value of those of its inputs, the images, and a layer's statistics.
         described: the layer as costs know it; None for what multiplies nothing.
     """
 
-    layer: Callable[[Tensor, Statistics | None], Tensor] | None
     inputs: tuple[int, ...]
-    combine: Callable[[Sequence[Tensor], Tensor], Tensor] | None
     size: int
+    compute: Callable[[Sequence[Tensor], Tensor, Statistics | None], Tensor]
     described: Layer | None = None
 
 
@@ -53,10 +51,6 @@ class SharedGraph:
     computation, one subnet after the other, those with equal cells together; a value is dropped when its last reader is
     done.
 
-    Args:
-        supernet: the shared weights.
-        genotypes: the architectures.
-
     Attributes:
         nodes: the computations, each after those that it reads; node 0 is the images.
         outputs: for each genotype the node that is its logits.
@@ -66,7 +60,7 @@ class SharedGraph:
     def __init__(self, supernet: Supernet, genotypes: Sequence[Genotype]) -> None:
         self.supernet = supernet
         colours, height, width = supernet.network.input_shape
-        self.nodes: list[Node] = [Node(None, (), None, colours * height * width)]
+        self.nodes: list[Node] = [Node((), colours * height * width, lambda held, images, _: images)]
         self.applications: list[int] = []
         self._numbers: dict[tuple[Any, ...], int] = {}
         outputs = {k: self._subnet(genotypes[k]) for k in alike_together(genotypes)}
@@ -81,11 +75,8 @@ class SharedGraph:
     ) -> Iterable[tuple[int, Tensor]]:
         """Yield (index of a genotype, its logits (n, classes)) for normalised images (n, c, h, w), in any order.
 
-        Args:
-            images: the images.
-            statistics: gives the statistics of a node's norm layers; None normalises by the batch.
-            values: where the values of nodes are held while they are needed.
-            wanted: indices of the genotypes that are computed; all if not given.
+        ``statistics`` gives those of a node's norm layers; None normalises by the batch. Values of nodes are held in
+        ``values`` while they are needed. Only the ``wanted`` genotypes are computed; all if not given.
         """
         readers: dict[int, list[int]] = {}
         for k in range(len(self.outputs)) if wanted is None else sorted(wanted):
@@ -96,12 +87,8 @@ class SharedGraph:
         for number, node in enumerate(self.nodes):
             if last[number] == UNREAD or number == IMAGES:
                 continue
-            held = [values[i] for i in node.inputs]
-            if node.layer is not None:
-                values[number] = node.layer(held[0], None if statistics is None else statistics(number))
-            else:
-                assert node.combine is not None
-                values[number] = node.combine(held, images)
+            own = None if statistics is None or node.described is None else statistics(number)
+            values[number] = node.compute([values[i] for i in node.inputs], images, own)
             for k in readers.get(number, ()):
                 yield k, values[number]
             for i in {*node.inputs, number}:
@@ -139,23 +126,27 @@ class SharedGraph:
     def _apply(self, layer: nn.Module, i: int, described: Layer) -> int:
         if isinstance(layer, Identity):
             return i
+        run: Callable[[Tensor, Statistics | None], Tensor] = layer
         if isinstance(layer, ReLUFirst):
-            i = self._add(("relu", i), Node(None, (i,), _rectified, self.nodes[i].size))
-            return self._add((id(layer), i), Node(layer.after_relu, (i,), None, described.size, described))
-        return self._add((id(layer), i), Node(layer, (i,), None, described.size, described))
+            i = self._add(("relu", i), Node((i,), self.nodes[i].size, lambda held, *_: F.relu(held[0])))
+            run = layer.after_relu
+        return self._layer((id(layer), i), run, i, described)
+
+    def _layer(
+        self, key: tuple[Any, ...], run: Callable[[Tensor, Statistics | None], Tensor], i: int, described: Layer
+    ) -> int:
+        node = Node((i,), described.size, lambda held, images, statistics: run(held[0], statistics), described)
+        return self._add(key, node)
 
     def _subnet(self, genotype: Genotype) -> int:
-        network = self.supernet.network
+        network, classifier = self.supernet.network, self.supernet.classifier
         live = reachable_parts(genotype, network)
         before, last = self._stem(live.stem)
         shapes = network.cells(self.supernet.space.nodes, self.supernet.space.nodes)
         for cell, shape, runs in zip(self.supernet.each_cell(), shapes, live.cells, strict=True):
             before, last = last, self._cell(cell, shape, genotype, before, last) if runs else None
-        return self._add(("logits", last), Node(None, (cast(int, last),), self._classify, network.output_classes))
-
-    def _classify(self, held: Sequence[Tensor], images: Tensor) -> Tensor:
-        logits: Tensor = self.supernet.classifier(held[0].mean(dim=(2, 3)))
-        return logits
+        logits = Node((cast(int, last),), network.output_classes, lambda held, *_: classifier(held[0].mean(dim=(2, 3))))
+        return self._add(("logits", last), logits)
 
     def _stem(self, live: int) -> tuple[int | None, int | None]:
         """Add the convolutions of the stem that run, and return the first cell's inputs."""
@@ -163,8 +154,7 @@ class SharedGraph:
         outputs: list[int | None] = [None] * len(stem.convs)
         number = IMAGES
         for k, layer in enumerate(stem_layers(self.supernet.network)[:live]):
-            node = Node(partial(stem.layer, k), (number,), None, layer.size, layer)
-            outputs[k] = number = self._add(("stem", k), node)
+            outputs[k] = number = self._layer(("stem", k), partial(stem.layer, k), number, layer)
         return outputs[max(len(outputs) - 2, 0)], outputs[-1]
 
     def _cell(
@@ -188,35 +178,20 @@ class SharedGraph:
             ]
             states.append(self._sum(ends, shape, size))
         parts = tuple(cast(int, states[i]) for i in concat)
-        return self._add(("cat", *parts), Node(None, parts, _concatenated, len(parts) * size))
+        cat = Node(parts, len(parts) * size, lambda held, *_: torch.cat(list(held), dim=1))
+        return self._add(("cat", *parts), cat)
 
     def _sum(self, ends: Sequence[int], shape: CellShape, size: int) -> int:
         if not ends:
-            zeros = partial(_zeros, shape=shape)
-            return self._add(("zeros", shape.position), Node(None, (), zeros, size))
+            zeros = Node((), size, lambda held, images, _: zeros_of(images, shape))
+            return self._add(("zeros", shape.position), zeros)
         total, *others = ends
         for end in others:
             pair = (total, end)
-            total = self._add(("sum", *sorted(pair)), Node(None, pair, _added, size))
+            total = self._add(("sum", *sorted(pair)), Node(pair, size, lambda held, *_: held[0] + held[1]))
         return total
 
 
 def alike_together(genotypes: Sequence[Genotype]) -> list[int]:
     """Return the order in which subnets share most with the one before: by their normal, then their reduction cell."""
     return sorted(range(len(genotypes)), key=lambda k: (genotypes[k].normal, genotypes[k].reduce))
-
-
-def _rectified(held: Sequence[Tensor], images: Tensor) -> Tensor:
-    return F.relu(held[0])
-
-
-def _added(held: Sequence[Tensor], images: Tensor) -> Tensor:
-    return held[0] + held[1]
-
-
-def _concatenated(held: Sequence[Tensor], images: Tensor) -> Tensor:
-    return torch.cat(list(held), dim=1)
-
-
-def _zeros(held: Sequence[Tensor], images: Tensor, *, shape: CellShape) -> Tensor:
-    return zeros_of(images, shape)

@@ -70,11 +70,7 @@ class SupernetTrainer:
         return self.steps / self.steps_per_epoch
 
     def epoch(self, architectures: Iterator[Sequence[Genotype]]) -> Iterator[Tensor]:
-        """Train for one epoch and yield the mean loss of each step, a scalar on the device.
-
-        Args:
-            architectures: gives the architectures of each step.
-        """
+        """Train for an epoch, each step on its architectures, and yield their mean losses, scalars on the device."""
         order = torch.randperm(len(self.data.train), generator=self.generator).to(self.data.train.labels.device)
         for indices in order[: self.steps_per_epoch * self.plan.batch_size].tensor_split(self.steps_per_epoch):
             images = self.data.augmentation(self.data.train.images[indices], self.generator)
@@ -143,9 +139,7 @@ class SupernetTrainer:
     def _added(self, parameters: Sequence[nn.Parameter], losses: Tensor) -> Tensor:
         """Add up the gradients and the architectures' losses of all processes, in one go; return the losses.
 
-        Args:
-            parameters: what any process's architectures use; all of it has a gradient afterwards.
-            losses: what this process found of each architecture's, (architectures,).
+        All parameters, which any process's architectures use, have a gradient afterwards.
         """
         total = sum(p.numel() for p in parameters)
         # x + -0.0 is x, and -0.0 for -0.0

@@ -43,14 +43,9 @@ class DivergenceError(ArithmeticError):
 class SupernetState:
     """The training state of a CARSProblem: the supernet, its trainer and their random streams.
 
-    Args:
-        space: the architectures.
-        network: widths and depth of the supernet.
-        plan: how the shared weights are trained.
-        data: images, on the device where the supernet is to live.
-        seed: of initial weights, order and augmentation of images, architectures and the calibration images.
-        layout: name of the memory format of weights and images.
-        group: the processes that train together, each with a world of the same arguments; one if not given.
+    The supernet lives where ``data`` do, in the memory format named ``layout``. From the seed come initial weights,
+    order and augmentation of images, architectures and the calibration images. Each process of a group has a state of
+    the same arguments.
     """
 
     @torch.inference_mode(False)
@@ -90,32 +85,41 @@ class SupernetState:
         phase: str,
         epochs: range,
         total: int,
-        draw: Callable[[SupernetState], Drawn],
+        draw: Callable[[int], Drawn],
         listener: Listener = unheard,
     ) -> None:
-        """Train for some epochs; should that diverge, once more from here at a lower learning rate that stays.
+        """Train for some of a phase's epochs; should that diverge, once more from here at a lower rate that stays.
 
-        Args:
-            phase: what to call it.
-            epochs: which of the phase's epochs.
-            total: how many the phase has.
-            draw: gives the architectures of each step.
-            listener: called after each step, at the end of an epoch with what was measured.
+        ``draw``, given how many architectures a step has, gives those of each step; the listener is told of each step,
+        at the end of an epoch with what was measured.
 
         Raises:
             DivergenceError: if it diverges at the lower learning rate too.
             DisagreementError: if the processes of the group have come to hold different weights.
         """
-        before = self.state()
+        before, n = self.state_dict(), self.trainer.plan.subnets_per_step
         try:
-            self._train(phase, epochs, total, draw(self), listener)
+            self._train(phase, epochs, total, draw(n), listener)
         except DivergenceError:
             if self.trainer.slowdown < 1:
                 raise
-            self.load_state(before)
+            self.load_state_dict(before)
             self.trainer.slowdown = SLOWDOWN
             listener(Step(phase="rollback", done=1, total=1, unit="steps", figures={"slowdown": SLOWDOWN}))
-            self._train(phase, epochs, total, draw(self), listener)
+            self._train(phase, epochs, total, draw(n), listener)
+
+    def warm_up(self, listener: Listener = unheard) -> None:
+        """Train on uniformly drawn architectures until the plan's warm-up is over; see :meth:`train`."""
+        total = self.trainer.plan.warmup_epochs
+        for epoch in range(round(self.trainer.epochs), total):  # a run that was stopped in here resumes with the next
+            self.train("warm-up", range(epoch, epoch + 1), total, self.uniform, listener)
+
+    def train_on(self, X: NDArray[np.int64], listener: Listener = unheard) -> None:
+        """Train a generation's epochs on a population ``X`` (n, n_var) that all processes have; see :meth:`train`."""
+        if self.trainer.group.size > 1:
+            self.trainer.group.require_same("population", hashlib.sha256(X.tobytes()).digest())
+        total = self.trainer.plan.epochs_per_generation
+        self.train("training", range(total), total, partial(self.drawn_from, X), listener)
 
     def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, listener: Listener) -> None:
         self._state = None
@@ -169,12 +173,7 @@ class SupernetState:
     ) -> NDArray[np.float64]:
         """Return the errors of architectures on a split with the current weights, (n,), computed by this process alone.
 
-        Args:
-            genotypes: the architectures, n of them.
-            split: images and labels.
-            statistics: of their batch norm, ``"recalibrated"`` or ``"batch"``; the plan's if not given.
-            listener: called after each architecture.
-            race: see :func:`~carsmoo.nets.supernet.evaluation.errors`.
+        The plan says what is not given; see :func:`~carsmoo.nets.supernet.evaluation.errors`.
         """
         plan = self.trainer.plan
         return errors(
@@ -196,13 +195,8 @@ class SupernetState:
         split, group = self.data.validation, self.trainer.group
         if group.size == 1:
             return self.errors(genotypes, split, None, listener, race)
-        return score_together(
-            group,
-            self.supernet,
-            genotypes,
-            lambda share, further: self.errors(share, split, None, further),
-            listener,
-        )
+        own = partial(self.errors, split=split)
+        return score_together(group, self.supernet, genotypes, lambda some, tell: own(some, listener=tell), listener)
 
     @torch.inference_mode(False)
     def subnet(self, genotype: Genotype) -> Network:
@@ -212,20 +206,20 @@ class SupernetState:
         update_bn(self.calibration, network)
         return network.eval()
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return weights, momentum, steps and random streams as plain arrays, not to be written to.
 
-        Weights are one array (n,), in the order of the supernet's parameters and of each one's memory, and so are the
-        momenta of those that have moved. While nothing is trained they are copied once.
+        Weights are one array (n,), in the order of parameters and their memory, and so are the momenta of those that
+        have moved. While nothing is trained they are copied once.
         """
         if self._state is None:
             self._state = self._copied()
         return dict(self._state)
 
     def digest(self) -> bytes:
-        """Return the SHA-256 of :meth:`state`."""
+        """Return the SHA-256 of :meth:`state_dict`."""
         digest = hashlib.sha256()
-        for array in self.state().values():
+        for array in self.state_dict().values():
             digest.update(array.tobytes())
         return digest.digest()
 
@@ -246,15 +240,15 @@ class SupernetState:
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Restore what :meth:`state` returned.
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Restore what :meth:`state_dict` returned.
 
         Raises:
             ValueError: if it is that of other weights, or not all of it is there.
         """
         missing = [name for name in self._copied() if name not in state]
         if missing:
-            raise ValueError(f"state: expected what state() returned, got no {missing[0]!r}")
+            raise ValueError(f"state: expected what state_dict() returned, got no {missing[0]!r}")
         if not np.array_equal(state["layout"], self._layout):
             raise ValueError("state: expected the weights of a problem made with the same arguments, got others")
         self._state = None
@@ -271,6 +265,20 @@ class SupernetState:
         self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
 
 
+def sharding_of(plan: SupernetTraining, processes: int) -> dict[str, int]:
+    """Return the number of processes, unless it decides no bit: one, or two that add one of two sums each."""
+    sums = plan.subnets_per_step if plan.ghost_batches == 1 else plan.ghost_batches
+    return {} if processes == 1 or processes == sums == 2 else {"processes": processes}
+
+
+def layout_of(state: Mapping[str, NDArray[Any]]) -> str:
+    """Return the name of the memory format that a state was taken in."""
+    layout = bytes(state.get("memory_format", np.empty(0, np.uint8))).decode(errors="replace")
+    if layout not in FORMATS:
+        raise ValueError(f"state: expected a memory format among {', '.join(FORMATS)}, got {layout!r}")
+    return layout
+
+
 def _flat(tensor: Tensor) -> Tensor:
     """Return the values of a dense tensor as they lie in memory, (n,), without a copy."""
     return tensor.detach().as_strided((tensor.numel(),), (1,))
@@ -282,11 +290,7 @@ def _joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:
 
 
 def _put_back(tensors: Sequence[Tensor], values: NDArray[np.float32]) -> None:
-    """Write the values that :func:`_joined` put together into flat tensors.
-
-    Raises:
-        ValueError: if there are more or fewer.
-    """
+    """Write the values that :func:`_joined` put together into flat tensors, as many as they have."""
     sizes = [len(tensor) for tensor in tensors]
     if values.shape != (sum(sizes),) or values.dtype != np.float32:
         raise ValueError(f"state: expected {sum(sizes)} float32 values, got {values.dtype} {values.shape}")

@@ -89,7 +89,7 @@ def search(path: Path, size: int, config: SearchConfig = CONFIG, stop: int | Non
                 session.algorithm.callback.callbacks[1].store._lock.release(force=True)
             return None
         front = session.run()
-        return list(front), session.problem.state()
+        return list(front), session.problem.state_dict()
 
     return together(size, run)
 
@@ -132,7 +132,9 @@ def trained(size: int, **fields: Any) -> list[Any]:
         problem = CARSProblem(network=SMALL, training=plan, group=group)
         X = problem.default_operators()["sampling"].do(problem, 4, random_state=np.random.default_rng(0)).get("X")
         problem.advance(X)
-        return np.concatenate([problem.state()[name] for name in ("weights", "momentum")]), problem.environment()
+        return np.concatenate(
+            [problem.state_dict()[name] for name in ("weights", "momentum")]
+        ), problem.reproducibility()
 
     return together(size, run)
 

@@ -82,7 +82,7 @@ def test_weights_without_a_card_take_that_beside_them(tmp_path: Path) -> None:
         ({"data": {**DATA, "mean": [1.0, 2.0]}}, "card: data.mean: expected 1 numbers, got"),
         ({"data": {**DATA, "std": [0.0]}}, "card: data.std: expected 1 numbers above 0"),
         ({"accuracy": [{**ACCURACY, "error": 25}]}, r"card: accuracy.error: expected a number in \[0, 1\], got 25"),
-        ({"accuracy": [{**ACCURACY, "epoch": -1}]}, "card: accuracy.epoch: expected an integer of at least 0"),
+        ({"accuracy": [{**ACCURACY, "epoch": -1}]}, "card: accuracy.epoch: expected at least 0, got -1"),
         ({"genotype": 3}, "card: expected the fields data, recipe, accuracy"),
     ],
 )

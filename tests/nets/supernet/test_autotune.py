@@ -11,6 +11,8 @@ from carsmoo import CARSProblem, NetworkConfig, SupernetTraining
 from carsmoo.nets.latency import measure
 from carsmoo.nets.supernet import autotune
 from carsmoo.nets.supernet.autotune import ROUNDS, fastest
+from carsmoo.utils.files import cache_folder
+from tests.cost.test_latency import made_up
 
 
 def costing(clock: list[float], seconds: float) -> Callable[[], None]:
@@ -46,18 +48,22 @@ def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
     for _ in range(2):
         problem = CARSProblem(network=SHAPE, training=PLAN)
         problem.evaluate(problem.xl[None])
-        assert bytes(problem.state()["memory_format"]) == b"contiguous"
+        assert bytes(problem.state_dict()["memory_format"]) == b"contiguous"
     assert asked == [["channels_last", "contiguous"]]
     (value,) = json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values()
     assert value == "contiguous"
     for plan, expected in (({}, b"channels_last"), ({"memory_format": "contiguous"}, b"contiguous")):
         named = CARSProblem(network=SHAPE, training=SupernetTraining(warmup_epochs=0, **plan))
         named.evaluate(named.xl[None])
-        assert bytes(named.state()["memory_format"]) == expected
+        assert bytes(named.state_dict()["memory_format"]) == expected
     assert len(asked) == 1  # nothing is measured that is not asked for
-    for text in ("[]", "{", json.dumps({next(iter(json.loads("{}")), "x"): 3})):
+    key = next(iter(json.loads((tmp_path / "carsmoo" / "tuning.json").read_text())))
+    for text in ("[]", "{", json.dumps({"x": 3}), json.dumps({key: "spiral"}), json.dumps({key: []})):
         (tmp_path / "carsmoo" / "tuning.json").write_text(text)
-        assert autotune._remembered() in ({}, {"x": 3})
+        problem = CARSProblem(network=SHAPE, training=PLAN)
+        problem.evaluate(problem.xl[None])
+        assert asked.pop() == ["channels_last", "contiguous"]
+        assert list(json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values())[-1] == "contiguous"
 
 
 def test_a_run_that_goes_on_keeps_its_memory_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,15 +73,15 @@ def test_a_run_that_goes_on_keeps_its_memory_format(tmp_path: Path, monkeypatch:
     problem.evaluate(problem.xl[None])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
     monkeypatch.setattr(autotune, "fastest", lambda choices: "channels_last")
-    twin.load_state(problem.state())
+    twin.load_state_dict(problem.state_dict())
     for one in (problem, twin):
         one.advance(problem.xl[None])
-    assert all(np.array_equal(a, twin.state()[name]) for name, a in problem.state().items())
-    broken = {**problem.state(), "memory_format": np.frombuffer(b"spiral", np.uint8)}
+    assert all(np.array_equal(a, twin.state_dict()[name]) for name, a in problem.state_dict().items())
+    broken = {**problem.state_dict(), "memory_format": np.frombuffer(b"spiral", np.uint8)}
     with pytest.raises(
         ValueError, match="state: expected a memory format among channels_last, contiguous, got 'spiral'"
     ):
-        twin.load_state(broken)
+        twin.load_state_dict(broken)
 
 
 def test_few_threads_are_all_used_and_many_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +94,9 @@ def test_few_threads_are_all_used_and_many_are_measured(tmp_path: Path, monkeypa
     monkeypatch.setattr(torch, "get_num_threads", lambda: 12)
     assert problem.fastest_threads() == 1
     assert problem.fastest_threads() == 1
-    assert [choices for choices in asked if "12" in choices] == [["12", "6", "3", "1"]]
+    assert asked == [["channels_last", "contiguous"], ["12", "6", "3", "1"]]
+    known = json.loads((tmp_path / "carsmoo" / "tuning.json").read_text())
+    assert list(known.values()) == ["contiguous", 1]  # neither measurement forgets the other
     monkeypatch.undo()
     torch.set_num_threads(now)
 
@@ -108,9 +116,10 @@ def test_a_user_without_a_home_has_no_cache_and_goes_on(monkeypatch: pytest.Monk
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", homeless)
     monkeypatch.setattr(autotune, "fastest", lambda choices: "contiguous")
-    assert autotune.cache_folder() is None
+    assert cache_folder() is None
     problem = CARSProblem(network=SHAPE, training=PLAN)
     problem.evaluate(problem.xl[None])
-    assert bytes(problem.state()["memory_format"]) == b"contiguous"
-    monkeypatch.setattr(measure, "build", lambda space, network, **options: "measured")
-    assert measure.cached(problem.space, SHAPE, torch.device("cpu")) == "measured"
+    assert bytes(problem.state_dict()["memory_format"]) == b"contiguous"
+    table = made_up(problem.space, SHAPE)
+    monkeypatch.setattr(measure, "build", lambda space, network, **options: table)
+    assert measure.cached(problem.space, SHAPE, torch.device("cpu")) is table

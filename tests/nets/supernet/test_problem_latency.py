@@ -108,10 +108,10 @@ def test_a_run_that_goes_on_keeps_the_table_that_it_began_with(
     fresh = problem()
     fresh.evaluate(fresh.xl[None])  # measures another one
     assert fresh.latency == table(2.0)
-    fresh.load_state(made.state())
+    fresh.load_state_dict(made.state_dict())
     assert fresh.latency == table(1.0)
     unpickled = pickle.loads(pickle.dumps(made))
-    unpickled.load_state(made.state())
+    unpickled.load_state_dict(made.state_dict())
     X = draw(SPACE, 5)
     assert np.array_equal(unpickled.evaluate(X), made.evaluate(X))
 
@@ -119,9 +119,9 @@ def test_a_run_that_goes_on_keeps_the_table_that_it_began_with(
 def test_a_damaged_table_in_a_state_is_refused(no_measuring: list[object]) -> None:
     made = problem(data=FEW, latency=table())
     made.evaluate(made.xl[None])
-    state = {**made.state(), "latency": np.frombuffer(b"{", dtype=np.uint8)}
+    state = {**made.state_dict(), "latency": np.frombuffer(b"{", dtype=np.uint8)}
     with pytest.raises(ValueError, match="latency: expected a table as JSON, got something else"):
-        problem(data=FEW, latency=table()).load_state(state)
+        problem(data=FEW, latency=table()).load_state_dict(state)
 
 
 def test_a_run_with_a_file_goes_on_from_anywhere_but_not_with_another_table(
@@ -148,11 +148,11 @@ def test_configurations_name_the_file_and_a_table_without_one_is_none(tmp_path: 
     table().write(tmp_path / "t.json")
     plan = SearchConfig(objectives=("error", "latency"), latency=str(tmp_path / "t.json"))
     assert SearchConfig.from_toml(plan.to_toml()) == plan
-    settings = problem(latency=tmp_path / "t.json").settings()
+    settings = problem(latency=tmp_path / "t.json").to_config()
     assert settings is not None
     assert settings["latency"] == str(tmp_path / "t.json")
-    assert problem(latency=table()).settings() is None
-    assert "latency" not in problem(("error", "params")).configuration()
+    assert problem(latency=table()).to_config() is None
+    assert "latency" not in problem(("error", "params")).fingerprint()
 
 
 def test_wrong_tables_are_refused(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_recalibration_takes_one_fixed_part_of_search_train_without_augmentation
     assert set(before) <= set(plain)
     assert set(before) != set(plain[:32])
     made.scores(genotypes(2))
-    made.train("training", range(1), 1, lambda world: world.uniform(1))
+    made.train("training", range(1), 1, made.uniform)
     made.scores(genotypes(2))
     assert chosen(made) == chosen(again) == before
     assert set(chosen(other)) != set(before)
@@ -81,8 +81,8 @@ def test_recalibration_takes_one_fixed_part_of_search_train_without_augmentation
 def test_weights_images_and_architectures_follow_the_seed() -> None:
     made, again, other = tiny(), tiny(), tiny(seed=1)
     for name in ("weights", "random/images", "random/architectures"):
-        assert np.array_equal(made.state()[name], again.state()[name])
-        assert not np.array_equal(made.state()[name], other.state()[name])
+        assert np.array_equal(made.state_dict()[name], again.state_dict()[name])
+        assert not np.array_equal(made.state_dict()[name], other.state_dict()[name])
     X = np.array([made.space.encode(genotype) for genotype in genotypes(6)])
     for draw in (lambda world: world.uniform(2), lambda world: world.drawn_from(X, 2)):
         (first, further), same, (others, _) = (
@@ -99,10 +99,10 @@ def test_a_step_without_a_finite_gradient_changes_nothing_and_is_counted() -> No
     images, labels = made.data.train.images[:64], made.data.train.labels[:64]
     (genotype,) = genotypes(1)
     trainer.step(made.data.normalise(images), labels, [genotype])
-    before = made.state()
+    before = made.state_dict()
     made._state = None
     loss = trainer.step(torch.full((64, 1, 8, 8), torch.nan), labels, [genotype])
-    after = made.state()
+    after = made.state_dict()
     assert float(loss) == 0
     assert trainer.take_skipped() == 1
     assert trainer.take_skipped() == 0
@@ -128,7 +128,7 @@ def poison(made: SupernetState, steps: set[int]) -> None:
 
 def train(made: SupernetState) -> list[tuple[str, dict[str, float]]]:
     heard: list[Step] = []
-    made.train("training", range(2), 2, lambda world: world.uniform(1), heard.append)
+    made.train("training", range(2), 2, made.uniform, heard.append)
     return [(step.phase, dict(step.figures)) for step in heard if step.figures]
 
 
@@ -150,7 +150,7 @@ def test_divergence_rolls_back_once_at_a_lower_learning_rate() -> None:
     assert told[1][1] == {"slowdown": SLOWDOWN}
     twin.trainer.slowdown = SLOWDOWN
     train(twin)
-    assert all(np.array_equal(a, twin.state()[name]) for name, a in made.state().items())
+    assert all(np.array_equal(a, twin.state_dict()[name]) for name, a in made.state_dict().items())
     poison(made, {0, 1, 2})
     with pytest.raises(
         DivergenceError, match=r"expected finite gradients, got none in 3 of 3 steps of epoch 3 at"
@@ -182,27 +182,27 @@ def test_a_state_says_where_the_random_streams_and_the_learning_rate_are() -> No
     train(made)
     made.trainer.slowdown = 0.5
     made._state = None
-    state = made.state()
+    state = made.state_dict()
     assert all(a.dtype != object for a in state.values())
-    twin.load_state(state)
+    twin.load_state_dict(state)
     assert twin.trainer.slowdown == 0.5
     train(made)
     train(twin)
-    assert all(np.array_equal(a, twin.state()[name]) for name, a in made.state().items())
+    assert all(np.array_equal(a, twin.state_dict()[name]) for name, a in made.state_dict().items())
 
 
 def test_another_layout_or_a_missing_part_is_refused() -> None:
-    state = world().state()
+    state = world().state_dict()
     wider = SupernetState(
         DARTSSpace(), NetworkConfig(channels=4, layers=3, image_shape=(1, 8, 8)), SupernetTraining(), load("digits"), 0
     )
     with pytest.raises(ValueError, match="expected the weights of a problem made with the same arguments, got others"):
-        wider.load_state(state)
-    with pytest.raises(ValueError, match=r"expected what state\(\) returned, got no 'momentum'"):
-        world().load_state({name: a for name, a in state.items() if name != "momentum"})
+        wider.load_state_dict(state)
+    with pytest.raises(ValueError, match=r"expected what state_dict\(\) returned, got no 'momentum'"):
+        world().load_state_dict({name: a for name, a in state.items() if name != "momentum"})
     short = {**state, "weights": state["weights"][:-1]}
     with pytest.raises(ValueError, match=r"expected \d+ float32 values, got float32 "):
-        world().load_state(short)
+        world().load_state_dict(short)
     assert json.loads(state["random/architectures"].tobytes())["bit_generator"] == "PCG64"
 
 
@@ -210,7 +210,7 @@ def test_training_deals_architectures_as_the_plan_says(monkeypatch: pytest.Monke
     made, seen = world(flops_grouping_window=2, subnets_per_step=4), []
     step = made.trainer.step
     monkeypatch.setattr(made.trainer, "step", lambda x, y, chosen: (seen.append(chosen), step(x, y, chosen))[1])
-    made.train("training", range(1), 1, lambda world: world.uniform(4))
+    made.train("training", range(1), 1, made.uniform)
     sizes = [sorted(flops(genotype, made.supernet.network) for genotype in chosen) for chosen in seen]
     first, second = sorted(sizes[:2])
     assert len(seen) == made.trainer.steps_per_epoch
