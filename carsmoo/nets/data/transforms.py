@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as pictures
 
-from carsmoo.cost.memory import physical_memory, require_fits
+from carsmoo.cost.memory import BYTES, physical_memory, require_fits
 
-CHUNK = 1024  # images that are resized at once, at most
+CHUNK = 2**24  # pixels of images that are scaled at once, at most
 MARGIN = 256 / 224  # a picture's side over that of the middle that is taken of it (DARTS's evaluation)
 SCALE = (0.08, 1.0)  # area of a resized crop, as a share of the image's (torchvision's default, which DARTS takes)
 RATIO = (3 / 4, 4 / 3)  # width over height of a resized crop before it is scaled
@@ -42,7 +42,7 @@ class Augmentation:
         n, c, height, width = shape
         needed = n * c * (height + 2 * self.pad) * (width + 2 * self.pad) * itemsize
         if self.pad:
-            require_fits("pad", needed, f"{n} of {c}x{height}x{width} padded by {self.pad} on each side")
+            require_fits("pad", needed, f"images of {c}x{height}x{width} padded by {self.pad}, {n} of them at once")
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return augmented images, (n, c, h, w), in one gather; ``generator`` lives on the CPU.
@@ -167,9 +167,9 @@ def fitted(images: NDArray[Any], size: tuple[int, int] | None) -> NDArray[Any]:
     cover = [max(wanted, round(scale * had)) for wanted, had in zip(size, (height, width), strict=True)]
     require_memory(n, (c, *size), images.itemsize)
     told = f"images of {height}x{width} scaled to {cover[0]}x{cover[1]}"
-    require_fits("size", c * math.prod(cover) * images.itemsize, told)
+    require_fits("size", BYTES * c * math.prod(cover), told)  # torch may scale bytes as float32
     result = np.empty((n, c, *size), dtype=images.dtype)
-    step = max(1, CHUNK * math.prod(size) // math.prod(cover))  # what is cropped away takes no more than what stays
+    step = max(1, CHUNK // max(math.prod(cover), height * width))
     for start in range(0, n, step):
         part = torch.from_numpy(np.require(images[start : start + step], requirements=["C", "W"]))
         whole = pictures.resize(part, cover, antialias=True)

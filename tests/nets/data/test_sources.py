@@ -148,6 +148,10 @@ def test_wrong_files_of_arrays_are_refused(tmp_path: Path) -> None:
     np.savez(file, images=X, labels=y, test_images=X)
     with pytest.raises(ValueError, match="both or none of test_images and test_labels"):
         load(f"npz:{file}")
+    np.savez(file, images=X, labels=y, val_images=X, **{"a b": y})
+    says = r"^npz: expected no arrays beside images, labels, .*, in .*a\.npz, got 'val_images', 'a b'$"
+    with pytest.raises(ValueError, match=says):
+        load(f"npz:{file}")
     np.savez(file, images=np.array([None] * 9), labels=y)
     with pytest.raises(ValueError, match=r"npz: expected numbers saved by numpy.savez, got .*Object arrays"):
         load(f"npz:{file}")

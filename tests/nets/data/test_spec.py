@@ -17,6 +17,13 @@ def test_a_name_says_what_where_and_how() -> None:
     assert DatasetSpec.parse("cifar10?size=16").size == (16, 16)
 
 
+def test_a_path_with_a_nul_is_told_wherever_it_comes_from() -> None:
+    for make in (absolute, DatasetSpec.parse, load, lambda text: DatasetSpec(name="npz", where=text)):
+        for text in ("npz:a\0b", "folder:a\0b?size=3"):
+            with pytest.raises(ValueError, match=r"^data: expected a path, got '.*a\\x00b(\?size=3)?'$"):
+                make(text)
+
+
 def test_a_home_that_is_not_known_is_a_path_that_is_not_there() -> None:
     with pytest.raises(FileNotFoundError, match=r"got nothing at .*~nobody-of-that-name/photos$"):
         load("folder:~nobody-of-that-name/photos")

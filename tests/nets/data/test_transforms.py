@@ -8,6 +8,7 @@ from scipy.stats import kstest
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as pictures
 
+from carsmoo.cost import memory
 from carsmoo.nets.data import load, transforms
 from carsmoo.nets.data.transforms import (
     Augment,
@@ -186,3 +187,39 @@ def test_the_middle_is_that_of_the_papers_evaluation(shape: tuple[int, int]) -> 
     expected = v2.Compose([v2.Resize(256), v2.CenterCrop(224)])(image)
     assert middle(image, (224, 224)).tobytes() == expected.tobytes()
     assert middle(image, (14, 70)).size == (70, 14)
+
+
+def test_padding_and_scaling_beyond_the_memory_are_refused_with_what_they_would_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "physical_memory", lambda: 6 * 10**7)
+    says = (
+        r"^pad: expected what fits in the memory, 0\.1 GB, got images of 1x8x8 padded by 1000000, 1 of them at once: "
+    )
+    with pytest.raises(ValueError, match=rf"{says}at least 4,000\.0 GB$"):
+        load("digits?pad=1000000")
+    with pytest.raises(ValueError, match=r"^pad: .* images of 1x8x8 padded by 1000000, .*4,000\.0 GB$"):
+        Augment(size=(8, 8), shift=Augmentation(pad=1_000_000))
+    assert Augment(size=(8, 8), resized_crop=True, shift=Augmentation(pad=1_000_000)).size == (8, 8)  # pads nothing
+    images = torch.zeros(9, 1, 8, 8)
+    wide = Augmentation(pad=800)  # 2.6 million numbers an image: 9 of them fit as bytes, not as float32
+    assert wide(images[:3], generator()).shape == (3, 1, 8, 8)
+    assert wide(images.byte(), generator()).shape == (9, 1, 8, 8)
+    with pytest.raises(
+        ValueError, match=r"^pad: .* images of 1x8x8 padded by 800, 9 of them at once: at least 0\.1 GB$"
+    ):
+        wide(images, generator())
+    says = (
+        r"^size: expected what fits in the memory, 0\.1 GB, got images of 8x8 scaled to 10000x10000: at least 0\.4 GB$"
+    )
+    with pytest.raises(ValueError, match=says):
+        load("digits?size=1x10000")
+
+
+def test_images_are_scaled_alike_however_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).integers(0, 256, (7, 3, 9, 14), dtype=np.uint8)
+    for images in (X, X.astype(np.float32)):
+        whole = fitted(images, (12, 5))
+        for pixels in (1, 2 * 12 * 19, 10**6):
+            monkeypatch.setattr(transforms, "CHUNK", pixels)
+            assert np.array_equal(fitted(images, (12, 5)), whole)
