@@ -16,18 +16,12 @@ name               images                                                       
 ``npz:PATH``       arrays images, labels, and test_images, test_labels if it has them  colour: 1/8, yes; else 0, no
 =================  ==================================================================  =========================
 
-WHERE is a folder; without it that of the environment variable ``CARSMOO_IMAGES``, else ``data``. Options:
+WHERE is a folder; without it that of the environment variable ``CARSMOO_IMAGES``, else ``data``. Options are the fields
+of :class:`DatasetSpec`, written as ``images=6000``, ``size=32x48`` (height x width) or ``size=32``, ``split_seed=1``,
+``pad=4``, ``flip=no``, ``stream=yes``.
 
-- ``images=6000``: keep so many of the images that the splits are drawn from, of each class its share. A test or
-  validation split that the source has of its own stays whole.
-- ``size=32x48`` (height x width) or ``size=32``: scale every image to cover this size and crop it in the middle.
-- ``split_seed=1``: other splits, and another choice of ``images``.
-- ``pad=4``, ``flip=no``: the augmentation of training images.
-- ``stream=yes``, for ``imagenet`` and ``folder`` in retraining: images stay in their files, are decoded in colour
-  when they are needed, and are normalised by ImageNet's published mean and deviation. Without the option that is so
-  where a recipe crops parts out of whole pictures, as ``imagenet`` does; ``stream=no`` says otherwise.
-
-Otherwise all images lie in memory, as bytes where the source has bytes; at most half of the machine's memory.
+Images lie in memory, as bytes where the source has bytes, at most half of the machine's memory; or, in retraining, stay
+in their files.
 """
 
 from carsmoo.nets.data.images import ImageData, StreamedData, TrainingData

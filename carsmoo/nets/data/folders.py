@@ -23,20 +23,11 @@ SPLITS = {
 }
 """Directories of a folder that has its own splits, in small letters, and which split each is."""
 
-SYSTEM = {
-    "__macosx",
-    "__pycache__",
-    "@eadir",
-    "@recycle",
-    "@tmp",
-    "#recycle",
-    "#snapshot",
-    "$recycle.bin",
-    "lost+found",
-    "system volume information",
-}
-"""Directories that systems leave, in small letters; beside them all whose names begin with a dot."""
-
+PASSED_OVER = re.compile(  # names, in small letters, of what is hidden and of what systems leave
+    r"\..*|__macosx|__pycache__|@eadir|@recycle|@tmp|#recycle|#snapshot|\$recycle\.bin|lost\+found"
+    r"|system volume information",
+    re.DOTALL,
+)
 ADDED = "set|sets|images?|imgs?|pictures|photos|data|dataset|split|folder|dir|files"
 LIKE_A_SPLIT = re.compile(  # a name, in small letters, that alone tells of a split
     rf"(?:(?:{ADDED})[\W_]*)?(?:{'|'.join(SPLITS)}|trainval|eval|evaluation|hold[\W_]*out)[\W_]*(?:{ADDED}|\d+)?"
@@ -137,7 +128,7 @@ def scan(source: str, folder: str | Path) -> Held:
         with os.scandir(folder) as opened:
             entries = sorted(opened, key=lambda entry: entry.name)
         for entry in entries:
-            if entry.name.startswith(".") or entry.name.casefold() in SYSTEM:
+            if PASSED_OVER.fullmatch(entry.name.casefold()):
                 continue
             is_image = entry.name.lower().endswith(IMG_EXTENSIONS)
             if entry.is_symlink():

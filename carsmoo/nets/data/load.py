@@ -79,17 +79,10 @@ def load(data: DataLike, *, stream: bool | None = None) -> TrainingData:
 
 
 def load_for_training(data: DataLike, recipe: TrainingRecipe) -> TrainingData:
-    """Return the data that a network is retrained on.
+    """Return the data that a network is retrained on by a recipe, and raise as :func:`load`.
 
-    They are those of :func:`load`, except that the images of ``imagenet`` and ``folder`` stay in their files where the
-    option ``stream`` says so or, without it, where the recipe crops parts out of whole pictures (``resized_crop``).
-
-    Args:
-        data: as for :func:`load`.
-        recipe: how a network is to be trained.
-
-    Raises:
-        ValueError, FileNotFoundError, TypeError: as :func:`load`.
+    The images of ``imagenet`` and ``folder`` stay in their files where the option ``stream`` says so or, without it,
+    where the recipe crops parts out of whole pictures (``resized_crop``).
     """
     return load(data, stream=recipe.resized_crop)
 
@@ -152,18 +145,10 @@ def _items(what: str, dataset: Dataset[Any]) -> tuple[NDArray[Any], NDArray[np.i
 def _in_memory(spec: DatasetSpec) -> ImageData:
     found = READERS[spec.name](spec)
     spec.require_images(np.size(found.train[1]))
-    data = ImageData.from_arrays(
-        *found.train,
-        name=spec.title,
-        validation=found.validation,
-        test=found.test,
-        test_share=found.test_share,
-        validation_share=found.validation_share,
-        split_seed=spec.split_seed,
-        limit=spec.images,
-        class_names=found.class_names,
-        size=spec.size,
-    )
+    arguments = found._asdict()
+    images, labels = arguments.pop("train")
+    asked = {"name": spec.title, "size": spec.size, "limit": spec.images, "split_seed": spec.split_seed}
+    data = ImageData.from_arrays(images, labels, **{**arguments, **asked})
     return dataclasses.replace(data, augmentation=spec.changed(found.augmentation or natural(data.image_shape)))
 
 

@@ -69,14 +69,30 @@ def digits(spec: DatasetSpec) -> Found:
 
 
 def mnist(spec: DatasetSpec) -> Found:
-    """MNIST, 28x28 grey digits: 60,000 images and 10,000 of test; never mirrored."""
-    return _idx(spec, datasets.MNIST, Augmentation(pad=2), "torchvision.datasets.MNIST")
+    """MNIST and Fashion-MNIST, 28x28 grey: 60,000 images and 10,000 of test; digits are never mirrored.
 
-
-def fashion_mnist(spec: DatasetSpec) -> Found:
-    """Fashion-MNIST, 28x28 grey clothes: 60,000 images and 10,000 of test."""
-    how = "Debian's package dataset-fashion-mnist or torchvision.datasets.FashionMNIST"
-    return _idx(spec, datasets.FashionMNIST, Augmentation(pad=4, flip=True), how)
+    Four idx files, with gzip or without, from a folder or from where torchvision puts them below it.
+    """
+    kind, augmentation, how = datasets.MNIST, Augmentation(pad=2), "torchvision.datasets.MNIST"
+    if spec.name == "fashion-mnist":
+        kind, augmentation = datasets.FashionMNIST, Augmentation(pad=4, flip=True)
+        how = "Debian's package dataset-fashion-mnist or torchvision.datasets.FashionMNIST"
+    roots = [spec.path()] if spec.where else [spec.path(), DEBIAN / spec.name]
+    places = [place for root in roots for place in (root, root / "raw", root / kind.__name__ / "raw")]
+    for place in places:
+        if _existing(place / "train-images-idx3-ubyte") is not None:
+            train, test = (
+                (
+                    _read_idx(spec.name, place / f"{part}-images-idx3-ubyte", 3),
+                    _read_idx(spec.name, place / f"{part}-labels-idx1-ubyte", 1),
+                )
+                for part in ("train", "t10k")
+            )
+            return Found(train, test=test, class_names=tuple(kind.classes), augmentation=augmentation)
+    raise FileNotFoundError(
+        f"{spec.name}: expected train-images-idx3-ubyte or the same with .gz in {places[0].resolve()}, got nothing "
+        f"there; get it with {how}(DIR, download=True) and name its folder as {spec.name}:DIR"
+    )
 
 
 def cifar(spec: DatasetSpec) -> Found:
@@ -184,26 +200,6 @@ def _torchvision(spec: DatasetSpec, kind: Any, file: Path, **split: Any) -> Any:
         ) from None
 
 
-def _idx(spec: DatasetSpec, kind: Any, augmentation: Augmentation, how: str) -> Found:
-    """Read four idx files, as they are or with gzip, from a folder or from where torchvision puts them below it."""
-    roots = [spec.path()] if spec.where else [spec.path(), DEBIAN / spec.name]
-    places = [place for root in roots for place in (root, root / "raw", root / kind.__name__ / "raw")]
-    for place in places:
-        if _existing(place / "train-images-idx3-ubyte") is not None:
-            train, test = (
-                (
-                    _read_idx(spec.name, place / f"{part}-images-idx3-ubyte", 3),
-                    _read_idx(spec.name, place / f"{part}-labels-idx1-ubyte", 1),
-                )
-                for part in ("train", "t10k")
-            )
-            return Found(train, test=test, class_names=tuple(kind.classes), augmentation=augmentation)
-    raise FileNotFoundError(
-        f"{spec.name}: expected train-images-idx3-ubyte or the same with .gz in {places[0].resolve()}, got nothing "
-        f"there; get it with {how}(DIR, download=True) and name its folder as {spec.name}:DIR"
-    )
-
-
 def _existing(file: Path) -> Path | None:
     return next((path for path in (file, file.with_name(f"{file.name}.gz")) if path.is_file()), None)
 
@@ -247,7 +243,7 @@ def _decoded(name: str, files: Files, size: tuple[int, int], mode: str, white: W
 READERS: dict[str, Callable[[DatasetSpec], Found]] = {
     "digits": digits,
     "mnist": mnist,
-    "fashion-mnist": fashion_mnist,
+    "fashion-mnist": mnist,
     "cifar10": cifar,
     "cifar100": cifar,
     "svhn": svhn,

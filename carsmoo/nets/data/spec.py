@@ -21,12 +21,15 @@ class DatasetSpec:
     Args:
         name: of the source.
         where: its folder or file; empty if not said.
-        images: how many images are kept of those that the splits are drawn from, of each class its share.
+        images: how many images are kept of those that the splits are drawn from, of each class its share. A test or
+            validation split that the source has of its own stays whole.
         size: (height, width) of every image: scaled to cover it, then cropped in the middle.
-        split_seed: draws the splits, and what ``images`` keeps.
+        split_seed: draws the splits, and what ``images`` keeps; the seed of a search changes neither.
         pad: zero pixels on each side before a random crop.
         flip: whether half of the training images are mirrored.
-        stream: whether images stay in their files and are read as they are needed; as a recipe says if not given.
+        stream: for ``imagenet`` and ``folder`` in retraining: images stay in their files, are decoded in colour when
+            they are needed, and are normalised by ImageNet's published mean and deviation. If not given that is so
+            where a recipe crops parts out of whole pictures, as ``imagenet`` does.
 
     Raises:
         ValueError: for a path with a NUL, which no file has.
@@ -120,14 +123,9 @@ def _parts(text: str) -> tuple[str, str, str]:
 def _whole(key: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError(f"data: expected {key}=NUMBER, a whole number, got {short(f'{key}={text}')}")
+    if key == "images" and int(text) < 1:
+        raise ValueError(f"data: expected {key} of at least 1, got {int(text)}")
     return int(text)
-
-
-def _positive(key: str, text: str) -> int:
-    number = _whole(key, text)
-    if number < 1:
-        raise ValueError(f"data: expected {key} of at least 1, got {number}")
-    return number
 
 
 def _size(key: str, text: str) -> tuple[int, int]:
@@ -144,7 +142,7 @@ def _yes(key: str, text: str) -> bool:
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
-    "images": _positive,
+    "images": _whole,
     "size": _size,
     "split_seed": _whole,
     "pad": _whole,
