@@ -55,7 +55,7 @@ from benchmarks.model_distributed import N_B, Device, print_model
 from carsmoo import CARSProblem, Genotype, NetworkConfig, SupernetTraining
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.cost.closed_form import flops
-from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data import ImageData
 from carsmoo.nets.distributed.group import Group, TorchGroup, shards
 from carsmoo.nets.models.serialization import load
 from carsmoo.nets.retraining.job import Job

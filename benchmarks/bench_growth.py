@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.bench_population import random_images
 from carsmoo import DARTSSpace, Genotype, NetworkConfig, SupernetTraining
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import load
 from carsmoo.nets.supernet import evaluation as scoring_module
 from carsmoo.nets.supernet.evaluation import errors
 from carsmoo.nets.supernet.training_state import SupernetState

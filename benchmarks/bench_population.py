@@ -38,7 +38,7 @@ from torch import nn
 
 from benchmarks.masked import masked_logits
 from carsmoo import PNSGA3, CARSProblem, Genotype, NetworkConfig, SupernetTraining
-from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data import ImageData
 from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.evaluation import BYTES, HELD, errors, fitting_graphs, recalibrate

@@ -27,8 +27,7 @@ from torch import nn
 
 from benchmarks.masked import masked_logits
 from carsmoo import DARTSSpace, Network, NetworkConfig, SupernetTraining
-from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import ImageData, load
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.trainer import SupernetTrainer

@@ -36,7 +36,7 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.config.toml import changed, parse_settings
 from carsmoo.cost.closed_form import params
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import load
 from carsmoo.nets.models.device import environment, pick
 from carsmoo.nets.retraining.trainer import NetworkTrainer
 from carsmoo.nets.supernet.problem import CARSProblem

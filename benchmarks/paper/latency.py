@@ -43,7 +43,7 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.cost.closed_form import params
 from carsmoo.cost.latency import latency as look_up
 from carsmoo.cost.latency_table import LatencyTable
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import load
 from carsmoo.nets.latency.measure import build, network_latency
 from carsmoo.space.genotype import Genotype
 

@@ -39,7 +39,7 @@ from benchmarks.paper.common import (
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import load
 from carsmoo.zoo import GENOTYPES
 
 

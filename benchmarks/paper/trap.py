@@ -40,7 +40,7 @@ from benchmarks.paper.common import (
 )
 from benchmarks.paper.looks import DASHES, SHADES, dots, finish, panels
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import load
 from carsmoo.space.genotype import PRIMITIVES, DARTSSpace
 
 SIZES = ("small", "middle", "large")

@@ -19,7 +19,7 @@ from benchmarks.paper.common import in_parallel
 from benchmarks.truth.records import RESULTS, Record, Records, work
 from benchmarks.truth.sets import SETS, Task, TruthSet, architectures, tasks
 from benchmarks.truth.training import train_alone
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import load
 
 
 def share(made: TruthSet, planned: Sequence[Task], out: Path) -> int:

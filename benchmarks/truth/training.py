@@ -11,7 +11,7 @@ import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
 from benchmarks.truth.sets import TruthSet
-from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data import ImageData
 from carsmoo.nets.retraining.trainer import NetworkTrainer
 from carsmoo.nets.supernet.training_state import DivergenceError
 from carsmoo.space.genotype import Genotype

@@ -102,7 +102,7 @@ def _for_its_data(plan: SearchConfig) -> NetworkConfig:
     """Return the network with its image's shape and classes, which the data tell where the plan does not."""
     if plan.network.image_shape is not None and plan.network.n_classes is not None:
         return plan.network
-    from carsmoo.nets.data.load import load
+    from carsmoo.nets.data import load
 
     data = load(plan.data)
     return plan.network.for_data(data.image_shape, data.classes)

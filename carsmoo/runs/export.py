@@ -10,8 +10,7 @@ from torch import Tensor
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.data.load import load_for_training
+from carsmoo.nets.data import ImageData, load_for_training
 from carsmoo.nets.models.model_card import data_card
 from carsmoo.nets.models.network import Network, measure_noise, untrained
 from carsmoo.nets.models.serialization import load

@@ -94,7 +94,7 @@ def jobs_for(
     Raises:
         ValueError: if the data do not exist, or the networks do not fit the supernet.
     """
-    from carsmoo.nets.data.load import load_for_training
+    from carsmoo.nets.data import load_for_training
     from carsmoo.nets.retraining.job import Job
     from carsmoo.nets.retraining.trainer import inherited
 
@@ -151,7 +151,7 @@ def alone_in(folder: Path, group: Group) -> Iterator[None]:
 
 def finished_cards(jobs: Sequence[Job]) -> dict[int, dict[str, Any]]:
     """Return the cards of those networks that have been trained to their ends as the jobs say, by their places."""
-    from carsmoo.nets.data.load import load_for_training
+    from carsmoo.nets.data import load_for_training
     from carsmoo.nets.retraining.job import finished
 
     data = load_for_training(jobs[0].data, jobs[0].recipe)

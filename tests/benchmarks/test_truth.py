@@ -14,7 +14,7 @@ from benchmarks.truth.records import RESULTS, Record, Records, read, work
 from benchmarks.truth.sets import AT_A_TIME, REPEATED, SETS, Task, TruthSet, architectures, tasks
 from benchmarks.truth.training import train_alone as train
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import load
 from carsmoo.zoo import GENOTYPES
 
 PLAN = [Task(name="a"), Task(name="b"), Task(name="a", seed=1), Task(name="b", budget=2.0)]

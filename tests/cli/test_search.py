@@ -10,9 +10,7 @@ from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem
 from carsmoo.config.search import SearchConfig
-from carsmoo.nets.data.in_memory import ImageData, Split
-from carsmoo.nets.data.load import load
-from carsmoo.nets.data.transforms import Augmentation
+from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.space.front import Front
 from tests.cli.test_entry import QUICK, call
 from tests.support.images import draw_folder

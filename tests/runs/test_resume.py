@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 import carsmoo.runs.resume
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, Genotype, SupernetTraining, resume
 from carsmoo.algorithm.continuous import Callbacks
-from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data import ImageData
 from carsmoo.operators import NodeMutation
 from carsmoo.runs import checkpoint
 from carsmoo.runs.snapshot import read

@@ -1,174 +1,236 @@
-"""Images in folders, one directory a class."""
+"""The files of a folder of images, by split and class, each once; what systems leave and links are passed over."""
 
 from __future__ import annotations
 
+import os
+import re
+from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from carsmoo.nets.data.listings import Files, Listing, listed
-from carsmoo.nets.data.pixels import White, flat, is_cut, is_deep, mode_of, require_pixels, to_bytes, white_of
-from carsmoo.nets.data.spec import DatasetSpec, Found, require_memory
-from carsmoo.nets.data.transforms import Augmentation
-from carsmoo.nets.data.walks import readable
+from carsmoo.nets.data.spec import DatasetSpec, readable
+from carsmoo.nets.data.splits import stratified
+from carsmoo.utils.validation import short
 
-IN_BYTES = (".jpg", ".jpeg", ".bmp", ".webp")
-"""Endings of files that hold at most 8 bits a colour."""
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Directories of a folder that has its own splits, in small letters, and which split each is."""
+
+PASSED_OVER = re.compile(  # names, in small letters, of what is hidden and of what systems leave
+    r"\..*|__macosx|__pycache__|@eadir|@recycle|@tmp|#recycle|#snapshot|\$recycle\.bin|lost\+found"
+    r"|system volume information",
+    re.DOTALL,
+)
+ADDED = "set|sets|images?|imgs?|pictures|photos|data|dataset|split|folder|dir|files"
+LIKE_A_SPLIT = re.compile(  # a name, in small letters, that alone tells of a split
+    rf"(?:(?:{ADDED})[\W_]*)?(?:{'|'.join(SPLITS)}|trainval|eval|evaluation|hold[\W_]*out)[\W_]*(?:{ADDED}|\d+)?"
+)
+PART = {*SPLITS, "trainval", "eval", "evaluation", "holdout", "pred", "prediction", "predictions", "query", "gallery"}
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_]+")  # trainA has two
+
+Files: TypeAlias = list[tuple[str, int]]
 
 
-class Header(NamedTuple):
-    """What is known of a picture before it is decoded.
+class Listing(NamedTuple):
+    """Files of images, with the numbers of their classes."""
 
-    Attributes:
-        size: (height, width) once it is turned upright.
-        mode: Pillow's name of its colours.
-    """
+    root: Path  # that all are in
+    files: dict[str, Files]  # of "train", and of "validation" and "test" if the folder has them of its own
+    classes: tuple[str, ...]  # names in the order of their numbers
 
-    size: tuple[int, int]
-    mode: str
+    @property
+    def paths(self) -> list[str]:
+        """All files, of every split."""
+        return [path for part in self.files.values() for path, _ in part]
 
 
-def read_folder(request: DatasetSpec) -> Found:
-    """Read ``folder:PATH``: one directory a class, or such a folder in each of train/, val/ and test/.
+class Held(NamedTuple):
+    """What a directory holds (:func:`scan`), or it and all below it (:func:`walk`)."""
 
-    Splits may be called otherwise (:data:`carsmoo.nets.data.walks.SPLITS`). Classes are numbered by their sorted names.
-    Files and directories whose names begin with a dot, those of systems, and files that do not end as images do are
-    passed over. All images must be of one size unless ``size`` is given; they are grey if all are, else in colour.
+    directories: list[str]  # names of its own; of a walk the paths of all, the first its own
+    images: list[str]  # paths of regular files whose names end as those of images do, by directory and name
+    links: list[str]  # paths of those that lead to a directory or are called as an image
+
+
+def listed(request: DatasetSpec) -> Listing:
+    """Return the files that ``folder:PATH`` or ``imagenet:DIR`` means, of those for training as many as asked for.
+
+    No link is followed, and no file comes twice.
 
     Raises:
         FileNotFoundError: if there is no such folder.
-        ValueError: naming the file or the class that is wrong.
+        ValueError: naming what is wrong with its directories.
     """
-    return _read(listed(request), request, request.size, None)
-
-
-def read_imagenet(request: DatasetSpec) -> Found:
-    """Read ``imagenet:DIR`` in torchvision's layout, its val/ as the test split, at 224x224 in colour if not said.
-
-    Raises:
-        FileNotFoundError: if there is no such folder.
-        ValueError: naming the file or the class that is wrong, or the bytes that would not fit in memory.
-    """
-    return _read(listed(request), request, request.size or (224, 224), "RGB")
-
-
-def _read(listing: Listing, request: DatasetSpec, size: tuple[int, int] | None, mode: str | None) -> Found:
-    paths = listing.paths
-    if size is None or mode is None:
-        headers = [_header(request.name, path) for path in paths]
-        size = size or _one_size(request.name, paths, headers)
-        mode = mode or mode_of({one.mode for one in headers})
-    require_memory(len(paths), (3 if mode == "RGB" else 1, *size))
-    white = white_in(request.name, paths)
-    pairs = {
-        split: (_decoded(request.name, part, size, mode, white), [label for _, label in part])
-        for split, part in listing.files.items()
-    }
-    natural = Augmentation(pad=4, flip=True) if request.name == "imagenet" else None
-    return Found(pairs["train"], pairs.get("validation"), pairs.get("test"), listing.classes, natural)
-
-
-def _header(name: str, path: str) -> Header:
-    try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5  # on its side, as cameras write
-            size = (image.width, image.height) if turned else (image.height, image.width)
-            return Header(size, image.mode)
-    except Exception as error:  # Pillow's readers raise all kinds for damaged files
-        raise _damaged(name, path, error) from error
-
-
-def white_in(name: str, paths: Iterable[str]) -> White:
-    """Return what means white in a set of images, found by decoding those of more than 8 bits.
-
-    Raises:
-        ValueError: naming a file that is damaged, or whose numbers are no pixels or do not fit those of others.
-    """
-    highest = dict.fromkeys(("whole", "floating", "cut"), (0.0, ""))
-    for path in paths:
-        if path.lower().endswith(IN_BYTES):
-            continue
-        try:
-            with Image.open(path) as image:
-                deep, cut = is_deep(image), is_cut(image)
-        except Exception as error:  # Pillow's readers raise all kinds for damaged files
-            raise _damaged(name, path, error) from error
-        if deep:
-            pixels = np.asarray(_upright(name, path))
-            require_pixels(f"{name}: {readable(path)}", pixels)
-            kind, most = "floating" if np.issubdtype(pixels.dtype, np.floating) else "whole", float(pixels.max())
-        elif cut:
-            higher = np.asarray(decoded(name, path, "RGB", White()))
-            kind, most = "cut", 256.0 * float(higher.max()) + 255
-        else:
-            continue
-        highest[kind] = max(highest[kind], (most, path))
-    white = {
-        kind: white_of(f"{name}: {readable(path)}", most, kind == "floating") for kind, (most, path) in highest.items()
-    }
-    if highest["cut"][1] and white["cut"] < 2**16 - 1:
+    source = request.name
+    root, splits = _imagenet(request) if source == "imagenet" else _folder(request)
+    held = {split: scan(source, folder) for split, folder in splits.items()}
+    names = held["train"].directories
+    if len(names) < 2:
         raise ValueError(
-            f"{name}: expected colours of 16 bits up to 65535, got them up to {highest['cut'][0]:.0f} at most, in "
-            f"{readable(highest['cut'][1])}; save them as 8 bits"
+            f"{source}: expected at least 2 directories, one a class, in {readable(splits['train'])}, got {len(names)}"
         )
-    return White(int(white["whole"]), white["floating"])
-
-
-def _one_size(name: str, paths: list[str], headers: list[Header]) -> tuple[int, int]:
-    size = headers[0].size
-    for path, found in zip(paths, headers, strict=True):
-        if found.size != size:
+    for split, found in held.items():
+        if strange := [name for name in found.directories if name not in names]:
             raise ValueError(
-                f"{name}: expected images of one size, or ?size=HEIGHTxWIDTH, got {size[0]}x{size[1]} "
-                f"({readable(paths[0])}) and {found.size[0]}x{found.size[1]} ({readable(path)})"
+                f"{source}: expected the classes of train, got {strange[0]!r} in {readable(splits[split])}"
             )
-    return size
+    trees = {
+        split: {names.index(name): walk(source, splits[split] / name) for name in found.directories}
+        for split, found in held.items()
+    }
+    links = [link for found in held.values() for link in found.links]
+    links += scan(source, root).links if source == "folder" else []
+    around = Held([os.fspath(folder) for folder in splits.values()], [], links)
+    _require_inside(source, root, [around, *(tree for part in trees.values() for tree in part.values())])
+    files = _once(source, trees)
+    labels = np.array([label for _, label in files["train"]], dtype=np.int64)
+    counts = np.bincount(labels, minlength=len(names))
+    empty = [splits["train"] / name for name, count in zip(names, counts, strict=True) if count == 0]
+    empty += [splits[split] for split, part in files.items() if not part]
+    if empty:
+        raise ValueError(f"{source}: expected images ({', '.join(IMG_EXTENSIONS)}) in {readable(empty[0])}, got none")
+    request.require_images(len(labels))
+    if request.images is not None:
+        files["train"] = [files["train"][k] for k in stratified(labels, request.images, request.split_seed)]
+    return Listing(root, files, tuple(names))
 
 
-def _decoded(name: str, files: Files, size: tuple[int, int], mode: str, white: White) -> NDArray[np.uint8]:
-    result = np.empty((len(files), 3 if mode == "RGB" else 1, *size), dtype=np.uint8)
-    for k, (path, _) in enumerate(files):
-        whole = decoded(name, path, mode, white)
-        if whole.size != size[::-1]:
-            whole = ImageOps.fit(whole, size[::-1], Image.Resampling.BILINEAR)
-        pixels: NDArray[Any] = np.asarray(whole)
-        result[k] = pixels if mode == "L" else pixels.transpose(2, 0, 1)
-    return result
+def layout(source: str, root: Path) -> dict[str, Path]:
+    """Return the directory of each split that a folder has of its own, or the folder as the only one, for train.
 
-
-def decoded(name: str, path: str, mode: str, white: White) -> Image.Image:
-    """Return the picture of a file, upright, as 8-bit grey ("L") or colour ("RGB").
-
-    Args:
-        name: of the source, for what is raised.
-        path: of the file.
-        mode: Pillow's name of the colours.
-        white: what means white in the set of images.
-
-    Raises:
-        ValueError: naming the file if it is damaged or its numbers are beyond white.
+    Refused are directories that are called like splits where it is not certain which they are.
     """
-    image = _upright(name, path)
-    if is_deep(image):
-        image = Image.fromarray(to_bytes(f"{name}: {readable(path)}", np.asarray(image), white))
+    names = scan(source, root).directories
+    alike = [name for name in names if LIKE_A_SPLIT.fullmatch(name.casefold())] or _counterparts(names)
+    if not alike:
+        return {"train": root}
+    known = {name: SPLITS[name.casefold()] for name in names if name.casefold() in SPLITS}
+    if len(known) == len(set(known.values())) == len(names) and "train" in known.values():
+        return {split: root / name for name, split in known.items()}
+    told = ", ".join(short(name, 30) for name in list(dict.fromkeys([*alike, *names]))[:4])
+    raise ValueError(
+        f"{source}: expected classes, or train (training) with at most one of val (valid, validation, dev) and one of "
+        f"test (testing) and nothing else, got {told} in {readable(root)}; a class of such a name goes into train/"
+    )
+
+
+def scan(source: str, folder: str | Path) -> Held:
+    """Return what a directory holds, without what begins with a dot or is a system's, and following no link."""
+    found = Held([], [], [])
     try:
-        return flat(image, mode)
-    except Exception as error:  # some modes of Pillow have no way to others
-        raise _damaged(name, path, error) from error
+        with os.scandir(folder) as opened:
+            entries = sorted(opened, key=lambda entry: entry.name)
+        for entry in entries:
+            if PASSED_OVER.fullmatch(entry.name.casefold()):
+                continue
+            is_image = entry.name.lower().endswith(IMG_EXTENSIONS)
+            if entry.is_symlink():
+                if is_image or os.path.isdir(entry.path):
+                    found.links.append(entry.path)
+            elif entry.is_dir():
+                found.directories.append(entry.name)
+            elif is_image and entry.is_file():
+                found.images.append(entry.path)
+    except OSError as error:
+        raise ValueError(
+            f"{source}: expected a directory that can be read, got {readable(folder)} ({error.strerror})"
+        ) from error
+    return found
 
 
-def _upright(name: str, path: str) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image)
-    except Exception as error:  # Pillow's readers raise all kinds for damaged files
-        raise _damaged(name, path, error) from error
+def walk(source: str, folder: str | Path) -> Held:
+    """Return all that is in a directory of one class and below it, none of which has splits of its own."""
+    found, waiting = Held([], [], []), [os.fspath(folder)]
+    while waiting:
+        here = waiting.pop()
+        held = scan(source, here)
+        splits = [name for name in held.directories if name.casefold() in SPLITS]
+        if len({SPLITS[name.casefold()] for name in splits}) > 1:
+            raise ValueError(
+                f"{source}: expected splits around classes, such as train/CLASS and test/CLASS, got "
+                f"{' and '.join(splits)} in {readable(here)}"
+            )
+        found.directories.append(here)
+        found.images.extend(held.images)
+        found.links.extend(held.links)
+        waiting.extend(os.path.join(here, name) for name in held.directories)
+    found.images.sort(key=os.path.split)
+    return found
 
 
-def _damaged(name: str, path: str, error: Exception) -> ValueError:
-    told = " ".join(str(error).replace(path, "it").split())[:120]
-    what = "one that cannot be read" if isinstance(error, OSError) and error.errno else "a damaged one"
-    return ValueError(f"{name}: expected an image, got {what} in {readable(path)} ({type(error).__name__}: {told})")
+def _counterparts(names: list[str]) -> list[str]:
+    """Return the names that others equal but for the word of a split; one such as ``bullet_train`` alone is none."""
+    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name in names:
+        words = [word.casefold() for word in WORD.findall(name)]
+        for k, word in enumerate(words):
+            if word in PART:
+                alike[(*words[:k], "*", *words[k + 1 :])].append(name)
+    return [name for group in alike.values() if len(group) > 1 for name in group]
+
+
+def _folder(request: DatasetSpec) -> tuple[Path, dict[str, Path]]:
+    if not request.where:
+        raise ValueError("data: expected folder:PATH, got 'folder' without a path")
+    root = request.path().resolve()
+    if not root.is_dir():
+        raise FileNotFoundError(f"folder: expected a directory with one directory a class, got nothing at {root}")
+    return root, layout(request.name, root)
+
+
+def _imagenet(request: DatasetSpec) -> tuple[Path, dict[str, Path]]:
+    root = request.path("imagenet").resolve()
+    splits = {"train": root / "train", "test": root / "val"}
+    if not all(folder.is_dir() for folder in splits.values()):
+        raise FileNotFoundError(
+            f"imagenet: expected {root / 'train'} and {root / 'val'}, one directory a class, got nothing there; get "
+            "the archives from image-net.org, unpack them as torchvision.datasets.ImageNet does, or say imagenet:DIR"
+        )
+    for folder in splits.values():
+        if folder.is_symlink():
+            raise ValueError(f"imagenet: expected a directory of its own, got a link, {readable(folder)}")
+    return root, splits
+
+
+def _require_inside(source: str, root: Path, trees: Iterable[Held]) -> None:
+    """Check that links lead only to what is read without them, so that passing over them loses nothing."""
+    held = list(trees)
+    links = sorted(link for tree in held for link in tree.links)
+    read = {os.fspath(path) for path in (root, *root.parents)}
+    if links:
+        read.update(path for tree in held for path in (*tree.directories, *tree.images))
+    for link in links:
+        leads = os.path.realpath(link)
+        if leads not in read:
+            raise ValueError(
+                f"{source}: expected directories and images of the folder's own, got a link, {readable(link)}, to "
+                f"{readable(leads)}; put a copy in its place, as cp -rL does"
+            )
+
+
+def _once(source: str, trees: dict[str, dict[int, Held]]) -> dict[str, Files]:
+    """Return the files of each split with their labels; of hard links to one file in one class the first."""
+    met: dict[tuple[int, int], tuple[str, int, str]] = {}
+    files: dict[str, Files] = {split: [] for split in trees}
+    for split, part in trees.items():
+        for label, tree in part.items():
+            for path in tree.images:
+                found = os.lstat(path)
+                if found.st_nlink > 1:
+                    *where, first = met.setdefault((found.st_dev, found.st_ino), (split, label, path))
+                    if where != [split, label]:
+                        raise ValueError(
+                            f"{source}: expected each image in one class of one split, got one file as "
+                            f"{readable(first)} and {readable(path)}"
+                        )
+                    if first != path:
+                        continue
+                files[split].append((path, label))
+    return files

@@ -1,136 +1,90 @@
-"""Images for a search: by name, as a torch data set, or as arrays.
-
-A name is ``NAME[:WHERE][?option=value&...]``; on a command line, quote it.
-
-=================  ==================================================================  =========================
-name               images                                                              augmentation (pad, flip)
-=================  ==================================================================  =========================
-``digits``         8x8 grey, shipped with scikit-learn                                 0, no
-``mnist``          28x28 grey, idx files, with gzip or without                         2, no
-``fashion-mnist``  as mnist; Debian's package dataset-fashion-mnist is found           4, yes
-``cifar10``        3x32x32, read by torchvision                                        4, yes
-``cifar100``       as cifar10, 100 classes                                             4, yes
-``svhn``           3x32x32 house numbers, read by torchvision                          4, no
-``imagenet``       train/ and val/ (the test split), 3x224x224 if no size is given     4, yes
-``folder:PATH``    one directory a class, or train/, val/, test/ of such               colour: 1/8, yes; else 0, no
-``npz:PATH``       arrays images, labels, and test_images, test_labels if it has them  colour: 1/8, yes; else 0, no
-=================  ==================================================================  =========================
-
-WHERE is a folder; without it that of the environment variable ``CARSMOO_IMAGES``, else ``data``. Options:
-
-- ``images=6000``: keep so many of the images that the splits are drawn from, of each class its share. A test or
-  validation split that the source has of its own stays whole.
-- ``size=32x48`` (height x width) or ``size=32``: scale every image to cover this size and crop it in the middle.
-- ``split_seed=1``: other splits, and another choice of ``images``.
-- ``pad=4``, ``flip=no``: the augmentation of training images.
-- ``stream=yes``, for ``imagenet`` and ``folder`` in retraining: images stay in their files, are decoded in colour
-  when they are needed, and are normalised by ImageNet's published mean and deviation. Without the option that is so
-  where a recipe crops parts out of whole pictures, as ``imagenet`` does; ``stream=no`` says otherwise.
-
-Otherwise all images lie in memory, as bytes where the source has bytes; at most half of the machine's memory.
-"""
+"""Images as users name or give them, for a search or for full training."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import os
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data import datasets, folders
-from carsmoo.nets.data.in_memory import ImageData, Pair, Split
-from carsmoo.nets.data.pixels import of_item
-from carsmoo.nets.data.spec import DatasetSpec, Loader, require_memory
-from carsmoo.nets.data.streaming import SOURCES, StreamedData, TrainingData, stream
-from carsmoo.nets.data.transforms import Augmentation
+from carsmoo.nets.data.folders import Files, listed
+from carsmoo.nets.data.images import ImageData, Pair, StreamedData, TrainingData
+from carsmoo.nets.data.pixels import White, of_item, white_in
+from carsmoo.nets.data.sources import READERS
+from carsmoo.nets.data.spec import DatasetSpec
+from carsmoo.nets.data.splits import Stream, drawn
+from carsmoo.nets.data.transforms import natural, require_memory
 from carsmoo.utils.validation import short, shown
 
-__all__ = [
-    "DATA_NAMES",
-    "Augmentation",
-    "DataLike",
-    "ImageData",
-    "Split",
-    "from_dataset",
-    "load",
-    "load_for_training",
-]
-
-DATA_NAMES = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "svhn", "imagenet", "folder", "npz")
+DATA_NAMES = tuple(READERS)
 """Names that :func:`load` knows."""
 
-DataLike: TypeAlias = "str | ImageData | Pair | Dataset[Any]"
+STREAMED = ("imagenet", "folder")  # names whose images can stay in their files
+SIZE = (224, 224)  # of streamed images where none is asked for
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, published with torchvision's networks
+
+DataLike: TypeAlias = "str | ImageData | StreamedData | Pair | Dataset[Any]"
 
 
-def load(data: DataLike) -> ImageData:
+@overload
+def load(data: DataLike) -> ImageData: ...
+
+
+@overload
+def load(data: DataLike, *, stream: bool) -> TrainingData: ...
+
+
+def load(data: DataLike, *, stream: bool | None = None) -> TrainingData:
     """Return the data that a user names or gives.
 
     Args:
-        data: a name of ``DATA_NAMES`` with where it is and options as this module's text says, such as
+        data: a name of ``DATA_NAMES`` with where it is and options as :mod:`carsmoo.nets.data` says, such as
             ``"fashion-mnist?images=6000"`` or ``"folder:photos?size=32x48"``; an :class:`ImageData`; a
             ``torch.utils.data.Dataset`` for :func:`from_dataset`; or a pair of images and labels for
             :meth:`ImageData.from_arrays`.
+        stream: whether the images of ``imagenet`` and ``folder`` stay in their files where the option ``stream`` does
+            not say. A search, whose images are in memory, gives nothing, and the option is refused.
 
     Raises:
-        ValueError: for a name or option that does not exist, a damaged file, or arrays that are no images.
+        ValueError: for a name or option that does not exist, a damaged file, arrays that are no images, or images in
+            files where they have to be in memory.
         FileNotFoundError: if the files of a data set are missing, saying how to get them.
         TypeError: for anything else.
     """
+    spec = DatasetSpec.parse(data) if isinstance(data, str) else None
+    if spec is not None and spec.name not in DATA_NAMES:
+        raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {short(str(data))}")
+    asked = spec.stream if spec is not None else isinstance(data, ImageData) and isinstance(data.train, Stream)
+    if asked and stream is None:
+        raise ValueError(
+            "data: expected images in memory, got stream=yes, which only full training (carsmoo train) takes"
+        )
+    if spec is not None:
+        in_files = asked or (asked is None and stream and spec.name in STREAMED)
+        return _streamed(spec) if in_files else _in_memory(spec)
     if isinstance(data, ImageData):
         return data
     if isinstance(data, tuple) and len(data) == 2:
         return ImageData.from_arrays(*data)
     if isinstance(data, Dataset):
         return from_dataset(data)
-    if not isinstance(data, str):
-        raise TypeError(
-            f"data: expected a name, an ImageData, a Dataset or (images, labels), got {type(data).__name__}"
-        )
-    loaders: dict[str, Loader] = {
-        "digits": datasets.digits,
-        "mnist": datasets.mnist,
-        "fashion-mnist": datasets.fashion_mnist,
-        "cifar10": datasets.cifar10,
-        "cifar100": datasets.cifar100,
-        "svhn": datasets.svhn,
-        "imagenet": folders.read_imagenet,
-        "folder": folders.read_folder,
-        "npz": datasets.npz,
-    }
-    request = DatasetSpec.parse(data)
-    if request.name not in loaders:
-        raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {short(data)}")
-    if request.stream:
-        raise ValueError(
-            "data: expected images in memory, got stream=yes, which only full training (carsmoo train) takes"
-        )
-    return request.build(loaders[request.name](request))
+    raise TypeError(f"data: expected a name, an ImageData, a Dataset or (images, labels), got {type(data).__name__}")
 
 
-def load_for_training(data: DataLike | StreamedData, recipe: TrainingRecipe) -> TrainingData:
-    """Return the data that a network is retrained on.
+def load_for_training(data: DataLike, recipe: TrainingRecipe) -> TrainingData:
+    """Return the data that a network is retrained on by a recipe, and raise as :func:`load`.
 
-    They are those of :func:`load`, except that the images of ``imagenet`` and ``folder`` stay in their files where the
-    option ``stream`` says so or, without it, where the recipe crops parts out of whole pictures (``resized_crop``).
-
-    Args:
-        data: as for :func:`load`, or data that stay in their files.
-        recipe: how a network is to be trained.
-
-    Raises:
-        ValueError, FileNotFoundError, TypeError: as :func:`load`.
+    The images of ``imagenet`` and ``folder`` stay in their files where the option ``stream`` says so or, without it,
+    where the recipe crops parts out of whole pictures (``resized_crop``).
     """
-    if isinstance(data, StreamedData):
-        return data
-    request = DatasetSpec.parse(data) if isinstance(data, str) else None
-    if request is None or request.stream is False:
-        return load(data)
-    if request.stream or (recipe.resized_crop and request.name in SOURCES):
-        return stream(request)
-    return load(data)
+    return load(data, stream=recipe.resized_crop)
 
 
 def from_dataset(dataset: Dataset[Any], *, test: Dataset[Any] | None = None, **arguments: Any) -> ImageData:
@@ -186,3 +140,58 @@ def _items(what: str, dataset: Dataset[Any]) -> tuple[NDArray[Any], NDArray[np.i
             )
         images[k], labels[k] = image, label
     return images, labels
+
+
+def _in_memory(spec: DatasetSpec) -> ImageData:
+    found = READERS[spec.name](spec)
+    spec.require_images(np.size(found.train[1]))
+    arguments = found._asdict()
+    images, labels = arguments.pop("train")
+    asked = {"name": spec.title, "size": spec.size, "limit": spec.images, "split_seed": spec.split_seed}
+    data = ImageData.from_arrays(images, labels, **{**arguments, **asked})
+    return dataclasses.replace(data, augmentation=spec.changed(found.augmentation or natural(data.image_shape)))
+
+
+def _streamed(spec: DatasetSpec) -> StreamedData:
+    """List the files of ``imagenet:DIR`` or ``folder:PATH``, to be read in colour, at 224x224 if no size is given."""
+    if spec.name not in STREAMED:
+        raise ValueError(f"data: expected stream=yes only for {' and '.join(STREAMED)}, got {spec.name}")
+    listing, size = listed(spec), spec.size or SIZE
+    require_memory(1, (3, *size))
+    files = dict(listing.files)
+    shares = {what: share for what, share in (("test", 0.2), ("validation", 0.5)) if what not in files}
+    train = files.pop("train")
+    places = drawn(np.array([label for _, label in train]), shares, spec.split_seed, class_names=listing.classes)
+    splits = {**files, **{what: [train[k] for k in index.tolist()] for what, index in places.items()}}
+    mean, std = (torch.tensor(values, dtype=torch.float32) * 255 for values in (MEAN, STD))
+    augmentation = spec.changed(natural((3, *size)))
+    white = white_in(spec.name, listing.paths)
+    seen = repr((size, mean.tolist(), std.tolist(), listing.classes, augmentation))
+    seen += repr(white) if white != White() else ""
+
+    def stream(part: Files) -> Stream:
+        labels = torch.tensor([label for _, label in part], dtype=torch.int64)
+        return Stream(tuple(path for path, _ in part), labels, size, spec.name, white)
+
+    return ImageData(
+        name=dataclasses.replace(spec, stream=True).title,
+        train=stream(splits["train"]),
+        validation=stream(splits["validation"]),
+        test=stream(splits["test"]),
+        classes=len(listing.classes),
+        mean=mean,
+        std=std,
+        augmentation=augmentation,
+        class_names=listing.classes,
+        sha256=_digest(os.fspath(listing.root), splits, seen),
+    )
+
+
+def _digest(root: str, splits: dict[str, Files], seen: str) -> str:
+    found = hashlib.sha256(seen.encode())
+    for what in sorted(splits):
+        found.update(f"\0{what}".encode())
+        for path, label in splits[what]:
+            below = os.fsencode(path.removeprefix(root).replace(os.sep, "/"))
+            found.update(b"\0%b\0%d\0%d" % (below, label, os.stat(path).st_size))
+    return found.hexdigest()

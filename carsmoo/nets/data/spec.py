@@ -1,41 +1,17 @@
-"""The name by which images are asked for, ``NAME[:WHERE][?option=value&...]``, and what its options do."""
+"""The name by which images are asked for, ``NAME[:WHERE][?option=value&...]``."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torchvision.transforms.v2 import functional as resizing
-
-from carsmoo.cost.memory import physical_memory
-from carsmoo.nets.data.in_memory import ImageData, Pair
-from carsmoo.nets.data.pixels import as_images
 from carsmoo.nets.data.transforms import Augmentation
 from carsmoo.utils.validation import short
-
-CHUNK = 1024
-"""Images that are resized at once."""
-
-
-class Found(NamedTuple):
-    """What a source has: images and labels of the splits that it knows, and what is good for them."""
-
-    train: Pair
-    validation: Pair | None = None
-    test: Pair | None = None
-    class_names: tuple[str, ...] | None = None
-    augmentation: Augmentation | None = None  # None: that of natural images in colour, none in grey
-    test_share: float = 0.2
-    validation_share: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +21,18 @@ class DatasetSpec:
     Args:
         name: of the source.
         where: its folder or file; empty if not said.
-        images: how many images are kept of those that the splits are drawn from, of each class its share.
+        images: how many images are kept of those that the splits are drawn from, of each class its share. A test or
+            validation split that the source has of its own stays whole.
         size: (height, width) of every image: scaled to cover it, then cropped in the middle.
-        split_seed: draws the splits, and what ``images`` keeps.
+        split_seed: draws the splits, and what ``images`` keeps; the seed of a search changes neither.
         pad: zero pixels on each side before a random crop.
         flip: whether half of the training images are mirrored.
-        stream: whether images stay in their files and are read as they are needed; as a recipe says if not given.
+        stream: for ``imagenet`` and ``folder`` in retraining: images stay in their files, are decoded in colour when
+            they are needed, and are normalised by ImageNet's published mean and deviation. If not given that is so
+            where a recipe crops parts out of whole pictures, as ``imagenet`` does.
+
+    Raises:
+        ValueError: for a path with a NUL, which no file has.
     """
 
     name: str
@@ -62,16 +44,18 @@ class DatasetSpec:
     flip: bool | None = None
     stream: bool | None = None
 
+    def __post_init__(self) -> None:
+        if "\0" in self.where:
+            raise ValueError(f"data: expected a path, got {self.where[:60]!r}")
+
     @classmethod
     def parse(cls, text: str) -> DatasetSpec:
         """Read ``NAME[:WHERE][?option=value&...]``; the last ``?`` begins the options.
 
         Raises:
-            ValueError: for options that do not exist, come twice or have another form.
+            ValueError: for options that do not exist, come twice or have another form, and for a path with a NUL.
         """
         name, where, tail = _parts(text)
-        if "\0" in where:
-            raise ValueError(f"data: expected a path, got {where[:60]!r}")
         options: dict[str, Any] = {}
         for option in filter(None, tail.split("&")):
             key, _, value = option.partition("=")
@@ -93,33 +77,12 @@ class DatasetSpec:
         last = Path(self.where).resolve().name if self.name in ("folder", "npz") else ""
         return self.name + (f":{last}" if last else "") + (f"?{'&'.join(given)}" if given else "")
 
-    def build(self, found: Found) -> ImageData:
-        """Return what a source has as data for a search, resized, capped and split as asked."""
-        pairs = {"train": found.train, "validation": found.validation, "test": found.test}
-        given = {"images" if what == "train" else what: pair for what, pair in pairs.items() if pair is not None}
-        pixels = as_images({what: pair[0] for what, pair in given.items()})
-        sized = {what: (fitted(pixels[what], self.size), pair[1]) for what, pair in given.items()}
-        images, labels = sized.pop("images")
-        self.require_images(len(np.asarray(labels)))
-        return ImageData.from_arrays(
-            images,
-            labels,
-            name=self.title,
-            **sized,
-            test_share=found.test_share,
-            validation_share=found.validation_share,
-            augmentation=self.changed(found.augmentation or natural(images.shape)),
-            split_seed=self.split_seed,
-            limit=self.images,
-            class_names=found.class_names,
-        )
+    def path(self, default: str = "") -> Path:
+        """Return where the images are: ``where``, else ``default`` below what ``CARSMOO_IMAGES`` names, else data."""
+        return expanded(self.where or os.path.join(os.environ.get("CARSMOO_IMAGES", "data"), default))
 
     def require_images(self, n: int) -> None:
-        """Check that ``images`` asks for no more than the ``n`` that there are.
-
-        Raises:
-            ValueError: telling both.
-        """
+        """Check that ``images`` asks for no more than the ``n`` that there are."""
         if self.images is not None and self.images > n:
             raise ValueError(f"data: expected images of at most {n}, got {self.images}")
 
@@ -135,7 +98,7 @@ def absolute(text: str) -> str:
     name, where, tail = _parts(text)
     if not where:
         return text
-    path = os.fspath(expanded(where).resolve())
+    path = os.fspath(DatasetSpec(name=name, where=where).path().resolve())
     return f"{name}:{path}" + (f"?{tail}" if tail or "?" in path else "")
 
 
@@ -144,45 +107,10 @@ def expanded(path: str) -> Path:
     return Path(os.path.expanduser(path))
 
 
-Loader: TypeAlias = Callable[[DatasetSpec], Found]
-
-
-def natural(shape: tuple[int, ...]) -> Augmentation:
-    """Return CIFAR's augmentation (an eighth of padding, half mirrored) for colour, none for grey, by (n, c, h, w)."""
-    if len(shape) != 4 or shape[1] == 1:
-        return Augmentation()
-    return Augmentation(pad=min(shape[2:]) // 8, flip=True)
-
-
-def fitted(images: NDArray[Any], size: tuple[int, int] | None) -> NDArray[Any]:
-    """Return images, (n, c, h, w), scaled to cover a (height, width), then cropped in the middle."""
-    if size is None or images.shape[2:] == size:
-        return images
-    n, c, height, width = images.shape
-    scale = max(size[0] / height, size[1] / width)
-    cover = [max(wanted, round(scale * had)) for wanted, had in zip(size, (height, width), strict=True)]
-    require_memory(n, (c, *size), images.itemsize)
-    result = np.empty((n, c, *size), dtype=images.dtype)
-    for start in range(0, n, CHUNK):
-        part = torch.from_numpy(np.require(images[start : start + CHUNK], requirements=["C", "W"]))
-        whole = resizing.resize(part, cover, antialias=True)
-        result[start : start + CHUNK] = resizing.center_crop(whole, list(size)).numpy()
-    return result
-
-
-def require_memory(count: int, shape: tuple[int, ...], itemsize: int = 1) -> None:
-    """Check that images (c, h, w) fit in half of this machine's memory: the splits are drawn by copying once.
-
-    Raises:
-        ValueError: telling the bytes.
-    """
-    memory, needed = physical_memory(), count * math.prod(shape) * itemsize
-    if memory is not None and needed > memory // 2:
-        size = "x".join(map(str, shape))
-        raise ValueError(
-            f"data: expected images that fit in half of the memory, {memory // 2:,} bytes, got {needed:,} bytes "
-            f"({count} images of {size}); ask for fewer or smaller ones, such as ?images=10000&size=64"
-        )
+def readable(path: str | Path) -> str:
+    """Return a path as text on one line."""
+    text = os.fspath(path)
+    return text if text.isprintable() else repr(text)
 
 
 def _parts(text: str) -> tuple[str, str, str]:
@@ -195,14 +123,9 @@ def _parts(text: str) -> tuple[str, str, str]:
 def _whole(key: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError(f"data: expected {key}=NUMBER, a whole number, got {short(f'{key}={text}')}")
+    if key == "images" and int(text) < 1:
+        raise ValueError(f"data: expected {key} of at least 1, got {int(text)}")
     return int(text)
-
-
-def _positive(key: str, text: str) -> int:
-    number = _whole(key, text)
-    if number < 1:
-        raise ValueError(f"data: expected {key} of at least 1, got {number}")
-    return number
 
 
 def _size(key: str, text: str) -> tuple[int, int]:
@@ -219,7 +142,7 @@ def _yes(key: str, text: str) -> bool:
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
-    "images": _positive,
+    "images": _whole,
     "size": _size,
     "split_seed": _whole,
     "pad": _whole,

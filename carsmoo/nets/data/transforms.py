@@ -1,22 +1,26 @@
-"""What is done to training images at random: crops, mirroring, colours."""
+"""What is done to images: scaled to a size, and at random to those of training crops, mirroring, colours."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as pictures
 
-SCALE = (0.08, 1.0)
-"""Area of a resized crop, as a share of the image's (torchvision's default, which DARTS takes)."""
+from carsmoo.cost.memory import BYTES, physical_memory, require_fits
 
-RATIO = (3 / 4, 4 / 3)
-"""Width over height of a resized crop before it is scaled."""
+CHUNK = 2**24  # pixels of images that are scaled at once, at most
+MARGIN = 256 / 224  # a picture's side over that of the middle that is taken of it (DARTS's evaluation)
+SCALE = (0.08, 1.0)  # area of a resized crop, as a share of the image's (torchvision's default, which DARTS takes)
+RATIO = (3 / 4, 4 / 3)  # width over height of a resized crop before it is scaled
 
 Picture = TypeVar("Picture", Tensor, Image.Image)
 
@@ -33,10 +37,22 @@ class Augmentation:
     pad: int = 0
     flip: bool = False
 
+    def require_memory(self, shape: Sequence[int], itemsize: int = 1) -> None:
+        """Check that images (n, c, h, w), each number of ``itemsize`` bytes, fit in the memory once they are padded."""
+        n, c, height, width = shape
+        needed = n * c * (height + 2 * self.pad) * (width + 2 * self.pad) * itemsize
+        if self.pad:
+            require_fits("pad", needed, f"images of {c}x{height}x{width} padded by {self.pad}, {n} of them at once")
+
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return augmented images, (n, c, h, w), in one gather; ``generator`` lives on the CPU."""
+        """Return augmented images, (n, c, h, w), in one gather; ``generator`` lives on the CPU.
+
+        Raises:
+            ValueError: telling the bytes that would not fit in memory.
+        """
         if not self.pad and not self.flip:
             return images
+        self.require_memory(images.shape, images.element_size())
         n, _, height, width = images.shape
         device = images.device
         top, left = torch.randint(0, 2 * self.pad + 1, (2, n), generator=generator)
@@ -68,12 +84,19 @@ class Augment:
         shift: padding before a crop of the old size, not used beside ``resized_crop``, and mirroring.
         jitter: largest change of brightness, contrast, saturation (factors 1 - x to 1 + x) and hue (turns, -x to x).
             Grey images keep saturation and hue, of which they have none; the draws are the same.
+
+    Raises:
+        ValueError: for images that would not fit in memory once they are padded.
     """
 
     size: tuple[int, int]
     resized_crop: bool = False
     shift: Augmentation = field(default_factory=Augmentation)
     jitter: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if not self.resized_crop:
+            self.shift.require_memory((1, 1, *self.size))
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return augmented images, (n, c, h, w), not normalised; ``generator`` lives on the CPU.
@@ -128,6 +151,60 @@ def jittered(image: Picture, jitter: tuple[float, float, float, float], generato
         if factors[k] is not None:
             image = changes[k](image, factors[k])
     return image
+
+
+def natural(shape: tuple[int, int, int]) -> Augmentation:
+    """Return CIFAR's augmentation for images (c, h, w) in colour, an eighth of padding and mirrored, none for grey."""
+    return Augmentation() if shape[0] == 1 else Augmentation(pad=min(shape[1:]) // 8, flip=True)
+
+
+def fitted(images: NDArray[Any], size: tuple[int, int] | None) -> NDArray[Any]:
+    """Return images, (n, c, h, w), scaled to cover a (height, width), then cropped in the middle."""
+    if size is None or images.shape[2:] == size:
+        return images
+    n, c, height, width = images.shape
+    scale = max(size[0] / height, size[1] / width)
+    cover = [max(wanted, round(scale * had)) for wanted, had in zip(size, (height, width), strict=True)]
+    require_memory(n, (c, *size), images.itemsize)
+    told = f"images of {height}x{width} scaled to {cover[0]}x{cover[1]}"
+    require_fits("size", BYTES * c * math.prod(cover), told)  # torch may scale bytes as float32
+    result = np.empty((n, c, *size), dtype=images.dtype)
+    step = max(1, CHUNK // max(math.prod(cover), height * width))
+    for start in range(0, n, step):
+        part = torch.from_numpy(np.require(images[start : start + step], requirements=["C", "W"]))
+        whole = pictures.resize(part, cover, antialias=True)
+        result[start : start + step] = pictures.center_crop(whole, list(size)).numpy()
+    return result
+
+
+def require_memory(count: int, shape: tuple[int, ...], itemsize: int = 1) -> None:
+    """Check that images (c, h, w) fit in half of this machine's memory: the splits are drawn by copying once."""
+    told = f"({count} images of {'x'.join(map(str, shape))}); ask for fewer or smaller ones, such as "
+    require_half("data: expected images", count * math.prod(shape) * itemsize, f"{told}?images=10000&size=64")
+
+
+def require_half(expected: str, needed: int, told: str) -> None:
+    """Check that so many bytes fit in half of this machine's memory."""
+    memory = physical_memory()
+    if memory is not None and needed > memory // 2:
+        raise ValueError(
+            f"{expected} that fit in half of the memory, {memory // 2:,} bytes, got {needed:,} bytes {told}"
+        )
+
+
+def middle(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return the middle of a picture: scaled to cover 8/7 of a (height, width), then cropped.
+
+    For a square of 224 that is torchvision's ``Resize(256)`` and ``CenterCrop(224)``.
+    """
+    height, width = pictures.get_size(image)
+    scaled = [round(side * MARGIN) for side in size]
+    if scaled[0] * width >= scaled[1] * height:  # the height decides
+        scaled[1] = int(scaled[0] * width / height)
+    else:
+        scaled[0] = int(scaled[1] * height / width)
+    cropped: Image.Image = pictures.center_crop(pictures.resize(image, scaled), list(size))
+    return cropped
 
 
 def _uniform(low: float, high: float, generator: torch.Generator) -> float:

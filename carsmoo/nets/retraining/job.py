@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from carsmoo.config.renamed import with_new_names
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data.load import DataLike, load_for_training
-from carsmoo.nets.data.streaming import StreamedData, TrainingData
+from carsmoo.nets.data import DataLike, TrainingData, load_for_training
 from carsmoo.nets.models.device import environment, pick
 from carsmoo.nets.models.model_card import data_card, from_json
 from carsmoo.nets.models.serialization import CARD, save
@@ -62,7 +61,7 @@ class Job:
     folder: Path
     genotype: Genotype
     recipe: TrainingRecipe
-    data: DataLike | StreamedData
+    data: DataLike
     device: str | None = None
     threads: int | None = None
     initial: Arrays | None = None

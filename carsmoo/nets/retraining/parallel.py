@@ -16,8 +16,7 @@ from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from carsmoo.cost.closed_form import flops
-from carsmoo.nets.data.load import load_for_training
-from carsmoo.nets.data.streaming import TrainingData
+from carsmoo.nets.data import TrainingData, load_for_training
 from carsmoo.nets.distributed.board import Board
 from carsmoo.nets.distributed.group import Group, current, shards
 from carsmoo.nets.retraining.job import Job, epochs_left, figures_of, making, require_place, train

@@ -17,9 +17,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.cost.closed_form import params
 from carsmoo.cost.memory import require_step
-from carsmoo.nets.data.in_memory import Split
-from carsmoo.nets.data.streaming import Stream, TrainingData
-from carsmoo.nets.data.transforms import Augment
+from carsmoo.nets.data import Augment, Split, Stream, TrainingData
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import memory_of, precision
 from carsmoo.nets.models.init import generator_of

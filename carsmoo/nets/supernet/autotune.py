@@ -14,7 +14,7 @@ import torch
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data import ImageData
 from carsmoo.nets.latency.timing import Clock, TimedLayer, measure, nothing
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, environment

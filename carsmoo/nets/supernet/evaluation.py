@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from carsmoo.nets.data.in_memory import Split
+from carsmoo.nets.data import Split
 from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.supernet import Supernet

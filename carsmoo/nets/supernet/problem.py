@@ -17,8 +17,7 @@ from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.cost.memory import require_search
 from carsmoo.cost.objectives import Objective, Objectives, ValueCache
-from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.data.load import DataLike, load
+from carsmoo.nets.data import DataLike, ImageData, load
 from carsmoo.nets.distributed.group import ALONE, Group, current
 from carsmoo.nets.latency.measure import cached
 from carsmoo.nets.models.device import environment, memory_of, pick
@@ -42,7 +41,7 @@ class CARSProblem(GenotypeProblem):
 
     Args:
         data: a name (``"digits"``, ``"folder:photos?size=32x48"``; all of them: :mod:`carsmoo.nets.data`), an
-            :class:`~carsmoo.nets.data.in_memory.ImageData`, a ``torch.utils.data.Dataset``, or (images, labels).
+            :class:`~carsmoo.nets.data.ImageData`, a ``torch.utils.data.Dataset``, or (images, labels).
         space: the architectures.
         objectives: minimised, in this order, ``"error"`` among them: ``"error"`` (fraction wrong), ``"params"``
             (millions), ``"flops"`` (millions of multiply-adds of one image), ``"latency"`` (ms at batch 1), or a

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from carsmoo import cost
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data import ImageData
 from carsmoo.nets.distributed.group import ALONE, Group, spread
 from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.supernet import Supernet

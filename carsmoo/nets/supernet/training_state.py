@@ -17,7 +17,7 @@ from torch.optim.swa_utils import update_bn
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.nets.data.in_memory import ImageData, Split
+from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS

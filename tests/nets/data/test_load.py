@@ -3,11 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torchvision
+from PIL import Image
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.data.load import load
-from carsmoo.nets.data.transforms import Augmentation
-from tests.support.networks import generator
+from carsmoo.nets.data import from_dataset, load
+from tests.support.images import draw_folder
 
 
 def test_digits_have_the_splits_of_the_demo() -> None:
@@ -24,45 +25,6 @@ def test_digits_have_the_splits_of_the_demo() -> None:
     assert abs(float(x.mean())) < 1e-4
     assert abs(float(x.std()) - 1) < 1e-3
     assert torch.equal(load("digits").test.images, data.test.images)
-
-
-def test_augmentation_is_a_crop_of_the_padded_image_maybe_mirrored() -> None:
-    x = torch.arange(1, 1 + 200 * 2 * 4 * 5, dtype=torch.float32).reshape(200, 2, 4, 5)
-    y = Augmentation(pad=2, flip=True)(x, generator())
-    assert y.shape == x.shape
-    seen = set()
-    for image, result in zip(x, y, strict=True):
-        padded = torch.nn.functional.pad(image, (2, 2, 2, 2))
-        found = [
-            (top, left, flip)
-            for top in range(5)
-            for left in range(5)
-            for flip in (False, True)
-            for crop in (padded[:, top : top + 4, left : left + 5],)
-            if torch.equal(crop.flip(2) if flip else crop, result)
-        ]
-        assert found
-        seen.add(found[0])
-    assert len(seen) > 30
-    assert Augmentation()(x, generator()) is x
-    assert torch.equal(Augmentation(pad=2)(x, generator(3)), Augmentation(pad=2)(x, generator(3)))
-
-
-def test_own_images_need_only_be_arrays() -> None:
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (120, 3, 9, 7), dtype=np.uint8), np.arange(120) % 4
-    data = load((images, labels))
-    assert data.image_shape == (3, 9, 7)
-    assert data.classes == 4
-    assert (len(data.test), len(data.validation), len(data.train)) == (24, 48, 48)
-    grey = ImageData.from_arrays(
-        rng.random((60, 5, 5)), np.arange(60) % 3, test=(rng.random((9, 5, 5)), np.arange(9) % 3)
-    )
-    assert grey.image_shape == (1, 5, 5)
-    assert len(grey.test) == 9
-    assert load(grey) is grey
-    flat = ImageData.from_arrays(np.zeros((60, 5, 5)), np.arange(60) % 3)
-    assert torch.isfinite(flat.normalise(flat.train.images)).all()
 
 
 @pytest.mark.parametrize(
@@ -105,50 +67,73 @@ def test_wrong_data_are_refused(data: object, error: type, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_classes_may_have_names_and_each_needs_one() -> None:
-    images, labels = np.zeros((30, 5, 5), np.uint8), np.arange(30) % 3
-    assert load((images, labels)).class_names is None
-    data = ImageData.from_arrays(images, labels, class_names=["a", "b", "c"])
-    assert (data.class_names, data.classes) == (("a", "b", "c"), 3)
-    with pytest.raises(ValueError, match="class_names: expected one for each of 3 classes, got 2"):
-        ImageData.from_arrays(images, labels, class_names=["a", "b"])
-    with pytest.raises(ValueError, match="class 'd': expected at least 3 images, one for each split, got 0"):
-        ImageData.from_arrays(images, labels, class_names=["a", "b", "c", "d"])
+class Pictures(Dataset):
+    classes = ("x", "y")
+
+    def __init__(self, make: object, n: int = 20) -> None:
+        self.make, self.n = make, n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, k: int) -> tuple[object, object]:
+        return self.make(k), k % 2  # type: ignore[operator]
 
 
-def test_numbering_anew_is_what_is_told(tmp_path: Path) -> None:
-    images, labels = np.zeros((30, 5, 5), np.uint8), np.arange(30) % 3 * 10 + 1
-    with pytest.raises(ValueError, match=r"numpy\.unique\(labels, return_inverse=True\)$"):
-        load((images, labels))
-    values, numbers = np.unique(labels, return_inverse=True)
-    assert (values.tolist(), load((images, numbers)).classes) == ([1, 11, 21], 3)
-    np.savez(tmp_path / "a.npz", images=images, labels=labels)
-    with pytest.raises(ValueError, match=r"^labels: expected each of 0 to 21 at least once, got none of 0; "):
-        load(f"npz:{tmp_path / 'a.npz'}")
+def test_a_torch_data_set_is_read_whatever_its_images_are(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).integers(0, 256, (20, 3, 6, 9), dtype=np.uint8)
+    y = torch.arange(20) % 2
+    arrays = load((X, y.numpy())).digest()
+    assert load(TensorDataset(torch.from_numpy(X), y)).digest() == arrays
+    pictures = load(Pictures(lambda k: Image.fromarray(X[k].transpose(1, 2, 0))))
+    assert pictures.digest() == arrays
+    assert (pictures.name, pictures.class_names) == ("Pictures", ("x", "y"))
+    assert load(Pictures(lambda k: X[k].transpose(1, 2, 0))).digest() == arrays
+    floats = from_dataset(TensorDataset(torch.from_numpy(X) / 255, y), test=Pictures(lambda k: X[k] / 255.0, 4))
+    assert floats.train.images.dtype == torch.float32
+    assert len(floats.test) == 4
+    draw_folder(tmp_path, {"a": 5, "b": 5})
+    assert load(torchvision.datasets.ImageFolder(tmp_path)).class_names == ("a", "b")
+    wide = X[:, 0].astype(np.uint16) * 16
+    deep = load(Pictures(lambda k: Image.fromarray(wide[k])))
+    assert deep.digest() == load((X[:, 0], y.numpy())).digest()
+    numbers = load(Pictures(lambda k: Image.fromarray(X[k, 0] / np.float32(255)))).train.images
+    assert numbers.dtype == torch.float32
+    assert 0.5 < float(numbers.max()) <= 1
 
 
-def test_other_splits_have_no_classes_of_their_own_and_need_not_have_all() -> None:
-    images, labels = np.zeros((30, 5, 5), np.uint8), np.arange(30) % 3
-    assert ImageData.from_arrays(images, labels, test=(images[:4], labels[:4] * 0 + 1)).classes == 3
-    with pytest.raises(ValueError, match=r"^test: expected labels below 3, the number of classes, got 5"):
-        ImageData.from_arrays(images, labels, test=(images[:4], labels[:4] * 0 + 5))
-    with pytest.raises(ValueError, match=r"^validation: expected labels below 3, the number of classes, got 3"):
-        ImageData.from_arrays(images, labels, validation=(images[:4], labels[:4] * 0 + 3), class_names="abc")
+class Endless(IterableDataset):
+    def __iter__(self) -> object:
+        return iter(())
 
 
-def test_a_class_that_few_images_leave_out_is_told() -> None:
-    labels = np.array([0] * 50 + [1] * 50 + [2] * 3)
-    with pytest.raises(ValueError, match="class 2: expected at least 3 images, one for each split, got 0"):
-        ImageData.from_arrays(np.zeros((103, 5, 5), np.uint8), labels, limit=12)
+@pytest.mark.parametrize(
+    ("dataset", "error", "says"),
+    [
+        (Endless(), TypeError, "dataset: expected a data set with a length and an index, got Endless"),
+        (Pictures(None, 0), ValueError, "dataset: expected images, got an empty data set"),
+        (Pictures(lambda k: np.zeros((4 + k, 4))), ValueError, r"dataset\[1\]: expected an image as the first, .*5, 4"),
+        (Pictures(lambda k: "path"), TypeError, r"dataset\[0\]: expected an image, .*got str"),
+        (TensorDataset(torch.zeros(9, 4, 4)), TypeError, r"dataset\[0\]: expected \(image, label\), got 'tuple'"),
+        (
+            TensorDataset(torch.zeros(9, 4, 8, 8), torch.arange(9) % 2 + 1),
+            ValueError,
+            "labels: expected each of 0 to 2 at least once, got none of 0",
+        ),
+        (TensorDataset(torch.zeros(9, 4, 4), torch.zeros(9)), TypeError, r"dataset\[0\]: expected an integer label"),
+    ],
+)
+def test_wrong_data_sets_are_refused(dataset: Dataset, error: type, says: str) -> None:
+    with pytest.raises(error, match=says):
+        load(dataset)
 
 
-def test_validation_images_that_are_given_are_kept() -> None:
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (60, 5, 6), dtype=np.uint8), np.arange(60) % 3
-    data = ImageData.from_arrays(images[:40], labels[:40], validation=(images[40:], labels[40:]), limit=20)
-    assert [len(part) for part in (data.train, data.validation, data.test)] == [16, 20, 4]
-    assert np.array_equal(data.validation.images[:, 0].numpy(), images[40:])
-    with pytest.raises(ValueError, match=r"limit: expected an integer in 1\.\.40, the number of images, got 41"):
-        ImageData.from_arrays(images[:40], labels[:40], limit=41)
-    with pytest.raises(ValueError, match=r"validation: expected images of \(1, 5, 6\), got \(1, 5, 5\)"):
-        ImageData.from_arrays(images, labels, validation=(images[..., 1:], labels))
+def test_fewer_images_keep_the_shares_of_the_classes_and_the_seed_chooses() -> None:
+    all_of_them, few = load("digits"), load("digits?images=200")
+    assert sum(len(part) for part in (few.train, few.validation, few.test)) == 200
+    labels = np.concatenate([part.labels for part in (few.train, few.validation, few.test)])
+    every = np.concatenate([part.labels for part in (all_of_them.train, all_of_them.validation, all_of_them.test)])
+    assert np.abs(np.bincount(labels) - np.bincount(every) * 200 / 1797).max() < 1
+    assert few.name == "digits?images=200"
+    assert few.digest() == load("digits?images=200").digest()
+    assert few.digest() != load("digits?images=200&split_seed=1").digest()

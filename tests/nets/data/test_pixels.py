@@ -1,10 +1,16 @@
+import struct
+import zlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.data.load import load
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.nets.data import ImageData, TrainingData, load, load_for_training
 from carsmoo.nets.data.pixels import White, as_array, as_images, colours_first, to_bytes, white_of
+from tests.support.images import draw_folder
 
 RNG = np.random.default_rng(0)
 
@@ -127,3 +133,106 @@ def test_nothing_is_written_to_what_is_given() -> None:
         array.flags.writeable = False
     data = ImageData.from_arrays(X, y)
     assert (data.image_shape, data.train.images.dtype, data.classes) == ((3, 5, 6), torch.uint8, 3)
+
+
+def save(folder: Path, *pixels: np.ndarray, ending: str = "png") -> None:
+    """Write each picture twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for k, array in enumerate(pixels + pixels):
+        Image.fromarray(array).save(folder / f"{k}.{ending}")
+
+
+def levels(data: TrainingData) -> list[int]:
+    """Return the first pixels of all images, sorted, each once."""
+    parts = (data.train, data.validation, data.test)
+    return sorted({int(image[0, 0, 0]) for part in parts for image in part.first(99)})
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_whole_numbers_are_scaled_by_the_highest_of_all_images(tmp_path: Path, bits: int, ending: str) -> None:
+    highest = 2**bits - 1
+    numbers = [np.full((4, 5), highest * k // 5, dtype=np.uint16) for k in range(6)]
+    save(tmp_path / "a", *numbers[:3], ending=ending)
+    save(tmp_path / "b", *numbers[3:], ending=ending)
+    data = load(f"folder:{tmp_path}")
+    assert data.image_shape == (1, 4, 5)
+    assert levels(data) == [(highest * k // 5) >> (bits - 8) for k in range(6)]
+    assert levels(load_for_training(f"folder:{tmp_path}?size=4x5&stream=yes", TrainingRecipe())) == levels(data)
+
+
+@pytest.mark.parametrize("most", [1, 255])
+def test_floating_numbers_are_scaled_by_the_highest_of_all_images(tmp_path: Path, most: int) -> None:
+    numbers = [np.full((4, 5), most * share, dtype=np.float32) for share in (0.0, 0.002, 0.1, 0.5, 0.7, 1.0)]
+    save(tmp_path / "a", *numbers[::2], ending="tif")
+    save(tmp_path / "b", *numbers[1::2], ending="tiff")
+    data = load(f"folder:{tmp_path}")
+    assert data.image_shape == (1, 4, 5)
+    assert levels(data) == [0, 1, 26, 128, 178, 255]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "says"),
+    [
+        (np.full((4, 4), 256.0, np.float32), r"expected floating pixels in 0\.\.1 or 0\.\.255, got one of 256$"),
+        (np.full((4, 4), -0.5, np.float32), r"expected pixels of at least 0 and finite, got -0\.5 to -0\.5$"),
+        (np.full((4, 4), np.nan, np.float32), r"expected pixels of at least 0 and finite, got nan to nan$"),
+        (np.full((4, 4), np.inf, np.float32), r"expected pixels of at least 0 and finite, got inf to inf$"),
+        (np.full((4, 4), 65536, np.int32), r"expected whole pixels of at most 16 bits, 0\.\.65535, got one of 65536$"),
+        (np.full((4, 4), -1, np.int32), r"expected pixels of at least 0 and finite, got -1 to -1$"),
+    ],
+)
+def test_numbers_that_no_picture_has_are_refused_with_their_file(tmp_path: Path, pixels: np.ndarray, says: str) -> None:
+    draw_folder(tmp_path, {"a": 5, "b": 5}, size=(4, 4))
+    Image.fromarray(pixels).save(tmp_path / "b" / "wrong.tif")
+    with pytest.raises(ValueError, match=rf"^folder: .*wrong\.tif: {says}"):
+        load(f"folder:{tmp_path}")
+    with pytest.raises(ValueError, match=rf"^folder: .*wrong\.tif: {says}"):
+        load_for_training(f"folder:{tmp_path}?stream=yes", TrainingRecipe())
+
+
+def test_a_deep_picture_in_a_file_called_otherwise_is_refused_and_never_clipped(tmp_path: Path) -> None:
+    draw_folder(tmp_path, {"a": 5, "b": 5}, size=(4, 4))
+    Image.fromarray(np.full((4, 4), 300, np.uint16)).save(tmp_path / "b" / "0.jpg", format="png")
+    with pytest.raises(ValueError, match=r"b/0\.jpg: expected pixels up to 255, as in the other images, got 300$"):
+        load(f"folder:{tmp_path}")
+
+
+def write_wide(file: Path, pixels: np.ndarray) -> None:
+    """Write a PNG of 16 bits a colour, which Pillow does not."""
+    h, w, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", w, h, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    ]
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+def test_colours_of_16_bits_become_8_if_they_use_them(tmp_path: Path) -> None:
+    draw_folder(tmp_path, {"a": 3, "b": 3}, size=(4, 4))
+    write_wide(tmp_path / "a" / "dark.png", np.full((4, 4, 3), 4095))
+    with pytest.raises(ValueError, match=r"colours of 16 bits up to 65535, got .* 4095 at most, in .*dark\.png; save"):
+        load(f"folder:{tmp_path}")
+    write_wide(tmp_path / "a" / "bright.png", np.full((4, 4, 3), 60_000))
+    assert {4095 // 256, 60_000 // 256} <= set(levels(load(f"folder:{tmp_path}")))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
+def test_a_white_picture_is_white_in_every_mode(tmp_path: Path, mode: str) -> None:
+    white = {"I;16": 65535, "CMYK": (0, 0, 0, 0), "YCbCr": (255, 128, 128)}.get(mode, "white")
+    ending = {"CMYK": "tif", "YCbCr": "jpg"}.get(mode, "png")
+    for k in range(12):
+        (tmp_path / "ab"[k % 2]).mkdir(exist_ok=True)
+        Image.new(mode, (4, 4), white).save(tmp_path / "ab"[k % 2] / f"{k}.{ending}")
+    assert levels(load(f"folder:{tmp_path}")) == [255]
+
+
+@pytest.mark.parametrize("spoil", ["cut", "text", "empty"])
+def test_a_damaged_image_names_its_file(tmp_path: Path, spoil: str) -> None:
+    draw_folder(tmp_path, {"a": 5, "b": 5})
+    file = tmp_path / "b" / "003.png"
+    file.write_bytes({"cut": file.read_bytes()[:300], "text": b"no image at all", "empty": b""}[spoil])
+    with pytest.raises(ValueError, match=r"folder: expected an image, got a damaged one in .*003\.png") as caught:
+        load(f"folder:{tmp_path}")
+    assert "\n" not in str(caught.value)

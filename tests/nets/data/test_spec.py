@@ -1,14 +1,10 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from carsmoo.nets.data import spec
-from carsmoo.nets.data.load import load
-from carsmoo.nets.data.spec import DatasetSpec, absolute, fitted, natural, require_memory
-from carsmoo.nets.data.transforms import Augmentation
+from carsmoo.nets.data import load
+from carsmoo.nets.data.spec import DatasetSpec, absolute
 
 
 def test_a_name_says_what_where_and_how() -> None:
@@ -19,6 +15,13 @@ def test_a_name_says_what_where_and_how() -> None:
     assert asked.title == "folder:b:c?images=60&size=32x48&split_seed=3"
     assert DatasetSpec.parse("npz:what?.npz?").where == "what?.npz"
     assert DatasetSpec.parse("cifar10?size=16").size == (16, 16)
+
+
+def test_a_path_with_a_nul_is_told_wherever_it_comes_from() -> None:
+    for make in (absolute, DatasetSpec.parse, load, lambda text: DatasetSpec(name="npz", where=text)):
+        for text in ("npz:a\0b", "folder:a\0b?size=3"):
+            with pytest.raises(ValueError, match=r"^data: expected a path, got '.*a\\x00b(\?size=3)?'$"):
+                make(text)
 
 
 def test_a_home_that_is_not_known_is_a_path_that_is_not_there() -> None:
@@ -68,57 +71,3 @@ def test_wrong_options_are_refused_in_one_line(text: str, says: str) -> None:
         load(text)
     assert re.match(re.sub(r"([().])", r"\\\1", says), str(caught.value))
     assert "\n" not in str(caught.value)
-
-
-def test_fewer_images_keep_the_shares_of_the_classes_and_the_seed_chooses() -> None:
-    all_of_them, few = load("digits"), load("digits?images=200")
-    assert sum(len(part) for part in (few.train, few.validation, few.test)) == 200
-    labels = np.concatenate([part.labels for part in (few.train, few.validation, few.test)])
-    every = np.concatenate([part.labels for part in (all_of_them.train, all_of_them.validation, all_of_them.test)])
-    assert np.abs(np.bincount(labels) - np.bincount(every) * 200 / 1797).max() < 1
-    assert few.name == "digits?images=200"
-    assert few.digest() == load("digits?images=200").digest()
-    assert few.digest() != load("digits?images=200&split_seed=1").digest()
-
-
-def test_images_are_scaled_to_cover_and_cropped_in_the_middle() -> None:
-    column = np.arange(40, dtype=np.uint8) * 5
-    X = np.broadcast_to(column, (2, 1, 20, 40))
-    square = fitted(X, (10, 10))  # half the height covers; the middle 10 of 20 columns stay
-    assert square.shape == (2, 1, 10, 10)
-    expected = 5 * (2 * np.arange(5, 15) + 0.5)
-    assert np.abs(square[0, 0] - expected).max() <= 1
-    assert fitted(X, (20, 40)) is X
-    floats = fitted(X.astype(np.float32), (10, 10))
-    assert floats.dtype == np.float32
-    assert np.abs(floats[0, 0] - expected).max() < 1e-3
-    assert load("digits?size=12x10").image_shape == (1, 12, 10)
-
-
-def test_augmentation_is_cifars_for_colour_and_none_for_grey_unless_asked_for() -> None:
-    assert natural((9, 3, 32, 32)) == Augmentation(pad=4, flip=True)
-    assert natural((9, 3, 64, 40)) == Augmentation(pad=5, flip=True)
-    assert natural((9, 1, 32, 32)) == natural((9, 32, 32)) == Augmentation()
-    assert load("digits").augmentation == Augmentation()
-    assert load("digits?pad=1&flip=yes").augmentation == Augmentation(pad=1, flip=True)
-
-
-def test_images_that_do_not_fit_tell_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec, "physical_memory", lambda: 16 * 2**30)
-    require_memory(50_000, (3, 32, 32))
-    says = r"8,589,934,592 bytes, got 192,851,343,360 bytes \(1281167 images of 3x224x224\); ask for fewer"
-    with pytest.raises(ValueError, match=says.replace("192,851,343,360", f"{1281167 * 3 * 224 * 224:,}")):
-        require_memory(1_281_167, (3, 224, 224))
-    monkeypatch.setattr(spec, "physical_memory", lambda: None)
-    require_memory(1_281_167, (3, 224, 224))
-
-
-def test_bytes_stay_bytes_and_their_moments_are_those_of_wide_numbers() -> None:
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 256, (3000, 3, 5, 7), dtype=np.uint8)
-    X[:, 1] //= 3
-    data = load((X, np.arange(3000) % 7))
-    assert data.train.images.dtype == data.test.images.dtype == torch.uint8
-    wide = data.train.images.double().transpose(0, 1).flatten(1)
-    assert torch.allclose(data.mean.double(), wide.mean(dim=1), rtol=1e-6)
-    assert torch.allclose(data.std.double(), wide.std(dim=1), rtol=1e-6)

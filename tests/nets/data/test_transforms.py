@@ -8,10 +8,23 @@ from scipy.stats import kstest
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as pictures
 
-from carsmoo.nets.data.transforms import Augment, Augmentation, crop_box, jittered
+from carsmoo.cost import memory
+from carsmoo.nets.data import load, transforms
+from carsmoo.nets.data.transforms import (
+    Augment,
+    Augmentation,
+    crop_box,
+    fitted,
+    jittered,
+    middle,
+    natural,
+    require_memory,
+)
 from tests.support.networks import generator
 
 DARTS = Augment(size=(20, 20), resized_crop=True, shift=Augmentation(flip=True), jitter=(0.4, 0.4, 0.4, 0.2))
+
+
 TORCHVISION = v2.Compose(
     [v2.RandomResizedCrop(20, antialias=True), v2.RandomHorizontalFlip(), v2.ColorJitter(0.4, 0.4, 0.4, 0.2)]
 )
@@ -112,3 +125,101 @@ def test_colours_that_cannot_be_changed_are_refused() -> None:
         DARTS(torch.tensor([-2.0, 0.5]).expand(3, 1, 4, 2), generator())
     crops = Augment(size=(8, 8), resized_crop=True)
     assert torch.allclose(crops(torch.full((2, 4, 20, 20), -3.0), generator()), torch.tensor(-3.0))
+
+
+def test_augmentation_is_a_crop_of_the_padded_image_maybe_mirrored() -> None:
+    x = torch.arange(1, 1 + 200 * 2 * 4 * 5, dtype=torch.float32).reshape(200, 2, 4, 5)
+    y = Augmentation(pad=2, flip=True)(x, generator())
+    assert y.shape == x.shape
+    seen = set()
+    for image, result in zip(x, y, strict=True):
+        padded = torch.nn.functional.pad(image, (2, 2, 2, 2))
+        found = [
+            (top, left, flip)
+            for top in range(5)
+            for left in range(5)
+            for flip in (False, True)
+            for crop in (padded[:, top : top + 4, left : left + 5],)
+            if torch.equal(crop.flip(2) if flip else crop, result)
+        ]
+        assert found
+        seen.add(found[0])
+    assert len(seen) > 30
+    assert Augmentation()(x, generator()) is x
+    assert torch.equal(Augmentation(pad=2)(x, generator(3)), Augmentation(pad=2)(x, generator(3)))
+
+
+def test_images_are_scaled_to_cover_and_cropped_in_the_middle() -> None:
+    column = np.arange(40, dtype=np.uint8) * 5
+    X = np.broadcast_to(column, (2, 1, 20, 40))
+    square = fitted(X, (10, 10))  # half the height covers; the middle 10 of 20 columns stay
+    assert square.shape == (2, 1, 10, 10)
+    expected = 5 * (2 * np.arange(5, 15) + 0.5)
+    assert np.abs(square[0, 0] - expected).max() <= 1
+    assert fitted(X, (20, 40)) is X
+    floats = fitted(X.astype(np.float32), (10, 10))
+    assert floats.dtype == np.float32
+    assert np.abs(floats[0, 0] - expected).max() < 1e-3
+    assert load("digits?size=12x10").image_shape == (1, 12, 10)
+
+
+def test_augmentation_is_cifars_for_colour_and_none_for_grey_unless_asked_for() -> None:
+    assert natural((3, 32, 32)) == Augmentation(pad=4, flip=True)
+    assert natural((3, 64, 40)) == Augmentation(pad=5, flip=True)
+    assert natural((1, 32, 32)) == Augmentation()
+    assert load("digits").augmentation == Augmentation()
+    assert load("digits?pad=1&flip=yes").augmentation == Augmentation(pad=1, flip=True)
+
+
+def test_images_that_do_not_fit_tell_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transforms, "physical_memory", lambda: 16 * 2**30)
+    require_memory(50_000, (3, 32, 32))
+    says = r"8,589,934,592 bytes, got 192,851,343,360 bytes \(1281167 images of 3x224x224\); ask for fewer"
+    with pytest.raises(ValueError, match=says.replace("192,851,343,360", f"{1281167 * 3 * 224 * 224:,}")):
+        require_memory(1_281_167, (3, 224, 224))
+    monkeypatch.setattr(transforms, "physical_memory", lambda: None)
+    require_memory(1_281_167, (3, 224, 224))
+
+
+@pytest.mark.parametrize("shape", [(300, 500), (500, 300), (224, 224), (90, 61)])
+def test_the_middle_is_that_of_the_papers_evaluation(shape: tuple[int, int]) -> None:
+    image = pictures.to_pil_image(torch.randint(0, 256, (3, *shape), generator=generator()).byte())
+    expected = v2.Compose([v2.Resize(256), v2.CenterCrop(224)])(image)
+    assert middle(image, (224, 224)).tobytes() == expected.tobytes()
+    assert middle(image, (14, 70)).size == (70, 14)
+
+
+def test_padding_and_scaling_beyond_the_memory_are_refused_with_what_they_would_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "physical_memory", lambda: 6 * 10**7)
+    says = (
+        r"^pad: expected what fits in the memory, 0\.1 GB, got images of 1x8x8 padded by 1000000, 1 of them at once: "
+    )
+    with pytest.raises(ValueError, match=rf"{says}at least 4,000\.0 GB$"):
+        load("digits?pad=1000000")
+    with pytest.raises(ValueError, match=r"^pad: .* images of 1x8x8 padded by 1000000, .*4,000\.0 GB$"):
+        Augment(size=(8, 8), shift=Augmentation(pad=1_000_000))
+    assert Augment(size=(8, 8), resized_crop=True, shift=Augmentation(pad=1_000_000)).size == (8, 8)  # pads nothing
+    images = torch.zeros(9, 1, 8, 8)
+    wide = Augmentation(pad=800)  # 2.6 million numbers an image: 9 of them fit as bytes, not as float32
+    assert wide(images[:3], generator()).shape == (3, 1, 8, 8)
+    assert wide(images.byte(), generator()).shape == (9, 1, 8, 8)
+    with pytest.raises(
+        ValueError, match=r"^pad: .* images of 1x8x8 padded by 800, 9 of them at once: at least 0\.1 GB$"
+    ):
+        wide(images, generator())
+    says = (
+        r"^size: expected what fits in the memory, 0\.1 GB, got images of 8x8 scaled to 10000x10000: at least 0\.4 GB$"
+    )
+    with pytest.raises(ValueError, match=says):
+        load("digits?size=1x10000")
+
+
+def test_images_are_scaled_alike_however_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).integers(0, 256, (7, 3, 9, 14), dtype=np.uint8)
+    for images in (X, X.astype(np.float32)):
+        whole = fitted(images, (12, 5))
+        for pixels in (1, 2 * 12 * 19, 10**6):
+            monkeypatch.setattr(transforms, "CHUNK", pixels)
+            assert np.array_equal(fitted(images, (12, 5)), whole)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data.load import load
+from carsmoo.nets.data import load
 from carsmoo.nets.models.serialization import load as load_network
 from carsmoo.nets.retraining.job import Job, error_in, figures_of, finished, train
 from carsmoo.nets.retraining.parallel import train_each

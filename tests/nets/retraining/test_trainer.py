@@ -5,9 +5,7 @@ import pytest
 import torch
 
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.data.load import load
-from carsmoo.nets.data.transforms import Augment, Augmentation
+from carsmoo.nets.data import Augment, Augmentation, ImageData, load
 from carsmoo.nets.models.network import build
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.retraining.trainer import NetworkTrainer, cut_out, error_of, inherited, loss_of, split_for

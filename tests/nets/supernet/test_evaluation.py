@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from carsmoo.nets.data.in_memory import Split
+from carsmoo.nets.data import Split
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet import evaluation
 from carsmoo.nets.supernet.evaluation import MEMORY, errors, fitting_graphs, recalibrate

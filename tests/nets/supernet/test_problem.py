@@ -13,7 +13,7 @@ import carsmoo
 from carsmoo import CARSProblem, DARTSSpace, Genotype, NetworkConfig, SupernetTraining
 from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.cost.closed_form import flops, params
-from carsmoo.nets.data.in_memory import ImageData, Split
+from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.nets.supernet.training_state import SupernetState

@@ -15,7 +15,7 @@ from carsmoo.algorithm.continuous import Callbacks
 from carsmoo.config.search import SearchConfig
 from carsmoo.cost.latency import latency
 from carsmoo.cost.latency_table import LatencyTable
-from carsmoo.nets.data.in_memory import ImageData
+from carsmoo.nets.data import ImageData
 from carsmoo.nets.latency import measure as measuring
 from carsmoo.space.front import Front
 from carsmoo.utils.progress import Listener, Step

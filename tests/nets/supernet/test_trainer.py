@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from scipy.stats import chisquare
 
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.data.transforms import Augmentation
+from carsmoo.nets.data import Augmentation, ImageData
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.space.genotype import Genotype

@@ -9,9 +9,7 @@ from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
 from carsmoo.cost.closed_form import flops
-from carsmoo.nets.data.in_memory import ImageData, Split
-from carsmoo.nets.data.load import load
-from carsmoo.nets.data.transforms import Augmentation
+from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.nets.supernet.evaluation import recalibrate
 from carsmoo.nets.supernet.training_state import SLOWDOWN, DivergenceError, SupernetState
 from carsmoo.space.genotype import DARTSSpace

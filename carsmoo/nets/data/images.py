@@ -1,88 +1,34 @@
-"""Images that stay as tensors on the device, split for a search, with vectorised augmentation."""
+"""Images split for a search and its test, with what is needed to normalise and to augment them."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+from typing_extensions import TypeVar  # which torch requires; typing's has defaults from Python 3.13
 
 from carsmoo.nets.data.pixels import as_array, as_images
-from carsmoo.nets.data.splits import drawn
-from carsmoo.nets.data.transforms import Augment, Augmentation
+from carsmoo.nets.data.splits import Split, Stream, drawn
+from carsmoo.nets.data.transforms import Augmentation, fitted
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-MOST_CLASSES = 1_000_000
-"""Labels are numbers of classes, below this."""
-
+MOST_CLASSES = 1_000_000  # labels are below this
 
 Pair: TypeAlias = tuple[ArrayLike, ArrayLike]
 """Images and their labels."""
 
-Batch: TypeAlias = tuple[Tensor, Tensor]
-"""Images of a step, (m, c, h, w), not normalised, and their labels, (m,)."""
-
-
-class Part(Protocol):
-    """A split, whatever holds its images."""
-
-    def to(self, device: torch.device) -> Self:
-        """Return the same images on a device, or brought to it."""
-
-    def joined(self, other: Self) -> Self:
-        """Return these and others after them."""
-
-
-P = TypeVar("P", bound=Part)
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Images (n, c, h, w), not normalised, uint8 or float32, and their labels (n,), int64."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device) -> Split:
-        """Return the same images on a device."""
-        return Split(self.images.to(device), self.labels.to(device))
-
-    def at(self, index: Tensor) -> Split:
-        """Return those at the places of ``index``, (m,), int64."""
-        return Split(self.images[index], self.labels[index])
-
-    def joined(self, other: Split) -> Split:
-        """Return these and others after them."""
-        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
-
-    def first(self, n: int) -> Tensor:
-        """Return the first ``n`` images, or all if there are fewer."""
-        return self.images[:n]
-
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Yield all images and their labels in order, ``size`` at a time."""
-        yield from zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
-
-    def augmented(self, parts: Iterable[Tensor], augment: Augment, generator: torch.Generator) -> Iterator[Batch]:
-        """Yield for each part of an order, (m,), its images as they are trained on, and their labels."""
-        for part in parts:
-            yield augment(self.images[part], generator), self.labels[part]
+P = TypeVar("P", Split, Stream, default=Split)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled(Generic[P]):
-    """Images split for a search and its test, whatever holds them.
+class ImageData(Generic[P]):
+    """Images split for a search and its test: in memory, ``ImageData``, or in files, ``ImageData[Stream]``.
 
     Args:
         name: what the data are called in logs and fronts.
@@ -90,10 +36,15 @@ class Labelled(Generic[P]):
         validation: the search-validation split, on which subnets are scored.
         test: the test split, never looked at during a search.
         classes: number of classes.
-        mean: of each colour, (c,), in the units of the pixels.
+        mean: of each colour, (c,), in the units of the pixels; in memory that of the search-train split.
         std: of each colour, (c,).
         augmentation: for training images, where a recipe does not say otherwise.
         class_names: of the classes in their order; None where they have none.
+        sha256: of images in files: of their paths below their folder, their sizes in bytes and their classes, and of
+            all else that decides what is seen of them. A file whose content changes without its size is not noticed.
+
+    Raises:
+        ValueError: for images that would not fit in memory once they are padded.
     """
 
     name: str
@@ -105,29 +56,47 @@ class Labelled(Generic[P]):
     std: Tensor
     augmentation: Augmentation
     class_names: tuple[str, ...] | None = None
+    sha256: str | None = None
 
-    def normalise(self, images: Tensor) -> Tensor:
-        """Return images (n, c, h, w) as float32 with mean 0 and deviation 1 by colour."""
-        return (images.float() - self.mean[:, None, None]) / self.std[:, None, None]
+    def __post_init__(self) -> None:
+        self.augmentation.require_memory((1, *self.image_shape))
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of an image."""
+        return self.train.image_shape
 
     @property
     def trained_on(self) -> P:
         """What full training takes: search-train, and search-validation after it."""
         return self.train.joined(self.validation)
 
-    def to(self, device: torch.device) -> Self:
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return images (n, c, h, w) as float32 with mean 0 and deviation 1 by colour."""
+        return (images.float() - self.mean[:, None, None]) / self.std[:, None, None]
+
+    def to(self, device: torch.device) -> ImageData[P]:
         """Return the same data on a device."""
         parts = ("train", "validation", "test", "mean", "std")
         return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in parts})
 
+    def digest(self) -> str:
+        """Return the SHA-256 of all that a search and its test see of the data; of files ``sha256``."""
+        if self.sha256 is not None:
+            return self.sha256
+        found = hashlib.sha256()
+        parts: list[Tensor] = []
+        for split in (self.train, self.validation, self.test):
+            if isinstance(split, Split):
+                parts += [split.images, split.labels]
+        for part in (*parts, self.mean, self.std):
+            found.update(f"{part.dtype} {tuple(part.shape)}".encode())
+            found.update(part.cpu().contiguous().numpy().data)
+        found.update(repr((self.classes, self.augmentation)).encode())
+        return found.hexdigest()
 
-@dataclass(frozen=True, kw_only=True)
-class ImageData(Labelled[Split]):
-    """Images in memory, split for a search; mean and deviation are those of the search-train split."""
-
-    @classmethod
+    @staticmethod
     def from_arrays(
-        cls,
         images: ArrayLike,
         labels: ArrayLike,
         *,
@@ -140,6 +109,7 @@ class ImageData(Labelled[Split]):
         split_seed: int = 0,
         limit: int | None = None,
         class_names: Sequence[str] | None = None,
+        size: tuple[int, int] | None = None,
     ) -> ImageData:
         """Split images by class and at random, the same way for the same ``split_seed``.
 
@@ -156,6 +126,7 @@ class ImageData(Labelled[Split]):
             split_seed: draws the splits, and what ``limit`` keeps.
             limit: how many of ``images`` are kept, of each class its share; all if not given.
             class_names: names of the classes 0, 1, ...
+            size: (height, width) that every image is scaled to cover, then cropped to in the middle.
 
         Raises:
             ValueError: for images of another rank, labels that do not fit, a class with too few images.
@@ -163,7 +134,10 @@ class ImageData(Labelled[Split]):
         pairs = {"images": (images, labels), "validation": validation, "test": test}
         found = {what: pair for what, pair in pairs.items() if pair is not None}
         pixels = as_images({what: pair[0] for what, pair in found.items()})
-        given = {what: (pixels[what], _labels(what, pair[1], len(pixels[what]))) for what, pair in found.items()}
+        given = {
+            what: (fitted(pixels[what], size), _labels(what, pair[1], len(pixels[what])))
+            for what, pair in found.items()
+        }
         X, y = given.pop("images")
         for what, (others, _) in given.items():
             if others.shape[1:] != X.shape[1:]:
@@ -182,11 +156,11 @@ class ImageData(Labelled[Split]):
         if len(index) < len(y):
             X, y = X[index], y[index]
         mean, std = _moments(X)
-        return cls(
+        return ImageData(
             name=name,
-            train=_to_split(X, y),
-            validation=_to_split(*splits["validation"]),
-            test=_to_split(*splits["test"]),
+            train=Split(_tensor(X), _tensor(y)),
+            validation=Split(*map(_tensor, splits["validation"])),
+            test=Split(*map(_tensor, splits["test"])),
             classes=classes,
             mean=mean,
             std=std,
@@ -194,21 +168,12 @@ class ImageData(Labelled[Split]):
             class_names=names,
         )
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of an image."""
-        c, height, width = self.train.images.shape[1:]
-        return c, height, width
 
-    def digest(self) -> str:
-        """Return the SHA-256 of all that a search and its test see of the data."""
-        found = hashlib.sha256()
-        splits = [part for split in (self.train, self.validation, self.test) for part in (split.images, split.labels)]
-        for part in (*splits, self.mean, self.std):
-            found.update(f"{part.dtype} {tuple(part.shape)}".encode())
-            found.update(part.cpu().contiguous().numpy().data)
-        found.update(repr((self.classes, self.augmentation)).encode())
-        return found.hexdigest()
+StreamedData: TypeAlias = ImageData[Stream]
+"""Images that stay in their files."""
+
+TrainingData: TypeAlias = ImageData[Split] | ImageData[Stream]
+"""What a network is retrained on."""
 
 
 def _labels(name: str, labels: ArrayLike, n: int) -> NDArray[np.int64]:
@@ -252,10 +217,6 @@ def _moments(images: NDArray[Any]) -> tuple[Tensor, Tensor]:
         squares = (counts * (np.arange(256) - centre[:, None]) ** 2).sum(axis=1)
         mean, std = torch.from_numpy(centre), torch.from_numpy(np.sqrt(squares / np.maximum(n - 1, 1)))
     return mean.float(), std.clamp_min(1e-6).float()
-
-
-def _to_split(images: NDArray[Any], labels: NDArray[np.int64]) -> Split:
-    return Split(_tensor(images), _tensor(labels))
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as pictures
 
 from carsmoo import CARSProblem
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data.in_memory import ImageData
-from carsmoo.nets.data.load import load, load_for_training
-from carsmoo.nets.data.streaming import StreamedData, in_order, middle
+from carsmoo.nets.data import Split, Stream, StreamedData, load, load_for_training
+from carsmoo.nets.data.splits import in_order
 from carsmoo.nets.models.serialization import load as load_network
 from carsmoo.nets.retraining.job import error_in, train
 from carsmoo.nets.retraining.trainer import NetworkTrainer, augment_for, error_of, split_for
@@ -44,7 +43,7 @@ def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def data(imagenet: Path) -> StreamedData:
     found = load_for_training(f"imagenet:{imagenet}?size=14", MOBILE)
-    assert isinstance(found, StreamedData)
+    assert isinstance(found.train, Stream)
     return found
 
 
@@ -56,23 +55,15 @@ def test_a_recipe_that_crops_whole_pictures_reads_them_from_their_files(imagenet
     assert torch.allclose(data.mean / 255, torch.tensor([0.485, 0.456, 0.406]))
     assert torch.allclose(data.std / 255, torch.tensor([0.229, 0.224, 0.225]))
     for recipe, option, kind in (
-        (MOBILE, "", StreamedData),
-        (MOBILE, "&stream=no", ImageData),
-        (TrainingRecipe(), "", ImageData),
-        (TrainingRecipe(), "&stream=yes", StreamedData),
+        (MOBILE, "", Stream),
+        (MOBILE, "&stream=no", Split),
+        (TrainingRecipe(), "", Split),
+        (TrainingRecipe(), "&stream=yes", Stream),
     ):
-        assert type(load_for_training(f"imagenet:{imagenet}?size=14{option}", recipe)) is kind
+        assert type(load_for_training(f"imagenet:{imagenet}?size=14{option}", recipe).train) is kind
     assert load_for_training(f"imagenet:{imagenet}", MOBILE).image_shape == (3, 224, 224)
-    assert type(load_for_training("digits", MOBILE)) is ImageData
+    assert type(load_for_training("digits", MOBILE).train) is Split
     assert load_for_training(data, TrainingRecipe()) is data
-
-
-@pytest.mark.parametrize("shape", [(300, 500), (500, 300), (224, 224), (90, 61)])
-def test_the_middle_is_that_of_the_papers_evaluation(shape: tuple[int, int]) -> None:
-    image = pictures.to_pil_image(torch.randint(0, 256, (3, *shape), generator=generator()).byte())
-    expected = v2.Compose([v2.Resize(256), v2.CenterCrop(224)])(image)
-    assert middle(image, (224, 224)).tobytes() == expected.tobytes()
-    assert middle(image, (14, 70)).size == (70, 14)
 
 
 def test_scored_are_the_middles_in_order(data: StreamedData) -> None:
@@ -84,6 +75,10 @@ def test_scored_are_the_middles_in_order(data: StreamedData) -> None:
     assert torch.equal(torch.cat([labels for _, labels in batches]), data.test.labels)
     assert torch.equal(data.test.first(3), expected[:3])
     assert torch.equal(data.test.first(99), expected)
+    loaded = list(DataLoader(data.test, batch_size=4))  # torch's own takes a split, too
+    assert all(
+        torch.equal(a, b) for one, other in zip(loaded, batches, strict=True) for a, b in zip(one, other, strict=True)
+    )
 
 
 def test_trained_on_are_parts_of_whole_pictures_by_seeds_of_their_own(
@@ -198,12 +193,15 @@ def test_a_damaged_image_names_its_file(tmp_path: Path) -> None:
 
 
 def test_a_search_wants_its_images_in_memory(imagenet: Path) -> None:
-    for make in (load, CARSProblem):
-        with pytest.raises(ValueError, match=r"^data: expected images in memory, got stream=yes, .*$") as caught:
-            make(f"imagenet:{imagenet}?stream=yes")
-        assert "\n" not in str(caught.value)
+    for given in (f"imagenet:{imagenet}?stream=yes", load(f"imagenet:{imagenet}?size=14", stream=True)):
+        for make in (load, CARSProblem):
+            with pytest.raises(ValueError, match=r"^data: expected images in memory, got stream=yes, .*$") as caught:
+                make(given)
+            assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match=r"^data: expected stream=yes only for imagenet and folder, got digits$"):
         load_for_training("digits?stream=yes", MOBILE)
+    with pytest.raises(ValueError, match=r"^data: expected one of digits, .*, npz, got 'mnits\?stream=yes'$"):
+        load_for_training("mnits?stream=yes", MOBILE)
     with pytest.raises(ValueError, match="expected images of at most 24, got 25"):
         load_for_training(f"imagenet:{imagenet}?images=25", MOBILE)
 

@@ -1,3 +1,4 @@
+import os
 import pickle
 import struct
 import zipfile
@@ -9,10 +10,8 @@ import scipy.io
 import torch
 import torchvision
 from PIL import Image
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from carsmoo.nets.data import datasets
-from carsmoo.nets.data.load import from_dataset, load
+from carsmoo.nets.data import ImageData, load, sources, transforms
 from carsmoo.nets.data.transforms import Augmentation
 from tests.support.images import draw_folder, draw_idx
 
@@ -65,7 +64,7 @@ def test_damaged_idx_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file.unlink()
     with pytest.raises(FileNotFoundError, match=r"mnist: expected .*t10k-images-idx3-ubyte or the same with \.gz"):
         load(f"mnist:{tmp_path}")
-    monkeypatch.setattr(datasets, "DEBIAN", tmp_path)
+    monkeypatch.setattr(sources, "DEBIAN", tmp_path)
     monkeypatch.setenv("CARSMOO_IMAGES", str(tmp_path / "none"))
     with pytest.raises(FileNotFoundError, match="get it with Debian's package dataset-fashion-mnist or torchvision"):
         load("fashion-mnist")
@@ -149,6 +148,10 @@ def test_wrong_files_of_arrays_are_refused(tmp_path: Path) -> None:
     np.savez(file, images=X, labels=y, test_images=X)
     with pytest.raises(ValueError, match="both or none of test_images and test_labels"):
         load(f"npz:{file}")
+    np.savez(file, images=X, labels=y, val_images=X, **{"a b": y})
+    says = r"^npz: expected no arrays beside images, labels, .*, in .*a\.npz, got 'val_images', 'a b'$"
+    with pytest.raises(ValueError, match=says):
+        load(f"npz:{file}")
     np.savez(file, images=np.array([None] * 9), labels=y)
     with pytest.raises(ValueError, match=r"npz: expected numbers saved by numpy.savez, got .*Object arrays"):
         load(f"npz:{file}")
@@ -181,7 +184,7 @@ def test_an_npz_that_claims_more_than_it_has_or_fits_is_not_read(
         ):
             load(f"npz:{file}")
     np.savez_compressed(file, images=np.zeros((9, 100, 100), np.uint8), labels=np.arange(9) % 3)
-    monkeypatch.setattr(datasets, "physical_memory", lambda: 100_000)
+    monkeypatch.setattr(transforms, "physical_memory", lambda: 100_000)
     monkeypatch.setattr(np, "load", None)
     with pytest.raises(
         ValueError, match=r"^npz: expected arrays that fit .*, 50,000 bytes, got 90,072 bytes in .*a\.npz$"
@@ -204,62 +207,149 @@ def test_an_encrypted_or_strangely_packed_npz_is_told_in_one_line(tmp_path: Path
         assert "\n" not in str(caught.value)
 
 
-class Pictures(Dataset):
-    classes = ("x", "y")
-
-    def __init__(self, make: object, n: int = 20) -> None:
-        self.make, self.n = make, n
-
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, k: int) -> tuple[object, object]:
-        return self.make(k), k % 2  # type: ignore[operator]
+COUNTS = {"ant": 20, "bee": 30, "cat": 50}
 
 
-def test_a_torch_data_set_is_read_whatever_its_images_are(tmp_path: Path) -> None:
-    X = np.random.default_rng(0).integers(0, 256, (20, 3, 6, 9), dtype=np.uint8)
-    y = torch.arange(20) % 2
-    arrays = load((X, y.numpy())).digest()
-    assert load(TensorDataset(torch.from_numpy(X), y)).digest() == arrays
-    pictures = load(Pictures(lambda k: Image.fromarray(X[k].transpose(1, 2, 0))))
-    assert pictures.digest() == arrays
-    assert (pictures.name, pictures.class_names) == ("Pictures", ("x", "y"))
-    assert load(Pictures(lambda k: X[k].transpose(1, 2, 0))).digest() == arrays
-    floats = from_dataset(TensorDataset(torch.from_numpy(X) / 255, y), test=Pictures(lambda k: X[k] / 255.0, 4))
-    assert floats.train.images.dtype == torch.float32
-    assert len(floats.test) == 4
+def parts(data: ImageData) -> list[set[bytes]]:
+    return [{image.numpy().tobytes() for image in part.images} for part in (data.train, data.validation, data.test)]
+
+
+def test_a_folder_is_split_by_class_without_overlap_and_repeats_under_its_seed(tmp_path: Path) -> None:
+    data = load(f"folder:{draw_folder(tmp_path / 'photos', COUNTS)}")
+    assert data.class_names == ("ant", "bee", "cat")
+    assert data.classes == 3
+    assert data.image_shape == (3, 12, 18)
+    assert data.name == "folder:photos"
+    assert data.augmentation == Augmentation(pad=1, flip=True)
+    assert [np.bincount(part.labels).tolist() for part in (data.train, data.validation, data.test)] == [
+        [8, 12, 20],
+        [8, 12, 20],
+        [4, 6, 10],
+    ]
+    train, validation, test = parts(data)
+    assert len(train | validation | test) == len(train) + len(validation) + len(test) == 100
+    for part in (data.train, data.validation, data.test):  # the red of an image tells its class
+        red = part.images[:, 0].float().flatten(1).mean(dim=1)
+        assert torch.equal((red / 40).floor().long(), part.labels)
+    again, other = load(f"folder:{tmp_path / 'photos'}"), load(f"folder:{tmp_path / 'photos'}?split_seed=1")
+    assert again.digest() == data.digest()
+    assert parts(other)[2] != test
+    assert [len(part) for part in parts(other)] == [40, 40, 20]
+
+
+def test_own_splits_of_a_folder_are_kept(tmp_path: Path) -> None:
+    for k, split in enumerate(("train", "val", "test")):
+        draw_folder(tmp_path / "three" / split, {"a": 6 + k, "b": 6 + k}, seed=k)
+    data = load(f"folder:{tmp_path / 'three'}")
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [12, 14, 16]
+    written = {
+        np.asarray(Image.open(path)).transpose(2, 0, 1).tobytes()
+        for path in (tmp_path / "three" / "test").rglob("*.png")
+    }
+    assert parts(data)[2] == written
+    assert [len(part) for part in parts(load(f"folder:{tmp_path / 'three'}?images=8"))] == [8, 14, 16]
+    (tmp_path / "three" / "val").rename(tmp_path / "two")
+    data = load(f"folder:{tmp_path / 'three'}")  # train and test: search-validation is half of train
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [6, 6, 16]
+    (tmp_path / "two").rename(tmp_path / "three" / "validation")
+    (tmp_path / "three" / "test").rename(tmp_path / "two")
+    data = load(f"folder:{tmp_path / 'three'}")  # train and validation: test is a fifth of train
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [10, 14, 2]
+
+
+def test_classes_called_as_splits_go_below_train(tmp_path: Path) -> None:
+    draw_folder(tmp_path, {"boat": 5, "train": 5})
+    with pytest.raises(ValueError, match=r"folder: expected classes, or train .*, got 'train', 'boat' in .*train/$"):
+        load(f"folder:{tmp_path}")
+    draw_folder(tmp_path / "below" / "train", {"boat": 5, "train": 5})
+    assert load(f"folder:{tmp_path / 'below'}").class_names == ("boat", "train")
+
+
+def test_grey_stays_grey_and_one_in_colour_makes_all_colour(tmp_path: Path) -> None:
+    draw_folder(tmp_path, {"a": 5, "b": 5}, mode="L")
+    wide = np.full((12, 18), 40_000, dtype=np.uint16)
+    Image.fromarray(wide).save(tmp_path / "b" / "wide.png")
+    Image.new("1", (18, 12), 1).save(tmp_path / "b" / "one.png")
+    Image.new("LA", (18, 12), (7, 100)).save(tmp_path / "b" / "clear.png")
+    grey = load(f"folder:{tmp_path}")
+    assert grey.image_shape == (1, 12, 18)
+    assert grey.augmentation == Augmentation()
+    flat = {int(image[0, 0, 0]) for part in (grey.train, grey.validation, grey.test) for image in part.images}
+    assert {40_000 // 256, 255, 7} <= flat
+    palette = Image.new("RGB", (18, 12), (250, 5, 5)).quantize(4)
+    palette.info["transparency"] = b"\x00\x80"
+    palette.save(tmp_path / "a" / "palette.png")
+    colour = load(f"folder:{tmp_path}")
+    assert colour.image_shape == (3, 12, 18)
+    every = torch.cat([part.images for part in (colour.train, colour.validation, colour.test)])
+    assert int((every[:, 0] != every[:, 1]).flatten(1).any(dim=1).sum()) == 1
+
+
+def test_any_size_and_a_camera_on_its_side(tmp_path: Path) -> None:
+    draw_folder(tmp_path, {"a": 5, "b": 5}, size=(31, 17))
+    draw_folder(tmp_path, {"c": 5}, size=(64, 90))
+    with pytest.raises(ValueError, match=r"of one size, or \?size=HEIGHTxWIDTH, got 31x17 .*000.png\) and 64x90"):
+        load(f"folder:{tmp_path}")
+    assert load(f"folder:{tmp_path}?size=20x26").image_shape == (3, 20, 26)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for k in range(5):  # 17 high, 31 wide, to be shown upright
+        (tmp_path / "d").mkdir(exist_ok=True)
+        Image.new("RGB", (31, 17)).save(tmp_path / "d" / f"{k}.jpg", exif=turned)
+    for path in (tmp_path / "c").iterdir():
+        path.unlink()
+    (tmp_path / "c").rmdir()
+    assert load(f"folder:{tmp_path}").image_shape == (3, 31, 17)
+
+
+def test_hidden_files_and_others_are_passed_over(tmp_path: Path) -> None:
     draw_folder(tmp_path, {"a": 5, "b": 5})
-    assert load(torchvision.datasets.ImageFolder(tmp_path)).class_names == ("a", "b")
-    wide = X[:, 0].astype(np.uint16) * 16
-    deep = load(Pictures(lambda k: Image.fromarray(wide[k])))
-    assert deep.digest() == load((X[:, 0], y.numpy())).digest()
-    numbers = load(Pictures(lambda k: Image.fromarray(X[k, 0] / np.float32(255)))).train.images
-    assert numbers.dtype == torch.float32
-    assert 0.5 < float(numbers.max()) <= 1
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "a" / ".000.png").write_bytes(b"?")
+    (tmp_path / "a" / "notes.txt").write_text("no image")
+    (tmp_path / "README").write_text("no class")
+    data = load(f"folder:{tmp_path}")
+    assert sum(len(part) for part in (data.train, data.validation, data.test)) == 10
 
 
-class Stream(IterableDataset):
-    def __iter__(self) -> object:
-        return iter(())
+def test_few_of_many_are_chosen_before_they_are_read(tmp_path: Path) -> None:
+    draw_folder(tmp_path, COUNTS)
+    data = load(f"folder:{tmp_path}?images=40")
+    labels = np.concatenate([part.labels for part in (data.train, data.validation, data.test)])
+    assert np.bincount(labels).tolist() == [8, 12, 20]
+    assert data.digest() != load(f"folder:{tmp_path}?images=40&split_seed=1").digest()
 
 
-@pytest.mark.parametrize(
-    ("dataset", "error", "says"),
-    [
-        (Stream(), TypeError, "dataset: expected a data set with a length and an index, got Stream"),
-        (Pictures(None, 0), ValueError, "dataset: expected images, got an empty data set"),
-        (Pictures(lambda k: np.zeros((4 + k, 4))), ValueError, r"dataset\[1\]: expected an image as the first, .*5, 4"),
-        (Pictures(lambda k: "path"), TypeError, r"dataset\[0\]: expected an image, .*got str"),
-        (TensorDataset(torch.zeros(9, 4, 4)), TypeError, r"dataset\[0\]: expected \(image, label\), got 'tuple'"),
-        (
-            TensorDataset(torch.zeros(9, 4, 8, 8), torch.arange(9) % 2 + 1),
-            ValueError,
-            "labels: expected each of 0 to 2 at least once, got none of 0",
-        ),
-        (TensorDataset(torch.zeros(9, 4, 4), torch.zeros(9)), TypeError, r"dataset\[0\]: expected an integer label"),
-    ],
-)
-def test_wrong_data_sets_are_refused(dataset: Dataset, error: type, says: str) -> None:
-    with pytest.raises(error, match=says):
-        load(dataset)
+def test_wrong_folders_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="expected folder:PATH, got 'folder' without"):
+        load("folder")
+    with pytest.raises(FileNotFoundError, match=r"got nothing at .*nowhere"):
+        load(f"folder:{tmp_path / 'nowhere'}")
+    with pytest.raises(ValueError, match=r"at least 2 directories, one a class, in .*, got 0"):
+        load(f"folder:{tmp_path}")
+    draw_folder(tmp_path, {"a": 5, "b": 2})
+    with pytest.raises(ValueError, match="class 'b': expected at least 3 images, one for each split, got 2"):
+        load(f"folder:{tmp_path}")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"expected images \(\.jpg, .*\) in .*empty, got none"):
+        load(f"folder:{tmp_path}")
+    draw_folder(tmp_path / "split" / "train", {"a": 5, "b": 5})
+    draw_folder(tmp_path / "split" / "test", {"a": 5, "c": 5})
+    with pytest.raises(ValueError, match=r"expected the classes of train, got 'c' in .*test"):
+        load(f"folder:{tmp_path / 'split'}")
+    monkeypatch.setattr(transforms, "physical_memory", lambda: 20_000)
+    with pytest.raises(ValueError, match="half of the memory, 10,000 bytes, got 30,000 bytes"):
+        load(f"folder:{draw_folder(tmp_path / 'large', {'a': 5, 'b': 5})}?size=25x40")
+
+
+def test_imagenets_folder_has_its_validation_images_as_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_folder(tmp_path / "imagenet" / "train", {"n01": 6, "n02": 6}, mode="L")
+    draw_folder(tmp_path / "imagenet" / "val", {"n01": 2, "n02": 3}, size=(40, 30), seed=1)
+    monkeypatch.setenv("CARSMOO_IMAGES", os.fspath(tmp_path))
+    data = load("imagenet?size=32")
+    assert data.image_shape == (3, 32, 32)
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [6, 6, 5]
+    assert data.augmentation == Augmentation(pad=4, flip=True)
+    assert load(f"imagenet:{tmp_path / 'imagenet'}").image_shape == (3, 224, 224)
+    with pytest.raises(FileNotFoundError, match=r"imagenet: expected .*train and .*val, one directory a class"):
+        load(f"imagenet:{tmp_path}")
