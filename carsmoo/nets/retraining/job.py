@@ -177,7 +177,7 @@ class _Training:
             self._require("environment", document["environment"], self.environment)
         self.trainer = NetworkTrainer(job.genotype, job.recipe, data, job.initial)
         if saved is not None and document is not None:
-            self._go_on(saved, document)
+            self._resume(saved, document)
         self._begin = time.monotonic() - self.seconds
 
     @property
@@ -212,7 +212,11 @@ class _Training:
             )
         figures: dict[str, Any] = {"epoch": trainer.epochs, "loss": loss, "learning_rate": rate}
         if trainer.held_out is not None:
-            figures |= {"error": trainer.error(trainer.held_out), "split": HELD_OUT, "weights": "stand-alone"}
+            figures |= {
+                "error": trainer.error(trainer.held_out, self.listener),
+                "split": HELD_OUT,
+                "weights": "stand-alone",
+            }
         figures["seconds"] = round(time.monotonic() - self._begin, 2)
         self.history.append(figures)
         if trainer.held_out is None or figures["error"] <= self.best["error"]:  # of equal ones the later
@@ -250,7 +254,7 @@ class _Training:
         if found is not None:
             raise ValueError(f"{self.job.folder}: {what} is not that of the network under way: {found}")
 
-    def _go_on(self, saved: Saved, document: dict[str, Any]) -> None:
+    def _resume(self, saved: Saved, document: dict[str, Any]) -> None:
         self.trainer.load_state({k: v for k, v in saved.arrays.items() if not k.startswith("best/")})
         self.best_weights = {k.removeprefix("best/"): v for k, v in saved.arrays.items() if k.startswith("best/")}
         error = document["best"]["error"]
@@ -263,7 +267,7 @@ class _Training:
         write_whole(self.job.folder / LOG, lines.encode())
 
     def _test(self, epoch: int) -> dict[str, Any]:
-        return self._accuracy(TEST, {"epoch": epoch, "error": self.trainer.error(self.data.test)})
+        return self._accuracy(TEST, {"epoch": epoch, "error": self.trainer.error(self.data.test, self.listener)})
 
     def _accuracy(self, split: str, figures: Mapping[str, Any]) -> dict[str, Any]:
         return {"split": split, "epoch": figures["epoch"], "weights": "stand-alone", "error": figures["error"]}

@@ -18,8 +18,8 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data.load import load_for_training
 from carsmoo.nets.data.streaming import TrainingData
-from carsmoo.nets.distributed.board import Board
 from carsmoo.nets.distributed.group import Group, current, shards
+from carsmoo.nets.distributed.results import SharedResults
 from carsmoo.nets.retraining.job import Job, epochs_left, figures_of, making, require_place, train
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import StoppedError
@@ -94,21 +94,15 @@ def _spread(jobs: Sequence[Job], group: Group, listener: Listener) -> Generator[
     group.require_same("networks to train", _digest(jobs, images))
     images.clear()
     own = sorted(shards(costs, group.size)[group.rank], key=lambda k: (-costs[k], k))
-    yielded = 0
 
     def hear(step: Step) -> None:
         listener(step)
-        if step.boundary:
-            board.check()
+        (results.check if step.boundary else results.beat)()
 
-    with Board(group, len(jobs)) as board:
+    with SharedResults(group, len(jobs)) as results:
         for k in own:
-            board.post(k, _trained(jobs[k], hear))
-        while yielded < len(jobs):
-            posted = board.read(more_than=yielded)
-            while yielded in posted:
-                yield posted[yielded]
-                yielded += 1
+            results.post(k, _trained(jobs[k], hear))
+        yield from results
 
 
 def _trained(job: Job, listener: Listener) -> dict[str, Any]:

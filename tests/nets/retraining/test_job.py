@@ -13,6 +13,7 @@ import torch
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data.load import load
 from carsmoo.nets.models.serialization import load as load_network
+from carsmoo.nets.retraining import trainer
 from carsmoo.nets.retraining.job import Job, error_in, figures_of, finished, train
 from carsmoo.nets.retraining.parallel import train_each
 from carsmoo.nets.retraining.trainer import error_of
@@ -99,6 +100,14 @@ def test_each_step_is_told_and_an_epoch_with_what_the_log_says(tmp_path: Path) -
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     for step, line in zip(ends, lines, strict=True):
         assert step.figures == {name: value for name, value in line.items() if name not in ("split", "weights")}
+
+
+def test_a_long_scoring_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "SCORE_BATCH", 100)
+    heard: list[Step] = []
+    train(job(tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1, holdout_fraction=0.0)), heard.append)
+    assert [step.done for step in heard] == [*range(heard[0].total + 1), *[heard[0].total] * 6]
+    assert [step.boundary for step in heard].count(True) == 1
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
