@@ -123,5 +123,10 @@ def shown(value: object) -> str:
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 
+def one_line(error: BaseException) -> str:
+    """Return an error's message on one line; its kind if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class StoppedError(RuntimeError):
     """Work that could not go on though nothing about its input was wrong; the message says why, and what is kept."""

@@ -249,6 +249,21 @@ def test_another_process_is_kept_out_until_this_one_ends(tmp_path: Path) -> None
         mine.lock()
     holder.kill()
     holder.communicate()
-    mine.lock()
-    Store(tmp_path).lock()  # the same process may
+    assert mine.lock()
+    assert not mine.lock()  # the same one may
     mine.unlock()
+    mine.lock()
+
+
+def test_another_store_of_this_process_is_kept_out_as_long_as_somebody_holds_the_first(tmp_path: Path) -> None:
+    first, second = Store(tmp_path), Store(tmp_path)
+    first.lock()
+    with pytest.raises(BlockingIOError, match="expected no other run in this directory, got one that is going on"):
+        second.lock()
+    second.unlock()
+    with pytest.raises(BlockingIOError):
+        second.lock()
+    ring = [first]
+    ring.append(ring)  # type: ignore[arg-type]  # a circle, as finished runs are
+    del first, ring
+    assert second.lock()

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from carsmoo.nets.distributed.group import Group, all_there
-from carsmoo.utils.validation import StoppedError
+from carsmoo.utils.validation import StoppedError, one_line
 
 EVERY = 0.2
 """Seconds between two looks at the store."""
@@ -48,10 +48,12 @@ class SharedResults:
         """Tell the others why this rank stops, and wait until they have heard it, or have all that is in the store."""
         with suppress(StoppedError), all_there():  # what goes wrong here is less than the error at hand
             if error is not None:
-                reason = " ".join(str(error).split()) or type(error).__name__
-                self._store.compare_set("stopped", "", f"rank {self._group.rank} stopped: {reason}")
+                self._store.compare_set("stopped", "", f"rank {self._group.rank} stopped: {one_line(error)}")
+            waits = (
+                self._group.is_main if error is None else not isinstance(error, KeyboardInterrupt)
+            )  # all hear signals
             left, end = self._store.add("left", 1), time.monotonic() + LEAVING
-            while left < self._group.size and (error is not None or self._group.is_main) and time.monotonic() < end:
+            while waits and left < self._group.size and time.monotonic() < end:
                 time.sleep(EVERY)
                 left = self._store.add("left", 0)
 

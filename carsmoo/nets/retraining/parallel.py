@@ -22,7 +22,7 @@ from carsmoo.nets.distributed.group import Group, current, shards
 from carsmoo.nets.distributed.results import SharedResults
 from carsmoo.nets.retraining.job import Job, epochs_left, figures_of, making, require_place, train
 from carsmoo.utils.progress import Listener, Step, unheard
-from carsmoo.utils.validation import StoppedError
+from carsmoo.utils.validation import StoppedError, one_line
 
 NETWORKS = "networks"
 """The phase of whose steps each is a network."""
@@ -75,7 +75,7 @@ def train_each(
     except (BrokenProcessPool, ArithmeticError, RuntimeError, MemoryError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in DISK:
             raise
-        raise StoppedError(f"{_line(error)}; the same command goes on from what was saved") from error
+        raise StoppedError(f"{one_line(error)}; the same command goes on from what was saved") from error
     return cards
 
 
@@ -110,7 +110,7 @@ def _trained(job: Job, listener: Listener) -> dict[str, Any]:
     try:
         return train(job, listener)
     except (ValueError, TypeError, OSError) as error:
-        raise StoppedError(f"network {job.folder.name}: {_line(error)}") from error
+        raise StoppedError(f"network {job.folder.name}: {one_line(error)}") from error
 
 
 def _costs(jobs: Sequence[Job], images: Mapping[object, TrainingData]) -> list[float]:
@@ -140,7 +140,3 @@ def _processes(jobs: Sequence[Job], processes: int | None) -> int:
         on_cpu = not torch.cuda.is_available() if not jobs or jobs[0].device is None else jobs[0].device == "cpu"
         processes = min(torch.get_num_threads(), cpu_count()) if on_cpu else 1
     return max(min(processes, len(jobs)), 1)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())
