@@ -33,7 +33,7 @@ from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import DARTSSpace, Genotype
-from carsmoo.utils.progress import Step
+from carsmoo.utils.progress import Listener, Step, unheard
 
 T = TypeVar("T")
 
@@ -206,13 +206,17 @@ class CARSProblem(MovingProblem):
         return self._running().subnet(genotype)
 
     def validation_errors(
-        self, genotypes: Sequence[Genotype], statistics: Literal["recalibrated", "batch"] | None = None
+        self,
+        genotypes: Sequence[Genotype],
+        statistics: Literal["recalibrated", "batch"] | None = None,
+        listener: Listener = unheard,
     ) -> NDArray[np.float64]:
         """Return the search-validation errors of genotypes with the supernet's current weights, (n,), fractions.
 
         Args:
             genotypes: the architectures, n of them.
             statistics: of their batch norm, see :class:`~carsmoo.SupernetTraining`; the plan's if not given.
+            listener: called after each architecture.
 
         Raises:
             ValueError: for other statistics.
@@ -220,7 +224,8 @@ class CARSProblem(MovingProblem):
         if statistics not in (None, "recalibrated", "batch"):
             raise ValueError(f"statistics: expected recalibrated or batch, got {statistics!r}")
         self._ensure_begun()
-        return self._running().errors(genotypes, self._loaded().validation, statistics)
+        listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
+        return self._running().errors(genotypes, self._loaded().validation, statistics, listener)
 
     @property
     def supernet(self) -> Supernet:
