@@ -144,7 +144,7 @@ class Store:
         path = self.folder / LOCK
         if os.path.lexists(path) and not _is_lock(path):
             raise FileExistsError(f"{path}: expected a lock, got something else of this name")
-        lock = FileLock(path)
+        lock = FileLock(path, thread_local=False)  # whichever thread lets go of it
         for collect in (True, False):
             try:
                 lock.acquire(timeout=0)

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +254,17 @@ def test_another_process_is_kept_out_until_this_one_ends(tmp_path: Path) -> None
     assert not mine.lock()  # the same one may
     mine.unlock()
     mine.lock()
+
+
+def test_any_thread_lets_go_of_a_lock(tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    thread = threading.Thread(target=first.lock)
+    thread.start()
+    thread.join()
+    with pytest.raises(BlockingIOError):
+        Store(tmp_path).lock()
+    first.unlock()
+    assert Store(tmp_path).lock()
 
 
 def test_another_store_of_this_process_is_kept_out_as_long_as_somebody_holds_the_first(tmp_path: Path) -> None:
