@@ -31,7 +31,8 @@ from carsmoo.algorithm.continuous import Callbacks
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.supernet.evaluation import errors
 from carsmoo.nets.supernet.training_state import SupernetState
-from carsmoo.runs.directory import RunDirectory, RunLog
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.log import RunLog
 
 
 class Watched(CARSProblem):

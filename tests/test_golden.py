@@ -48,6 +48,7 @@ def test_a_search_has_the_scores_that_it_had_and_goes_on(golden: Path) -> None:
     known = sorted(tuple(network["objectives"].values()) for network in front["networks"])
     scored = sorted(map(tuple, problem.front(algorithm).F.tolist()))
     np.testing.assert_allclose(scored, known, atol=5 / 477)
+    del problem, algorithm  # as long as they are there, no other may resume the run
     call("resume", str(golden / "search"), "--generations", "2", "--inexact")
     events = [json.loads(line) for line in (golden / "search" / "log.jsonl").read_text().splitlines()]
     assert [event["generation"] for event in events if event["event"] == "generation"] == [1, 2, 3]

@@ -21,7 +21,7 @@ from carsmoo.algorithm.growth import NewbornGrowth, set_before, set_growth
 from carsmoo.algorithm.termination import check_termination
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.utils.progress import ProgressBars
+from carsmoo.utils.progress import ProgressBars, Step
 from carsmoo.utils.validation import choice, instance, integer, keywords, reject_unknown, shown
 
 
@@ -175,6 +175,15 @@ class Continuous:
         offer = getattr(problem, "default_operators", None)
         return {} if offer is None else dict(offer())
 
+    def next(self) -> None:
+        """Make the next generation; where an error ends it, the callbacks let go of what they hold for the run."""
+        try:
+            super().next()  # type: ignore[misc]
+        except BaseException:
+            if isinstance(self.callback, RunCallback):
+                self.callback.leave()
+            raise
+
     def infill(self) -> Any:
         """Return the individuals to evaluate next; on a moving problem the same ones until :meth:`advance`."""
         if self._moving is None:
@@ -269,7 +278,15 @@ class RunCallback(Callback):  # type: ignore[misc]
     """A pymoo callback that a :class:`~carsmoo.Continuous` algorithm also calls when a run begins."""
 
     def begin(self, algorithm: Any) -> None:
-        """Prepare for the run of an algorithm that was set up and has evaluated nothing yet."""
+        """Prepare for the run of an algorithm that was set up and has evaluated nothing yet: hear a problem's steps."""
+        if isinstance(algorithm.problem, MovingProblem):
+            algorithm.problem.run_listeners.append(self.hear)
+
+    def hear(self, step: Step) -> None:
+        """Take a step of a moving problem."""
+
+    def leave(self) -> None:
+        """Let go of what is held for the run, which an error has left."""
 
 
 class Callbacks(RunCallback):
@@ -288,6 +305,12 @@ class Callbacks(RunCallback):
         for callback in self.callbacks:
             if isinstance(callback, RunCallback):
                 callback.begin(algorithm)
+
+    def leave(self) -> None:
+        """Leave the run with each callback that has a ``leave``."""
+        for callback in self.callbacks:
+            if isinstance(callback, RunCallback):
+                callback.leave()
 
     def notify(self, algorithm: Any) -> None:
         """Call each callback."""

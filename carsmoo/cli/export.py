@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.runs.directory import CONFIG, RunDirectory
 from carsmoo.runs.retrained_front import restored, trained_folder
 from carsmoo.utils.files import write_whole
+from carsmoo.utils.progress import Listener, ProgressBars, Step
 
 if TYPE_CHECKING:
     from carsmoo.runs.export import Source
@@ -63,7 +65,9 @@ def export(
     fields = {"channels": channels, "layers": layers, "n_classes": classes}
     given = {name: value for name, value in fields.items() if value is not None}
     found = _source(source, number, supernet, shape, given, seed)
-    for line in _write(found, out, wanted, raw):
+    with closing(ProgressBars()) as bars:
+        lines = _write(found, out, wanted, raw, bars)
+    for line in lines:
         say(line)
 
 
@@ -100,7 +104,7 @@ def _source(source: str, number: int | None, supernet: bool, shape: Shape, field
     return of_run(restored(found)[0], front, number)
 
 
-def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[str]:
+def _write(source: Source, out: Path, formats: list[Format], raw: bool, listener: Listener) -> list[str]:
     """Write the files once all of them are made and compared; return what to say of them."""
     import torch
 
@@ -127,11 +131,14 @@ def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[
         f" and {len(real[0])} real ones" if real else "; no real ones at hand"
     )
     made, lines = {}, []
+    steps = (Step(phase="export", done=k, total=len(formats), unit="formats") for k in range(len(formats) + 1))
+    listener(next(steps))
     for name, ending, make in (("onnx", "onnx", exports.to_onnx), ("torch", "pt2", exports.to_torch)):
         if Format(name) in formats:
             made[ending] = make(ready, card, images)
             size, off = len(made[ending].content) / 1e6, made[ending].difference
             lines.append(f"{out / NAME}.{ending}: {size:.2f} MB; logits differ by at most {off:.2g} on {on}")
+            listener(next(steps))
     _require_empty(out)  # still
     out.mkdir(parents=True, exist_ok=True)
     for ending, file in made.items():
@@ -143,6 +150,7 @@ def _write(source: Source, out: Path, formats: list[Format], raw: bool) -> list[
             x = (noise[0] - scale[0]) / scale[1] if raw else noise[0]
             off = float((load(file)(x) - source.network.cpu().eval()(x)).abs().max())
         lines.append(f"{file}: {file.stat().st_size / 1e6:.2f} MB; logits differ by at most {off:.2g} once loaded")
+        listener(next(steps))
     else:
         write_whole(out / CARD, to_json(card).encode())
     accuracy = "".join(

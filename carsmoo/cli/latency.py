@@ -68,6 +68,7 @@ def build(
             seed=plan.seed,
             listener=bars,
         )
+    require_own(out, kind=LATENCY)  # still
     table.write(out)
     _tell(table)
     say(f"table of {len(table.layers)} layers in {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +19,8 @@ from carsmoo.runs.figures import draw_cells, draw_run
 from carsmoo.runs.session import Session
 from carsmoo.runs.signals import InterruptedRunError
 from carsmoo.space.front import Front
-from carsmoo.utils.files import write_whole
 from carsmoo.utils.launch import Launch
-from carsmoo.utils.owned import require_own
+from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import StoppedError
 
 Every = Annotated[int, typer.Option("--every", help="Epochs of warm-up or generations between checkpoints.", min=1)]
@@ -92,36 +92,32 @@ def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory 
 def _search(session: Session) -> None:
     """Run a search that was started or resumed, to its end or until a signal comes, and tell what it found."""
     run, problem = session.run_dir, session.problem
-    if not session.group.is_main:
-        with session.interruption:
-            try:
-                session.run()
-            except InterruptedRunError as stop:
-                raise typer.Exit(stop.exit_code) from None
-        return
-    say(_headline(session.plan, problem))
-    with session.interruption:
+    if session.group.is_main:
+        say(_headline(session.plan, problem))
+    with session.interruption.caught():
         try:
             front = session.run()
-            draw_run(run)
+            if not session.group.is_main:
+                return
             _show(front)
             best = min(front, key=lambda network: network[1]["error"])
             test = problem.evaluate_on_test(best[0])
+            run.log("end", seconds=session.log.seconds, test_error_of_best=test)
+            say(
+                f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "
+                f"(weights of the supernet, epoch {problem.epoch})"
+            )
+            draw_run(run)
         except InterruptedRunError as stop:
-            _interrupted(session)
+            if session.group.is_main:
+                _interrupted(session)
             raise typer.Exit(stop.exit_code) from None
         except StoppedError:
-            so_far = session.log.front
-            if so_far is not None:
-                _show(so_far)
+            if session.group.is_main and session.log.front is not None:
+                _show(session.log.front)
             raise
     if session.interruption.signum is not None:  # it came while the pictures were drawn
         raise typer.Exit(InterruptedRunError(session.interruption.signum).exit_code)
-    run.log("end", seconds=session.log.seconds, test_error_of_best=test)
-    say(
-        f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "
-        f"(weights of the supernet, epoch {problem.epoch})"
-    )
     say(f"{session.log.seconds:.0f} s; results are in {run.path}: " + ", ".join(_files(run)))
 
 
@@ -165,14 +161,9 @@ def report(
     ] = None,
 ) -> None:
     """Write a run's front, generations, learning, times and settings as one HTML page that needs no network."""
-    from carsmoo.runs.report.data import extract
-    from carsmoo.runs.report.page import render
+    from carsmoo.runs.report.page import write_report
 
     path = run_dir / "report.html" if out is None else out
-    report = extract(run_dir)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"out: expected a file in a directory that is there, got {path}")
-    require_own(path, kind=".html")
-    page = render(report).encode()
-    write_whole(path, page)
-    say(f"{path} ({len(page) / 1e6:.1f} MB), one file that opens without a network")
+    with closing(ProgressBars()) as bars:
+        size = write_report(run_dir, path, bars)
+    say(f"{path} ({size / 1e6:.1f} MB), one file that opens without a network")

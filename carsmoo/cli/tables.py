@@ -8,6 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from carsmoo.compare.comparison import Score
+from carsmoo.runs.retrained_front import places_of
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import Edge
 
@@ -33,7 +34,7 @@ def trained_table(final: Front) -> Table:
     for name, unit in zip(final.names, final.units, strict=True):
         table.add_column(titles.get(name, f"{name} ({unit})"), justify="right")
     table.add_column("operations, normal | reduction")
-    for place, (genotype, values) in zip(final.about["places"], final, strict=True):
+    for place, (genotype, values) in zip(places_of(final), final, strict=True):
         numbers = [f"{value:.2%}" if name in titles else f"{value:.3f}" for name, value in values.items()]
         table.add_row(str(place), *numbers, f"{operations(genotype.normal)} | {operations(genotype.reduce)}")
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.toml import parse_settings, read_toml
 from carsmoo.runs import retrained_front
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.signals import InterruptedRunError
+from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Listener, ProgressBars, Step
 
@@ -80,11 +79,11 @@ def train(
         folder = run.path / retrained_front.NETWORKS
         trainings = retrained_front.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
         tell(_headline(plan, len(chosen), data or searched.data))
-        own = retrained_front.train_front(trainings, chosen, jobs, listener, group)
+        cards = retrained_front.train_jobs([trainings[k] for k in chosen], jobs, listener, group)
     if not group.is_main:
         return
-    cards = retrained_front.finished_cards(trainings) | own
-    trained, correlation = retrained_front.write_final_front(run, front, cards)
+    every = retrained_front.finished_cards(trainings) | dict(zip(chosen, cards, strict=True))
+    trained, correlation = retrained_front.write_final_front(run, front, every)
     Console(width=max(Console().width, 120)).print(trained_table(trained))
     say(_best(trained))
     say(f"Kendall's tau of the supernet's errors and those trained alone: {correlation}")
@@ -135,6 +134,8 @@ def _train_one(
 
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"out: expected a directory, got the file {out}")
+    if out.is_symlink():
+        out = out.resolve()  # the user's own, where no link within it is followed
     job = Job(folder=out, genotype=genotype, recipe=recipe, data=data, device=device, exact=not inexact)
     with together(device) as group, _interruptible(saying(group)) as tell, _showing(tell, range(1)) as listener:
         tell(_headline(recipe, 1, data))
@@ -182,15 +183,12 @@ def _interruptible(tell: Callable[[str], None]) -> Iterator[Callable[[str], None
     def leave(signum: int, frame: FrameType | None) -> None:
         raise InterruptedRunError(signum)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield tell
+        with handled(leave):
+            yield tell
     except InterruptedRunError as stop:
         tell("interrupted; the same command goes on from the last whole epoch")
         raise typer.Exit(stop.exit_code) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -235,7 +233,7 @@ def _line(number: int, figures: Mapping[str, float]) -> str:
 
 
 def _best(trained: Any) -> str:
-    places, errors = trained.about["places"], trained.column("error")
+    places, errors = retrained_front.places_of(trained), trained.column("error")
     lowest = int(errors.argmin())
     told = f"lowest test error: network {places[lowest]}, {errors[lowest]:.2%}"
     if "held_out_error" not in trained.names:

@@ -10,11 +10,9 @@ from carsmoo.algorithm.continuous import RunCallback
 from carsmoo.algorithm.display import FrontOutput
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.runs.build import config_of
-from carsmoo.runs.snapshot import FOLDER, FORMAT, LOG, captured, configuration, versions
-from carsmoo.utils.files import Store, flushed_size
-from carsmoo.utils.owned import is_own
+from carsmoo.runs.snapshot import SearchStore, captured, configuration, versions
 from carsmoo.utils.progress import Step
-from carsmoo.utils.trees import Tree, pack
+from carsmoo.utils.trees import Tree
 
 if TYPE_CHECKING:
     from carsmoo.runs.snapshot import Snapshot
@@ -55,7 +53,8 @@ class Checkpoint(RunCallback):
             raise TypeError(f"path: expected that of a directory, got {path!r}")
         self.path = Path(path)
         self.every = every
-        self.store = Store(self.path / FOLDER)
+        self.store = SearchStore(self.path)
+        self._locked = False  # by this checkpoint, not by a session around it
         self._number = 0
         self._boundaries = 0
         self._begin = 0.0
@@ -79,10 +78,9 @@ class Checkpoint(RunCallback):
             problem.state_dict()  # refuses what cannot be saved before anything is written
         if self._resumed is None:
             self._require_unused()
-        self.store.lock()
+        self._lock()
         config = config_of(problem, algorithm)
         self._constant = {
-            "format": FORMAT,
             "versions": versions(),
             "environment": problem.reproducibility() if isinstance(problem, MovingProblem) else {},
             "problem": configuration(problem),
@@ -90,14 +88,11 @@ class Checkpoint(RunCallback):
             "seed": algorithm.seed,
             "setup": fresh if self._resumed is None else self._resumed.document["setup"],
         }
-        if isinstance(problem, MovingProblem):
-            problem.run_listeners.append(self._hear)
+        super().begin(algorithm)
         self._begin = time.time() - (0.0 if self._resumed is None else self._resumed.seconds)
-        if self._resumed is not None:
-            self._number = self._resumed.number
-            return
-        self._require_unused()
-        self._save(fresh)
+        if self._resumed is None:
+            self._require_unused()
+            self._save(fresh)
 
     def resume_from(self, snapshot: Snapshot) -> None:
         """Take the run that begins next for one that goes on from a snapshot.
@@ -105,14 +100,14 @@ class Checkpoint(RunCallback):
         Raises:
             BlockingIOError: if another process runs there, or has gone on since the snapshot was read.
         """
-        self.store.lock()
-        newest = [path.name for path in self.store.files() if path.name not in snapshot.damaged][-1:]
-        if newest and int(newest[0].partition("-")[0]) > snapshot.number:
+        self._resumed, self._number = snapshot, snapshot.number
+        self._lock()
+
+    def leave(self) -> None:
+        """Let others run here again."""
+        if self._locked:
             self.store.unlock()
-            raise BlockingIOError(
-                f"{self.path}: expected no other run in this directory, got one that went on just now"
-            )
-        self._resumed = snapshot
+        self._locked = False
 
     def notify(self, algorithm: Any) -> None:
         """Save the generation that has just ended.
@@ -134,7 +129,7 @@ class Checkpoint(RunCallback):
             shown = output.state() if isinstance(output, FrontOutput) else None
             self._save(captured(algorithm, ended=True), shown)
         if ends:
-            self.store.unlock()
+            self.leave()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Checkpoint:
         """Return the checkpoint itself: a run has one, whoever copies its algorithm."""
@@ -142,9 +137,10 @@ class Checkpoint(RunCallback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to a process and a run."""
-        return {**vars(self), "store": Store(self.store.folder), "_problem": None, "_constant": None, "_resumed": None}
+        return Checkpoint(self.path, self.every).__dict__
 
-    def _hear(self, step: Step) -> None:
+    def hear(self, step: Step) -> None:
+        """Save at a boundary of the warm-up."""
         if step.boundary and self._due():
             assert self._constant is not None
             self._save(self._constant["setup"])
@@ -160,24 +156,36 @@ class Checkpoint(RunCallback):
                 f"{self.store.folder}: expected a new or empty folder, got one with {foreign[0].name}"
             )
 
+    def _lock(self) -> None:
+        """Lock the directory, if that has not been done, in which no other run may have gone on since the last save."""
+        if not self.store.lock():
+            return
+        self._locked = True
+        damaged = () if self._resumed is None else self._resumed.damaged
+        newest = [path.name for path in self.store.files() if path.name not in damaged][-1:]
+        if newest and int(newest[0].partition("-")[0]) > self._number:
+            self.leave()
+            raise BlockingIOError(
+                f"{self.path}: expected no other run in this directory, got one that went on just now"
+            )
+
     def _due(self) -> bool:
         self._boundaries += 1
         return self._boundaries % self.every == 0
 
     def _save(self, algorithm: Tree, output: Any = None) -> None:
         assert self._constant is not None
-        seconds = time.time() - self._begin
-        changing = {"algorithm": algorithm, "seconds": seconds, "output": output, "log_bytes": self._log_bytes()}
-        text, arrays = pack({**self._constant, **changing})
-        if isinstance(self._problem, MovingProblem):
-            arrays |= {f"state/{name}": a for name, a in self._problem.state_dict().items()}
+        self._lock()
+        changing = {
+            "algorithm": algorithm,
+            "seconds": time.time() - self._begin,
+            "output": output,
+            "log_bytes": self.store.log_size(),
+        }
+        moving = isinstance(self._problem, MovingProblem)
+        state = {f"state/{name}": a for name, a in self._problem.state_dict().items()} if moving else {}
         self._number += 1
-        self.store.save(self._number, text, arrays)
-
-    def _log_bytes(self) -> int | None:
-        """Return the size of a search's log, all of it flushed to the disk; None if there is none."""
-        log = self.path / LOG
-        return flushed_size(log) if log.is_file() and is_own(log) else None
+        self.store.write(self._number, {**self._constant, **changing}, state)
 
 
 def is_main(problem: Any) -> bool:

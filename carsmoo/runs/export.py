@@ -10,10 +10,10 @@ from torch import Tensor
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data import ImageData, load_for_training
-from carsmoo.nets.models.model_card import data_card
+from carsmoo.nets.data import load_for_training
 from carsmoo.nets.models.network import Network, measure_noise, untrained
 from carsmoo.nets.models.serialization import load
+from carsmoo.nets.retraining.job import card_of_data
 from carsmoo.nets.retraining.trainer import error_of
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.space.front import Front
@@ -82,7 +82,7 @@ def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Sou
         "training": dataclasses.asdict(problem.training),
     }
     error = error_of(network, data.validation, data.normalise)
-    told = {"data": told_of(data), "recipe": recipe, "accuracy": [{**accuracy, "error": error}]}
+    told = {"data": card_of_data(data), "recipe": recipe, "accuracy": [{**accuracy, "error": error}]}
     return Source(network, told, data.validation.images[:REAL].float().cpu())
 
 
@@ -92,9 +92,3 @@ def of_genotype(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> So
     measure_noise(built, seed)
     recipe = {"weights": "random, untrained", "batch_norm": "measured on noise", "seed": seed}
     return Source(built.eval(), {"data": None, "recipe": recipe, "accuracy": []}, None)
-
-
-def told_of(data: ImageData) -> dict[str, Any]:
-    """Return what a card tells of data."""
-    moments = data.mean.tolist(), data.std.tolist()
-    return data_card(data.name, data.image_shape, data.classes, *moments, data.class_names)

@@ -15,13 +15,13 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.plots.retrained import plot_ranks
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.retrained_front import (
-    alone_in,
     config_of_run,
     errors_of,
     jobs_for,
     require_results,
     restored,
     short_name,
+    train_jobs,
 )
 from carsmoo.runs.snapshot import Snapshot
 from carsmoo.space.genotype import Genotype
@@ -66,7 +66,8 @@ def fidelity(
         data: name of the images; those of the run if not given.
         processes: see :func:`carsmoo.nets.retraining.parallel.train_each`.
         exact: see :class:`~carsmoo.nets.retraining.job.Job`.
-        listener: see :func:`carsmoo.nets.retraining.parallel.train_each`.
+        listener: called after each network that the supernet scores, and as by
+            :func:`carsmoo.nets.retraining.parallel.train_each`.
         group: see :func:`carsmoo.nets.retraining.parallel.train_each`; rank 0 alone writes the result.
 
     Raises:
@@ -75,7 +76,6 @@ def fidelity(
         BlockingIOError: if another launch of several ranks trains there.
     """
     from carsmoo.nets.distributed.group import current
-    from carsmoo.nets.retraining.parallel import train_each
 
     integer("networks", networks, 2)
     if source not in ("population", "front"):
@@ -85,10 +85,9 @@ def fidelity(
     there = _population(problem, snapshot) if source == "population" else run.read_front().genotypes
     chosen = _spread(problem, there, networks)
     jobs = jobs_for(chosen, run.path / FIDELITY, recipe, data or config_of_run(run).data, exact=exact)
-    supernet = {kind: problem.validation_errors(chosen, kind) for kind in STATISTICS}
+    supernet = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
     group = current() if group is None else group
-    with alone_in(run.path / FIDELITY, group):
-        cards = train_each(jobs, processes, listener, group)
+    cards = train_jobs(jobs, processes, listener, group)
     result = _result(problem, snapshot, source, supernet, cards, chosen)
     if group.is_main:
         require_results(run, FIDELITY)
@@ -130,10 +129,11 @@ def _result(
     chosen: Sequence[Genotype],
 ) -> dict[str, Any]:
     alone = errors_of(cards)
+    kendall = {kind: dataclasses.asdict(rank_correlation(errors, alone)) for kind, errors in supernet.items()}
     return {
         "source": source,
         "generation": snapshot.generation,
-        "supernet": {**problem.provenance(), "kendall": {k: _kendall(v, alone) for k, v in supernet.items()}},
+        "supernet": {**problem.provenance(), "kendall": kendall},
         "alone": {"split": "test", "weights": "stand-alone", "recipe": cards[0]["recipe"]["settings"]},
         "networks": [
             {
@@ -148,13 +148,8 @@ def _result(
     }
 
 
-def _kendall(errors: NDArray[np.float64], alone: NDArray[np.float64]) -> dict[str, Any]:
-    return dataclasses.asdict(rank_correlation(errors, alone))
-
-
 def _draw(run: RunDirectory, supernet: Any, alone: NDArray[np.float64], result: dict[str, Any]) -> None:
     names = {"recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
     labelled = {f"{names[kind]}: tau {rank_correlation(errors, alone)}": errors for kind, errors in supernet.items()}
     drawn = plot_ranks(labelled, alone, title=f"{len(alone)} networks of the {result['source']}")
-    for ending in ("png", "pdf"):
-        plots.save(drawn, run.path / f"{FIDELITY}.{ending}")
+    plots.save_both(drawn, run.path / FIDELITY)

@@ -16,19 +16,9 @@ from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.runs.build import build
 from carsmoo.runs.checkpoint import Checkpoint, is_main
-from carsmoo.runs.snapshot import (
-    LOG,
-    NOT_STATE,
-    Snapshot,
-    captured,
-    configuration,
-    read,
-    versions,
-)
+from carsmoo.runs.snapshot import NOT_STATE, SearchStore, Snapshot, captured, configuration, read, versions
 from carsmoo.utils.capture import restore
-from carsmoo.utils.files import cut
-from carsmoo.utils.owned import is_own
-from carsmoo.utils.trees import Tree, brief, difference
+from carsmoo.utils.trees import Tree, brief
 
 
 def resume(
@@ -94,19 +84,21 @@ def resume_snapshot(
     exact: bool = True,
 ) -> tuple[Any, Any]:
     """Resume as :func:`carsmoo.resume` does, from a snapshot, with a :class:`Checkpoint` among the callbacks."""
-    document = snapshot.document
+    document, store = snapshot.document, SearchStore(snapshot.path)
     problem, algorithm = _made(snapshot, problem, algorithm)
-    _require_same("problem", sections_with_new_names(document["problem"]), configuration(problem))
+    store.require_same("problem", sections_with_new_names(document["problem"]), configuration(problem))
     if exact:
-        _require_same("versions", document["versions"], versions())
+        store.require_same("versions", document["versions"], versions())
         if isinstance(problem, MovingProblem):
-            _require_same("environment", document["environment"], problem.reproducibility())
+            store.require_same("environment", document["environment"], problem.reproducibility())
     checkpoints = [one for one in callback.callbacks if isinstance(one, Checkpoint) and is_main(problem)]
     try:
         for checkpoint in checkpoints:
             checkpoint.resume_from(snapshot)
         algorithm.setup(problem, seed=document["seed"], termination=termination, callback=callback, verbose=verbose)
-        _require_same("algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm)))
+        store.require_same(
+            "algorithm", _without_termination(document["setup"]), _without_termination(captured(algorithm))
+        )
         try:
             _restore(snapshot, problem, algorithm, termination is not None)
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
@@ -114,7 +106,7 @@ def resume_snapshot(
             raise ValueError(f"{expected}, got another ({brief(error)})") from None
     except BaseException:
         for checkpoint in checkpoints:
-            checkpoint.store.unlock()
+            checkpoint.leave()
         raise
     if algorithm.is_initialized:
         algorithm.start_time = time.time() - snapshot.seconds
@@ -125,7 +117,9 @@ def resume_snapshot(
     if document["output"] is not None and isinstance(algorithm.display.output, FrontOutput):
         algorithm.display.output.load_state(document["output"])
     if is_main(problem):
-        _cut_log(snapshot)
+        store.cut_log(document["log_bytes"])
+    if not algorithm.has_next():
+        callback.leave()
     return problem, algorithm
 
 
@@ -164,27 +158,3 @@ def _restore(snapshot: Snapshot, problem: Any, algorithm: Any, own_termination: 
 
 def _without_termination(tree: Tree) -> Tree:
     return {**tree, "attributes": {k: v for k, v in tree["attributes"].items() if k != "termination"}}
-
-
-def _require_same(what: str, expected: Tree, got: Tree) -> None:
-    """Check that something is unchanged since the run began.
-
-    Raises:
-        ValueError: naming the first difference.
-    """
-    found = difference(expected, got)
-    if found is not None:
-        raise ValueError(f"{what} is not that of the run: {found}")
-
-
-def _cut_log(snapshot: Snapshot) -> None:
-    """Cut a search's log back to what it was when the checkpoint was saved; another file of its name is left alone."""
-    log, size = snapshot.path / LOG, snapshot.document["log_bytes"]
-    there = log.is_file() and not log.is_symlink()
-    held = log.stat().st_size if there else 0
-    if held > (size or 0) and is_own(log):
-        cut(log, size or 0)
-    elif size is not None and held < size:
-        warnings.warn(
-            f"{log}: expected {size} bytes, got {held}; part of the log is lost", RuntimeWarning, stacklevel=3
-        )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,10 @@ from carsmoo.compare.statistics import Correlation, rank_correlation
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
 from carsmoo.plots.retrained import plot_final_front
+from carsmoo.plots.style import ENDINGS
 from carsmoo.runs.build import build
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.snapshot import Snapshot, read
+from carsmoo.runs.snapshot import Snapshot
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import Store
@@ -43,11 +43,7 @@ def short_name(genotype: Genotype) -> str:
 
 
 def config_of_run(run: RunDirectory) -> SearchConfig:
-    """Return the configuration of a run of the command line.
-
-    Raises:
-        ValueError: if there is none.
-    """
+    """Return the configuration of a run of the command line; a ValueError tells if there is none."""
     config = run.config()
     if config is None:
         raise ValueError(f"run: expected a directory with config.toml, got {run.path}")
@@ -55,16 +51,14 @@ def config_of_run(run: RunDirectory) -> SearchConfig:
 
 
 def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
-    """Return a run's problem with the supernet restored from the newest checkpoint, and the checkpoint.
-
-    It is one of this process alone, also where several were launched.
+    """Return a run's problem, of this process alone, with the supernet of the newest checkpoint, and the checkpoint.
 
     Raises:
         ValueError: if there is no checkpoint, or it is damaged.
     """
     from carsmoo.nets.distributed.group import ALONE
 
-    snapshot = read(run.path)
+    snapshot = run.snapshot()
     problem: CARSProblem = build(snapshot.config or config_of_run(run), ALONE)[0]
     problem.load_state_dict(snapshot.state)
     return problem, snapshot
@@ -110,41 +104,26 @@ def jobs_for(
     ]
 
 
-def train_front(
-    jobs: Sequence[Job],
-    chosen: Sequence[int],
-    processes: int | None,
-    listener: Listener,
-    group: Group,
-) -> dict[int, dict[str, Any]]:
-    """Retrain the chosen networks of a front, and return their cards by their places.
+def train_jobs(jobs: Sequence[Job], processes: int | None, listener: Listener, group: Group) -> list[dict[str, Any]]:
+    """Retrain networks of a run, and return their cards; several ranks do so in one launch at a time.
 
-    See :func:`carsmoo.nets.retraining.parallel.train_each`. Several ranks do so in one launch at a time.
+    See :func:`carsmoo.nets.retraining.parallel.train_each`.
 
     Raises:
-        BlockingIOError: if another launch trains there.
+        FileExistsError: if a network's folder is a symbolic link.
+        BlockingIOError: if another launch trains there; ValueError on the ranks that are not the first.
     """
     from carsmoo.nets.retraining.parallel import train_each
 
-    with alone_in(jobs[0].folder.parent, group):
-        cards = train_each([jobs[k] for k in chosen], processes, listener, group)
-    return dict(zip(chosen, cards, strict=True))
-
-
-@contextmanager
-def alone_in(folder: Path, group: Group) -> Iterator[None]:
-    """Keep other launches of several ranks from training in a folder, for as long as the context lasts.
-
-    Raises:
-        BlockingIOError: if another one does; ValueError on the ranks that are not the first.
-    """
+    for job in jobs:
+        if job.folder.is_symlink():
+            raise FileExistsError(f"{job.folder}: expected a directory, got a symbolic link")
     if group.size == 1:
-        yield
-        return
-    store = Store(folder)
+        return train_each(jobs, processes, listener, group)
+    store = Store(jobs[0].folder.parent)
     group.decide(store.lock)
     try:
-        yield
+        return train_each(jobs, processes, listener, group)
     finally:
         store.unlock()
 
@@ -177,38 +156,34 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
         front: the search's.
         cards: of the trained networks, by their places in the front.
     """
-    from carsmoo.nets.retraining.job import HELD_OUT, TEST, error_in
+    from carsmoo.nets.retraining.job import HELD_OUT, TEST, error_in, figures_of
 
     places = sorted(cards)
-    searched = front.column("error")[places]
-    names, units = ["error", "params", "flops"], ["", "M", "M"]
-    costs = [cards[k]["costs"] for k in places]
-    columns = [
-        [error_in(cards[k], TEST) for k in places],
-        [cost["params"] / 1e6 for cost in costs],
-        [cost["flops"] / 1e6 for cost in costs],
-    ]
-    held_out = [error_in(cards[k], HELD_OUT) for k in places]
-    if None not in held_out:
-        names.append("held_out_error")
-        columns.append(held_out)
-    names.append("search_error")
-    F = np.column_stack([*columns, searched]).astype(np.float64)
-    correlation = rank_correlation(searched, F[:, 0])
-    first = cards[places[0]]
+    told, searched = [cards[k] for k in places], front.column("error")[places]
+    columns: dict[str, Any] = {
+        "error": errors_of(told),
+        "params": [card["costs"]["params"] / 1e6 for card in told],
+        "flops": [card["costs"]["flops"] / 1e6 for card in told],
+        "held_out_error": [error_in(card, HELD_OUT) for card in told],
+        "search_error": searched,
+    }
+    if None in columns["held_out_error"]:
+        del columns["held_out_error"]
+    units = tuple("M" if name in ("params", "flops") else "" for name in columns)
+    F = np.column_stack(list(columns.values())).astype(np.float64)
+    correlation, first = rank_correlation(searched, F[:, 0]), told[0]
     about = {
         "data": first["data"]["name"],
         "split": TEST,
         "weights": "stand-alone",
-        "epoch": [_epoch(cards[k]) for k in places],
+        "epoch": [figures_of(card)["epoch"] for card in told],
         "places": [k + 1 for k in places],
         "recipe": first["recipe"]["settings"],
         "start": first["recipe"]["start"].split()[0],
         "search": front.about,
         "kendall": dataclasses.asdict(correlation),
     }
-    units += [""] * (len(names) - len(units))
-    final = Front(tuple(front.genotypes[k] for k in places), F, tuple(names), tuple(units), about)
+    final = Front(tuple(front.genotypes[k] for k in places), F, tuple(columns), units, about)
     require_results(run)
     run.write_front(final, FINAL)
     _draw(run, front, final, correlation)
@@ -226,7 +201,7 @@ def require_results(run: RunDirectory, name: str = FINAL) -> None:
     folder = run.path / (NETWORKS if name == FINAL else name)
     if folder.is_symlink():
         raise FileExistsError(f"{folder}: expected a directory, got a symbolic link")
-    require_own(*(run.path / f"{name}.{ending}" for ending in ("csv", "json", "png", "pdf")))
+    require_own(*(run.path / f"{name}.{ending}" for ending in ("csv", "json", *ENDINGS)))
 
 
 def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
@@ -244,7 +219,7 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
     if not path.is_file():
         return None
     final = Front.load(path)
-    places = _places(path, final)
+    places = places_of(final, str(path))
     by = "held_out_error" if "held_out_error" in final.names else "search_error"
     if by not in final.names:
         raise ValueError(f"{path}: expected a column {by}, got {', '.join(final.names)}")
@@ -256,13 +231,17 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _places(path: Path, final: Front) -> list[int]:
-    """Return the places, from 1, in the search's front that a file of trained networks tells of."""
+def places_of(final: Front, where: str = "final front") -> list[int]:
+    """Return the places, from 1, in the search's front of the networks of a retrained one; ``where`` is for messages.
+
+    Raises:
+        ValueError: if it does not tell them.
+    """
     places: Any = final.about.get("places")
     fits = isinstance(places, list) and len(places) == len(final) > 0
     if not fits or not all(type(place) is int and place > 0 for place in places):
         raise ValueError(
-            f"{path}: places: expected an integer from 1 for each network, one or more, got {shown(places)}"
+            f"{where}: places: expected an integer from 1 for each network, one or more, got {shown(places)}"
         )
     return list(places)
 
@@ -273,19 +252,14 @@ def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlatio
         return
     sizes = front.column(other)
     unit = front.units[front.names.index(other)]
-    places = [place - 1 for place in final.about["places"]]
+    places = [place - 1 for place in places_of(final)]
     drawn = plot_final_front(
         np.column_stack([sizes, front.column("error")]),
         np.column_stack([sizes[places], final.column("error")]),
         f"{other} ({unit}), as searched" if unit else other,
         title=f"Kendall's tau {correlation}",
     )
-    for ending in ("png", "pdf"):
-        plots.save(drawn, run.path / f"{FINAL}.{ending}")
-
-
-def _epoch(card: dict[str, Any]) -> int:
-    return max(int(one["epoch"]) for one in card["accuracy"])
+    plots.save_both(drawn, run.path / FINAL)
 
 
 def errors_of(cards: Sequence[dict[str, Any]]) -> NDArray[np.float64]:

@@ -10,15 +10,14 @@ from carsmoo.algorithm.continuous import Callbacks, RunCallback
 from carsmoo.config.search import SearchConfig
 from carsmoo.runs.build import build
 from carsmoo.runs.checkpoint import Checkpoint
-from carsmoo.runs.directory import RunDirectory, RunLog, front_of
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.log import RunLog, front_of
 from carsmoo.runs.resume import resume_snapshot
 from carsmoo.runs.signals import InterruptedRunError, Interruption
-from carsmoo.runs.snapshot import FOLDER, LOG, Snapshot, read
 from carsmoo.space.front import Front
-from carsmoo.utils.files import Store
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import ProgressBars
-from carsmoo.utils.validation import StoppedError
+from carsmoo.utils.validation import StoppedError, one_line
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
@@ -59,34 +58,18 @@ class Session:
         self.every = every
         self.log = RunLog(self.run_dir)
         self.interruption = Interruption(
-            lambda: self._bars_close("finishing the step at hand; once more stops at once")
+            lambda: self._close_bars("finishing the step at hand; once more stops at once")
         )
         self._tensorboard = tensorboard
 
     def start(self, plan: SearchConfig) -> None:
-        """Start a new search.
-
-        Raises:
-            ValueError, TypeError: if something in the plan does not fit, naming it.
-            FileExistsError: if the directory holds another run.
-            ImportError: if TensorBoard is asked for and not installed.
-        """
-        problem, algorithm = build(plan, self.group)
-        callbacks = self._callbacks()
-        if self.group.is_main:
-            self.run_dir.start(plan)
-        _set_threads(problem.fastest_threads())
-        self.plan = plan
-        self._setup(problem, algorithm, callbacks)
+        """Start a new search; what does not fit in the plan, or another run in the directory, is refused by name."""
+        self._start(plan, self.run_dir.start)
 
     def start_or_resume(self, plan: SearchConfig) -> None:
-        """Start a new search, or resume it where the launcher of processes has started them again.
-
-        Raises:
-            ValueError, TypeError, FileExistsError, ImportError, BlockingIOError: as :meth:`start` and :meth:`resume`.
-        """
-        launch = self.launch
-        if launch.job and self.group.decide(lambda: self.run_dir.is_of(plan, launch.job)):
+        """Start a new search, or resume it where the launcher of processes has started them again."""
+        job = self.launch.job
+        if job and self.group.decide(lambda: self.run_dir.is_of(plan, job)):
             self.resume()
         else:
             self.start(plan)
@@ -106,32 +89,20 @@ class Session:
         if not path.is_dir():
             raise ValueError(f"run: expected the directory of a run, got {path}")
         config = self.run_dir.config()
-        saved = self.group.decide(lambda: bool(Store(path / FOLDER).files()))
+        saved = self.group.decide(lambda: bool(self.run_dir.files()))
         if not saved and (config is None or not self.group.decide(lambda: self.run_dir.is_begun(config))):
             raise ValueError(f"run: expected a directory with checkpoints, got {path}")
         if self.group.is_main:
             self.run_dir.require_own(*PICTURES)
             self.run_dir.lock()
         try:
-            if config is not None and not saved:
-                self._resume_unsaved(config, generations)
+            if saved or config is None:
+                self._resume(config, generations, exact)
             else:
-                self._resume_saved(config, generations, exact)
+                self._resume_unsaved(config, generations)
         except BaseException:
             self.run_dir.unlock()
             raise
-
-    def _resume_saved(self, config: SearchConfig | None, generations: int | None, exact: bool) -> None:
-        """Resume from the newest checkpoint that is whole."""
-        path = self.run_dir.path
-        snapshot = read(path)
-        for name in snapshot.damaged:
-            self.say(f"{name} is damaged; going on from the checkpoint before it")
-        plan = config or snapshot.config
-        if plan is None:
-            raise ValueError(f"run: expected one of the command line, got that of a script in {path}; resume it there")
-        self.plan = plan
-        self._resume_from(snapshot, generations, exact)
 
     def run(self) -> Front:
         """Search to the end, and return the front as it is scored then.
@@ -146,64 +117,62 @@ class Session:
             if self.group.is_main:
                 self.run_dir.write_front(front)
         except (OSError, ArithmeticError, RuntimeError, ValueError, MemoryError) as error:
+            self.run_dir.unlock()
             if self.interruption.signum is not None and self.group.size > 1:
                 raise InterruptedRunError(self.interruption.signum) from error  # another process left first
-            reason = " ".join(str(error).split())
-            raise StoppedError(f"{reason}; what was saved goes on with: carsmoo resume {self.run_dir.path}") from error
+            told = f"{one_line(error)}; what was saved goes on with: carsmoo resume {self.run_dir.path}"
+            raise StoppedError(told) from error
         finally:
-            self._bars_close()
+            self._close_bars()
         return front
 
-    def _resume_unsaved(self, config: SearchConfig, generations: int | None) -> None:
-        """Resume from the beginning a search that was stopped before anything of it was saved."""
-        if self.group.is_main:
-            if Store(self.run_dir.path / FOLDER).files():
-                raise BlockingIOError(
-                    f"{self.run_dir.path}: expected no other run in this directory, got one that went on just now"
-                )
-            if (self.run_dir.path / LOG).is_file() and self.run_dir.read_populations():
-                raise ValueError(
-                    f"run: expected checkpoints beside a log with generations, got none in {self.run_dir.path}"
-                )
-        self.say("nothing was saved yet; the search starts from its beginning")
-        problem, algorithm = build(config, self.group)
+    def _start(self, plan: SearchConfig, begin: Callable[[SearchConfig], None], generations: int | None = None) -> None:
+        """Set up a search from its beginning, which rank 0 writes down once nothing is found wrong with the plan."""
+        problem, algorithm = build(plan, self.group)
         callbacks = self._callbacks()
-        _set_threads(problem.fastest_threads())
         if self.group.is_main:
-            (self.run_dir.path / LOG).unlink(missing_ok=True)
-            self.run_dir.log_start(config)
-        self.plan = config
-        termination = None if generations is None else ("n_gen", generations + 1)
-        self._setup(problem, algorithm, callbacks, termination)
+            begin(plan)
+        _set_threads(problem.fastest_threads())
+        options = {"seed": plan.seed, "verbose": True, "callback": callbacks, "termination": _n_gen(generations)}
+        self.plan, self.problem, self.algorithm = plan, problem, algorithm.setup(problem, **options)
 
-    def _setup(self, problem: Any, algorithm: Any, callbacks: Callbacks, termination: Any = None) -> None:
-        options = {"termination": termination, "seed": self.plan.seed, "verbose": True, "callback": callbacks}
-        self.problem, self.algorithm = problem, algorithm.setup(problem, **options)
+    def _resume_unsaved(self, config: SearchConfig, generations: int | None) -> None:
+        """Start a search anew that was stopped before anything of it was saved."""
+        run = self.run_dir
+        if self.group.is_main:
+            if run.files():
+                raise BlockingIOError(
+                    f"{run.path}: expected no other run in this directory, got one that went on just now"
+                )
+            if run.log_path.is_file() and run.read_populations():
+                raise ValueError(f"run: expected checkpoints beside a log with generations, got none in {run.path}")
+        self.say("nothing was saved yet; the search starts from its beginning")
+        self._start(config, run.restart_log, generations)
 
-    def _resume_from(self, snapshot: Snapshot, generations: int | None, exact: bool) -> None:
-        done = snapshot.generation
+    def _resume(self, config: SearchConfig | None, generations: int | None, exact: bool) -> None:
+        """Resume from the newest checkpoint that is whole."""
+        snapshot = self.run_dir.snapshot()
+        for name in snapshot.damaged:
+            self.say(f"{name} is damaged; going on from the checkpoint before it")
+        plan = config or snapshot.config
+        if plan is None:
+            where = self.run_dir.path
+            raise ValueError(f"run: expected one of the command line, got that of a script in {where}; resume it there")
+        self.plan, done = plan, snapshot.generation
         if generations is not None and generations + 1 < done:
             raise ValueError(f"generations: expected at least the {done - 1} that are done, got {generations}")
+        held = snapshot.document["environment"]
         if exact:
-            _use_threads(snapshot)
-        problem, algorithm = build(self.plan, self.group)
-        before, now = (
-            found.get("processes") for found in (snapshot.document["environment"], problem.reproducibility())
-        )
-        job = self.launch.job
+            _set_threads(held.get("threads"))
+        problem, algorithm = build(plan, self.group)
+        before, now, job = held.get("processes"), problem.reproducibility().get("processes"), self.launch.job
         if before != now and job and self.group.decide(lambda: self.run_dir.last_job() == job):
             self.say(f"{now or 1} processes after {before or 1}: the last bits may differ")
             exact = False
         self.log = RunLog(self.run_dir, snapshot.seconds)
-        self.problem, self.algorithm = resume_snapshot(
-            snapshot,
-            problem,
-            algorithm,
-            termination=None if generations is None else ("n_gen", generations + 1),
-            callback=self._callbacks(done),
-            verbose=True,
-            exact=exact,
-        )
+        options: dict[str, Any] = {"termination": _n_gen(generations), "verbose": True, "exact": exact}
+        made = resume_snapshot(snapshot, problem, algorithm, callback=self._callbacks(done), **options)
+        self.problem, self.algorithm = made
         if self.group.is_main:
             self.run_dir.log_resume(done, snapshot.number)
             if done:
@@ -219,9 +188,11 @@ class Session:
             from carsmoo.runs.tensorboard import TensorBoardLog
 
             logs.append(TensorBoardLog(self.run_dir.path / "tensorboard", generation))
-        return Callbacks(*logs, Checkpoint(self.run_dir.path, self.every), self.interruption)
+        checkpoint = Checkpoint(self.run_dir.path, self.every)
+        checkpoint.store = self.run_dir  # which this session has locked
+        return Callbacks(*logs, checkpoint, self.interruption)
 
-    def _bars_close(self, text: str | None = None) -> None:
+    def _close_bars(self, text: str | None = None) -> None:
         """Clear the progress bars, and say something below them."""
         for listener in getattr(getattr(self, "problem", None), "run_listeners", []):
             if isinstance(listener, ProgressBars):
@@ -230,15 +201,14 @@ class Session:
             self.say(text)
 
 
-def _use_threads(snapshot: Snapshot) -> None:
+def _n_gen(generations: int | None) -> tuple[str, int] | None:
+    """Return the termination after so many generations of evolution, the first of a run's only scores."""
+    return None if generations is None else ("n_gen", generations + 1)
+
+
+def _set_threads(threads: Any) -> None:
     """Compute with as many threads as the run did, on which the last bits depend."""
-    threads = snapshot.document["environment"].get("threads")
-    if isinstance(threads, int) and 1 <= threads <= 1024:
-        _set_threads(threads)
-
-
-def _set_threads(threads: int) -> None:
     import torch
 
-    if threads != torch.get_num_threads():
+    if isinstance(threads, int) and 1 <= threads <= 1024 and threads != torch.get_num_threads():
         torch.set_num_threads(threads)

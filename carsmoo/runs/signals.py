@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
 from carsmoo.algorithm.continuous import RunCallback
-from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import Step
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -32,8 +32,19 @@ class InterruptedRunError(KeyboardInterrupt):
         return 128 + self.signum
 
 
+@contextmanager
+def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle the signals for as long as the context lasts."""
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class Interruption(RunCallback):
-    """A context that catches the signals, and a callback, the last one of a run, that leaves it when one came.
+    """A callback, the last one of a run, that leaves it when a signal came while they were :meth:`caught`.
 
     Args:
         told: called when the first signal comes.
@@ -43,20 +54,10 @@ class Interruption(RunCallback):
         super().__init__()
         self.told = told
         self.signum: int | None = None
-        self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> Interruption:
-        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
-        return self
-
-    def __exit__(self, *caught: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def begin(self, algorithm: Any) -> None:
-        """Listen to the problem's steps."""
-        if isinstance(algorithm.problem, MovingProblem):
-            algorithm.problem.run_listeners.append(self._hear)
+    def caught(self) -> AbstractContextManager[None]:
+        """Return a context in which the signals are caught."""
+        return handled(self._handle)
 
     def notify(self, algorithm: Any) -> None:
         """Leave the run after a generation if a signal came.
@@ -64,12 +65,13 @@ class Interruption(RunCallback):
         Raises:
             InterruptedRunError: if one did.
         """
-        self._leave()
+        self._leave_if_told()
 
-    def _hear(self, step: Step) -> None:
-        self._leave()
+    def hear(self, step: Step) -> None:
+        """Leave the run after a step if a signal came."""
+        self._leave_if_told()
 
-    def _leave(self) -> None:
+    def _leave_if_told(self) -> None:
         if self.signum is not None:
             raise InterruptedRunError(self.signum)
 

@@ -12,18 +12,8 @@ from typing import Any
 from carsmoo.config.search import SearchConfig
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.capture import capture
-from carsmoo.utils.files import Saved, Store
-from carsmoo.utils.trees import Arrays, Tree, unpack
-
-FORMAT = 2
-"""Version of the format. It rises with any change of what a checkpoint means, and others are refused."""
-
-
-FOLDER = "checkpoint"
-
-
-LOG = "log.jsonl"
-
+from carsmoo.utils.run_store import RunStore
+from carsmoo.utils.trees import Arrays, Tree
 
 NOT_STATE = (
     *("problem", "callback", "display", "output", "history", "off", "start_time"),  # what is around a run
@@ -55,7 +45,7 @@ def configuration(problem: Any) -> Tree:
     return {"kind": type(problem).__qualname__, "made": capture(problem, private, lenient=True)["attributes"]}
 
 
-_KINDS: Mapping[str, Any] = {
+_FIELDS: Mapping[str, Any] = {
     **dict.fromkeys(("versions", "environment", "problem", "setup", "algorithm"), dict),
     "config": (str, NoneType),
     "seed": (int, NoneType),
@@ -102,6 +92,30 @@ class Snapshot:
         return float(self.document["seconds"])
 
 
+class SearchStore(RunStore):
+    """The store of a search."""
+
+    fields = _FIELDS
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest checkpoint that is whole.
+
+        Raises:
+            ValueError: if there is none, or it is of another format.
+        """
+        found = self.read()
+        if found is None:
+            raise ValueError(f"run: expected a directory with checkpoints, got {self.path}")
+        saved, document = found
+        for name in ("setup", "algorithm"):
+            held = document[name].get("attributes")
+            fits = isinstance(held, dict) and "termination" in held and isinstance(held.get("n_iter"), int | None)
+            if not fits:
+                raise ValueError(f"{self.path}: expected a checkpoint with a fitting {name!r}, got another one")
+        state = {name.removeprefix("state/"): a for name, a in saved.arrays.items() if name.startswith("state/")}
+        return Snapshot(self.path, saved.number, document, state, saved.damaged)
+
+
 def read(path: str | Path) -> Snapshot:
     """Return the newest checkpoint of a run's directory that is whole.
 
@@ -110,26 +124,4 @@ def read(path: str | Path) -> Snapshot:
     """
     if not isinstance(path, (str, Path)):
         raise TypeError(f"path: expected that of a run's directory, got {path!r}")
-    store = Store(Path(path) / FOLDER)
-    saved = store.newest()
-    if saved is None:
-        raise ValueError(f"run: expected a directory with checkpoints, got {path}")
-    try:
-        return _snapshot(Path(path), saved)
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{store.folder}: expected a checkpoint, got something else ({error})") from None
-
-
-def _snapshot(path: Path, saved: Saved) -> Snapshot:
-    document = unpack(saved.text, saved.arrays)
-    if document["format"] != FORMAT:
-        raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got format {document['format']}")
-    for name, kind in _KINDS.items():
-        if name not in document or not isinstance(document[name], kind):
-            raise ValueError(f"{path}: expected a checkpoint with a fitting {name!r}, got another or none")
-    for name in ("setup", "algorithm"):
-        held = document[name].get("attributes")
-        if not isinstance(held, dict) or "termination" not in held or not isinstance(held.get("n_iter"), int | None):
-            raise ValueError(f"{path}: expected a checkpoint with a fitting {name!r}, got another one")
-    state = {name.removeprefix("state/"): a for name, a in saved.arrays.items() if name.startswith("state/")}
-    return Snapshot(path, saved.number, document, state, saved.damaged)
+    return SearchStore(path).snapshot()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from carsmoo.algorithm.continuous import RunCallback
-from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import Step
 
 
@@ -35,9 +34,8 @@ class TensorBoardLog(RunCallback):
 
     def begin(self, algorithm: Any) -> None:
         """Open the files, and listen to the problem's steps."""
+        super().begin(algorithm)
         self._writer = self._open()
-        if isinstance(algorithm.problem, MovingProblem):
-            algorithm.problem.run_listeners.append(self._hear)
 
     def notify(self, algorithm: Any) -> None:
         """Write the generation that has just ended."""
@@ -48,7 +46,8 @@ class TensorBoardLog(RunCallback):
         self._writer.add_scalar("evaluations", algorithm.evaluator.n_eval, algorithm.n_gen)
         self._writer.flush()
 
-    def _hear(self, step: Step) -> None:
+    def hear(self, step: Step) -> None:
+        """Write what was measured in a step."""
         for name in step.figures.keys() - {"epoch"}:
             at = step.figures.get("epoch", step.time)
             self._writer.add_scalar(f"{step.phase}/{name}", step.figures[name], int(at))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import json
 import os
@@ -114,33 +115,37 @@ class Store:
         self.folder = Path(folder)
         self._lock: FileLock | None = None
 
-    def lock(self) -> None:
-        """Keep other processes from writing here, until :meth:`unlock` or the end of this process.
+    def lock(self) -> bool:
+        """Keep all other stores, of this process too, from writing here, until :meth:`unlock` or this one's end.
 
-        What a write that was killed has left of a save is removed.
+        What a write that was killed has left of a save is removed. Returns whether this one had not locked it before.
 
         Raises:
-            BlockingIOError: if another process does.
+            BlockingIOError: if another one does.
             OSError: if the folder cannot be made, or it or the lock is something else.
         """
         if self._lock is not None:
-            return
+            return False
         if self.folder.is_symlink():
             raise FileExistsError(f"{self.folder}: expected a folder, got a symbolic link")
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / LOCK
         if os.path.lexists(path) and not _is_lock(path):
             raise FileExistsError(f"{path}: expected a lock, got something else of this name")
-        lock = FileLock(path, is_singleton=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise BlockingIOError(
-                f"{self.folder}: expected no other run in this directory, got one that is going on"
-            ) from None
+        lock = FileLock(path, thread_local=False)  # whichever thread lets go of it
+        for collect in (True, False):
+            try:
+                lock.acquire(timeout=0)
+                break
+            except Timeout:
+                if not collect or not gc.collect():  # a run of this process that nobody holds any more lets go
+                    raise BlockingIOError(
+                        f"{self.folder}: expected no other run in this directory, got one that is going on"
+                    ) from None
         self._lock = lock
         for left in self._unfinished():
             left.unlink(missing_ok=True)
+        return True
 
     def unlock(self) -> None:
         """Let others write here again."""

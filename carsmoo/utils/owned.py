@@ -24,8 +24,8 @@ TABLE = (
 LATENCY = "latency table"
 """Kind of a latency table, whatever its ending."""
 
-_EVENTS = ({"event", "at"}, {"epoch", "loss", "learning_rate"})
-"""Fields of a log's first line: of a search, of a training."""
+_EVENT = {"event", "at"}
+"""Fields of the first line of a search's log; that of a training is known by what its checkpoint tells."""
 
 
 def require_own(*paths: Path, kind: str | None = None) -> None:
@@ -58,7 +58,7 @@ def is_own(path: Path, kind: str | None = None) -> bool:
             return b'"carsmoo"' in file.read(min(int.from_bytes(file.read(8), "little"), 1 << 24))
         if kind == ".jsonl":
             line = file.readline(1 << 24)
-            return not line or any(fields <= set(_document(line)) for fields in _EVENTS)
+            return not line or set(_document(line)) >= _EVENT
         if kind == ".html":
             return b'<meta name="generator" content="carsmoo ' in file.read(4096)
         content = file.read()

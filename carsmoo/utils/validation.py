@@ -142,8 +142,8 @@ def reject_unknown(who: str, kwargs: dict[str, Any], known: set[str]) -> None:
 
 
 def one_line(text: object, length: int | None = None) -> str:
-    """Return a text, or that of an error, on one line, cut to a length."""
-    line = " ".join(str(text).split())
+    """Return a text, or that of an error (its kind if it has none), on one line, cut to a length."""
+    line = " ".join(str(text).split()) or (type(text).__name__ if isinstance(text, BaseException) else "")
     return line if length is None or len(line) <= length else f"{line[: length - 1]}…"
 
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from carsmoo import CARSProblem, Genotype
 from carsmoo.cli.entry import main
 from carsmoo.runs.snapshot import read
 from carsmoo.space.front import Front
+from carsmoo.utils.progress import ProgressBars, Step
 from carsmoo.zoo import GENOTYPES
 
+SIZES = ["--channels", "2", "--layers", "3"]
+RECIPE = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=2000"]
 QUICK = ["--preset", "smoke", "--set", "training.n_generations=1"]
 
 
@@ -77,6 +81,53 @@ def test_report_is_one_page_beside_the_run_or_where_it_is_asked_for(
     assert "out: expected a file in a directory that is there" in capsys.readouterr().err
     assert call("report", run_dir, "--out", tmp_path) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "phases"),
+    [
+        (["report", "RUN"], [("report", 3)]),
+        (["export", "CARS-A", "--format", "safetensors", "--out", "RUN/files", *SIZES], [("export", 1)]),
+        (
+            ["fidelity", "RUN", "--networks", "2", "--jobs", "1", *RECIPE],
+            [("scoring", 2), ("scoring", 2), ("networks", 2), ("training", 1), ("training", 1)],
+        ),
+    ],
+)
+def test_commands_that_take_their_time_tell_each_step(
+    argv: list[str], phases: list[tuple[str, int]], run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if argv[0] == "report":
+        pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
+    heard: list[Step] = []
+    monkeypatch.setattr(ProgressBars, "__call__", lambda bars, step: heard.append(step))
+    shutil.copytree(run_dir, tmp_path / "run")
+    assert call(*(arg.replace("RUN", str(tmp_path / "run")) for arg in argv)) == 0
+    begun = [step for step in heard if step.done == 0]
+    assert [(step.phase, step.total) for step in begun] == phases
+    for phase, total in set(phases):
+        told = [step.done for step in heard if step.phase == phase]
+        assert told == [*range(total + 1)] * phases.count((phase, total))
+
+
+def test_a_picture_of_others_that_appears_during_a_search_is_left_and_the_rest_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    original = CARSProblem.evaluate_on_test
+
+    def evaluate(problem: CARSProblem, genotype: Genotype) -> float:
+        (run / "front.pdf").write_text("mine")
+        return original(problem, genotype)
+
+    monkeypatch.setattr(CARSProblem, "evaluate_on_test", evaluate)
+    assert call("search", "--out", run, *QUICK) == 2
+    said = capsys.readouterr()
+    assert "front.pdf: expected no file, or one of carsmoo to replace" in said.err
+    assert "on test" in said.out
+    assert (run / "front.pdf").read_text() == "mine"
+    assert not (run / "front.png").exists()
+    assert json.loads((run / "log.jsonl").read_text().splitlines()[-1])["event"] == "end"
 
 
 def test_compare_leaves_tables_and_plots_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,8 @@ from carsmoo.nets import data
 from carsmoo.nets.latency.measure import build
 from carsmoo.nets.models import serialization
 from carsmoo.nets.models.export import ready, to_torch
+from carsmoo.nets.retraining.job import card_of_data
 from carsmoo.nets.retraining.trainer import NetworkTrainer
-from carsmoo.runs.export import told_of
 from carsmoo.zoo import GENOTYPES
 
 NETWORK = NetworkConfig(channels=2, layers=3)
@@ -62,7 +62,7 @@ def trained(folder: Path) -> Arrays:
     digits = data.load("digits")
     trainer = NetworkTrainer(GENOTYPES["CARS-A"], recipe, digits)
     trainer.epoch()
-    card = {"data": told_of(digits), "recipe": {}, "accuracy": []}
+    card = {"data": card_of_data(digits), "recipe": {}, "accuracy": []}
     serialization.save(trainer.network, folder, card)
     network = load(folder)
     logits = network(network.preprocess(digits.test.images[:5])).detach()

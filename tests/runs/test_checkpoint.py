@@ -92,6 +92,7 @@ def test_a_run_without_a_seed_goes_on_as_it_was(tmp_path: Path) -> None:
     algorithm = PNSGA3().setup(made, callback=Checkpoint(tmp_path))
     twin = copy.deepcopy(algorithm)
     algorithm.next()
+    algorithm.callback.leave()
     _, resumed = resume(tmp_path, ToyProblem(seed=None), PNSGA3())
     resumed.run()
     twin.callback = lambda algorithm: None

@@ -48,6 +48,35 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
         run.read_populations()
 
 
+@pytest.mark.parametrize(
+    ("F", "got"),
+    [
+        ('[["0.5", 1.0]]', "'0.5'"),
+        ("[[NaN, 1.0]]", "nan"),
+        ("[[0.5, Infinity]]", "inf"),
+        ("[[true, 1.0]]", "True"),
+        ("[[0.5, 1.0], [0.5]]", r"\[\[0.5, 1.0\], \[0.5\]\]"),
+        ("[]", r"\[\]"),
+        ("[0.5, 1.0]", r"\[0.5, 1.0\]"),
+        ("null", "None"),
+    ],
+)
+def test_populations_are_finite_numbers(F: str, got: str, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(f'{{"event": "start"}}\n{{"event": "generation", "F": {F}}}\n')
+    with pytest.raises(ValueError, match=rf"log\.jsonl:2: F: expected \(n, m\) finite numbers.*, got {got}$"):
+        RunDirectory(tmp_path).read_populations()
+
+
+def test_a_front_of_others_is_not_written_over(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", SearchConfig())
+    front = Front.from_objectives([GENOTYPES["CARS-A"]], np.array([[0.5, 2.0]]), ("error", "params"), ("", "M"), {})
+    (run.path / "front.json").write_text('{"networks": []}')
+    with pytest.raises(FileExistsError, match=r"front\.json: expected no file, or one of carsmoo to replace"):
+        run.write_front(front)
+    assert not (run.path / "front.csv").exists()
+    assert (run.path / "front.json").read_text() == '{"networks": []}'
+
+
 def start_in_another_process(path: Path) -> subprocess.CompletedProcess[str]:
     script = (
         "import sys; from carsmoo.runs.directory import RunDirectory; from carsmoo.config.search import SearchConfig\n"

@@ -301,6 +301,43 @@ def test_the_log_is_cut_back_to_the_checkpoint(stopped: Path) -> None:
         resume(stopped, ToyProblem(), PNSGA3())
 
 
+def test_of_two_that_resume_a_run_in_one_process_the_second_is_refused(stopped: Path) -> None:
+    _, first = resume(stopped, ToyProblem(), PNSGA3())
+    with pytest.raises(BlockingIOError, match="expected no other run in this directory, got one that is going on"):
+        resume(stopped, ToyProblem(), PNSGA3())
+    first.next()
+    with pytest.raises(BlockingIOError, match="got one that is going on"):
+        resume(stopped, ToyProblem(), PNSGA3())
+    first.run()
+    assert resume(stopped, ToyProblem(), PNSGA3())[1].n_gen == first.n_gen  # it has ended
+
+
+def test_a_run_that_an_error_left_is_resumed_in_the_same_process_and_then_no_more_by_the_first(tmp_path: Path) -> None:
+    algorithm = PNSGA3().setup(ToyProblem(), callback=Callbacks(Checkpoint(tmp_path), StopAt(2)))
+    algorithm.next()
+    with pytest.raises(Stop):
+        algorithm.next()
+    _, second = resume(tmp_path, ToyProblem(), PNSGA3())
+    algorithm.callback.callbacks[1].generation = 0
+    with pytest.raises(BlockingIOError, match="got one that is going on"):
+        algorithm.next()
+    second.run()
+    with pytest.raises(BlockingIOError, match="got one that went on just now"):
+        algorithm.next()
+
+
+def test_a_run_that_an_error_left_goes_on_where_nobody_else_has(tmp_path: Path) -> None:
+    algorithm = PNSGA3().setup(ToyProblem(), callback=Callbacks(Checkpoint(tmp_path), StopAt(2)))
+    algorithm.next()
+    with pytest.raises(Stop):
+        algorithm.next()
+    algorithm.n_iter += 1  # as pymoo leaves it after a callback
+    algorithm.next()
+    assert read(tmp_path).generation == 3
+    with pytest.raises(BlockingIOError):
+        resume(tmp_path, ToyProblem(), PNSGA3())
+
+
 def test_a_refused_resume_lets_go_of_its_lock(tmp_path: Path) -> None:
     minimize(ToyProblem(), PNSGA3(), callback=Checkpoint(tmp_path))
     with pytest.raises(ValueError, match="algorithm is not that of the run"):

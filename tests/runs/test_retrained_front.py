@@ -4,10 +4,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from carsmoo.cli.tables import trained_table
+from carsmoo.cli.train import _best
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.nets.distributed.group import ALONE
 from carsmoo.plots.retrained import plot_final_front, plot_ranks
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.retrained_front import require_results, short_name, trained_folder
+from carsmoo.runs.retrained_front import jobs_for, require_results, short_name, train_jobs, trained_folder
 from carsmoo.space.front import Front
+from carsmoo.utils.progress import unheard
 from carsmoo.zoo import GENOTYPES
 
 
@@ -51,6 +56,28 @@ def test_a_trained_front_without_an_error_to_choose_by_is_named(tmp_path: Path) 
     front.to_json(tmp_path / "final-front.json")
     with pytest.raises(ValueError, match=r"final-front\.json: expected a column search_error, got error"):
         trained_folder(RunDirectory(tmp_path))
+
+
+@pytest.mark.parametrize("places", [None, "12", [1], [1, 0]])
+def test_what_tells_of_a_trained_front_asks_for_its_places(places: Any) -> None:
+    about = {} if places is None else {"places": places}
+    genotypes = [GENOTYPES["CARS-A"], GENOTYPES["CARS-D"]]
+    front = Front.from_objectives(genotypes, [[0.1, 0.2], [0.2, 0.1]], ("error", "search_error"), ("", ""), about)
+    for tell in (trained_table, _best):
+        with pytest.raises(ValueError, match=r"^final front: places: expected an integer from 1 for each network"):
+            tell(front)
+
+
+def test_a_network_is_not_trained_through_a_link(tmp_path: Path) -> None:
+    genotypes, recipe = [GENOTYPES["CARS-A"], GENOTYPES["CARS-D"]], TrainingRecipe(channels=2, layers=2, epochs=1)
+    jobs = jobs_for(genotypes, tmp_path / "networks", recipe, "digits")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "networks").mkdir()
+    jobs[1].folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError, match="2-CARS-D: expected a directory, got a symbolic link"):
+        train_jobs(jobs, 1, unheard, ALONE)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert list((tmp_path / "networks").iterdir()) == [jobs[1].folder]
 
 
 @pytest.mark.parametrize(("link", "names"), [("networks", ()), ("fidelity", ("fidelity",))])

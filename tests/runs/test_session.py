@@ -57,6 +57,24 @@ def fail_at(phase: str, generation: int, session: Session, what: Any) -> None:
     session.problem.run_listeners.append(hear)
 
 
+@pytest.mark.parametrize("name", ["front.json", "front.csv"])
+def test_a_front_of_others_that_appears_during_a_run_ends_it_and_stays(name: str, tmp_path: Path) -> None:
+    session, mine = started(tmp_path), tmp_path / name
+
+    def put() -> None:
+        mine.unlink(missing_ok=True)
+        mine.write_text("mine")
+
+    fail_at("training", 2, session, put)
+    with pytest.raises(StoppedError, match=rf"{name}: expected no file, or one of carsmoo to replace.*goes on with"):
+        session.run()
+    assert mine.read_text() == "mine"
+    mine.unlink()
+    again = Session(tmp_path, say=lambda text: None, group=ALONE)
+    again.resume()
+    assert len(again.run()) > 0
+
+
 def test_a_removed_directory_ends_the_run_with_its_front_in_memory(tmp_path: Path) -> None:
     session = started(tmp_path / "run")
     fail_at("training", 3, session, lambda: shutil.rmtree(tmp_path / "run", ignore_errors=True))
@@ -139,6 +157,7 @@ def test_more_generations_than_planned_and_fewer_than_done(tmp_path: Path, whole
     again.resume(generations=4)
     again.run()
     assert again.algorithm.n_gen == 6
+    again.run_dir.unlock()
     assert figures(tmp_path)[: len(figures(whole.run_dir.path))] == figures(whole.run_dir.path)
     with pytest.raises(ValueError, match="generations: expected at least the 4 that are done, got 2"):
         Session(tmp_path, say=lambda text: None, group=ALONE).resume(generations=2)

@@ -3,10 +3,12 @@
 import copy
 import threading
 from collections.abc import Callable
+from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,8 +20,8 @@ T = TypeVar("T")
 class Table:
     """Where the ranks lay what they give, and take what the others gave."""
 
-    def __init__(self, size: int, beside: "Table | None" = None) -> None:
-        self.beside = beside
+    def __init__(self, size: int) -> None:
+        self.store, self.parts = dist.HashStore(), count()
         self.places: list[Any] = [None] * size
         self.barrier = threading.Barrier(size)
 
@@ -47,9 +49,8 @@ class ThreadGroup(Group):
     def gather(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         return self.table.exchange(self.rank, np.array(array))
 
-    def aside(self) -> Group:
-        assert self.table.beside is not None
-        return ThreadGroup(self.rank, self.size, self.table.beside)
+    def store(self) -> dist.Store:
+        return dist.PrefixStore(str(self.decide(lambda: next(self.table.parts))), self.table.store)
 
     def decide(self, find: Callable[[], T]) -> T:
         found: T = self.table.exchange(self.rank, find() if self.is_main else None)[0]
@@ -58,7 +59,7 @@ class ThreadGroup(Group):
 
 def together(size: int, work: Callable[[Group], T]) -> list[T]:
     """Return what each of some ranks, a thread each that computes by itself, makes of its group."""
-    table, results, failures = Table(size, Table(size)), [None] * size, []
+    table, results, failures = Table(size), [None] * size, []
 
     def run(rank: int) -> None:
         torch.set_num_threads(1)

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -249,9 +250,10 @@ def test_another_process_is_kept_out_until_this_one_ends(tmp_path: Path) -> None
         mine.lock()
     holder.kill()
     holder.communicate()
-    mine.lock()
-    Store(tmp_path).lock()  # the same process may
+    assert mine.lock()
+    assert not mine.lock()  # the same one may
     mine.unlock()
+    mine.lock()
 
 
 def test_a_cached_text_comes_back_and_nothing_but_time_depends_on_it(
@@ -266,3 +268,28 @@ def test_a_cached_text_comes_back_and_nothing_but_time_depends_on_it(
     assert read_cached("odd") is None
     write_cached("odd/below", "x")  # there is a file in the way
     assert read_cached("odd/below") is None
+
+
+def test_any_thread_lets_go_of_a_lock(tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    thread = threading.Thread(target=first.lock)
+    thread.start()
+    thread.join()
+    with pytest.raises(BlockingIOError):
+        Store(tmp_path).lock()
+    first.unlock()
+    assert Store(tmp_path).lock()
+
+
+def test_another_store_of_this_process_is_kept_out_as_long_as_somebody_holds_the_first(tmp_path: Path) -> None:
+    first, second = Store(tmp_path), Store(tmp_path)
+    first.lock()
+    with pytest.raises(BlockingIOError, match="expected no other run in this directory, got one that is going on"):
+        second.lock()
+    second.unlock()
+    with pytest.raises(BlockingIOError):
+        second.lock()
+    ring = [first]
+    ring.append(ring)  # type: ignore[arg-type]  # a circle, as finished runs are
+    del first, ring
+    assert second.lock()

@@ -57,6 +57,7 @@ def foreign(folder: Path) -> list[Path]:
         ("cut.json", '{"objectives": '),
         ("table.tex", "\\begin{tabular}{ll}\n"),
         ("log.jsonl", '{"event": "mine"}\n'),
+        ("training.jsonl", '{"epoch": 1, "loss": 0.5, "learning_rate": 0.1}\n'),
         ("text.jsonl", "one\n"),
         ("report.html", "<!doctype html><p>carsmoo"),
         ("front", "text"),

@@ -9,25 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from itertools import pairwise
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store, _get_default_store
 from torch.distributed.rendezvous import rendezvous
 
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.validation import StoppedError
 
 T = TypeVar("T")
-
-ASIDE_TIMEOUT = timedelta(minutes=10)
-"""How long a thread that asks every moment waits for the others before one of them counts as lost."""
 
 
 class DisagreementError(RuntimeError):
@@ -62,16 +58,10 @@ class Group:
         """Return what rank 0 finds, where JSON can hold it; the others do not look."""
         return find()
 
-    def gather_json(self, value: Any) -> list[Any]:
-        """Return the values of all ranks in their order; JSON can hold each, and they may differ in length."""
-        text = json.dumps(value).encode()
-        lengths = [int(length[0]) for length in self.gather(np.array([len(text)]))]
-        padded = np.frombuffer(text.ljust(max(lengths)), dtype=np.uint8)
-        return [json.loads(array.tobytes()) for array in self.gather(padded)]
-
-    def aside(self) -> Group:
-        """Return the same processes on connections of their own, for a thread beside all else; all call it alike."""
-        return self
+    def store(self) -> Store:
+        """Return a key-value store of the ranks that holds nothing yet; all call it alike."""
+        made: Store = dist.HashStore()  # type: ignore[attr-defined]  # documented, but missing in the stubs
+        return made
 
     def require_same(self, what: str, digest: bytes) -> None:
         """Check that all ranks give the same bytes, as many each.
@@ -95,38 +85,35 @@ class TorchGroup(Group):
 
     Gradients are added where they are; the rest goes through the memory of the host where the backend can.
 
-    Args:
-        connections: a process group of all ranks; the default one if not given.
-
     Raises:
         RuntimeError: if it is not initialised.
     """
 
-    def __init__(self, connections: dist.ProcessGroup | None = None) -> None:
+    def __init__(self) -> None:
         if not dist.is_initialized():
             raise RuntimeError("group: expected torch.distributed to be initialised, got it not initialised")
-        self._connections = connections
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        self._device = torch.device("cuda" if dist.get_backend(connections) == "nccl" else "cpu")
+        self._device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
 
     def add(self, tensor: Tensor) -> None:
         """Replace a contiguous tensor by its sum over the ranks (all-reduce)."""
-        with _all_there():
-            dist.all_reduce(tensor, group=self._connections)
+        with all_there():
+            dist.all_reduce(tensor)
 
     def gather(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the arrays of all ranks in their order."""
         own = torch.from_numpy(array.copy()).to(self._device)
         gathered = [torch.empty_like(own) for _ in range(self.size)]
-        with _all_there():
-            dist.all_gather(gathered, own, group=self._connections)
+        with all_there():
+            dist.all_gather(gathered, own)
         return [part.cpu().numpy() for part in gathered]
 
-    def aside(self) -> Group:
-        """Return the same processes on connections of their own, by gloo."""
-        with _all_there():
-            made = dist.new_group(backend="gloo", timeout=ASIDE_TIMEOUT)
-        return TorchGroup(cast(dist.ProcessGroup, made))  # of all ranks, so that this one is never left out
+    def store(self) -> Store:
+        """Return a part, which nobody has used yet, of the store by which the processes found each other."""
+        store = _get_default_store()
+        with all_there():
+            number = self.decide(lambda: store.add("carsmoo/parts", 1))
+        return PrefixStore(f"carsmoo/part/{number}", store)
 
     def decide(self, find: Callable[[], T]) -> T:
         """Return what rank 0 finds, sent as JSON.
@@ -151,12 +138,12 @@ class TorchGroup(Group):
     def _send(self, text: bytes) -> bytes:
         """Return the text of rank 0."""
         length = torch.tensor(len(text), device=self._device)
-        with _all_there():
-            dist.broadcast(length, 0, group=self._connections)
+        with all_there():
+            dist.broadcast(length, 0)
             content = torch.empty(int(length), dtype=torch.uint8, device=self._device)
             if self.is_main:
                 content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
-            dist.broadcast(content, 0, group=self._connections)
+            dist.broadcast(content, 0)
         return content.cpu().numpy().tobytes()
 
 
@@ -206,7 +193,7 @@ def joined(device: str | None = None) -> Iterator[Group]:
             )
         torch.cuda.set_device(launch.local_rank)
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-    with _all_there():
+    with all_there():
         if launch.hosts == 1:  # the launcher keeps one store over its restarts, with the addresses of the dead in it
             store, *_ = next(rendezvous("env://", launch.rank, launch.size))
             apart = PrefixStore(f"attempt/{launch.restarts}", store)
@@ -220,7 +207,7 @@ def joined(device: str | None = None) -> Iterator[Group]:
 
 
 @contextmanager
-def _all_there() -> Iterator[None]:
+def all_there() -> Iterator[None]:
     """Tell it in a line when a process that is waited for does not answer."""
     try:
         yield

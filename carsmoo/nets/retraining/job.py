@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,19 +26,18 @@ from carsmoo.nets.models.serialization import CARD, save
 from carsmoo.nets.retraining.trainer import NetworkTrainer
 from carsmoo.nets.supernet.training_state import DivergenceError
 from carsmoo.space.genotype import Genotype
-from carsmoo.utils.files import Saved, Store, append, unfinished, unfinished_name, write_whole
+from carsmoo.utils.files import Saved, write_whole
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener, unheard
+from carsmoo.utils.run_store import LOG, RunStore
 from carsmoo.utils.trees import difference
+from carsmoo.utils.validation import finite, shown
 
-BEST, LAST, LOG, FOLDER = "best", "last", "log.jsonl", "checkpoint"
+BEST, LAST = "best", "last"
 _FILES = (LOG, CARD, f"{BEST}.safetensors", f"{LAST}.safetensors")
 
 HELD_OUT, TEST = "held-out", "test"
 """Names of the splits in a card."""
-
-FORMAT = 2
-"""Version of a training's state. It rises with any change of what it means, and others are refused."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -93,22 +93,41 @@ def train(job: Job, listener: Listener = unheard) -> dict[str, Any]:
     card = finished(job, data)
     if card is not None:
         return card
-    store = Store(job.folder / FOLDER)
+    trainer = NetworkTrainer(job.genotype, job.recipe, data, job.initial)  # refuses before anything is written
+    store = TrainingStore(job.folder)
     store.lock()
     try:
         card = finished(job, data)  # another process may have ended it just now
         if card is None:
             require_place(job.folder)
-            for left, name in unfinished(job.folder).items():
-                if name in _FILES:
-                    left.unlink(missing_ok=True)
-            card = _Training(job, data, store, listener).run()
+            card = _Training(job, trainer, store, listener).run()
         store.remove()
     finally:
         store.unlock()
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
     return card
+
+
+class TrainingStore(RunStore):
+    """The store of a training."""
+
+    kind = "training"
+    fields = MappingProxyType({"making": dict, "environment": dict, "best": dict, "history": list})
+    names = _FILES
+
+    def require_own_log(self) -> None:
+        """Check that the log begins with the very figures that were saved, unless it is empty or a link to replace.
+
+        Raises:
+            FileExistsError: if it is something else.
+        """
+        log, saved = self.log_path, self.read()
+        if saved is None or log.is_symlink() or not log.exists():
+            return
+        own = "".join(f"{json.dumps(figures)}\n" for figures in saved[1]["history"][:1]).encode()
+        if not log.is_file() or not own.startswith(b"".join(log.read_bytes().splitlines(keepends=True)[:1])):
+            raise FileExistsError(f"{log}: expected the log of this training, got something else")
 
 
 def require_place(folder: Path) -> None:
@@ -123,17 +142,16 @@ def require_place(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise FileExistsError(f"{folder}: expected a directory, got a file")
-    store = Store(folder / FOLDER)
-    require_own(*(folder / name for name in _FILES))
-    ended = all((folder / name).is_file() for name in (CARD, f"{LAST}.safetensors"))
-    if ended or store.files():
+    store = TrainingStore(folder)
+    require_own(*(folder / name for name in _FILES if name != LOG))
+    if all((folder / name).is_file() for name in (CARD, f"{LAST}.safetensors")):
         return
-    remains = [path for path in folder.iterdir() if unfinished_name(path) in _FILES]
-    log = folder / LOG
-    if log.is_file() and not log.is_symlink() and log.stat().st_size == 0:  # of one killed in its first epoch
-        remains.append(log)
-    others = sorted(path for path in folder.iterdir() if path not in (store.folder, *remains))
-    others += store.foreign()
+    if store.files():
+        store.require_own_log()
+        return
+    log = store.log_path
+    empty = log.is_file() and not log.is_symlink() and log.stat().st_size == 0  # of one killed in its first epoch
+    others = [path for path in store.others() if not (empty and path == log)]
     if others:
         raise FileExistsError(
             f"{folder}: expected a new or empty directory or a training, got one with {others[0].name}"
@@ -154,29 +172,36 @@ def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
     found = difference(made, {name: _with_new_names(card["recipe"]).get(name) for name in made})
     if found is not None:
         raise ValueError(f"{job.folder} holds a network that was trained otherwise: {found}")
+    if finite(card["recipe"].get("seconds")) is None:
+        raise ValueError(f"{path}: recipe: seconds: expected a number, got {shown(card['recipe'].get('seconds'))}")
+    if error_in(card, TEST) is None:
+        raise ValueError(f"{path}: accuracy: expected an error on {TEST}, got none")
     return card
 
 
 class _Training:
     """A training that is under way in a folder."""
 
-    def __init__(self, job: Job, data: TrainingData, store: Store, listener: Listener) -> None:
-        self.job, self.data, self.store, self.listener = job, data, store, listener
-        self.making = making(job, data.digest())
+    def __init__(self, job: Job, trainer: NetworkTrainer, store: TrainingStore, listener: Listener) -> None:
+        self.job, self.trainer, self.store, self.listener = job, trainer, store, listener
+        self.data = trainer.data
+        self.making = making(job, self.data.digest())
         self.best: dict[str, Any] = {"epoch": 0, "error": math.inf}
         self.best_weights: Arrays = {}
         self.history: list[dict[str, Any]] = []
-        saved = store.newest()
-        document = None if saved is None else self._checked(saved)
-        threads = job.threads if document is None else document["environment"]["threads"]
+        saved, threads = store.read(), job.threads
+        if saved is not None:
+            store.require_same("training", _with_new_names(saved[1]["making"]), self.making)
+            threads = saved[1]["environment"].get("threads")
+            if not (isinstance(threads, int) and 1 <= threads <= 1024):
+                raise ValueError(f"{store.folder}: threads: expected an integer in 1..1024, got {shown(threads)}")
         if threads is not None and threads != torch.get_num_threads():
             torch.set_num_threads(threads)
-        self.environment = environment(data.train.labels.device)
-        if document is not None and job.exact:
-            self._require("environment", document["environment"], self.environment)
-        self.trainer = NetworkTrainer(job.genotype, job.recipe, data, job.initial)
-        if saved is not None and document is not None:
-            self._go_on(saved, document)
+        self.environment = environment(self.data.train.labels.device)
+        if saved is not None:
+            if job.exact:
+                store.require_same("environment", saved[1]["environment"], self.environment)
+            self._resume(*saved)
         self._begin = time.monotonic() - self.seconds
 
     @property
@@ -190,15 +215,13 @@ class _Training:
         self.listener(self.trainer.progress())
         while self.trainer.epochs < self.job.recipe.epochs:
             self._epoch()
-        held_out = [self._accuracy(HELD_OUT, self.history[-1])] if self.trainer.held_out is not None else []
-        last = [*held_out, self._test(self.trainer.epochs)]
-        weights = self.trainer.weights()
+        folder, network = self.job.folder, self.trainer.network
+        last, weights = self._card(self.history[-1]), self.trainer.weights()
         self.trainer.load_weights(self.best_weights)
-        held_out = [self._accuracy(HELD_OUT, self.best)] if self.trainer.held_out is not None else []
-        save(self.trainer.network, self.job.folder, self._card([*held_out, self._test(self.best["epoch"])]), BEST)
+        save(network, folder, self._card(self.best), BEST)
         self.trainer.load_weights(weights)
-        save(self.trainer.network, self.job.folder, self._card(last), LAST)
-        path = self.job.folder / CARD  # that of the best weights
+        save(network, folder, last, LAST)
+        path = folder / CARD  # that of the best weights
         return from_json(path.read_text(encoding="utf-8"), str(path))
 
     def _epoch(self) -> None:
@@ -211,74 +234,57 @@ class _Training:
             )
         figures: dict[str, Any] = {"epoch": trainer.epochs, "loss": loss, "learning_rate": rate}
         if trainer.held_out is not None:
-            figures |= {"error": trainer.error(trainer.held_out), "split": HELD_OUT, "weights": "stand-alone"}
+            figures |= {
+                "error": trainer.error(trainer.held_out, self.listener),
+                "split": HELD_OUT,
+                "weights": "stand-alone",
+            }
         figures["seconds"] = round(time.monotonic() - self._begin, 2)
         self.history.append(figures)
         if trainer.held_out is None or figures["error"] <= self.best["error"]:  # of equal ones the later
             self.best = {"epoch": trainer.epochs, "error": figures.get("error", math.inf)}
             self.best_weights = trainer.weights()
         self._save()
-        append(self.job.folder / LOG, f"{json.dumps(figures)}\n".encode())
+        self.store.append(**figures)
         numbers = {name: value for name, value in figures.items() if not isinstance(value, str)}
         self.listener(trainer.progress(figures=numbers, boundary=True))
 
     def _save(self) -> None:
-        best = {**self.best, "error": _or_none(self.best["error"])}
+        error = self.best["error"]
+        best = {**self.best, "error": error if math.isfinite(error) else None}
         held = {"making": self.making, "environment": self.environment, "best": best, "history": self.history}
-        text = json.dumps({"format": FORMAT, **held})
         weights = {f"best/{name}": value for name, value in self.best_weights.items()}
-        self.store.save(self.trainer.epochs, text, {**self.trainer.state(), **weights})
+        self.store.write(self.trainer.epochs, held, {**self.trainer.state(), **weights})
 
-    def _checked(self, saved: Saved) -> dict[str, Any]:
-        try:
-            document: dict[str, Any] = json.loads(saved.text)
-            if document.get("format", 1) != FORMAT:
-                raise ValueError(
-                    f"{self.store.folder}: expected a training of format {FORMAT}, got {document.get('format', 1)}"
-                )
-            threads = document["environment"]["threads"]
-            if not (isinstance(threads, int) and 1 <= threads <= 1024 and isinstance(document["history"], list)):
-                raise ValueError("unfit values")
-            self._require("training", _with_new_names(document["making"]), self.making)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{self.store.folder}: expected a training's state, got another ({error!r})") from None
-        return document
-
-    def _require(self, what: str, expected: Any, got: Any) -> None:
-        found = difference(expected, got)
-        if found is not None:
-            raise ValueError(f"{self.job.folder}: {what} is not that of the network under way: {found}")
-
-    def _go_on(self, saved: Saved, document: dict[str, Any]) -> None:
+    def _resume(self, saved: Saved, document: dict[str, Any]) -> None:
         self.trainer.load_state({k: v for k, v in saved.arrays.items() if not k.startswith("best/")})
         self.best_weights = {k.removeprefix("best/"): v for k, v in saved.arrays.items() if k.startswith("best/")}
-        error = document["best"]["error"]
-        self.best = {**document["best"], "error": math.inf if error is None else error}
-        self.history = document["history"]
+        try:
+            error = document["best"]["error"]
+            self.best = {**document["best"], "error": math.inf if error is None else float(error)}
+            self.history = [{**figures, "seconds": float(figures["seconds"])} for figures in document["history"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.store.folder}: expected a training's state, got another ({error!r})") from None
 
     def _write_log(self) -> None:
         """Write the log as it was when the state was saved."""
         lines = "".join(json.dumps(figures) + "\n" for figures in self.history)
-        write_whole(self.job.folder / LOG, lines.encode())
+        write_whole(self.store.log_path, lines.encode())
 
-    def _test(self, epoch: int) -> dict[str, Any]:
-        return self._accuracy(TEST, {"epoch": epoch, "error": self.trainer.error(self.data.test)})
-
-    def _accuracy(self, split: str, figures: Mapping[str, Any]) -> dict[str, Any]:
-        return {"split": split, "epoch": figures["epoch"], "weights": "stand-alone", "error": figures["error"]}
-
-    def _card(self, accuracy: list[dict[str, Any]]) -> dict[str, Any]:
-        data = self.data
-        told = data_card(
-            data.name,
-            data.image_shape,
-            data.classes,
-            data.mean.tolist(),
-            data.std.tolist(),
-            data.class_names,
-        )
+    def _card(self, figures: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the card of the network with the weights of an epoch, whose figures tell the error held out."""
+        errors = {} if self.trainer.held_out is None else {HELD_OUT: figures["error"]}
+        errors[TEST] = self.trainer.error(self.data.test, self.listener)
+        common = {"epoch": figures["epoch"], "weights": "stand-alone"}
+        accuracy = [{"split": split, **common, "error": error} for split, error in errors.items()]
         how = {**self.making, "epochs": self.trainer.epochs, "seconds": self.seconds, "environment": self.environment}
-        return {"data": told, "recipe": how, "accuracy": accuracy}
+        return {"data": card_of_data(self.data), "recipe": how, "accuracy": accuracy}
+
+
+def card_of_data(data: TrainingData) -> dict[str, Any]:
+    """Return what a card tells of data."""
+    moments = data.mean.tolist(), data.std.tolist()
+    return data_card(data.name, data.image_shape, data.classes, *moments, data.class_names)
 
 
 def error_in(card: Mapping[str, Any], split: str) -> float | None:
@@ -301,7 +307,7 @@ def epochs_left(job: Job, data: TrainingData) -> int:
     """
     if finished(job, data) is not None:
         return 0
-    saved = Store(job.folder / FOLDER).newest()
+    saved = TrainingStore(job.folder).newest()
     return job.recipe.epochs + 1 - (0 if saved is None else saved.number)
 
 
@@ -332,7 +338,3 @@ def _digest(weights: Arrays) -> str:
         found.update(name.encode())
         found.update(np.ascontiguousarray(weights[name]).data)
     return found.hexdigest()[:16]
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

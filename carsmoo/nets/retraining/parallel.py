@@ -17,11 +17,11 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import TrainingData, load_for_training
-from carsmoo.nets.distributed.board import Board
 from carsmoo.nets.distributed.group import Group, current, shards
+from carsmoo.nets.distributed.results import SharedResults
 from carsmoo.nets.retraining.job import Job, epochs_left, figures_of, making, require_place, train
 from carsmoo.utils.progress import Listener, Step, unheard
-from carsmoo.utils.validation import StoppedError
+from carsmoo.utils.validation import StoppedError, one_line
 
 NETWORKS = "networks"
 """The phase of whose steps each is a network."""
@@ -74,7 +74,7 @@ def train_each(
     except (BrokenProcessPool, ArithmeticError, RuntimeError, MemoryError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in DISK:
             raise
-        raise StoppedError(f"{_line(error)}; the same command goes on from what was saved") from error
+        raise StoppedError(f"{one_line(error)}; the same command goes on from what was saved") from error
     return cards
 
 
@@ -93,21 +93,15 @@ def _spread(jobs: Sequence[Job], group: Group, listener: Listener) -> Generator[
     group.require_same("networks to train", _digest(jobs, images))
     images.clear()
     own = sorted(shards(costs, group.size)[group.rank], key=lambda k: (-costs[k], k))
-    yielded = 0
 
     def hear(step: Step) -> None:
         listener(step)
-        if step.boundary:
-            board.check()
+        (results.check if step.boundary else results.beat)()
 
-    with Board(group, len(jobs)) as board:
+    with SharedResults(group, len(jobs)) as results:
         for k in own:
-            board.post(k, _trained(jobs[k], hear))
-        while yielded < len(jobs):
-            posted = board.read(more_than=yielded)
-            while yielded in posted:
-                yield posted[yielded]
-                yielded += 1
+            results.post(k, _trained(jobs[k], hear))
+        yield from results
 
 
 def _trained(job: Job, listener: Listener) -> dict[str, Any]:
@@ -115,7 +109,7 @@ def _trained(job: Job, listener: Listener) -> dict[str, Any]:
     try:
         return train(job, listener)
     except (ValueError, TypeError, OSError) as error:
-        raise StoppedError(f"network {job.folder.name}: {_line(error)}") from error
+        raise StoppedError(f"network {job.folder.name}: {one_line(error)}") from error
 
 
 def _costs(jobs: Sequence[Job], images: Mapping[object, TrainingData]) -> list[float]:
@@ -145,7 +139,3 @@ def _processes(jobs: Sequence[Job], processes: int | None) -> int:
         on_cpu = not torch.cuda.is_available() if not jobs or jobs[0].device is None else jobs[0].device == "cpu"
         processes = min(torch.get_num_threads(), cpu_count()) if on_cpu else 1
     return max(min(processes, len(jobs)), 1)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -126,13 +126,20 @@ def loss_of(logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: Tr
 
 
 @torch.no_grad()
-def error_of(network: Network, split: Images, normalise: Callable[[Tensor], Tensor]) -> float:
-    """Return the top-1 error on a split, a fraction, in evaluation mode; the network's mode is left as it was."""
+def error_of(
+    network: Network, split: Images, normalise: Callable[[Tensor], Tensor], between: Callable[[], None] | None = None
+) -> float:
+    """Return the top-1 error on a split, a fraction, in evaluation mode; the network's mode is left as it was.
+
+    Where ``between`` is given, it is called before each batch but the first.
+    """
     training = network.training
     network.eval()
     wrong = torch.zeros((), dtype=torch.int64, device=split.labels.device)
     height, width = network.config.input_shape[1:]
-    for images, labels in split.batches(max(min(SCORE_BATCH, SCORE_PIXELS // (height * width)), 1)):
+    for k, (images, labels) in enumerate(split.batches(max(min(SCORE_BATCH, SCORE_PIXELS // (height * width)), 1))):
+        if k and between is not None:
+            between()
         with precision(labels.device):
             wrong += (network(normalise(images)).argmax(dim=1) != labels).sum()
     network.train(training)
@@ -231,9 +238,9 @@ class NetworkTrainer:
         self.optimizer.zero_grad()
         return loss.detach()
 
-    def error(self, split: Images) -> float:
-        """Return the error on a split, a fraction."""
-        return error_of(self.network, split, self.data.normalise)
+    def error(self, split: Images, listener: Listener = unheard) -> float:
+        """Return the error on a split, a fraction; between batches the listener is told that no step was done."""
+        return error_of(self.network, split, self.data.normalise, lambda: listener(self.progress()))
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """Return a copy of the weights and the running statistics of batch norm, by name."""

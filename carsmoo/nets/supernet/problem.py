@@ -28,7 +28,7 @@ from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.training_state import SupernetState, layout_of, sharding_of
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.space.genotype import DARTSSpace, Genotype
-from carsmoo.utils.progress import Step
+from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import choice, instance, integer
 
 
@@ -144,17 +144,25 @@ class CARSProblem(GenotypeProblem):
         return self._running(begin=True).subnet(instance("genotype", genotype, Genotype))
 
     def validation_errors(
-        self, genotypes: Sequence[Genotype], statistics: Literal["recalibrated", "batch"] | None = None
+        self,
+        genotypes: Sequence[Genotype],
+        statistics: Literal["recalibrated", "batch"] | None = None,
+        listener: Listener = unheard,
     ) -> NDArray[np.float64]:
         """Return the search-validation errors of n genotypes with the supernet's current weights, (n,), fractions.
 
-        The ``statistics`` of their batch norm are the plan's if not given, see :class:`~carsmoo.SupernetTraining`.
+        Args:
+            genotypes: the architectures, n of them.
+            statistics: of their batch norm, see :class:`~carsmoo.SupernetTraining`; the plan's if not given.
+            listener: called after each architecture.
 
         Raises:
             ValueError: for other statistics.
         """
         choice("statistics", "batch" if statistics is None else statistics, ("recalibrated", "batch"))
-        return self._running(begin=True).errors(genotypes, self.images.validation, statistics)
+        running = self._running(begin=True)
+        listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
+        return running.errors(genotypes, self.images.validation, statistics, listener)
 
     @property
     def supernet(self) -> Supernet:

@@ -14,19 +14,15 @@ from numpy.typing import NDArray
 from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.config.search import SearchConfig
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.snapshot import FOLDER, read
+from carsmoo.runs.log import Event
 from carsmoo.space.front import Front
-from carsmoo.utils.files import Store
-from carsmoo.utils.validation import finite, shown
+from carsmoo.utils.validation import shown
 
 FINAL = "final-front.json"
 """The retrained front, where the run has one."""
 
 PHASES = ("warm-up", "training", "scoring")
 """What a search does, in its order; its time besides is the rest."""
-
-LATEST = 253_402_300_799
-"""Seconds from 1970 to the last date that there is, at the end of the year 9999."""
 
 LARGEST = 1e30
 """Objective, in units of the first generation's worst, that a hypervolume can be counted of."""
@@ -151,11 +147,11 @@ def extract(path: str | Path) -> RunReport:
     if len(front) == 0 or len(front.names) < 2:
         found = f"{len(front)} of {', '.join(front.names)}"
         raise ValueError(f"{run.path.name}/front.json: expected networks with two objectives or more, got {found}")
-    events = [_Event(f"{run.path.name}/log.jsonl:{k}", event) for k, event in enumerate(run.read_log(), 1)]
+    events = run.events()
     seconds = [event.time("seconds") for event in events if "seconds" in event.fields]
     ends = [event for event in events if event.name == "end"]
     first = events[0] if events else None
-    versions, environment = _machine(run.path, events)
+    versions, environment = _machine(run, events)
     return RunReport(
         name=run.path.resolve().name,
         front=front,
@@ -175,47 +171,7 @@ def extract(path: str | Path) -> RunReport:
     )
 
 
-class _Event:
-    """An event of the log whose fields are checked as they are read."""
-
-    def __init__(self, where: str, fields: dict[str, Any]) -> None:
-        self.where, self.fields, self.name = where, fields, fields["event"]
-
-    def real(self, name: str) -> float:
-        value = finite(self.fields.get(name))
-        if value is None:
-            raise ValueError(f"{self.where}: {name}: expected a finite number, got {shown(self.fields.get(name))}")
-        return value
-
-    def time(self, name: str) -> float:
-        value = self.real(name)
-        if not 0 <= value <= LATEST:
-            raise ValueError(f"{self.where}: {name}: expected seconds in 0..{LATEST}, got {shown(value)}")
-        return value
-
-    def whole(self, name: str) -> int:
-        value = self.fields.get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
-            raise ValueError(f"{self.where}: {name}: expected a whole number from 0, got {shown(value)}")
-        return value
-
-    def texts(self, name: str) -> dict[str, str]:
-        value = self.fields.get(name, {})
-        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-            raise ValueError(f"{self.where}: {name}: expected texts by name, got {shown(value)}")
-        return value
-
-    def objectives(self, m: int) -> NDArray[np.float64]:
-        rows = self.fields.get("F")
-        if not isinstance(rows, list) or not rows or not all(isinstance(row, list) and len(row) == m for row in rows):
-            raise ValueError(f"{self.where}: F: expected (n, {m}) finite numbers, n > 0, got {shown(rows)}")
-        wrong = [value for row in rows for value in row if finite(value) is None]
-        if wrong:
-            raise ValueError(f"{self.where}: F: expected (n, {m}) finite numbers, got {shown(wrong[0])}")
-        return np.array(rows, dtype=np.float64)
-
-
-def _generations(events: Sequence[_Event], m: int) -> tuple[Generation, ...]:
+def _generations(events: Sequence[Event], m: int) -> tuple[Generation, ...]:
     made: list[Generation] = []
     for event in events:
         if event.name == "generation":
@@ -242,26 +198,26 @@ def _generations(events: Sequence[_Event], m: int) -> tuple[Generation, ...]:
     return tuple(made)
 
 
-def _loss(event: _Event) -> Loss:
+def _loss(event: Event) -> Loss:
     skipped = event.whole("skipped") if "skipped" in event.fields else 0
     return Loss(phase=event.name, epoch=event.whole("epoch"), loss=event.real("loss"), skipped=skipped)
 
 
-def _spent(events: Sequence[_Event]) -> dict[str, float]:
+def _spent(events: Sequence[Event]) -> dict[str, float]:
     """Return the seconds of each phase, in their order."""
     spent: dict[str, float] = {}
     for event in events:
         parts = event.fields.get("spent", {})
         if not isinstance(parts, dict):
             raise ValueError(f"{event.where}: spent: expected seconds by phase, got {shown(parts)}")  # noqa: TRY004
-        inner = _Event(f"{event.where}: spent", {"event": event.name, **parts})
+        inner = Event(f"{event.where}: spent", {"event": event.name, **parts})
         for phase in PHASES:
             if phase in parts:
                 spent[phase] = spent.get(phase, 0.0) + inner.time(phase)
     return {phase: spent[phase] for phase in PHASES if phase in spent}
 
 
-def _machine(path: Path, events: Sequence[_Event]) -> tuple[dict[str, str], dict[str, Any]]:
+def _machine(run: RunDirectory, events: Sequence[Event]) -> tuple[dict[str, str], dict[str, Any]]:
     """Return versions, of the start or the last resume, and the environment that a checkpoint tells of."""
     versions: dict[str, str] = {}
     for event in events:
@@ -269,9 +225,9 @@ def _machine(path: Path, events: Sequence[_Event]) -> tuple[dict[str, str], dict
             versions |= event.texts("versions")
             if isinstance(event.fields.get("python"), str):
                 versions["python"] = event.fields["python"]
-    if not Store(path / FOLDER).files():
+    if not run.files():
         return versions, {}
-    environment = dict(read(path).document["environment"])
+    environment = dict(run.snapshot().document["environment"])
     if isinstance(environment.get("torch"), str):
         versions["torch"] = environment.pop("torch")
     return versions, environment

@@ -10,13 +10,17 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from carsmoo.runs.report.data import RunReport
+from carsmoo.runs.report.data import RunReport, extract
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import Edge, Genotype
+from carsmoo.utils.files import write_whole
+from carsmoo.utils.owned import require_own
+from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import finite
 
 _SUFFIXES = {"fraction": "%", "millions": "M", "millions of multiply-adds": "M"}
@@ -77,6 +81,34 @@ def render(report: RunReport) -> str:
         data=_inline(document(report)),
         plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode(),
     )
+
+
+def write_report(run_dir: Path, path: Path, listener: Listener = unheard) -> int:
+    """Write the page of a run's directory to a file, and return its size in bytes.
+
+    Args:
+        run_dir: the directory, see :func:`extract`.
+        path: the file.
+        listener: called once the run is read, the page made, and written.
+
+    Raises:
+        FileExistsError: if the file is there and is no report.
+        ValueError: if it is a directory or in none; and as :func:`extract`.
+        ImportError: as :func:`render`.
+    """
+    step = partial(Step, phase="report", total=3, unit="parts")
+    listener(step(done=0))
+    report = extract(run_dir)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"out: expected a file in a directory that is there, got {path}")
+    require_own(path, kind=".html")
+    listener(step(done=1))
+    page = render(report).encode()
+    listener(step(done=2))
+    require_own(path, kind=".html")  # still
+    write_whole(path, page)
+    listener(step(done=3))
+    return len(page)
 
 
 _PARTS = ("page.html", "page.css", "cells.js", "plots.js", "page.js")

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import torch
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data import load
 from carsmoo.nets.models.serialization import load as load_network
+from carsmoo.nets.retraining import trainer
 from carsmoo.nets.retraining.job import Job, error_in, figures_of, finished, train
 from carsmoo.nets.retraining.parallel import train_each
 from carsmoo.nets.retraining.trainer import error_of
@@ -101,6 +103,14 @@ def test_each_step_is_told_and_an_epoch_with_what_the_log_says(tmp_path: Path) -
         assert step.figures == {name: value for name, value in line.items() if name not in ("split", "weights")}
 
 
+def test_a_long_scoring_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "SCORE_BATCH", 100)
+    heard: list[Step] = []
+    train(job(tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1, holdout_fraction=0.0)), heard.append)
+    assert [step.done for step in heard] == [*range(heard[0].total + 1), *[heard[0].total] * 6]
+    assert [step.boundary for step in heard].count(True) == 1
+
+
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_a_stopped_training_goes_on_bit_for_bit(whole: Path, tmp_path: Path, stop: int) -> None:
     def hear(step: Step) -> None:
@@ -171,7 +181,7 @@ def test_a_training_of_another_format_is_refused_in_a_line_that_names_both(tmp_p
     assert "carsmoo." not in saved.text  # no module's name, which may change
     older = {name: value for name, value in json.loads(saved.text).items() if name != "format"}
     store.save(saved.number, json.dumps(older), saved.arrays)
-    with pytest.raises(ValueError, match=r"expected a training of format 2, got 1$"):
+    with pytest.raises(ValueError, match=r"expected a training of format 2, got format 1$"):
         train(job(tmp_path))
 
 
@@ -222,6 +232,60 @@ def test_a_folder_with_anything_else_in_it_is_refused_and_left_as_it_is(name: st
     with pytest.raises(FileExistsError, match=Path(name).name.replace(".", r"\.") + "|expected a lock"):
         train_each([job(tmp_path / "a"), job(tmp_path / "b")], 1)
     assert bytes_in(tmp_path) == {f"b/{name}": b"mine"}
+
+
+def stopped(folder: Path) -> None:
+    """Train for an epoch."""
+
+    def hear(step: Step) -> None:
+        if step.boundary:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(job(folder), hear)
+
+
+def test_a_log_of_another_training_beside_a_checkpoint_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    stopped(tmp_path)
+    other = json.loads((tmp_path / "log.jsonl").read_text())
+    lines = [json.dumps(made) for made in ({**other, "loss": 0.5}, {"epoch": 1, "loss": 0.5, "learning_rate": 0.1})]
+    for foreign in (*lines, "{", "mine"):
+        (tmp_path / "log.jsonl").write_text(f"{foreign}\n")
+        before = bytes_in(tmp_path)
+        with pytest.raises(FileExistsError, match=r"log\.jsonl: expected the log of this training, got something else"):
+            train_each([job(tmp_path)], 1)
+        assert bytes_in(tmp_path) == before
+    (tmp_path / "log.jsonl").write_text(json.dumps(other)[:9])  # what a disk kept of the first line
+    train(job(tmp_path))
+    assert [line["epoch"] for line in log(tmp_path)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda card: card["recipe"].pop("seconds"), "recipe: seconds: expected a number, got None"),
+        (lambda card: card["recipe"].update(seconds="12"), "recipe: seconds: expected a number, got '12'"),
+        (lambda card: card["accuracy"].clear(), "accuracy: expected an error on test, got none"),
+    ],
+)
+def test_a_card_without_what_is_told_of_it_is_named_in_a_line(
+    change: Any, says: str, whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path / "copy")
+    path = tmp_path / "copy" / "network.json"
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+    with pytest.raises(ValueError, match=rf"network\.json: {says}"):
+        train_each([job(tmp_path / "copy")], 1)
+
+
+def test_a_network_too_large_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"bytes|memory|GB|MB"):
+        train(job(tmp_path / "a", recipe=dataclasses.replace(RECIPE, channels=100_000)))
+    with pytest.raises(ValueError, match="holdout_fraction: expected enough of each class"):
+        train(job(tmp_path / "b", recipe=dataclasses.replace(RECIPE, holdout_fraction=0.001)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_files_beside_a_training_are_left_alone(tmp_path: Path) -> None:
