@@ -11,7 +11,8 @@ from torchvision.transforms import v2
 
 from carsmoo import CARSProblem
 from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data import Split, Stream, StreamedData, load, load_for_training
+from carsmoo.cost import memory
+from carsmoo.nets.data import Split, Stream, StreamedData, load, load_for_training, transforms
 from carsmoo.nets.data.splits import in_order
 from carsmoo.nets.models.serialization import load as load_network
 from carsmoo.nets.retraining.job import error_in, train
@@ -204,6 +205,19 @@ def test_a_search_wants_its_images_in_memory(imagenet: Path) -> None:
         load_for_training("mnits?stream=yes", MOBILE)
     with pytest.raises(ValueError, match="expected images of at most 24, got 25"):
         load_for_training(f"imagenet:{imagenet}?images=25", MOBILE)
+
+
+def test_streamed_pictures_that_do_not_fit_are_refused_before_one_is_read(
+    imagenet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (memory, transforms):
+        monkeypatch.setattr(module, "physical_memory", lambda: 10**9)
+    with pytest.raises(ValueError, match=r"^data: expected images that fit in half .*\(1 images of 3x20000x20000\)"):
+        load(f"imagenet:{imagenet}?size=20000", stream=True)
+    with pytest.raises(
+        ValueError, match=r"^pad: expected what fits in the memory, 1\.0 GB, got images of 3x14x14 padded"
+    ):
+        load(f"imagenet:{imagenet}?size=14&pad=20000", stream=True)
 
 
 def test_results_come_in_order_and_no_more_are_begun_than_asked() -> None:
