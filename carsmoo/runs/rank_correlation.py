@@ -156,5 +156,4 @@ def _draw(run: RunDirectory, supernet: Any, alone: NDArray[np.float64], result: 
     names = {"recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
     labelled = {f"{names[kind]}: tau {rank_correlation(errors, alone)}": errors for kind, errors in supernet.items()}
     drawn = plot_ranks(labelled, alone, title=f"{len(alone)} networks of the {result['source']}")
-    for ending in ("png", "pdf"):
-        plots.save(drawn, run.path / f"{FIDELITY}.{ending}")
+    plots.save_both(drawn, run.path / FIDELITY)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -13,6 +14,17 @@ from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import Step
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def handled(handler: Any, *numbers: int) -> Iterator[None]:
+    """Give signals, SIGINT and SIGTERM if none are named, to a handler for as long as the context lasts."""
+    before = {number: signal.signal(number, handler) for number in numbers or SIGNALS}
+    try:
+        yield
+    finally:
+        for number, theirs in before.items():
+            signal.signal(number, theirs)
 
 
 class InterruptedRunError(KeyboardInterrupt):
@@ -33,7 +45,7 @@ class InterruptedRunError(KeyboardInterrupt):
 
 
 class Interruption(RunCallback):
-    """A context that catches the signals, and a callback, the last one of a run, that leaves it when one came.
+    """A callback, the last one of a run, that leaves it when a signal came while :meth:`listening`.
 
     Args:
         told: called when the first signal comes.
@@ -43,15 +55,10 @@ class Interruption(RunCallback):
         super().__init__()
         self.told = told
         self.signum: int | None = None
-        self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> Interruption:
-        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
-        return self
-
-    def __exit__(self, *caught: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+    def listening(self) -> AbstractContextManager[None]:
+        """Return a context in which signals are noticed here."""
+        return handled(self._handle)
 
     def begin(self, algorithm: Any) -> None:
         """Listen to the problem's steps."""
