@@ -14,18 +14,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from carsmoo.algorithm.continuous import Continuous
-    from carsmoo.algorithm.pnsga3 import PNSGA3
-    from carsmoo.config.network import NetworkConfig
-    from carsmoo.config.supernet import SupernetTraining
-    from carsmoo.nets.models.network import Network
-    from carsmoo.nets.models.serialization import load
-    from carsmoo.nets.supernet.problem import CARSProblem
-    from carsmoo.problems.moving import MovingProblem
-    from carsmoo.runs.checkpoint import Checkpoint
-    from carsmoo.runs.resume import resume
-    from carsmoo.space.front import Front
-    from carsmoo.space.genotype import DARTSSpace, Genotype
+    from carsmoo.algorithm.continuous import Continuous as Continuous
+    from carsmoo.algorithm.pnsga3 import PNSGA3 as PNSGA3
+    from carsmoo.config.network import NetworkConfig as NetworkConfig
+    from carsmoo.config.supernet import SupernetTraining as SupernetTraining
+    from carsmoo.nets.models.network import Network as Network
+    from carsmoo.nets.models.serialization import load as load
+    from carsmoo.nets.supernet.problem import CARSProblem as CARSProblem
+    from carsmoo.problems.moving import MovingProblem as MovingProblem
+    from carsmoo.runs.checkpoint import Checkpoint as Checkpoint
+    from carsmoo.runs.resume import resume as resume
+    from carsmoo.space.front import Front as Front
+    from carsmoo.space.genotype import DARTSSpace as DARTSSpace
+    from carsmoo.space.genotype import Genotype as Genotype
 
 _HOME = {
     "CARSProblem": "carsmoo.nets.supernet.problem",
@@ -43,21 +44,7 @@ _HOME = {
     "resume": "carsmoo.runs.resume",
 }
 
-__all__ = [
-    "PNSGA3",
-    "CARSProblem",
-    "Checkpoint",
-    "Continuous",
-    "DARTSSpace",
-    "Front",
-    "Genotype",
-    "MovingProblem",
-    "Network",
-    "NetworkConfig",
-    "SupernetTraining",
-    "load",
-    "resume",
-]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
@@ -68,4 +55,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

@@ -74,19 +74,12 @@ class NodeCrossover(Crossover):  # type: ignore[misc]
 
     def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
         super().__init__(n_parents=2, n_offsprings=2, prob=1.0)
-        self.prob_node = _probability("prob_node", prob_node)
-        self.genes = integer("genes", genes, 1)
+        self.prob_node, self.genes = _probability("prob_node", prob_node), integer("genes", genes, 1)
 
     def _do(
-        self,
-        problem: Any,
-        X: NDArray[np.int64],
-        *args: Any,
-        random_state: np.random.Generator,
-        **kwargs: Any,
+        self, problem: Any, X: NDArray[np.int64], *args: Any, random_state: np.random.Generator, **kwargs: Any
     ) -> NDArray[np.int64]:
-        _, n_matings, n_var = X.shape
-        swap = _nodes(n_matings, n_var, self.genes, self.prob_node, random_state)
+        swap = _nodes(X.shape[1:], self.genes, self.prob_node, random_state)
         return np.where(swap, X[::-1], X)
 
 
@@ -113,20 +106,13 @@ class NodeMutation(Mutation):  # type: ignore[misc]
 
     def __init__(self, prob_node: float = 0.5, genes: int = GENES_PER_NODE) -> None:
         super().__init__(prob=1.0)
-        self.prob_node = _probability("prob_node", prob_node)
-        self.genes = integer("genes", genes, 1)
+        self.prob_node, self.genes = _probability("prob_node", prob_node), integer("genes", genes, 1)
 
     def _do(
-        self,
-        problem: Any,
-        X: NDArray[np.int64],
-        *args: Any,
-        random_state: np.random.Generator,
-        **kwargs: Any,
+        self, problem: Any, X: NDArray[np.int64], *args: Any, random_state: np.random.Generator, **kwargs: Any
     ) -> NDArray[np.int64]:
         low, high = integer_bounds(problem)
-        n, n_var = X.shape
-        redraw = _nodes(n, n_var, self.genes, self.prob_node, random_state)
+        redraw = _nodes(X.shape, self.genes, self.prob_node, random_state)
         drawn = random_state.integers(low, high + 1, size=X.shape)
         return np.where(redraw, drawn, X)
 
@@ -245,36 +231,34 @@ class CARSMating(InfillCriterion):  # type: ignore[misc]
         with_crossover, with_either = np.rint(np.cumsum(self.mix) * n_offsprings).astype(int)
         if len(pop) < 2:
             with_crossover = 0
-        crossed = self._breed(problem, pop, with_crossover, self._cross, random_state)
-        mutated = self._breed(problem, pop, with_either - with_crossover, self._mutate, random_state)
+        crossed = self._cross(problem, pop, with_crossover, random_state)
+        mutated = self._mutate(problem, pop, with_either - with_crossover, random_state)
         new = self.sampling(problem, n_offsprings - with_either, random_state=random_state)
         for individual in new:
             individual.set("parents", np.empty(0, dtype=np.int64))
         return Population.merge(Population.merge(crossed, mutated), new)
 
-    def _breed(self, problem: Any, pop: Any, n: int, how: Callable[..., Any], random_state: Any) -> Any:
-        return how(problem, pop, n, random_state) if n > 0 else Population.empty()
-
     def _cross(self, problem: Any, pop: Any, n: int, random_state: Any) -> Any:
-        pairs = self._parents(problem, pop, n, self.crossover, random_state)
+        if n <= 0:
+            return Population.empty()
+        each, per_mating = self.crossover.n_offsprings, self.crossover.n_parents
+        n_matings = math.ceil(n / each)
+        pairs = self.selection.do(problem, pop, n_matings, per_mating, to_pop=False, random_state=random_state)
         children = self.crossover(problem, pop, parents=pairs, random_state=random_state)
-        return self._record(children, np.tile(pairs, (self.crossover.n_offsprings, 1)), n)
+        return _with_parents(children, np.tile(pairs, (each, 1)))[:n]
 
     def _mutate(self, problem: Any, pop: Any, n: int, random_state: Any) -> Any:
+        if n <= 0:
+            return Population.empty()
         chosen = self.selection.do(problem, pop, n, 1, to_pop=False, random_state=random_state)
         children = Population.new("X", pop[chosen[:, 0]].get("X"))
-        return self._record(self.mutation(problem, children, random_state=random_state), chosen, n)
+        return _with_parents(self.mutation(problem, children, random_state=random_state), chosen)
 
-    def _parents(self, problem: Any, pop: Any, n: int, crossover: Any, random_state: Any) -> NDArray[np.int64]:
-        n_matings = math.ceil(n / crossover.n_offsprings)
-        pairs = self.selection.do(problem, pop, n_matings, crossover.n_parents, to_pop=False, random_state=random_state)
-        return np.asarray(pairs, dtype=np.int64)
 
-    @staticmethod
-    def _record(children: Any, parents: NDArray[np.int64], n: int) -> Any:
-        for child, indices in zip(children, parents, strict=True):
-            child.set("parents", np.array(indices))
-        return children[:n]
+def _with_parents(children: Any, parents: NDArray[np.int64]) -> Any:
+    for child, indices in zip(children, parents, strict=True):
+        child.set("parents", np.array(indices))
+    return children
 
 
 def vectors(pop: Any) -> NDArray[Any]:
@@ -310,8 +294,9 @@ def integer_bounds(problem: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return low.astype(np.int64), high.astype(np.int64)
 
 
-def _nodes(n: int, n_var: int, genes: int, probability: float, random_state: np.random.Generator) -> NDArray[np.bool_]:
-    """Return a mask (n, n_var) that holds each node, all its genes, with this probability."""
+def _nodes(shape: Any, genes: int, probability: float, random_state: np.random.Generator) -> NDArray[np.bool_]:
+    """Return a mask of the shape (n, n_var) that holds each node, all its genes, with this probability."""
+    n, n_var = shape
     if n_var % genes:
         raise ValueError(f"n_var: expected a multiple of {genes} genes a node, got {n_var}")
     return np.repeat(random_state.random((n, n_var // genes)) < probability, genes, axis=1)

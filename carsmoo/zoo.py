@@ -20,7 +20,7 @@ from carsmoo.utils.validation import choice, instance, integer
 MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = PRIMITIVES[1:]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Published:
     """Figures as printed in a paper; None where it prints none.
 
@@ -53,76 +53,58 @@ def _genotype(normal: tuple[Edge, ...], reduce: tuple[Edge, ...]) -> Genotype:
 GENOTYPES: MappingProxyType[str, Genotype] = MappingProxyType({
     "CARS-A": _genotype(
         ((SKIP, 0), (SEP5, 1), (MAX, 0), (AVG, 1), (MAX, 0), (MAX, 1), (SEP3, 0), (DIL5, 2)),
-        ((AVG, 0), (MAX, 1), (MAX, 0), (SKIP, 1), (MAX, 0), (DIL5, 1), (DIL5, 0), (SKIP, 2)),
-    ),
+        ((AVG, 0), (MAX, 1), (MAX, 0), (SKIP, 1), (MAX, 0), (DIL5, 1), (DIL5, 0), (SKIP, 2))),
     "CARS-B": _genotype(
         ((SEP5, 0), (DIL3, 1), (SEP3, 0), (AVG, 2), (DIL3, 0), (MAX, 1), (AVG, 0), (SKIP, 1)),
-        ((SEP5, 0), (SKIP, 1), (SEP3, 0), (MAX, 1), (AVG, 0), (AVG, 1), (DIL3, 3), (MAX, 0)),
-    ),
+        ((SEP5, 0), (SKIP, 1), (SEP3, 0), (MAX, 1), (AVG, 0), (AVG, 1), (DIL3, 3), (MAX, 0))),
     "CARS-C": _genotype(
         ((SEP5, 0), (SKIP, 1), (SKIP, 0), (SKIP, 1), (SKIP, 0), (MAX, 1), (SEP5, 0), (SEP3, 1)),
-        ((MAX, 1), (MAX, 0), (SEP5, 0), (SEP5, 1), (DIL5, 0), (MAX, 1), (SEP5, 0), (DIL3, 1)),
-    ),
+        ((MAX, 1), (MAX, 0), (SEP5, 0), (SEP5, 1), (DIL5, 0), (MAX, 1), (SEP5, 0), (DIL3, 1))),
     "CARS-D": _genotype(
         ((SEP5, 0), (DIL3, 1), (SKIP, 0), (AVG, 1), (SKIP, 0), (MAX, 1), (SEP5, 0), (SEP3, 1)),
-        ((MAX, 1), (MAX, 0), (MAX, 0), (SEP3, 1), (DIL5, 0), (MAX, 1), (SEP5, 0), (DIL3, 1)),
-    ),
+        ((MAX, 1), (MAX, 0), (MAX, 0), (SEP3, 1), (DIL5, 0), (MAX, 1), (SEP5, 0), (DIL3, 1))),
     "CARS-E": _genotype(
         ((SEP3, 0), (SEP3, 1), (SKIP, 0), (SEP3, 2), (AVG, 1), (SEP3, 2), (SKIP, 3), (SKIP, 4)),
-        ((SKIP, 0), (DIL3, 1), (AVG, 0), (SKIP, 2), (SEP3, 2), (MAX, 0), (AVG, 0), (SEP3, 4)),
-    ),
+        ((SKIP, 0), (DIL3, 1), (AVG, 0), (SKIP, 2), (SEP3, 2), (MAX, 0), (AVG, 0), (SEP3, 4))),
     "CARS-F": _genotype(
         ((SKIP, 0), (SEP5, 1), (SEP5, 0), (SKIP, 2), (SEP5, 3), (MAX, 0), (SKIP, 0), (SEP3, 1)),
-        ((AVG, 0), (SEP5, 1), (DIL3, 0), (DIL5, 1), (SEP5, 1), (SKIP, 2), (MAX, 0), (MAX, 1)),
-    ),
+        ((AVG, 0), (SEP5, 1), (DIL3, 0), (DIL5, 1), (SEP5, 1), (SKIP, 2), (MAX, 0), (MAX, 1))),
     "CARS-G": _genotype(
         ((MAX, 0), (DIL5, 1), (SEP3, 0), (SKIP, 1), (DIL5, 0), (SEP5, 1), (AVG, 0), (SEP3, 1)),
-        ((MAX, 0), (SEP3, 1), (SEP3, 0), (SEP5, 1), (SEP3, 0), (SKIP, 1), (AVG, 0), (DIL3, 1)),
-    ),
+        ((MAX, 0), (SEP3, 1), (SEP3, 0), (SEP5, 1), (SEP3, 0), (SKIP, 1), (AVG, 0), (DIL3, 1))),
     "CARS-H": _genotype(
         ((SEP5, 0), (SEP3, 1), (SEP3, 0), (DIL5, 2), (AVG, 0), (SKIP, 1), (SEP5, 2), (MAX, 0)),
-        ((SEP5, 0), (MAX, 1), (SEP3, 0), (SKIP, 1), (DIL3, 2), (MAX, 0), (SEP5, 0), (AVG, 3)),
-    ),
+        ((SEP5, 0), (MAX, 1), (SEP3, 0), (SKIP, 1), (DIL3, 2), (MAX, 0), (SEP5, 0), (AVG, 3))),
     "CARS-I": _genotype(
         ((SEP3, 0), (SEP3, 1), (SKIP, 0), (SEP5, 1), (SKIP, 2), (SEP3, 3), (SEP3, 0), (DIL5, 4)),
-        ((DIL3, 0), (SKIP, 1), (MAX, 0), (MAX, 2), (SKIP, 1), (SEP5, 3), (DIL3, 1), (MAX, 4)),
-    ),
+        ((DIL3, 0), (SKIP, 1), (MAX, 0), (MAX, 2), (SKIP, 1), (SEP5, 3), (DIL3, 1), (MAX, 4))),
     "CARS-Lat-A": _genotype(
         ((SKIP, 0), (MAX, 1), (AVG, 0), (MAX, 1), (SKIP, 2), (SKIP, 3), (SKIP, 2), (SKIP, 3)),
-        ((SKIP, 0), (SEP5, 1), (DIL5, 0), (MAX, 2), (SKIP, 0), (MAX, 1), (SKIP, 1), (AVG, 4)),
-    ),
+        ((SKIP, 0), (SEP5, 1), (DIL5, 0), (MAX, 2), (SKIP, 0), (MAX, 1), (SKIP, 1), (AVG, 4))),
     "CARS-Lat-B": _genotype(
         ((SKIP, 0), (SKIP, 1), (SKIP, 1), (DIL3, 2), (SKIP, 2), (SKIP, 3), (MAX, 0), (MAX, 2)),
-        ((MAX, 0), (MAX, 1), (SKIP, 1), (MAX, 0), (SEP3, 0), (MAX, 1), (DIL5, 0), (AVG, 2)),
-    ),
+        ((MAX, 0), (MAX, 1), (SKIP, 1), (MAX, 0), (SEP3, 0), (MAX, 1), (DIL5, 0), (AVG, 2))),
     "CARS-Lat-C": _genotype(
         ((SKIP, 0), (AVG, 1), (SKIP, 0), (SKIP, 1), (MAX, 1), (SKIP, 3), (DIL3, 2), (SKIP, 4)),
-        ((SKIP, 0), (SEP5, 1), (AVG, 1), (SEP5, 2), (MAX, 0), (MAX, 1), (DIL5, 2), (SKIP, 4)),
-    ),
+        ((SKIP, 0), (SEP5, 1), (AVG, 1), (SEP5, 2), (MAX, 0), (MAX, 1), (DIL5, 2), (SKIP, 4))),
     "CARS-Lat-D": _genotype(
         ((SEP3, 0), (SKIP, 1), (SKIP, 0), (SKIP, 1), (SKIP, 1), (AVG, 3), (DIL3, 2), (SKIP, 4)),
-        ((DIL5, 0), (SEP5, 1), (AVG, 1), (SEP5, 2), (MAX, 0), (MAX, 1), (DIL5, 2), (SKIP, 4)),
-    ),
+        ((DIL5, 0), (SEP5, 1), (AVG, 1), (SEP5, 2), (MAX, 0), (MAX, 1), (DIL5, 2), (SKIP, 4))),
     "CARS-Lat-E": _genotype(
         ((DIL5, 0), (SKIP, 1), (SKIP, 1), (AVG, 2), (SKIP, 1), (AVG, 2), (SKIP, 0), (MAX, 1)),
-        ((SKIP, 0), (DIL3, 1), (SEP3, 0), (SEP3, 2), (DIL3, 0), (AVG, 3), (SEP3, 1), (SEP5, 2)),
-    ),
+        ((SKIP, 0), (DIL3, 1), (SEP3, 0), (SEP3, 2), (DIL3, 0), (AVG, 3), (SEP3, 1), (SEP5, 2))),
     "CARS-Lat-F": _genotype(
         ((SEP5, 0), (SKIP, 1), (SKIP, 0), (AVG, 1), (DIL3, 1), (MAX, 0), (SKIP, 0), (SKIP, 1)),
-        ((SEP5, 0), (MAX, 1), (SEP5, 1), (SKIP, 2), (SEP5, 0), (SEP5, 1), (SEP5, 3), (DIL3, 4)),
-    ),
+        ((SEP5, 0), (MAX, 1), (SEP5, 1), (SKIP, 2), (SEP5, 0), (SEP5, 1), (SEP5, 3), (DIL3, 4))),
     "CARS-Lat-G": _genotype(
         ((SEP5, 0), (SKIP, 1), (SEP3, 0), (SEP5, 2), (DIL3, 1), (MAX, 0), (SKIP, 0), (SKIP, 1)),
-        ((SEP5, 0), (MAX, 1), (SEP3, 0), (AVG, 2), (SEP5, 0), (SEP5, 1), (SEP5, 3), (DIL3, 4)),
-    ),
+        ((SEP5, 0), (MAX, 1), (SEP3, 0), (AVG, 2), (SEP5, 0), (SEP5, 1), (SEP5, 3), (DIL3, 4))),
     "DARTS-V1": _genotype(
         ((SEP3, 1), (SEP3, 0), (SKIP, 0), (SEP3, 1), (SKIP, 0), (SEP3, 1), (SEP3, 0), (SKIP, 2)),
-        ((MAX, 0), (MAX, 1), (SKIP, 2), (MAX, 0), (MAX, 0), (SKIP, 2), (SKIP, 2), (AVG, 0)),
-    ),
+        ((MAX, 0), (MAX, 1), (SKIP, 2), (MAX, 0), (MAX, 0), (SKIP, 2), (SKIP, 2), (AVG, 0))),
     "DARTS-V2": _genotype(
         ((SEP3, 0), (SEP3, 1), (SEP3, 0), (SEP3, 1), (SEP3, 1), (SKIP, 0), (SKIP, 0), (DIL3, 2)),
-        ((MAX, 0), (MAX, 1), (SKIP, 2), (MAX, 1), (MAX, 0), (SKIP, 2), (SKIP, 2), (MAX, 1)),
-    ),
+        ((MAX, 0), (MAX, 1), (SKIP, 2), (MAX, 1), (MAX, 0), (SKIP, 2), (SKIP, 2), (MAX, 1))),
 })
 """Genotypes by name: CARS-A to -I, CARS-Lat-A to -G (Yang et al., CVPR 2020), DARTS-V1 and -V2 (Liu et al., 2019)."""
 # fmt: on
@@ -132,54 +114,25 @@ _DARTS = "Liu et al., ICLR 2019, tables 1 and 3"
 
 # fmt: off
 PUBLISHED: MappingProxyType[str, Published] = MappingProxyType({
-    "CARS-A": Published(
-        source=_CARS, cifar10_error=3.0, cifar10_params=2.4,
-        imagenet_top1=72.8, imagenet_top5=90.8, imagenet_params=3.7, imagenet_flops=430,
-    ),
-    "CARS-B": Published(
-        source=_CARS, cifar10_error=2.87, cifar10_params=2.7,
-        imagenet_top1=73.1, imagenet_top5=91.3, imagenet_params=4.0, imagenet_flops=463,
-    ),
-    "CARS-C": Published(
-        source=_CARS, cifar10_error=2.84, cifar10_params=2.8,
-        imagenet_top1=73.3, imagenet_top5=91.4, imagenet_params=4.2, imagenet_flops=480,
-    ),
-    "CARS-D": Published(
-        source=_CARS, cifar10_error=2.95, cifar10_params=2.9,
-        imagenet_top1=73.3, imagenet_top5=91.5, imagenet_params=4.3, imagenet_flops=496,
-    ),
-    "CARS-E": Published(
-        source=_CARS, cifar10_error=2.86, cifar10_params=3.0,
-        imagenet_top1=73.7, imagenet_top5=91.6, imagenet_params=4.4, imagenet_flops=510,
-    ),
-    "CARS-F": Published(
-        source=_CARS, cifar10_error=2.79, cifar10_params=3.1,
-        imagenet_top1=74.1, imagenet_top5=91.8, imagenet_params=4.5, imagenet_flops=530,
-    ),
-    "CARS-G": Published(
-        source=_CARS, cifar10_error=2.74, cifar10_params=3.2,
-        imagenet_top1=74.2, imagenet_top5=91.9, imagenet_params=4.7, imagenet_flops=537,
-    ),
-    "CARS-H": Published(
-        source=_CARS, cifar10_error=2.66, cifar10_params=3.3,
-        imagenet_top1=74.7, imagenet_top5=92.2, imagenet_params=4.8, imagenet_flops=559,
-    ),
-    "CARS-I": Published(
-        source=_CARS, cifar10_error=2.62, cifar10_params=3.6,
-        imagenet_top1=75.2, imagenet_top5=92.5, imagenet_params=5.1, imagenet_flops=591,
-    ),
-    "CARS-Lat-A": Published(source=_CARS, imagenet_top1=62.6, latency_ms=41.9),
-    "CARS-Lat-B": Published(source=_CARS, imagenet_top1=67.4, latency_ms=44.9),
-    "CARS-Lat-C": Published(source=_CARS, imagenet_top1=69.5, latency_ms=45.6),
-    "CARS-Lat-D": Published(source=_CARS, imagenet_top1=71.9, latency_ms=57.6),
-    "CARS-Lat-E": Published(source=_CARS, imagenet_top1=72.2, latency_ms=64.5),
-    "CARS-Lat-F": Published(source=_CARS, imagenet_top1=74.0, latency_ms=89.3),
-    "CARS-Lat-G": Published(source=_CARS),
-    "DARTS-V1": Published(source=_DARTS, cifar10_error=3.0, cifar10_params=3.3),
-    "DARTS-V2": Published(
-        source=_DARTS, cifar10_error=2.76, cifar10_params=3.3,
-        imagenet_top1=73.3, imagenet_top5=91.3, imagenet_params=4.7, imagenet_flops=574,
-    ),
+    # source; CIFAR-10: error, params; ImageNet: top-1, top-5, params, multiply-adds; latency
+    "CARS-A": Published(_CARS, 3.0, 2.4, 72.8, 90.8, 3.7, 430),
+    "CARS-B": Published(_CARS, 2.87, 2.7, 73.1, 91.3, 4.0, 463),
+    "CARS-C": Published(_CARS, 2.84, 2.8, 73.3, 91.4, 4.2, 480),
+    "CARS-D": Published(_CARS, 2.95, 2.9, 73.3, 91.5, 4.3, 496),
+    "CARS-E": Published(_CARS, 2.86, 3.0, 73.7, 91.6, 4.4, 510),
+    "CARS-F": Published(_CARS, 2.79, 3.1, 74.1, 91.8, 4.5, 530),
+    "CARS-G": Published(_CARS, 2.74, 3.2, 74.2, 91.9, 4.7, 537),
+    "CARS-H": Published(_CARS, 2.66, 3.3, 74.7, 92.2, 4.8, 559),
+    "CARS-I": Published(_CARS, 2.62, 3.6, 75.2, 92.5, 5.1, 591),
+    "CARS-Lat-A": Published(_CARS, imagenet_top1=62.6, latency_ms=41.9),
+    "CARS-Lat-B": Published(_CARS, imagenet_top1=67.4, latency_ms=44.9),
+    "CARS-Lat-C": Published(_CARS, imagenet_top1=69.5, latency_ms=45.6),
+    "CARS-Lat-D": Published(_CARS, imagenet_top1=71.9, latency_ms=57.6),
+    "CARS-Lat-E": Published(_CARS, imagenet_top1=72.2, latency_ms=64.5),
+    "CARS-Lat-F": Published(_CARS, imagenet_top1=74.0, latency_ms=89.3),
+    "CARS-Lat-G": Published(_CARS),
+    "DARTS-V1": Published(_DARTS, 3.0, 3.3),
+    "DARTS-V2": Published(_DARTS, 2.76, 3.3, 73.3, 91.3, 4.7, 574),
 })
 """Published figures by name. CARS-Lat-G has none; DARTS-V1 was not run on ImageNet."""
 # fmt: on
@@ -198,7 +151,7 @@ def network(name: str, config: NetworkConfig | None = None, seed: int = 0) -> An
 
     Raises:
         TypeError: for another kind of ``config`` or ``seed``.
-        ValueError: for another name.
+        ValueError: for another name, or a seed of more than 63 bits.
 
     Example:
         >>> from carsmoo import NetworkConfig, zoo
@@ -208,6 +161,6 @@ def network(name: str, config: NetworkConfig | None = None, seed: int = 0) -> An
     """
     choice("name", name, GENOTYPES)
     config = NetworkConfig.cifar() if config is None else instance("config", config, NetworkConfig)
-    seed = integer("seed", seed, 0)
+    seed = integer("seed", seed, 0, (1 << 63) - 1)
     models = import_module("carsmoo.nets.models.network")  # when it is called: all else here needs no torch
     return models.untrained(GENOTYPES[name], config, seed)

@@ -63,6 +63,8 @@ def test_wrong_names_and_configurations_are_said() -> None:
         network("CARS-A", 3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="seed: expected at least 0, got -1"):
         network("CARS-A", seed=-1)
+    with pytest.raises(ValueError, match="seed: expected at most 9223372036854775807, got 9223372036854775808"):
+        network("CARS-A", seed=1 << 63)
 
 
 def test_the_table_has_published_and_counted_figures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def counted(genotype: Genotype, network: NetworkConfig) -> list[float]:
 def best_of(preset: Preset, seed: int) -> tuple[str, float]:
     """Search, and return the network of lowest supernet error as text, with that error."""
     front = search(dataclasses.replace(preset.search, seed=seed)).front
-    k = int(front.column("error").argmin())
+    k = front.best()
     return front.genotypes[k].to_json(), float(front.column("error")[k])
 
 

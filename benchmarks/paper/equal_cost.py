@@ -81,7 +81,7 @@ def one(preset: Preset, method: str, seed: int) -> Result:
     genotypes: list[Genotype] = [GENOTYPES[method]] if method in GENOTYPES else []
     if not genotypes:
         found = search(dataclasses.replace(preset.search, seed=seed), SEARCHES[method])
-        best = found.front.genotypes[int(found.front.column("error").argmin())]
+        best = found.front.genotypes[found.front.best()]
         genotypes = [best, *(g for g in along(found.front, preset.trained) if g != best)][: preset.trained]
         cost = {"minutes": found.computing / 60, "epochs": found.epochs, "scorings": found.scorings}
     trained = [train_alone(genotype, recipe, preset.search.data) for genotype in genotypes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pymoo.algorithms.base.genetic import GeneticAlgorithm
 from pymoo.core.callback import Callback, CallbackCollection
@@ -24,8 +24,13 @@ from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import ProgressBars, Step
 from carsmoo.utils.validation import choice, instance, integer, keywords, reject_unknown, shown
 
+if TYPE_CHECKING:
+    from pymoo.algorithms.base.genetic import GeneticAlgorithm as Beside
+else:
+    Beside = object  # for the type checker it is the pymoo class beside the mixin
 
-class Continuous:
+
+class Continuous(Beside):  # type: ignore[misc]
     """Mixin: a pymoo genetic algorithm that evolves while its problem learns, ``class A(Continuous, NSGA2): pass``.
 
     It fits every algorithm whose generation is mating, evaluation and one survival of all, as pymoo's
@@ -100,7 +105,7 @@ class Continuous:
         """
         instance("problem", problem, Problem)
         reject_unknown("setup", kwargs, {"progress", *keywords(type(self))} - {"protection", "newborn_growth"})
-        given = {**_told(self._given), **_told(kwargs)}
+        given = {**not_none(self._given), **not_none(kwargs)}
         _check_run(given)
         termination = given.get("termination") or getattr(problem, "default_termination", None)
         require_counted_end(self, termination)
@@ -113,24 +118,23 @@ class Continuous:
         self._asked, self.survival = None, copy.deepcopy(given.get("survival", self._own_survival))
         self.history, self.data, self.display = [], {}, given.get("display")
         self.evaluator = given.get("evaluator") or Evaluator()
-        kwargs = {**kwargs, "verbose": given.get("verbose", False), "seed": given.get("seed")}
-        kwargs["termination"] = copy.deepcopy(termination)
+        verbose = given.get("verbose", False) and (moving is None or moving.is_main)
         if moving is not None:
-            kwargs["verbose"] = kwargs["verbose"] and moving.is_main
             if _advances(given.get("callback")):
                 name = type(self).__name__
                 raise ValueError(
                     f"callback: expected none that advances the problem, as {name} does, got TimeSimulation"
                 )
             moving.restart()
-            if kwargs["verbose"]:
+            if verbose:
                 moving.run_listeners.append(ProgressBars())
-        kwargs["seed"] = getattr(problem, "seed", None) if kwargs["seed"] is None else kwargs["seed"]
+        termination = copy.deepcopy(termination)
+        seed = given.get("seed", getattr(problem, "seed", None))
         if isinstance(self, GeneticAlgorithm):
             self._configure(problem, given)
         if moving is not None:
             require_survival(self)
-        super().setup(problem, **kwargs)  # type: ignore[misc]
+        super().setup(problem, **{**kwargs, "verbose": verbose, "termination": termination, "seed": seed})
         if isinstance(self.callback, RunCallback):
             self.callback.begin(self)
         return self
@@ -178,7 +182,7 @@ class Continuous:
     def next(self) -> None:
         """Make the next generation; where an error ends it, the callbacks let go of what they hold for the run."""
         try:
-            super().next()  # type: ignore[misc]
+            super().next()
         except BaseException:
             if isinstance(self.callback, RunCallback):
                 self.callback.leave()
@@ -187,24 +191,24 @@ class Continuous:
     def infill(self) -> Any:
         """Return the individuals to evaluate next; on a moving problem the same ones until :meth:`advance`."""
         if self._moving is None:
-            return super().infill()  # type: ignore[misc]
+            return super().infill()
         if self._asked is None:
-            self._asked = super().infill()  # type: ignore[misc]
+            self._asked = super().infill()
         return self._asked
 
     def advance(self, infills: Any = None, **kwargs: Any) -> Any:
         """Advance by one generation with evaluated individuals, as pymoo's ``Algorithm`` does."""
         self._asked = None
-        return super().advance(infills=infills, **kwargs)  # type: ignore[misc]
+        return super().advance(infills=infills, **kwargs)
 
     def _initialize_infill(self) -> Any:
-        pop = super()._initialize_infill()  # type: ignore[misc]
+        pop = super()._initialize_infill()
         return Population.new("X", pop.get("X")) if self._moving is not None else pop
 
     def _infill(self) -> Any:
         problem = self._moving
         if problem is None:
-            return super()._infill()  # type: ignore[misc]
+            return super()._infill()
         X, known = self.pop.get("X"), self.pop.get("F")[:, list(problem.moving)]
         newborns = self.mating.do(problem, self.pop, self.n_offsprings, algorithm=self, random_state=self.random_state)
         parents = Population.new("X", X)
@@ -218,12 +222,12 @@ class Continuous:
     def _advance(self, infills: Any = None, **kwargs: Any) -> Any:
         problem = self._moving
         if problem is None:
-            return super()._advance(infills=infills, **kwargs)  # type: ignore[misc]
+            return super()._advance(infills=infills, **kwargs)
         if self.needs_growth:
             set_growth(infills, problem.moving)
         n_parents = len(self.pop)
         self.pop = infills[:n_parents]
-        return super()._advance(infills=infills[n_parents:], **kwargs)  # type: ignore[misc]
+        return super()._advance(infills=infills[n_parents:], **kwargs)
 
     @property
     def needs_growth(self) -> bool:
@@ -234,25 +238,17 @@ class Continuous:
     def _moving(self) -> MovingProblem | None:
         return self.problem if isinstance(self.problem, MovingProblem) else None
 
-    # What the pymoo class beside this mixin has; told for the type checker alone.
-    callback: Any
+    # What is set here and read as more than what it is set to; told for the type checker alone.
     history: list[Any]
     data: dict[Any, Any]
-    display: Any
-    problem: Any
     pop: Any
     pop_size: Any
-    n_offsprings: Any
     mating: Any
     initialization: Any
     survival: Any
-    repair: Any
-    eliminate_duplicates: Any
-    evaluator: Any
-    random_state: Any
 
 
-def _told(arguments: dict[str, Any]) -> dict[str, Any]:
+def not_none(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that are not None."""
     return {name: value for name, value in arguments.items() if value is not None}
 

@@ -36,9 +36,6 @@ def require_fitting(algorithm: Any, mixin: type) -> None:
     """Check that an algorithm's steps below a mixin are those of pymoo's genetic algorithms, or known to fit.
 
     What a class overrides above the mixin is its own affair.
-
-    Raises:
-        TypeError: naming the algorithm, the step and whose it is.
     """
     kind = type(algorithm)
     below = kind.__mro__[kind.__mro__.index(mixin) + 1 :]
@@ -70,11 +67,7 @@ def require_counted_end(algorithm: Any, termination: Any) -> None:
 
 
 def require_survival(algorithm: Any) -> None:
-    """Check that an algorithm's survival can do with the population and how many survive.
-
-    Raises:
-        TypeError: naming the algorithm and what it has.
-    """
+    """Check that an algorithm's survival can do with the population and how many survive."""
     survival = algorithm.survival
     given = {"n_survive": 1, "random_state": None, "algorithm": algorithm}
     try:
@@ -88,11 +81,7 @@ def require_survival(algorithm: Any) -> None:
 
 
 def require_replaceable(algorithm: Any, mating: Any) -> None:
-    """Check that an algorithm's own mating is selection, crossover and mutation, so that a problem's may replace it.
-
-    Raises:
-        TypeError: naming the algorithm and its mating.
-    """
+    """Check that an algorithm's own mating is selection, crossover and mutation, so that a problem's may replace it."""
     if isinstance(algorithm, GeneticAlgorithm) and not isinstance(mating, Mating):
         name = type(algorithm).__name__
         raise TypeError(

@@ -13,10 +13,9 @@ NewbornGrowth: TypeAlias = Literal["measure", "parents"]
 
 
 def set_before(newborns: Any, problem: MovingProblem, newborn_growth: NewbornGrowth) -> int:
-    """Set ``before``, today's moving objectives, (len(moving),), on newborns; None for the growth of the parents.
+    """Set ``before``, today's moving objectives, (len(moving),), on newborns and return how many were scored.
 
-    Returns:
-        How many were scored.
+    It is None on those that get the growth of their parents.
     """
     scored = [k for k, one in enumerate(newborns) if newborn_growth == "measure" or not _has_parents(one)]
     newborns.set("before", None)

@@ -16,7 +16,7 @@ from pymoo.operators.selection.rnd import RandomSelection
 from pymoo.util.ref_dirs import get_reference_directions
 from pymoo.util.reference_direction import get_partition_closest_to_points
 
-from carsmoo.algorithm.continuous import Continuous
+from carsmoo.algorithm.continuous import Continuous, not_none
 from carsmoo.algorithm.display import FrontOutput
 from carsmoo.algorithm.growth import NewbornGrowth
 from carsmoo.cost.memory import require_count
@@ -92,13 +92,10 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
                 raise ValueError(f"{name}: expected an integer of at least 1, got {size!r}")
         ref_dirs = None if ref_dirs is None else _directions(ref_dirs)
         reject_unknown(type(self).__name__, kwargs, keywords(type(self)) - {"survival"})
-        bred = {
-            "selection": RandomSelection() if selection is None else selection,
-            "crossover": SBX(eta=30, prob=1.0) if crossover is None else crossover,
-            "mutation": PM(eta=20) if mutation is None else mutation,
-        }
         unique = RowDuplicates() if eliminate_duplicates in (None, True) else eliminate_duplicates
         common = {"eliminate_duplicates": unique or NoDuplicateElimination(), "repair": kwargs.get("repair")}
+        bred = not_none({"selection": selection, "crossover": crossover, "mutation": mutation})
+        own = {"selection": RandomSelection(), "crossover": SBX(eta=30, prob=1.0), "mutation": PM(eta=20)}
         super().__init__(
             ref_dirs=None,
             survival=None,
@@ -106,21 +103,13 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
             sampling=FloatRandomSampling() if sampling is None else sampling,
             eliminate_duplicates=unique,
             output=FrontOutput() if output is None else output,
-            **{"mating": ArrayMating(**bred, **common), **kwargs},
+            **{"mating": ArrayMating(**{**own, **bred}, **common), **kwargs},
         )
         self.protection = protection
-        named = {
-            "ref_dirs": ref_dirs,
-            "pop_size": pop_size,
-            "n_offsprings": n_offsprings,
-            "sampling": sampling,
-            "selection": selection,
-            "crossover": crossover,
-            "mutation": mutation,
-            "eliminate_duplicates": None if eliminate_duplicates is True else eliminate_duplicates,
-            "output": output,
-        }
-        self._given = {**kwargs, **{name: value for name, value in named.items() if value is not None}}
+        sizes = {"ref_dirs": ref_dirs, "pop_size": pop_size, "n_offsprings": n_offsprings}
+        asked = None if eliminate_duplicates is True else eliminate_duplicates
+        others = {"sampling": sampling, "eliminate_duplicates": asked, "output": output}
+        self._given = {**kwargs, **bred, **not_none({**sizes, **others})}
         self._own_pop_size = STATIC_POP_SIZE
 
     def setup(self, problem: Any, **kwargs: Any) -> Any:

@@ -12,14 +12,9 @@ from carsmoo.utils.validation import finite, integer, shown
 
 
 def check_termination(given: Any) -> None:
-    """Check a termination.
+    """Check a termination in any form that pymoo takes: a ``Termination``, or a name and its limit.
 
-    Args:
-        given: in any form that pymoo takes: a ``Termination``, or a name and its limit such as ``("n_gen", 20)``.
-
-    Raises:
-        TypeError: for a number of generations or evaluations that is no integer.
-        ValueError: for what is no termination, or a limit that a run never meets or has passed before it begins.
+    A limit that a run never meets, or has passed before it begins, is refused.
     """
     if not isinstance(given, Termination):
         try:

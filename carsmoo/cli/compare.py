@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from carsmoo.cli.common import say
+from carsmoo.cli.common import show
 from carsmoo.cli.tables import score_table
 from carsmoo.compare import suite
 from carsmoo.compare.figures import comparison_names, draw_comparison
@@ -60,16 +59,12 @@ def compare(
         write_whole(out / TABLES[0], to_csv(scores).encode())
         write_whole(out / TABLES[1], to_latex(scores).encode())
         draw_comparison(made, out)
-    Console(width=max(Console().width, 140)).print(score_table(scores, baseline))
-    say(f"table.csv, table.tex and the plots are in {out}")
+    show(score_table(scores, baseline), 140)
+    print(f"table.csv, table.tex and the plots are in {out}")
 
 
 def _require_own(out: Path, problems: list[str]) -> None:
-    """Check that a directory is new or empty, or that of a comparison, whose own files alone are written anew.
-
-    Raises:
-        FileExistsError: naming what else is there.
-    """
+    """Check that a directory is new or empty, or that of a comparison, whose own files alone are written anew."""
     if not out.exists():
         return
     if not out.is_dir():

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from carsmoo import cost as costs
-from carsmoo.cli.common import genotype_of, say
+from carsmoo.cli.common import genotype_of, show
+from carsmoo.cli.tables import table_of
 from carsmoo.config.network import NetworkConfig
 from carsmoo.space.genotype import Genotype
 from carsmoo.zoo import GENOTYPES, PUBLISHED
@@ -22,36 +22,29 @@ def cost(
     verify: Annotated[bool, typer.Option("--verify", help="Build the networks and count with fvcore too.")] = False,
 ) -> None:
     """Print the parameters and multiply-adds of a genotype on CIFAR-10 and on ImageNet."""
-    found = genotype_of(genotype)
+    found, published = genotype_of(genotype), PUBLISHED.get(genotype)
     fields = {name: value for name, value in (("channels", channels), ("layers", layers)) if value is not None}
-    table = Table("network", "image", "params (M)", "multiply-adds (M)", box=None)
-    published = PUBLISHED.get(genotype)
-    if published is not None:
-        table.add_column("published params (M)")
+    heads = ("network", "image", "params (M)", "multiply-adds (M)", "published params (M)")
+    table = Table(*heads if published else heads[:-1], box=None)
     lines = []
     for name, network in (("cifar10", NetworkConfig.cifar(**fields)), ("imagenet", NetworkConfig.imagenet(**fields))):
         params, flops = costs.cost(found, network)
         row = [f"{name}, {network.layers} cells of {network.channels}", "x".join(map(str, network.input_shape))]
         row += [f"{params / 1e6:.3f}", f"{flops / 1e6:.1f}"]
-        if published is not None:
-            said = getattr(published, f"{name}_params")
-            row.append("-" if said is None or fields else f"{said:.1f}")
-        table.add_row(*row)
+        said = getattr(published, f"{name}_params", None)
+        table.add_row(*row, *(["-" if said is None or fields else f"{said:.1f}"] if published else []))
         if verify:
             lines.append(_verified(name, found, network, params, flops))
-    Console().print(table)
+    show(table)
     for line in lines:
-        say(line)
+        print(line)
 
 
 def zoo() -> None:
     """Print the published genotypes: figures of their papers, and parameters and multiply-adds as counted here."""
-    table = Table(box=None)
-    for heading in ("name", "cifar10\nerror (%)", "params (M)\npublished", "\ncounted", "imagenet\ntop-1 (%)"):
-        table.add_column(heading, justify="left" if heading == "name" else "right")
-    headings = ("params (M)\npublished", "\ncounted", "multiply-adds (M)\npublished", "\ncounted", "latency\n(ms)")
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    heads = ["name", "cifar10\nerror (%)", "params (M)\npublished", "\ncounted", "imagenet\ntop-1 (%)"]
+    heads += ["params (M)\npublished", "\ncounted", "multiply-adds (M)\npublished", "\ncounted", "latency\n(ms)"]
+    table = table_of(heads, left=("name",))
     for name, genotype in GENOTYPES.items():
         said = PUBLISHED[name]
         small, large = (costs.cost(genotype, config) for config in (NetworkConfig.cifar(), NetworkConfig.imagenet()))
@@ -59,11 +52,9 @@ def zoo() -> None:
         row += [_printed(said.imagenet_top1), _printed(said.imagenet_params), f"{large.params / 1e6:.2f}"]
         row += [_printed(said.imagenet_flops), f"{large.flops / 1e6:.0f}", _printed(said.latency_ms)]
         table.add_row(*row)
-    console = Console()
-    console.width = max(console.width, 110)
-    console.print(table)
-    say("published: as printed in the papers, - where nothing is; latency on a Huawei P30 Pro")
-    say("counted: 36 channels, 20 cells at 32 px; 48 channels, 14 cells at 224 px; convolutions and classifier alone")
+    show(table, 110)
+    print("published: as printed in the papers, - where nothing is; latency on a Huawei P30 Pro")
+    print("counted: 36 channels, 20 cells at 32 px; 48 channels, 14 cells at 224 px; convolutions and classifier alone")
 
 
 def _printed(figure: float | None) -> str:

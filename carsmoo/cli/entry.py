@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import typer
 
-from carsmoo.cli.common import say
 from carsmoo.cli.compare import compare
 from carsmoo.cli.cost import cost, zoo
 from carsmoo.cli.export import export
@@ -41,7 +40,7 @@ app.add_typer(latency, name="latency")
 def carsmoo(context: typer.Context) -> None:
     """Multi-objective neural architecture search on a training supernet (CARS, pNSGA-III, pymoo)."""
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        print(context.get_help())
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from enum import Enum
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from carsmoo.cli.common import genotype_of, say
+from carsmoo.cli.common import genotype_of
 from carsmoo.config.network import NetworkConfig
 from carsmoo.runs.directory import CONFIG, RunDirectory
 from carsmoo.runs.retrained_front import restored, trained_folder
@@ -57,18 +58,17 @@ def export(
     channels: Annotated[int | None, typer.Option(help="Of a genotype: channels of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Of a genotype: cells.")] = None,
     classes: Annotated[int | None, typer.Option(help="Of a genotype: classes.")] = None,
-    seed: Annotated[int, typer.Option(help="Of a genotype: of its random weights.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of a genotype: of its random weights.", min=0, max=(1 << 63) - 1)] = 0,
 ) -> None:
     """Write a network as ONNX, torch.export and safetensors, with a card; each is compared with the network."""
-    wanted = list(dict.fromkeys(formats or Format))
     _require_empty(out)
     fields = {"channels": channels, "layers": layers, "n_classes": classes}
     given = {name: value for name, value in fields.items() if value is not None}
     found = _source(source, number, supernet, shape, given, seed)
     with closing(ProgressBars()) as bars:
-        lines = _write(found, out, wanted, raw, bars)
+        lines = _write(found, out, formats or list(Format), raw, bars)
     for line in lines:
-        say(line)
+        print(line)
 
 
 def _require_empty(out: Path) -> None:
@@ -86,7 +86,7 @@ def _source(source: str, number: int | None, supernet: bool, shape: Shape, field
         raise ValueError("supernet: expected it for the directory of a run only, got it for another source")
     if not there:
         genotype = genotype_of(source)
-        config = (NetworkConfig.cifar if shape is Shape.cifar else NetworkConfig.imagenet)(**fields)
+        config = getattr(NetworkConfig, shape.value)(**fields)
         from carsmoo.runs.export import of_genotype
 
         return of_genotype(genotype, config, seed)
@@ -104,7 +104,7 @@ def _source(source: str, number: int | None, supernet: bool, shape: Shape, field
     return of_run(restored(found)[0], front, number)
 
 
-def _write(source: Source, out: Path, formats: list[Format], raw: bool, listener: Listener) -> list[str]:
+def _write(source: Source, out: Path, formats: Sequence[Format], raw: bool, listener: Listener) -> list[str]:
     """Write the files once all of them are made and compared; return what to say of them."""
     import torch
 
@@ -116,25 +116,18 @@ def _write(source: Source, out: Path, formats: list[Format], raw: bool, listener
         exports.require_onnx()
     card = card_of(source.network, source.told, NAME)
     ready = exports.ready(source.network, card, raw=raw)
-    shape = source.network.config.input_shape
-    generator = torch.Generator().manual_seed(0)
+    mean, std = (0.0, 1.0) if card["data"] is None else (v[:, None, None] for v in normalisation(card))
+    generator, shape = torch.Generator().manual_seed(0), source.network.config.input_shape
     noise = [torch.randn(n, *shape, generator=generator, dtype=torch.float32) for n in (1, 5)]
-    if source.told["data"] is not None:
-        mean, std = normalisation(card)
-        scale = (mean[:, None, None], std[:, None, None])
-        noise = [x * scale[1] + scale[0] for x in noise] if raw else noise
-        real = [] if source.images is None else [source.images if raw else (source.images - scale[0]) / scale[1]]
-    else:
-        real = []
-    images = noise + real
-    on = f"{sum(map(len, noise))} random images" + (
-        f" and {len(real[0])} real ones" if real else "; no real ones at hand"
-    )
+    images, on = [x * std + mean for x in noise] if raw else noise, f"{sum(map(len, noise))} random images"
+    if source.images is not None:
+        images = [*images, source.images if raw else (source.images - mean) / std]
+    on += "; no real ones at hand" if source.images is None else f" and {len(source.images)} real ones"
     made, lines = {}, []
     steps = (Step(phase="export", done=k, total=len(formats), unit="formats") for k in range(len(formats) + 1))
     listener(next(steps))
     for name, ending, make in (("onnx", "onnx", exports.to_onnx), ("torch", "pt2", exports.to_torch)):
-        if Format(name) in formats:
+        if name in formats:
             made[ending] = make(ready, card, images)
             size, off = len(made[ending].content) / 1e6, made[ending].difference
             lines.append(f"{out / NAME}.{ending}: {size:.2f} MB; logits differ by at most {off:.2g} on {on}")
@@ -147,8 +140,7 @@ def _write(source: Source, out: Path, formats: list[Format], raw: bool, listener
         save(source.network, out, source.told, NAME)
         file = out / card["file"]
         with torch.no_grad():
-            x = (noise[0] - scale[0]) / scale[1] if raw else noise[0]
-            off = float((load(file)(x) - source.network.cpu().eval()(x)).abs().max())
+            off = float((load(file)(noise[0]) - source.network.cpu().eval()(noise[0])).abs().max())
         lines.append(f"{file}: {file.stat().st_size / 1e6:.2f} MB; logits differ by at most {off:.2g} once loaded")
         listener(next(steps))
     else:

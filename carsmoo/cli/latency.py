@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from carsmoo.cli.common import genotype_of, say
+from carsmoo.cli.common import Config, Preset, Settings, genotype_of, preset_of
+from carsmoo.cli.common import show as print_table
+from carsmoo.cli.tables import table_of
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.search import SearchConfig
-from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.config.toml import parse_settings
 from carsmoo.cost.latency import latency as predicted
 from carsmoo.cost.latency_table import FORMATS, LatencyTable
 from carsmoo.utils.owned import LATENCY, require_own
@@ -27,14 +28,12 @@ latency = typer.Typer(help="Tables of measured layers, from which latencies are 
 @latency.command()
 def build(
     out: Annotated[Path, typer.Option(help="File for the table, JSON.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file with a search's settings.")] = None,
-    preset: Annotated[str, typer.Option(help="Search to start from: demo, cifar10-paper, smoke.")] = "demo",
+    config: Config = None,
+    preset: Preset = "demo",
     network: Annotated[
         str | None, typer.Option(help="A network to train in full instead of a search's: cifar or imagenet.")
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="One setting, such as network.channels=16.")
-    ] = None,
+    settings: Settings = None,
     threads: Annotated[int, typer.Option(help="Threads that compute, on a CPU.", min=1, max=1024)] = 1,
     memory_formats: Annotated[
         list[str] | None,
@@ -43,9 +42,7 @@ def build(
     checked: Annotated[int, typer.Option("--check", help="Whole networks to compare with.", min=2)] = 30,
 ) -> None:
     """Measure the layers of a search's networks on this device, and compare what they predict with whole networks."""
-    plan = SearchConfig.preset(preset)
-    if config is not None:
-        plan = plan.updated(read_toml(config))
+    plan = preset_of(preset, config)
     if network is not None:
         forms = {"cifar": NetworkConfig.cifar, "imagenet": NetworkConfig.imagenet}
         plan = dataclasses.replace(plan, network=forms[choice("network", network, forms)]())
@@ -55,23 +52,14 @@ def build(
     require_own(out, kind=LATENCY)
     from carsmoo.nets.latency.measure import build as measured
 
-    shape = _for_its_data(plan)
     formats = tuple(memory_formats or FORMATS[:1])
+    how: dict[str, Any] = {"device": plan.device, "threads": threads, "memory_formats": formats, "seed": plan.seed}
     with closing(ProgressBars()) as bars:
-        table = measured(
-            plan.space,
-            shape,
-            device=plan.device,
-            threads=threads,
-            memory_formats=formats,
-            checked=checked,
-            seed=plan.seed,
-            listener=bars,
-        )
+        table = measured(plan.space, _for_its_data(plan), **how, checked=checked, listener=bars)
     require_own(out, kind=LATENCY)  # still
     table.write(out)
     _tell(table)
-    say(f"table of {len(table.layers)} layers in {out}")
+    print(f"table of {len(table.layers)} layers in {out}")
 
 
 @latency.command()
@@ -88,15 +76,15 @@ def show(
     found = None if genotype is None else genotype_of(genotype)
     table = LatencyTable.read(file)
     if found is None:
-        Console(width=max(Console().width, 100)).print(_rows(table))
+        print_table(_rows(table), 100)
         _tell(table)
         return
-    say(f"{predicted(found, table.network, table):.4f} ms predicted for {table.where}")
+    print(f"{predicted(found, table.network, table):.4f} ms predicted for {table.where}")
     if measure:
         from carsmoo.nets.latency.measure import network_latency
 
         (timing,) = network_latency([found], table.network, threads=table.threads, memory_format=table.memory_format)
-        say(f"{timing.ms:.4f} ms measured here, quartiles {timing.low:.4f} and {timing.high:.4f}")
+        print(f"{timing.ms:.4f} ms measured here, quartiles {timing.low:.4f} and {timing.high:.4f}")
 
 
 def _for_its_data(plan: SearchConfig) -> NetworkConfig:
@@ -110,9 +98,8 @@ def _for_its_data(plan: SearchConfig) -> NetworkConfig:
 
 
 def _rows(table: LatencyTable) -> Table:
-    rows = Table(box=None)
-    for name in ("layer", "channels", "input", "stride", "memory format", "ms", "quartiles"):
-        rows.add_column(name, justify="left" if name in ("layer", "memory format") else "right", no_wrap=True)
+    heads = ("layer", "channels", "input", "stride", "memory format", "ms", "quartiles")
+    rows = table_of(heads, left=("layer", "memory format"), no_wrap=True)
     for (layer, memory_format), timing in table.layers.items():
         channels, size = f"{layer.c_in} -> {layer.c_out}", f"{layer.height}x{layer.width}"
         quartiles = f"{timing.low:.4f} - {timing.high:.4f}"
@@ -123,11 +110,11 @@ def _rows(table: LatencyTable) -> Table:
 def _tell(table: LatencyTable) -> None:
     network = table.network
     shape = "x".join(map(str, network.input_shape))
-    say(f"{table.where}; {network.layers} cells of {network.channels} channels on {shape}")
-    say(f"each layer adds {table.between:.4f} ms + {table.scale:.4f} x its time")
+    print(f"{table.where}; {network.layers} cells of {network.channels} channels on {shape}")
+    print(f"each layer adds {table.between:.4f} ms + {table.scale:.4f} x its time")
     found = table.additivity
     if found is not None:
-        say(
+        print(
             f"against {found.networks} measured networks: Spearman {found.spearman:.4f}, mean error "
             f"{found.mean_error:.1%} (fitted to {found.fitted} others)"
         )

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from carsmoo.cli.common import say, saying, together
+from carsmoo.cli.common import Config, Inexact, Preset, RunDir, Settings, preset_of, saying, show, together
 from carsmoo.cli.tables import front_table
 from carsmoo.config.search import SearchConfig
-from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.config.toml import parse_settings
 from carsmoo.plots.style import require_drawable
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.figures import draw_cells, draw_run
@@ -29,27 +28,20 @@ TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write figures 
 
 def search(
     out: Annotated[Path, typer.Option(help="Directory for the run; new or empty.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
-    preset: Annotated[str, typer.Option(help="Settings to start from: demo, cifar10-paper, smoke.")] = "demo",
+    config: Config = None,
+    preset: Preset = "demo",
     data: Annotated[
         str | None, typer.Option(help="Images, such as 'folder:photos?size=32x48'; short for --set data=....")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, such as training.warmup_epochs=3; last word over all."),
-    ] = None,
+    settings: Settings = None,
     every: Every = 1,
     tensorboard: TensorBoard = False,
 ) -> None:
     """Search for networks and write the front, its picture and a log to a directory."""
-    plan = SearchConfig.preset(preset)
-    if config is not None:
-        plan = plan.updated(read_toml(config))
-    if data is not None:
-        plan = plan.updated({"data": data})
-    plan = plan.updated(parse_settings(settings or []))
     from carsmoo.nets.data.spec import absolute
 
+    plan = preset_of(preset, config).updated({} if data is None else {"data": data})
+    plan = plan.updated(parse_settings(settings or []))
     plan = plan.updated({"data": absolute(plan.data)})  # so that the run goes on from any directory
     if plan.latency is not None:
         plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
@@ -66,9 +58,7 @@ def resume(
     generations: Annotated[
         int | None, typer.Option(help="Generations of evolution in all, instead of as many as planned.", min=1)
     ] = None,
-    inexact: Annotated[
-        bool, typer.Option("--inexact", help="Go on with other versions, device or threads: the last bits may differ.")
-    ] = False,
+    inexact: Inexact = False,
     every: Every = 1,
     tensorboard: TensorBoard = False,
 ) -> None:
@@ -80,57 +70,57 @@ def resume(
         _search(session)
 
 
-def plot(run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]) -> None:
+def plot(run_dir: RunDir) -> None:
     """Draw a run's front, its generations and the cells of its best network, as PNG and PDF."""
     run = RunDirectory(run_dir)
     require_drawable(run.path, "front", "generations", "cells")
     draw_run(run)
     draw_cells(run)
-    say(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
+    print(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
 
 
 def _search(session: Session) -> None:
     """Run a search that was started or resumed, to its end or until a signal comes, and tell what it found."""
-    run, problem = session.run_dir, session.problem
-    if session.group.is_main:
-        say(_headline(session.plan, problem))
-    with session.interruption.caught():
+    run, problem, is_main = session.run_dir, session.problem, session.group.is_main
+    if is_main:
+        print(_headline(session.plan, problem))
+    with session.interruption.listening():
         try:
             front = session.run()
-            if not session.group.is_main:
+            if not is_main:
                 return
             _show(front)
-            best = min(front, key=lambda network: network[1]["error"])
-            test = problem.evaluate_on_test(best[0])
+            best = front.best()
+            test = problem.evaluate_on_test(front.genotypes[best])
             run.log("end", seconds=session.log.seconds, test_error_of_best=test)
-            say(
-                f"best network: error {best[1]['error']:.1%} on search-validation, {test:.1%} on test "
+            print(
+                f"best network: error {front.column('error')[best]:.1%} on search-validation, {test:.1%} on test "
                 f"(weights of the supernet, epoch {problem.epoch})"
             )
             draw_run(run)
         except InterruptedRunError as stop:
-            if session.group.is_main:
+            if is_main:
                 _interrupted(session)
             raise typer.Exit(stop.exit_code) from None
         except StoppedError:
-            if session.group.is_main and session.log.front is not None:
+            if is_main and session.log.front is not None:
                 _show(session.log.front)
             raise
     if session.interruption.signum is not None:  # it came while the pictures were drawn
         raise typer.Exit(InterruptedRunError(session.interruption.signum).exit_code)
-    say(f"{session.log.seconds:.0f} s; results are in {run.path}: " + ", ".join(_files(run)))
+    print(f"{session.log.seconds:.0f} s; results are in {run.path}: " + ", ".join(_files(run)))
 
 
 def _interrupted(session: Session) -> None:
     """Show and draw what the last whole generation left, and say how it goes on."""
     run, front = session.run_dir, session.log.front
     if front is None:
-        say(f"interrupted before the first generation was scored; the log and a checkpoint are in {run.path}")
+        print(f"interrupted before the first generation was scored; the log and a checkpoint are in {run.path}")
     else:
         draw_run(run)
         _show(front)
-        say(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
-    say(f"go on with: carsmoo resume {run.path}")
+        print(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
+    print(f"go on with: carsmoo resume {run.path}")
 
 
 def _headline(plan: SearchConfig, problem: Any) -> str:
@@ -145,9 +135,9 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
 
 
 def _show(front: Front) -> None:
-    Console(width=max(Console().width, 120)).print(front_table(front))
+    show(front_table(front), 120)
     about = front.about
-    say(f"errors: {about['split']}, weights of the {about['weights']}, epoch {about['epoch']}")
+    print(f"errors: {about['split']}, weights of the {about['weights']}, epoch {about['epoch']}")
 
 
 def _files(run: RunDirectory) -> list[str]:
@@ -155,7 +145,7 @@ def _files(run: RunDirectory) -> list[str]:
 
 
 def report(
-    run_dir: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")],
+    run_dir: RunDir,
     out: Annotated[
         Path | None, typer.Option(help="File to write; report.html in the run's directory if not given.")
     ] = None,
@@ -166,4 +156,4 @@ def report(
     path = run_dir / "report.html" if out is None else out
     with closing(ProgressBars()) as bars:
         size = write_report(run_dir, path, bars)
-    say(f"{path} ({size / 1e6:.1f} MB), one file that opens without a network")
+    print(f"{path} ({size / 1e6:.1f} MB), one file that opens without a network")

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-import numpy as np
 from rich.table import Table
 
 from carsmoo.compare.comparison import Score
+from carsmoo.compare.tables import COLUMNS
 from carsmoo.runs.retrained_front import places_of
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import Edge
 
 
+def table_of(heads: Iterable[str], left: Sequence[str] = (), *, no_wrap: bool = False, **options: Any) -> Table:
+    """Return an empty table without lines; its columns are aligned to the right but for those named in ``left``."""
+    table = Table(box=None, title_justify="left", caption_justify="left", **options)
+    for head in heads:
+        table.add_column(head, justify="left" if head in left else "right", no_wrap=no_wrap)
+    return table
+
+
 def front_table(front: Front) -> Table:
     """Return a front as a table, a row a network, with its operations counted by cell."""
-    table = Table(title="Pareto front", title_justify="left", box=None)
-    table.add_column("#", justify="right")
-    for name, unit in zip(front.names, front.units, strict=True):
-        table.add_column(f"{name}\n({unit})" if unit else name, justify="right")
-    table.add_column("operations, normal | reduction")
-    for k, (genotype, values) in enumerate(front, 1):
-        numbers = [f"{value:.4f}" if value < 100 else f"{value:.1f}" for value in values.values()]
-        table.add_row(str(k), *numbers, f"{operations(genotype.normal)} | {operations(genotype.reduce)}")
-    return table
+    heads = [label.replace(" (", "\n(") for label in front.labels]
+    places = list(range(1, len(front) + 1))
+    return _networks("Pareto front", front, heads, places, lambda _, value: f"{value:.{4 if value < 100 else 1}f}")
 
 
 def trained_table(final: Front) -> Table:
     """Return trained networks as a table, a row a network of a final front."""
-    table = Table(title="Trained alone", title_justify="left", box=None)
     titles = {"error": "test error", "held_out_error": "held-out error", "search_error": "error in the search"}
-    table.add_column("#", justify="right")
-    for name, unit in zip(final.names, final.units, strict=True):
-        table.add_column(titles.get(name, f"{name} ({unit})"), justify="right")
-    table.add_column("operations, normal | reduction")
-    for place, (genotype, values) in zip(places_of(final), final, strict=True):
-        numbers = [f"{value:.2%}" if name in titles else f"{value:.3f}" for name, value in values.items()]
+    heads = [titles.get(name, label) for name, label in zip(final.names, final.labels, strict=True)]
+
+    def text(name: str, value: float) -> str:
+        return f"{value:.2%}" if name in titles else f"{value:.3f}"
+
+    return _networks("Trained alone", final, heads, places_of(final), text)
+
+
+def _networks(
+    title: str, front: Front, heads: list[str], places: list[int], text: Callable[[str, float], str]
+) -> Table:
+    operation_column = "operations, normal | reduction"
+    table = table_of(["#", *heads, operation_column], left=(operation_column,), title=title)
+    for place, (genotype, values) in zip(places, front, strict=True):
+        numbers = [text(name, value) for name, value in values.items()]
         table.add_row(str(place), *numbers, f"{operations(genotype.normal)} | {operations(genotype.reduce)}")
     return table
 
@@ -45,23 +56,12 @@ def score_table(scores: Sequence[Score], baseline: str) -> Table:
     caption = (
         f"median and quartiles over seeds; p against {baseline}: Wilcoxon's signed rank, Holm; A12: chance to beat it"
     )
-    table = Table(caption=caption, caption_justify="left", box=None)
-    for name in ("problem", "algorithm", "n", "hypervolume", "IGD+", "size 10-90 %", "p", "A12", "p of size range"):
-        table.add_column(name, justify="left" if name in ("problem", "algorithm") else "right")
+    table = table_of([column.name for column in COLUMNS], left=("problem", "algorithm"), caption=caption)
     last = ""
-    for s in scores:
-        table.add_row(
-            s.problem if s.problem != last else "",
-            s.algorithm,
-            str(s.n),
-            f"{s.hv[1]:.4f} [{s.hv[0]:.4f}, {s.hv[2]:.4f}]",
-            f"{s.igd[1]:.4f} [{s.igd[0]:.4f}, {s.igd[2]:.4f}]",
-            f"{s.size_low:.3g}-{s.size_high:.3g}",
-            _p(s.p),
-            f"{s.a12:.2f}",
-            _p(s.p_size),
-        )
-        last = s.problem
+    for score in scores:
+        problem, *others = [column.text(score) for column in COLUMNS]
+        table.add_row("" if problem == last else problem, *others)
+        last = problem
     return table
 
 
@@ -74,7 +74,3 @@ def operations(edges: Sequence[Edge]) -> str:
             op = op.replace(long, brief)
         short.append(op.removesuffix("3") if op[:3] in ("max", "avg") else op)
     return " ".join(f"{short.count(op)}{op}" for op in dict.fromkeys(sorted(short)) if op != "none")
-
-
-def _p(p: float) -> str:
-    return "-" if np.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"

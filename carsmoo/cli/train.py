@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from carsmoo.cli.common import genotype_of, say, saying, together
+from carsmoo.cli.common import Config, Inexact, genotype_of, saying, show, together
 from carsmoo.cli.tables import trained_table
 from carsmoo.compare.statistics import Correlation
 from carsmoo.config.retraining import TrainingRecipe
@@ -22,16 +21,17 @@ from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Listener, ProgressBars, Step
 
+if TYPE_CHECKING:
+    from carsmoo.nets.distributed.group import Group
+
 Data = Annotated[str | None, typer.Option(help="Name of the images; the run's, or digits for a genotype.")]
 Recipe = Annotated[str, typer.Option(help="How to train: quick, cifar, imagenet.")]
-Config = Annotated[Path | None, typer.Option(help="TOML file with settings of the recipe.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="One setting of the recipe, such as epochs=100; last word over all.")
 ]
 NetworkShape = Annotated[str | None, typer.Option(metavar="CHANNELS/LAYERS", help="Width and depth, such as 36/20.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="Networks trained at a time; they share the threads.", min=1)]
 Inherit = Annotated[bool, typer.Option("--inherit", help="Start from the supernet's weights, in its shape.")]
-Inexact = Annotated[bool, typer.Option("--inexact", help="Go on with other versions, device or threads.")]
 
 
 def train(
@@ -68,7 +68,7 @@ def train(
         raise ValueError(f"run: expected a front with errors, got {', '.join(front.names)}")
     chosen, where = _chosen(front, only, top), device or searched.device
     retrained_front.require_results(run)
-    with together(where) as group, _interruptible(saying(group)) as tell, _showing(tell, chosen) as listener:
+    with _training(where, chosen) as (group, tell, listener):
         supernet = None
         if inherit:
             shape = searched.network
@@ -84,11 +84,11 @@ def train(
         return
     every = retrained_front.finished_cards(trainings) | dict(zip(chosen, cards, strict=True))
     trained, correlation = retrained_front.write_final_front(run, front, every)
-    Console(width=max(Console().width, 120)).print(trained_table(trained))
-    say(_best(trained))
-    say(f"Kendall's tau of the supernet's errors and those trained alone: {correlation}")
+    show(trained_table(trained), 120)
+    print(_best(trained))
+    print(f"Kendall's tau of the supernet's errors and those trained alone: {correlation}")
     networks, name = run.path / retrained_front.NETWORKS, retrained_front.FINAL
-    say(f"networks are in {networks}, the final front in {run.path}: {name}.csv, .json, .png")
+    print(f"networks are in {networks}, the final front in {run.path}: {name}.csv, .json, .png")
 
 
 def fidelity(
@@ -112,14 +112,14 @@ def fidelity(
     plan = TrainingRecipe.preset(recipe).updated(_changes(config, settings, network))
     run = RunDirectory(run_dir)
     options: dict[str, Any] = {"source": source, "data": data, "processes": jobs, "exact": not inexact}
-    with together(None) as group, _interruptible(saying(group)) as tell, _showing(tell, range(networks)) as listener:
+    with _training(None, range(networks)) as (group, _, listener):
         result = measure(run, networks, plan, **options, listener=listener, group=group)
     if not group.is_main:
         return
     for kind, name in (("recalibrated", "batch norm recalibrated"), ("batch", "batch norm of each batch")):
         found = Correlation(**result["supernet"]["kendall"][kind])
-        say(f"Kendall's tau, {name}: {found}")
-    say(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
+        print(f"Kendall's tau, {name}: {found}")
+    print(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
 
 
 def _train_one(
@@ -137,7 +137,7 @@ def _train_one(
     if out.is_symlink():
         out = out.resolve()  # the user's own, where no link within it is followed
     job = Job(folder=out, genotype=genotype, recipe=recipe, data=data, device=device, exact=not inexact)
-    with together(device) as group, _interruptible(saying(group)) as tell, _showing(tell, range(1)) as listener:
+    with _training(device, range(1)) as (group, tell, listener):
         tell(_headline(recipe, 1, data))
         train_each([job], 1, listener, group)
     tell(f"results are in {out}: network.json, best.safetensors, last.safetensors, log.jsonl")
@@ -177,51 +177,38 @@ def _require_one(jobs: int | None) -> None:
 
 
 @contextmanager
-def _interruptible(tell: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
-    """Leave at once when SIGINT or SIGTERM comes, with the exit code that a shell expects."""
+def _training(device: str | None, places: Sequence[int]) -> Iterator[tuple[Group, Callable[[str], None], Listener]]:
+    """Join the processes launched together; the first one draws progress bars and says a line of each trained network.
+
+    SIGINT and SIGTERM end it at once, with the exit code that a shell expects. The networks' places in the front count
+    from 0, in the order in which they are trained.
+    """
+    from carsmoo.nets.retraining.parallel import NETWORKS
 
     def leave(signum: int, frame: FrameType | None) -> None:
         raise InterruptedRunError(signum)
 
-    try:
-        with handled(leave):
-            yield tell
-    except InterruptedRunError as stop:
-        tell("interrupted; the same command goes on from the last whole epoch")
-        raise typer.Exit(stop.exit_code) from None
+    def hear(step: Step) -> None:
+        if group.is_main:
+            bars(step)
+        if step.phase == NETWORKS and step.done:
+            with bars.hidden():
+                tell(_line(places[step.done - 1] + 1, step.figures))
 
-
-@contextmanager
-def _showing(tell: Callable[[str], None], places: Sequence[int]) -> Iterator[Listener]:
-    """Draw progress bars, but on the first rank alone, and say a line of each network that is trained.
-
-    Args:
-        tell: says a line.
-        places: those of the networks, from 0, in the order in which they are trained.
-    """
-    from carsmoo.nets.retraining.parallel import NETWORKS
-
-    first = Launch.here().rank == 0
-    with closing(ProgressBars()) as bars:
-
-        def hear(step: Step) -> None:
-            if first:
-                bars(step)
-            if step.phase == NETWORKS and step.done:
-                with bars.hidden():
-                    tell(_line(places[step.done - 1] + 1, step.figures))
-
-        yield hear
+    with together(device) as group, handled(leave):
+        tell = saying(group)
+        try:
+            with closing(ProgressBars()) as bars:
+                yield group, tell, hear
+        except InterruptedRunError as stop:
+            tell("interrupted; the same command goes on from the last whole epoch")
+            raise typer.Exit(stop.exit_code) from None
 
 
 def _headline(recipe: TrainingRecipe, n: int, data: str) -> str:
     shape = f"{recipe.layers} cells of {recipe.channels} channels"
-    held = (
-        f"{recipe.holdout_fraction:.0%} of the training images held out"
-        if recipe.holdout_fraction
-        else "nothing held out"
-    )
-    return f"{n} network{'s' if n > 1 else ''} on {data}: {shape}, {recipe.epochs} epochs, {held}"
+    held = f"{recipe.holdout_fraction:.0%} of the training images" if recipe.holdout_fraction else "nothing"
+    return f"{n} network{'s' if n > 1 else ''} on {data}: {shape}, {recipe.epochs} epochs, {held} held out"
 
 
 def _line(number: int, figures: Mapping[str, float]) -> str:
@@ -233,10 +220,9 @@ def _line(number: int, figures: Mapping[str, float]) -> str:
 
 
 def _best(trained: Any) -> str:
-    places, errors = retrained_front.places_of(trained), trained.column("error")
-    lowest = int(errors.argmin())
+    places, errors, lowest = retrained_front.places_of(trained), trained.column("error"), trained.best()
     told = f"lowest test error: network {places[lowest]}, {errors[lowest]:.2%}"
     if "held_out_error" not in trained.names:
         return told
-    chosen = int(trained.column("held_out_error").argmin())
+    chosen = trained.best("held_out_error")
     return f"best network by the images held out: network {places[chosen]}, {errors[chosen]:.2%} on test; {told}"

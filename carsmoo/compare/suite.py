@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pymoo.algorithms.moo.nsga2 import NSGA2
@@ -19,7 +21,16 @@ ALGORITHMS = ("growth", "size", "nsga3", "nsga2", "random")
 For runs that cost the same give ``setup`` what :func:`~carsmoo.compare.same_cost` says.
 """
 
-PROBLEMS = ("trap", "nb301", "nb301-flops", "macro", "naap-440", "metaqnn", "deep-resnets")
+_MAKERS: Mapping[str, Callable[..., Any]] = {
+    "nb301": NASBench301,
+    "nb301-flops": partial(NASBench301, "flops"),
+    "macro": lambda seed: NASBenchMacro(),
+    "naap-440": naap440,
+    "metaqnn": metaqnn,
+    "deep-resnets": deep_resnets,
+}
+
+PROBLEMS = ("trap", *_MAKERS)
 """Problems by name; ``trap`` takes a strength as ``trap:4``."""
 
 
@@ -71,20 +82,9 @@ def problem(name: str, seed: int) -> Any:
             return SmallModelTrap(strength=float(detail or 3), seed=seed)
         except ValueError:
             raise ValueError(f"problem: expected trap:STRENGTH with a number of at least 0, got {name!r}") from None
-    match name:
-        case "nb301":
-            return NASBench301(seed=seed)
-        case "nb301-flops":
-            return NASBench301("flops", seed=seed)
-        case "macro":
-            return NASBenchMacro()
-        case "naap-440":
-            return naap440(seed=seed)
-        case "metaqnn":
-            return metaqnn(seed=seed)
-        case "deep-resnets":
-            return deep_resnets(seed=seed)
-    raise ValueError(f"problem: expected one of {', '.join(PROBLEMS)}, got {name!r}")
+    if str(name) not in _MAKERS:
+        raise ValueError(f"problem: expected one of {', '.join(PROBLEMS)}, got {name!r}")
+    return _MAKERS[name](seed=seed)
 
 
 def labels(name: str) -> list[str]:

@@ -27,9 +27,6 @@ def plot_cell(edges: Sequence[Edge], concat: Sequence[int], *, title: str = "", 
         title: over the drawing.
         ax: where to draw; a new figure if not given.
 
-    Returns:
-        The axes drawn on.
-
     Raises:
         ValueError: if edges and concatenation are no cell, see :class:`~carsmoo.Genotype`.
     """

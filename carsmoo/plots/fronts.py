@@ -12,20 +12,8 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from moocore import eaf, is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.plots.cells import plot_cell, plot_genotype
-from carsmoo.plots.style import GREY, INK, finish, new_axes, save
+from carsmoo.plots.style import GREY, INK, finish, new_axes
 from carsmoo.utils.validation import integer, numbers, shown
-
-__all__ = [
-    "new_axes",
-    "plot_attainment",
-    "plot_cell",
-    "plot_convergence",
-    "plot_front",
-    "plot_generations",
-    "plot_genotype",
-    "save",
-]
 
 Labels: TypeAlias = Sequence[str]
 
@@ -50,9 +38,6 @@ def plot_front(
         axes: which objective goes along x and which along y.
         label: of the front in the legend.
         ax: where to draw; a new figure if not given.
-
-    Returns:
-        The axes drawn on.
 
     Raises:
         ValueError: if F is not (n, m) with the m labels, has no row, or ``axes`` are no two of the objectives.
@@ -96,9 +81,6 @@ def plot_generations(
         at_most: how many to draw: the first, the last and others evenly between them.
         axes: which objective goes along x and which along y.
         ax: where to draw; a new figure if not given.
-
-    Returns:
-        The axes drawn on.
 
     Raises:
         ValueError: if there is no front, or one that is not (n, m) with the m labels, if ``generations`` are not as
@@ -154,6 +136,11 @@ def _staircase(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return best[np.argsort(best[:, 0], kind="stable")]
 
 
+def _look(k: int, n: int) -> dict[str, Any]:
+    """Return how the k-th of n lines is drawn, so that they are told apart without colour too."""
+    return {"color": _shade(n - 1 - k, n), "linestyle": _DASHES[k % len(_DASHES)], "linewidth": 1.5}
+
+
 def _shade(k: int, n: int) -> tuple[float, float, float]:
     """Return the k-th of n shades, from a light grey to a dark blue."""
     t = k / (n - 1) if n > 1 else 1.0
@@ -172,9 +159,6 @@ def plot_convergence(
         ylabel: what the values are.
         ax: where to draw; a new figure if not given.
 
-    Returns:
-        The axes drawn on.
-
     Raises:
         ValueError: if there is nothing to draw, or evaluations and values do not fit each other.
     """
@@ -184,9 +168,9 @@ def plot_convergence(
     ax = ax or new_axes()
     for k, (name, (x, runs)) in enumerate(parsed.items()):
         low, middle, high = np.quantile(runs, [0.25, 0.5, 0.75], axis=0)
-        shade = _shade(len(curves) - 1 - k, len(curves))
-        ax.fill_between(x, low, high, color=shade, alpha=0.2, linewidth=0)
-        ax.plot(x, middle, color=shade, linestyle=_DASHES[k % len(_DASHES)], linewidth=1.5, label=name)
+        look = _look(k, len(parsed))
+        ax.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
+        ax.plot(x, middle, label=name, **look)
     finish(ax, "evaluations", ylabel)
     ax.legend(frameon=False)
     return ax
@@ -215,9 +199,6 @@ def plot_attainment(
         percentile: the share of runs, percent; 50 is the median surface.
         ax: where to draw; a new figure if not given.
 
-    Returns:
-        The axes drawn on.
-
     Raises:
         ValueError: if there is nothing to draw, objectives are not (n, 2), or ``percentile`` is not in (0, 100].
     """
@@ -235,11 +216,7 @@ def plot_attainment(
         sets = np.concatenate([np.full(len(F), i) for i, F in enumerate(points)])
         surface = eaf(np.concatenate(points), sets=sets, percentiles=[percentile])[:, :2]
         steps = _staircase(surface[:, [1, 0]])
-        shade = _shade(len(found) - 1 - k, len(found))
-        style = _DASHES[k % len(_DASHES)]
-        ax.plot(
-            steps[:, 0], steps[:, 1], drawstyle="steps-post", color=shade, linestyle=style, linewidth=1.5, label=name
-        )
+        ax.plot(steps[:, 0], steps[:, 1], drawstyle="steps-post", label=name, **_look(k, len(found)))
     finish(ax, labels[1], labels[0])
     ax.legend(frameon=False)
     return ax

@@ -24,9 +24,6 @@ def plot_final_front(
         title: over the drawing.
         ax: where to draw; a new figure if not given.
 
-    Returns:
-        The axes drawn on.
-
     Raises:
         ValueError: for arrays of another shape.
     """
@@ -52,9 +49,6 @@ def plot_ranks(supernet: Mapping[str, ArrayLike], alone: ArrayLike, *, title: st
         alone: errors when retrained, (n,).
         title: over the drawing.
         ax: where to draw; a new figure if not given.
-
-    Returns:
-        The axes drawn on.
 
     Raises:
         ValueError: for arrays of different lengths.

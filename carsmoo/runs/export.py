@@ -67,11 +67,9 @@ def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Sou
     Raises:
         ValueError: if there is no such network.
     """
-    errors = front.column("error")
     if len(front) == 0 or (number is not None and not 1 <= number <= len(front)):
         raise ValueError(f"network: expected one of 1..{len(front)} as in the front, got {number}")
-    chosen = int(errors.argmin()) if number is None else number - 1
-    genotype = front.genotypes[chosen]
+    genotype = front.genotypes[front.best() if number is None else number - 1]
     network = problem.subnet(genotype)
     data = problem.images
     accuracy = {"split": "search-validation", "epoch": problem.epoch, "weights": "supernet"}

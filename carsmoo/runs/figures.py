@@ -9,7 +9,7 @@ from carsmoo.runs.directory import RunDirectory
 def draw_run(run: RunDirectory) -> None:
     """Draw a run's front, and its populations over the generations."""
     front, populations = run.read_front(), run.read_populations()
-    labels = [f"{name} ({unit})" if unit else name for name, unit in zip(front.names, front.units, strict=True)]
+    labels = front.labels
     y = front.names.index("error") if "error" in front.names else 0
     if len(labels) < 2:
         return
@@ -23,5 +23,5 @@ def draw_run(run: RunDirectory) -> None:
 def draw_cells(run: RunDirectory) -> None:
     """Draw the cells of a run's best network."""
     front = run.read_front()
-    best = int(front.column("error").argmin()) if "error" in front.names else 0
+    best = front.best() if "error" in front.names else 0
     plots.save_both(plots.plot_genotype(front.genotypes[best]), run.path / "cells")

@@ -223,7 +223,7 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
     by = "held_out_error" if "held_out_error" in final.names else "search_error"
     if by not in final.names:
         raise ValueError(f"{path}: expected a column {by}, got {', '.join(final.names)}")
-    chosen = places[int(final.column(by).argmin())] if number is None else number
+    chosen = places[final.best(by)] if number is None else number
     if chosen not in places:
         return None
     genotype = final.genotypes[places.index(chosen)]
@@ -251,12 +251,11 @@ def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlatio
     if other is None:
         return
     sizes = front.column(other)
-    unit = front.units[front.names.index(other)]
-    places = [place - 1 for place in places_of(final)]
+    label, places = front.labels[front.names.index(other)], [place - 1 for place in places_of(final)]
     drawn = plot_final_front(
         np.column_stack([sizes, front.column("error")]),
         np.column_stack([sizes[places], final.column("error")]),
-        f"{other} ({unit}), as searched" if unit else other,
+        f"{label}, as searched" if label != other else other,
         title=f"Kendall's tau {correlation}",
     )
     plots.save_both(drawn, run.path / FINAL)

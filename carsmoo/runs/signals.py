@@ -15,6 +15,17 @@ from carsmoo.utils.progress import Step
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+@contextmanager
+def handled(handler: Any, *numbers: int) -> Iterator[None]:
+    """Give signals, SIGINT and SIGTERM if none are named, to a handler for as long as the context lasts."""
+    before = {number: signal.signal(number, handler) for number in numbers or SIGNALS}
+    try:
+        yield
+    finally:
+        for number, theirs in before.items():
+            signal.signal(number, theirs)
+
+
 class InterruptedRunError(KeyboardInterrupt):
     """A run that was left because of a signal.
 
@@ -32,19 +43,8 @@ class InterruptedRunError(KeyboardInterrupt):
         return 128 + self.signum
 
 
-@contextmanager
-def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle the signals for as long as the context lasts."""
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class Interruption(RunCallback):
-    """A callback, the last one of a run, that leaves it when a signal came while they were :meth:`caught`.
+    """A callback, the last one of a run, that leaves it when a signal came while :meth:`listening`.
 
     Args:
         told: called when the first signal comes.
@@ -55,8 +55,8 @@ class Interruption(RunCallback):
         self.told = told
         self.signum: int | None = None
 
-    def caught(self) -> AbstractContextManager[None]:
-        """Return a context in which the signals are caught."""
+    def listening(self) -> AbstractContextManager[None]:
+        """Return a context in which signals are noticed here."""
         return handled(self._handle)
 
     def notify(self, algorithm: Any) -> None:

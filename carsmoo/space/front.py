@@ -87,6 +87,22 @@ class Front:
         for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
             yield genotype, dict(zip(self.names, row, strict=True))
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the objectives with their units, for an axis or the head of a column."""
+        return tuple(f"{name} ({unit})" if unit else name for name, unit in zip(self.names, self.units, strict=True))
+
+    def best(self, name: str = "error") -> int:
+        """Return the place of the network with the lowest value of an objective, from 0; of equal ones the first.
+
+        Raises:
+            ValueError: if there is no such objective, or no network.
+        """
+        values = self.column(name)
+        if len(values) == 0:
+            raise ValueError("front: expected a network or more, got none")
+        return int(values.argmin())
+
     def column(self, name: str) -> NDArray[np.float64]:
         """Return the values of one objective, (n,).
 

@@ -193,11 +193,11 @@ class DARTSSpace:
                 that is not in ``ops``, a node that takes the same input twice).
         """
         if isinstance(genotype, Genotype):
-            return self.canonical(np.array(self._genes(genotype), dtype=np.int64))
+            return np.array(self._genes(genotype), dtype=np.int64)
         if isinstance(genotype, str) or not isinstance(genotype, Iterable):
             raise TypeError(f"genotype: expected a Genotype or several, got {shown(genotype)}")
         rows = [self._genes(g) for g in genotype]
-        return self.canonical(np.array(rows, dtype=np.int64).reshape(len(rows), self.n_var))
+        return np.array(rows, dtype=np.int64).reshape(len(rows), self.n_var)
 
     def decode(self, x: ArrayLike) -> Any:
         """Return the genotype of a vector, (n_var,), or the list of those of several, (n, n_var).
@@ -261,17 +261,19 @@ class DARTSSpace:
                     f"genotype: expected {self.nodes} nodes a cell, joined as {concat}, "
                     f"got {len(edges) // 2} nodes, joined as {joined}"
                 )
-            for node, pairs in enumerate(self.pairs):
-                (low, a), (high, b) = sorted((i, self.ops.index(op)) for op, i in edges[2 * node : 2 * node + 2])
-                if low == high:
-                    if "none" not in (self.ops[a], self.ops[b]):
-                        raise ValueError(
-                            f"genotype: expected two different inputs for node {2 + node}, got {low} twice"
-                        )
-                    present, absent = (b, a) if self.ops[a] == "none" else (a, b)  # an absent edge has no input
-                    (low, a), (high, b) = ((0, absent), (low, present)) if low else ((0, present), (1, absent))
-                genes += [pairs.index((low, high)), a, b]
+            for node in range(self.nodes):
+                genes += self._node_genes(node, [(i, self.ops.index(op)) for op, i in edges[2 * node : 2 * node + 2]])
         return genes
+
+    def _node_genes(self, node: int, edges: Iterable[tuple[int, int]]) -> tuple[int, int, int]:
+        """Return a node's canonical genes, of its two edges (input, operation's index); an absent one has no input."""
+        none = self.ops.index("none") if "none" in self.ops else -1
+        there = sorted(edge for edge in edges if edge[1] != none)
+        if len(there) == 2 and there[0][0] == there[1][0]:
+            raise ValueError(f"genotype: expected two different inputs for node {2 + node}, got {there[0][0]} twice")
+        free = [(i, none) for i in (0, 1) if all(i != taken for taken, _ in there)]
+        (low, a), (high, b) = sorted([*there, *free[: 2 - len(there)]])
+        return self.pairs[node].index((low, high)), a, b
 
     def _cell(self, genes: Sequence[int]) -> tuple[Edge, ...]:
         edges: list[Edge] = []
@@ -284,21 +286,11 @@ class DARTSSpace:
     @cached_property
     def _canonical_node(self) -> tuple[NDArray[np.int64], ...]:
         """For each node of a cell its canonical genes, (pairs, ops, ops, GENES_PER_NODE)."""
-        none, n_ops = self.ops.index("none"), len(self.ops)
-        tables = []
-        for pairs in self.pairs:
-            table = np.empty((len(pairs), n_ops, n_ops, GENES_PER_NODE), dtype=np.int64)
-            for (pair, (low, high)), a, b in itertools.product(enumerate(pairs), range(n_ops), range(n_ops)):
-                if a == none and b == none:
-                    genes = (0, none, none)
-                elif b == none:
-                    genes = (pairs.index((0, low)), none, a) if low > 0 else (0, a, none)
-                elif a == none:
-                    genes = (pairs.index((0, high)), none, b)
-                else:
-                    genes = (pair, a, b)
-                table[pair, a, b] = genes
-            tables.append(table)
+        tables, n_ops = [], len(self.ops)
+        for node, pairs in enumerate(self.pairs):
+            choices = itertools.product(pairs, range(n_ops), range(n_ops))
+            genes = [self._node_genes(node, ((low, a), (high, b))) for (low, high), a, b in choices]
+            tables.append(np.array(genes, dtype=np.int64).reshape(len(pairs), n_ops, n_ops, GENES_PER_NODE))
         return tuple(tables)
 
 

@@ -35,14 +35,11 @@ def fill_niches(
     An empty niche takes its nearest candidate, another one any. The random numbers are drawn in pymoo's order.
 
     Args:
-        room: how many to choose, at most n.
+        room: how many to choose, at most n; their indices, (room,), are returned in the order of choice.
         counts: how many each niche holds already, (d,).
         niche: niche of each candidate, (n,).
         distance: distance of each candidate to its niche's direction, (n,).
         random_state: breaks ties among niches and among candidates.
-
-    Returns:
-        Indices of the chosen, (room,), in the order in which they were chosen.
     """
     held: list[int] = counts.tolist()
     far: list[float] = distance.tolist()
@@ -69,19 +66,14 @@ def fill_niches(
 
 
 def nearest_directions(N: Points, ref_dirs: Points) -> tuple[Indices, NDArray[np.float64]]:
-    """Return for each point the direction it is nearest to, (n,), and its perpendicular distance to it, (n,).
+    """Return for each point N (n, m) the nearest direction (d, m), (n,), and its perpendicular distance to it, (n,).
 
     Equal, bit for bit and in its ties, to the first minimum of pymoo's full matrix of distances. A large one is not
     formed: a matrix product or a search tree finds the directions that can be nearest, and only those are measured.
-
-    Args:
-        N: normalised objectives, (n, m).
-        ref_dirs: directions, (d, m).
     """
-    perpendicular = load_function("calc_perpendicular_distance")
     pairs = len(N) * len(ref_dirs)
     if pairs <= SMALL:
-        distances = perpendicular(N, ref_dirs)
+        distances = _perpendicular(N, ref_dirs)
         niche = distances.argmin(axis=1)
         return niche, distances[np.arange(len(N)), niche]
     units = ref_dirs / np.linalg.norm(ref_dirs, axis=1, keepdims=True)
@@ -89,22 +81,16 @@ def nearest_directions(N: Points, ref_dirs: Points) -> tuple[Indices, NDArray[np
         chords, found = cKDTree(units).query(N / np.linalg.norm(N, axis=1, keepdims=True), k=2)
         niche = found[:, 0].astype(np.int64)
         for k in np.flatnonzero(chords[:, 1] ** 2 - chords[:, 0] ** 2 < 1e-8):
-            niche[k] = perpendicular(N[k : k + 1], ref_dirs).argmin()
+            niche[k] = _perpendicular(N[k : k + 1], ref_dirs).argmin()
     else:
         niche = _by_product(N, ref_dirs, units)
     return niche, _own_distances(N, ref_dirs, niche)
 
 
 def nearest_candidates(N: Points, ref_dirs: Points, niche: Indices, distance: NDArray[np.float64]) -> Indices:
-    """Return the points that are nearest to a direction that has points, ascending, ties to the first of them.
+    """Return the points N (n, m) that are nearest to a direction that has points, ascending, ties to the first of them.
 
-    A point may be nearest to a direction that is not its own.
-
-    Args:
-        N: normalised objectives, (n, m).
-        ref_dirs: directions, (d, m).
-        niche: direction of each point, (n,).
-        distance: distance of each point to it, (n,).
+    A point may be nearest to a direction that is not its own, ``niche`` (n,), which it has a ``distance`` (n,) to.
     """
     used = np.unique(niche)
     units = ref_dirs[used] / np.linalg.norm(ref_dirs[used], axis=1, keepdims=True)
@@ -115,7 +101,7 @@ def nearest_candidates(N: Points, ref_dirs: Points, niche: Indices, distance: ND
     length = np.linalg.norm(N, axis=1)
     sine = (bound[used] * (1 + 1e-6) + 1e-9) / length.min()  # of the widest angle that a nearer point can have
     wide = sine > 0.2
-    found = [np.empty(0, dtype=np.int64)]
+    found = []
     if wide.any():
         found.append(_nearest_by_product(N, ref_dirs[used[wide]], units[wide]))
     if not wide.all():
@@ -131,7 +117,6 @@ def _in_open_orthant(N: Points) -> bool:
 
 
 def _by_product(N: Points, ref_dirs: Points, units: Points) -> Indices:
-    perpendicular = load_function("calc_perpendicular_distance")
     niche = np.empty(len(N), dtype=np.int64)
     for rows in _blocks(len(N), len(units)):
         along = np.abs(N[rows] @ units.T)  # the longer, the nearer
@@ -140,27 +125,25 @@ def _by_product(N: Points, ref_dirs: Points, units: Points) -> Indices:
         close = along >= (longest - 1e-9 * (1 + longest))[:, None]
         for k in np.flatnonzero(np.count_nonzero(close, axis=1) > 1):
             few = np.flatnonzero(close[k])
-            niche[rows.start + k] = few[perpendicular(N[rows][k : k + 1], ref_dirs[few]).argmin()]
+            niche[rows.start + k] = few[_perpendicular(N[rows][k : k + 1], ref_dirs[few]).argmin()]
     return niche
 
 
 def _own_distances(N: Points, ref_dirs: Points, niche: Indices) -> NDArray[np.float64]:
     """Return the distance of each point to its own direction, (n,), some directions with their points at a time."""
-    perpendicular = load_function("calc_perpendicular_distance")
     distance = np.empty(len(N))
     order = np.argsort(niche, kind="stable")
     used, starts = np.unique(niche[order], return_index=True)
     ends = np.append(starts[1:], len(order))
     for some in _blocks(len(used), 1, cells=16):
         points = order[starts[some.start] : ends[some.stop - 1]]
-        matrix = perpendicular(N[points], ref_dirs[used[some]])
+        matrix = _perpendicular(N[points], ref_dirs[used[some]])
         distance[points] = matrix[np.arange(len(points)), np.searchsorted(used[some], niche[points])]
     return distance
 
 
 def _nearest_by_product(N: Points, ref_dirs: Points, units: Points) -> Indices:
     """Return for each direction the point that is nearest to it, (d,)."""
-    perpendicular = load_function("calc_perpendicular_distance")
     square = (N**2).sum(axis=1)
     margin = 1e-9 * (1 + square.max())
     nearest = np.empty(len(units), dtype=np.int64)
@@ -171,13 +154,12 @@ def _nearest_by_product(N: Points, ref_dirs: Points, units: Points) -> Indices:
         close = apart <= apart[np.arange(len(apart)), nearest[rows]][:, None] + margin
         for k in np.flatnonzero(np.count_nonzero(close, axis=1) > 1):
             few = np.flatnonzero(close[k])
-            nearest[rows.start + k] = few[perpendicular(N[few], ref_dirs[rows][k : k + 1]).argmin()]
+            nearest[rows.start + k] = few[_perpendicular(N[few], ref_dirs[rows][k : k + 1]).argmin()]
     return nearest
 
 
 def _nearest_among(N: Points, ref_dirs: Points, units: Points, around: list[list[int]]) -> Indices:
     """Return for each direction the nearest of the points around it, (d,); each has at least one, ascending."""
-    perpendicular = load_function("calc_perpendicular_distance")
     sizes = np.array([len(few) for few in around])
     flat = np.concatenate([np.asarray(few, dtype=np.int64) for few in around])
     of = np.repeat(np.arange(len(around)), sizes)
@@ -188,8 +170,13 @@ def _nearest_among(N: Points, ref_dirs: Points, units: Points, around: list[list
     nearest[of[close]] = flat[close]
     for k in np.flatnonzero(np.add.reduceat(close, starts, dtype=np.int64) > 1):
         few = flat[starts[k] : starts[k] + sizes[k]][close[starts[k] : starts[k] + sizes[k]]]
-        nearest[k] = few[perpendicular(N[few], ref_dirs[k : k + 1]).argmin()]
+        nearest[k] = few[_perpendicular(N[few], ref_dirs[k : k + 1]).argmin()]
     return nearest
+
+
+def _perpendicular(N: Points, ref_dirs: Points) -> NDArray[np.float64]:
+    """Return pymoo's distances of points to directions, (n, d)."""
+    return np.asarray(load_function("calc_perpendicular_distance")(N, ref_dirs))
 
 
 def _blocks(n: int, width: int, cells: int = 1 << 17) -> Iterator[slice]:

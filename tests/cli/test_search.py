@@ -21,6 +21,7 @@ def photos(tmp_path: Path) -> Path:
     return draw_folder(tmp_path / "photos", {"ant": 30, "bee": 30, "cat": 40}, size=(13, 22))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

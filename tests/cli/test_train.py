@@ -65,6 +65,7 @@ def test_what_is_exported_of_a_trained_run_are_the_trained_weights(run_dir: Path
     assert call("export", "CARS-A", "--supernet", "--out", tmp_path / "none") == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_network_starts_from_the_supernet(run_dir: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -108,6 +109,7 @@ def test_fidelity_tells_tau_for_both_kinds_of_batch_norm(run_dir: Path, capsys: 
     assert problem.provenance()["epoch"] == found["supernet"]["epoch"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_on_a_relative_path_goes_on_and_is_trained_from_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def draw(space: DARTSSpace, n: int, seed: int = 0) -> np.ndarray:
     "space", [DARTSSpace(), DARTSSpace(2, PRIMITIVES[1:]), DARTSSpace(1, ("none", "dil_conv_3x3"))]
 )
 def test_the_table_is_the_closed_form(space: DARTSSpace, network: NetworkConfig) -> None:
-    X = draw(space, 200)
+    X = draw(space, 80)
     table, genotypes = CostTable(space, network), space.decode(X)
     assert table.params(X).tolist() == [params(g, network) for g in genotypes]
     assert table.flops(X).tolist() == [flops(g, network) for g in genotypes]

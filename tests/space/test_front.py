@@ -74,3 +74,14 @@ def test_wrong_arrays_are_refused() -> None:
         Front.from_objectives(NETWORKS[:1], [[np.nan, 1.0]], ("error", "params"), ("", ""))
     with pytest.raises(ValueError, match="objective: expected one of error, params, got 'flops'"):
         front().column("flops")
+
+
+def test_its_best_network_and_the_labels_of_its_objectives() -> None:
+    made = front()
+    assert (made.best(), made.best("params")) == (0, 3)
+    assert made.labels == ("error (fraction)", "params (millions)")
+    assert Front.from_objectives(NETWORKS, F, ("error", "params"), ("", "s")).labels == ("error", "params (s)")
+    with pytest.raises(ValueError, match="objective: expected one of error, params, got 'latency'"):
+        made.best("latency")
+    with pytest.raises(ValueError, match="front: expected a network or more, got none"):
+        Front.from_objectives([], [], ("error",), ("",)).best()
