@@ -13,8 +13,8 @@ from torch.optim.lr_scheduler import OneCycleLR
 from benchmarks.truth.sets import TruthSet
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.retraining.trainer import NetworkTrainer
-from carsmoo.nets.supernet.training_state import DivergenceError
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.validation import DivergenceError
 
 DIVISOR = 1e3
 """What the highest learning rate is divided by for the first step, and for the last."""

@@ -1,7 +1,7 @@
 """The command ``carsmoo``: its subcommands, and what a program's end tells.
 
 Exit codes: 0 done; 2 the input is wrong (one line says what was expected and what was given); 1 a search could not go
-on, such as on a full disk (one line says why); 130 and 143 interrupted by SIGINT and SIGTERM.
+on, such as on a full disk (one line says why); 130 and 143 interrupted by SIGINT and SIGTERM (runs/signals.py).
 """
 
 from __future__ import annotations

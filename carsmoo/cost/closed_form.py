@@ -154,4 +154,4 @@ def _weights_and_norms(layer: Layer) -> tuple[int, int]:
         return 9 * pointwise, 1
     if kind == "entry" or (kind == "skip_connect" and layer.stride == 2):
         return pointwise, 1
-    return (pointwise, 0) if kind == "classifier" else (0, 0)
+    return (pointwise, 0) if kind == "classifier" else (0, 0)  # pooling, identity, zeros, sums: nothing

@@ -1,4 +1,4 @@
-"""How all plots look, and how they are saved."""
+"""How all plots look, and how they are saved; each plot picks its colours from here."""
 
 from __future__ import annotations
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
@@ -18,6 +16,9 @@ from carsmoo.nets.retraining.trainer import error_of
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import Genotype
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 REAL = 64
 """Real images that an export is compared on."""

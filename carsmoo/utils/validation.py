@@ -162,3 +162,7 @@ def shown(value: object) -> str:
 
 class StoppedError(RuntimeError):
     """Work that could not go on though nothing about its input was wrong; the message says why, and what is kept."""
+
+
+class DivergenceError(ArithmeticError):
+    """Diverged training: losses or gradients that are not finite."""

@@ -1,5 +1,8 @@
 """Images for a search or a training: by name, as a torch data set, or as arrays; in memory or streamed from files.
 
+From name to images: ``spec`` parses it, ``sources`` reads (``folders`` finds the files and a folder's own splits,
+``pixels`` says what numbers mean), ``splits`` draws what a source does not split itself, ``transforms`` augments.
+
 A name is ``NAME[:WHERE][?option=value&...]``; on a command line, quote it.
 
 =================  ==================================================================  =========================

@@ -15,7 +15,7 @@ from torch import Tensor
 from typing_extensions import TypeVar  # which torch requires; typing's has defaults from Python 3.13
 
 from carsmoo.nets.data.pixels import as_array, as_images
-from carsmoo.nets.data.splits import Split, Stream, drawn
+from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE, Split, Stream, drawn
 from carsmoo.nets.data.transforms import Augmentation, fitted
 
 MOST_CLASSES = 1_000_000  # labels are below this
@@ -103,8 +103,8 @@ class ImageData(Generic[P]):
         name: str = "arrays",
         validation: Pair | None = None,
         test: Pair | None = None,
-        test_share: float = 0.2,
-        validation_share: float = 0.5,
+        test_share: float = TEST_SHARE,
+        validation_share: float = VALIDATION_SHARE,
         augmentation: Augmentation | None = None,
         split_seed: int = 0,
         limit: int | None = None,

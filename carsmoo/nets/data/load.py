@@ -19,7 +19,7 @@ from carsmoo.nets.data.images import ImageData, Pair, StreamedData, TrainingData
 from carsmoo.nets.data.pixels import White, of_item, white_in
 from carsmoo.nets.data.sources import READERS
 from carsmoo.nets.data.spec import DatasetSpec
-from carsmoo.nets.data.splits import Stream, drawn
+from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE, Stream, drawn
 from carsmoo.nets.data.transforms import natural, require_memory
 from carsmoo.utils.validation import short, shown
 
@@ -159,7 +159,8 @@ def _streamed(spec: DatasetSpec) -> StreamedData:
     listing, size = listed(spec), spec.size or SIZE
     require_memory(1, (3, *size))
     files = dict(listing.files)
-    shares = {what: share for what, share in (("test", 0.2), ("validation", 0.5)) if what not in files}
+    named = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
+    shares = {what: share for what, share in named.items() if what not in files}
     train = files.pop("train")
     places = drawn(np.array([label for _, label in train]), shares, spec.split_seed, class_names=listing.classes)
     splits = {**files, **{what: [train[k] for k in index.tolist()] for what, index in places.items()}}

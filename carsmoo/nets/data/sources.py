@@ -23,6 +23,7 @@ from carsmoo.nets.data.folders import Files, listed
 from carsmoo.nets.data.images import Pair
 from carsmoo.nets.data.pixels import White, decoded, header, mode_of, of_picture, white_in
 from carsmoo.nets.data.spec import DatasetSpec, readable
+from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE
 from carsmoo.nets.data.transforms import Augmentation, require_half, require_memory
 from carsmoo.utils.validation import short
 
@@ -51,8 +52,8 @@ class Found(NamedTuple):
     test: Pair | None = None
     class_names: tuple[str, ...] | None = None
     augmentation: Augmentation | None = None  # None: that of natural images in colour, none in grey
-    test_share: float = 0.2
-    validation_share: float = 0.5
+    test_share: float = TEST_SHARE
+    validation_share: float = VALIDATION_SHARE
 
 
 def digits(spec: DatasetSpec) -> Found:

@@ -27,6 +27,9 @@ from carsmoo.utils.validation import shown
 Batch: TypeAlias = tuple[Tensor, Tensor]
 """Images of a step, (m, c, h, w), not normalised, and their labels, (m,)."""
 
+TEST_SHARE, VALIDATION_SHARE = 0.2, 0.5
+"""Of the images, and of those that are left: what is drawn where a source has no such split."""
+
 AHEAD = 2  # batches that are decoded before they are asked for
 
 T = TypeVar("T")

@@ -24,14 +24,13 @@ from carsmoo.nets.models.device import environment, pick
 from carsmoo.nets.models.model_card import data_card, from_json
 from carsmoo.nets.models.serialization import CARD, save
 from carsmoo.nets.retraining.trainer import NetworkTrainer
-from carsmoo.nets.supernet.training_state import DivergenceError
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import Saved, write_whole
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener, unheard
 from carsmoo.utils.run_store import LOG, RunStore
 from carsmoo.utils.trees import difference
-from carsmoo.utils.validation import finite, shown
+from carsmoo.utils.validation import DivergenceError, finite, shown
 
 BEST, LAST = "best", "last"
 _FILES = (LOG, CARD, f"{BEST}.safetensors", f"{LAST}.safetensors")

@@ -31,13 +31,10 @@ from carsmoo.nets.supernet.sharding import score_together
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
+from carsmoo.utils.validation import DivergenceError
 
 SLOWDOWN = 0.1
 """What the learning rate is multiplied by when training diverged."""
-
-
-class DivergenceError(ArithmeticError):
-    """Diverged training: more than half of an epoch's steps had no finite gradients."""
 
 
 class SupernetState:

@@ -18,10 +18,9 @@ from carsmoo.nets.retraining import trainer
 from carsmoo.nets.retraining.job import Job, error_in, figures_of, finished, train
 from carsmoo.nets.retraining.parallel import train_each
 from carsmoo.nets.retraining.trainer import error_of
-from carsmoo.nets.supernet.training_state import DivergenceError
 from carsmoo.utils.files import Store
 from carsmoo.utils.progress import Step
-from carsmoo.utils.validation import StoppedError
+from carsmoo.utils.validation import DivergenceError, StoppedError
 from carsmoo.zoo import GENOTYPES
 from tests.nets.retraining.test_trainer import few
 

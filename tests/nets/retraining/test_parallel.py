@@ -12,9 +12,8 @@ from carsmoo.nets.models.serialization import load
 from carsmoo.nets.retraining import parallel
 from carsmoo.nets.retraining.job import Job, figures_of
 from carsmoo.nets.retraining.parallel import train_each
-from carsmoo.nets.supernet.training_state import DivergenceError
 from carsmoo.utils.progress import Listener, Step
-from carsmoo.utils.validation import StoppedError
+from carsmoo.utils.validation import DivergenceError, StoppedError
 from carsmoo.zoo import GENOTYPES
 from tests.support.groups import together
 

@@ -11,9 +11,10 @@ from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
 from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.nets.supernet.evaluation import recalibrate
-from carsmoo.nets.supernet.training_state import SLOWDOWN, DivergenceError, SupernetState
+from carsmoo.nets.supernet.training_state import SLOWDOWN, SupernetState
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.progress import Step
+from carsmoo.utils.validation import DivergenceError
 from tests.support.networks import genotypes
 
 SMALL = NetworkConfig(channels=2, layers=3)
