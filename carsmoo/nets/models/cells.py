@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from carsmoo.config.network import CellShape, NetworkConfig, halved
 from carsmoo.cost.structure import entry_layers, stem_layers
 from carsmoo.nets.models.batch_norm import Statistics
-from carsmoo.nets.models.ops import NormBuilder, module_of
+from carsmoo.nets.models.ops import Convolution, NormBuilder, module_of
 
 Nodes: TypeAlias = Sequence[Sequence[tuple[nn.Module, int]]]
 """For each node of a cell its (operation, input) edges, without those that are absent."""
@@ -25,7 +25,7 @@ class Stem(nn.Module):
         super().__init__()
         layers = stem_layers(network)
         self.memory_format = torch.contiguous_format
-        self.convs = nn.ModuleList(nn.Conv2d(x.c_in, x.c_out, 3, x.stride, padding=1, bias=False) for x in layers)
+        self.convs = nn.ModuleList(Convolution(x.c_in, x.c_out, 3, x.stride, padding=1, bias=False) for x in layers)
         self.norms = nn.ModuleList(norm(layer.c_out) for layer in layers)
 
     def forward(

@@ -18,6 +18,15 @@ from carsmoo.nets.models.batch_norm import Statistics
 NormBuilder = Callable[[int], nn.Module]
 
 
+class Convolution(nn.Conv2d):
+    """A convolution that draws no weights on the meta device, which takes as long as everything else of a network."""
+
+    def reset_parameters(self) -> None:
+        """Draw the weights by torch's rule, unless they have no memory yet."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
 class ReLUFirst(nn.Module):
     """A layer whose first step is a ReLU, which all that read the same input may share."""
 
@@ -35,7 +44,7 @@ class ReLUConvNorm(ReLUFirst):
 
     def __init__(self, c_in: int, c_out: int, norm: NormBuilder) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(c_in, c_out, 1, bias=False)
+        self.conv = Convolution(c_in, c_out, 1, bias=False)
         self.norm = norm(c_out)
 
     def after_relu(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
@@ -49,8 +58,8 @@ class FactorizedReduce(ReLUFirst):
 
     def __init__(self, c_in: int, c_out: int, norm: NormBuilder) -> None:
         super().__init__()
-        self.even = nn.Conv2d(c_in, c_out // 2, 1, bias=False)
-        self.odd = nn.Conv2d(c_in, c_out - c_out // 2, 1, bias=False)
+        self.even = Convolution(c_in, c_out // 2, 1, bias=False)
+        self.odd = Convolution(c_in, c_out - c_out // 2, 1, bias=False)
         self.norm = norm(c_out)
 
     def after_relu(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
@@ -70,7 +79,7 @@ def _traced() -> bool:
     return torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[no-untyped-call, attr-defined]
 
 
-class Depthwise(nn.Conv2d):
+class Depthwise(Convolution):
     """A depthwise convolution without bias, padded to keep the size, that leaves out work on nothing but padding.
 
     The results are those of torch's layer. With stride and dilation 2 it reads even pixels only, and is an undilated
@@ -109,7 +118,7 @@ class Separable(ReLUFirst):
         self.depthwise = nn.ModuleList(
             Depthwise(channels, kernel, stride if k == 0 else 1, dilation) for k in range(repeats)
         )
-        self.pointwise = nn.ModuleList(nn.Conv2d(channels, channels, 1, bias=False) for _ in range(repeats))
+        self.pointwise = nn.ModuleList(Convolution(channels, channels, 1, bias=False) for _ in range(repeats))
         self.norm = nn.ModuleList(norm(channels) for _ in range(repeats))
 
     def after_relu(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:

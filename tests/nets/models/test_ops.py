@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from carsmoo.nets.models.batch_norm import SubnetNorm
-from carsmoo.nets.models.ops import Depthwise, FactorizedReduce, Pool, ReLUConvNorm, Separable, operation
+from carsmoo.nets.models.ops import Convolution, Depthwise, FactorizedReduce, Pool, ReLUConvNorm, Separable, operation
 from carsmoo.space.genotype import PRIMITIVES
 from tests.support import darts
 from tests.support.networks import Passing, generator
@@ -89,3 +89,15 @@ def test_a_depthwise_convolution_is_torchs(size: tuple[int, int], kernel: int, s
     assert torch.allclose(y, expected[0], atol=1e-6)
     assert torch.allclose(gradient, expected[1], atol=1e-5)
     assert torch.allclose(of_weight, expected[2], atol=1e-4, rtol=1e-5)
+
+
+def test_a_convolution_draws_as_torch_does_but_nothing_without_memory() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        expected = torch.nn.Conv2d(2, 4, 3).weight
+        torch.manual_seed(3)
+        assert torch.equal(Convolution(2, 4, 3).weight, expected)
+        state = torch.random.get_rng_state()
+        with torch.device("meta"):
+            assert Convolution(2, 4, 3).weight.is_meta
+        assert torch.equal(torch.random.get_rng_state(), state)
