@@ -106,6 +106,8 @@ def _search(session: Session) -> None:
             if is_main and session.log.front is not None:
                 _show(session.log.front)
             raise
+        finally:
+            run.unlock()
     if session.interruption.signum is not None:  # it came while the pictures were drawn
         raise typer.Exit(InterruptedRunError(session.interruption.signum).exit_code)
     print(f"{session.log.seconds:.0f} s; results are in {run.path}: " + ", ".join(_files(run)))

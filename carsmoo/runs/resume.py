@@ -104,20 +104,20 @@ def resume_snapshot(
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
             expected = f"{snapshot.path}: expected a checkpoint of this run"
             raise ValueError(f"{expected}, got another ({brief(error)})") from None
+        if algorithm.is_initialized:
+            algorithm.start_time = time.time() - snapshot.seconds
+            if termination is not None:
+                algorithm.n_iter -= 1  # as it was when the last generation ended
+                algorithm.termination.update(algorithm)
+                algorithm.n_iter += 1
+        if document["output"] is not None and isinstance(algorithm.display.output, FrontOutput):
+            algorithm.display.output.load_state(document["output"])
+        if is_main(problem):
+            store.cut_log(document["log_bytes"])
     except BaseException:
         for checkpoint in checkpoints:
             checkpoint.leave()
         raise
-    if algorithm.is_initialized:
-        algorithm.start_time = time.time() - snapshot.seconds
-        if termination is not None:
-            algorithm.n_iter -= 1  # as it was when the last generation ended
-            algorithm.termination.update(algorithm)
-            algorithm.n_iter += 1
-    if document["output"] is not None and isinstance(algorithm.display.output, FrontOutput):
-        algorithm.display.output.load_state(document["output"])
-    if is_main(problem):
-        store.cut_log(document["log_bytes"])
     if not algorithm.has_next():
         callback.leave()
     return problem, algorithm

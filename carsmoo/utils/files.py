@@ -139,13 +139,20 @@ class Store:
                 break
             except Timeout:
                 if not collect or not gc.collect():  # a run of this process that nobody holds any more lets go
+                    told = "; an algorithm of this process holds it: del it, or call its callback.leave()"
                     raise BlockingIOError(
                         f"{self.folder}: expected no other run in this directory, got one that is going on"
+                        f"{told if self._held_here() else ''}"
                     ) from None
         self._lock = lock
         for left in self._unfinished():
             left.unlink(missing_ok=True)
         return True
+
+    def _held_here(self) -> bool:
+        """Tell whether another store of this process holds the lock, as an idle run of a notebook does."""
+        stores = [one for one in gc.get_objects() if issubclass(type(one), Store) and one._lock is not None]
+        return any(one.folder.absolute() == self.folder.absolute() for one in stores)
 
     def unlock(self) -> None:
         """Let others write here again."""

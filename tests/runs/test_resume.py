@@ -303,10 +303,10 @@ def test_the_log_is_cut_back_to_the_checkpoint(stopped: Path) -> None:
 
 def test_of_two_that_resume_a_run_in_one_process_the_second_is_refused(stopped: Path) -> None:
     _, first = resume(stopped, ToyProblem(), PNSGA3())
-    with pytest.raises(BlockingIOError, match="expected no other run in this directory, got one that is going on"):
+    with pytest.raises(BlockingIOError, match="got one that is going on; an algorithm of this process holds it"):
         resume(stopped, ToyProblem(), PNSGA3())
     first.next()
-    with pytest.raises(BlockingIOError, match="got one that is going on"):
+    with pytest.raises(BlockingIOError, match="got one that is going on; an algorithm of this process"):
         resume(stopped, ToyProblem(), PNSGA3())
     first.run()
     assert resume(stopped, ToyProblem(), PNSGA3())[1].n_gen == first.n_gen  # it has ended
