@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
-from carsmoo.runs.log import Event
+from carsmoo.runs.events import Event
 from carsmoo.runs.snapshot import SearchStore, versions
 from carsmoo.space.front import Front
 from carsmoo.utils.files import write_whole

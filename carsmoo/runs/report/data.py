@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.config.search import SearchConfig
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.log import Event
+from carsmoo.runs.events import Event
 from carsmoo.space.front import Front
 from carsmoo.utils.validation import shown
 
