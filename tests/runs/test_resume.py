@@ -312,6 +312,13 @@ def test_of_two_that_resume_a_run_in_one_process_the_second_is_refused(stopped: 
     assert resume(stopped, ToyProblem(), PNSGA3())[1].n_gen == first.n_gen  # it has ended
 
 
+def test_an_idle_run_lets_go_when_it_is_told_to(stopped: Path) -> None:
+    _, idle = resume(stopped, ToyProblem(), PNSGA3())
+    idle.callback.leave()
+    _, other = resume(stopped, ToyProblem(), PNSGA3())
+    assert other.n_gen == idle.n_gen
+
+
 def test_a_run_that_an_error_left_is_resumed_in_the_same_process_and_then_no_more_by_the_first(tmp_path: Path) -> None:
     algorithm = PNSGA3().setup(ToyProblem(), callback=Callbacks(Checkpoint(tmp_path), StopAt(2)))
     algorithm.next()

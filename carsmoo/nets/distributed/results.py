@@ -49,9 +49,8 @@ class SharedResults:
         with suppress(StoppedError), all_there():  # what goes wrong here is less than the error at hand
             if error is not None:
                 self._store.compare_set("stopped", "", f"rank {self._group.rank} stopped: {one_line(error)}")
-            waits = (
-                self._group.is_main if error is None else not isinstance(error, KeyboardInterrupt)
-            )  # all hear signals
+            # Signals come to all ranks, so that none waits for another to hear of one.
+            waits = self._group.is_main if error is None else not isinstance(error, KeyboardInterrupt)
             left, end = self._store.add("left", 1), time.monotonic() + LEAVING
             while waits and left < self._group.size and time.monotonic() < end:
                 time.sleep(EVERY)
