@@ -18,6 +18,10 @@ class SupernetTraining:
     The defaults are the demo's; :meth:`paper` gives those of CARS on CIFAR-10.
 
     Args:
+        weights: whether all architectures share the weights of a supernet, ``"shared"``, or each network has ``"own"``
+            weights, inherited from its nearest relatives and trained further. Networks take turns at the batches then,
+            so that a generation costs what it costs with shared weights, and newborns as much again; the warm-up is the
+            first population's training.
         warmup_epochs: epochs of training on uniformly drawn architectures before the first score (E_warm).
         n_generations: generations of evolution that the learning rate is planned for (E_evo).
         epochs_per_generation: epochs of training in a generation (I_param).
@@ -37,6 +41,8 @@ class SupernetTraining:
         bn_statistics: what a subnet's batch norm uses when it is scored: ``"recalibrated"``, its own statistics on a
             fixed set of training images, or ``"batch"``, those of the validation batch.
         bn_calibration_images: training images that recalibration uses.
+        score_images: images of search-validation that own weights are scored on, of each class its share; all if not
+            given.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
@@ -57,6 +63,7 @@ class SupernetTraining:
         50
     """
 
+    weights: Literal["shared", "own"] = "shared"
     warmup_epochs: int = 110
     n_generations: int = 50
     epochs_per_generation: int = setting(1, 1)
@@ -72,6 +79,7 @@ class SupernetTraining:
     grad_clip: float = setting(5.0, open_low=True)
     bn_statistics: Literal["recalibrated", "batch"] = "recalibrated"
     bn_calibration_images: int = setting(128, 2)
+    score_images: int | None = setting(None, 2)
     eval_batch_size: int = setting(500, 1)
     score_memory: int = setting(2048, 1)
     racing: bool = False

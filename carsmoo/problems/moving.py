@@ -235,6 +235,8 @@ class MovingProblem(Problem):  # type: ignore[misc]
 
     def _evaluate(self, X: NDArray[Any], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         fixed = [k for k in range(self.n_obj) if k not in self.moving]
+        self._ensure_begun()
+        self._join(X)
         F = np.empty((len(X), self.n_obj))
         F[:, list(self.moving)] = self.moving_values(X)
         if fixed:
@@ -282,6 +284,12 @@ class MovingProblem(Problem):  # type: ignore[misc]
     @abstractmethod
     def _advance(self, X: NDArray[Any]) -> None:
         """Advance by one generation, guided by ``X`` (n, n_var)."""
+
+    def _join(self, X: NDArray[Any]) -> None:
+        """Prepare for ``X`` (n, n_var) to be scored as members of a generation; what is only asked for does not join.
+
+        A problem whose individuals have something of their own to train does so here with the new ones.
+        """
 
     @abstractmethod
     def _restart(self) -> None:

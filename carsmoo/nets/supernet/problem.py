@@ -24,6 +24,7 @@ from carsmoo.nets.models.device import environment, memory_of, pick
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.autotune import memory_format, threads
+from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.training_state import SupernetState, layout_of, sharding_of
 from carsmoo.problems.genotypes import GenotypeProblem
@@ -105,20 +106,21 @@ class CARSProblem(GenotypeProblem):
         generations = self.training.n_generations + 1  # the first only scores
         self.default_termination = MaximumGenerationTermination(generations)
         self.process_rank, self.races = self._group.rank, self.training.racing
-        self._world: SupernetState | None = None
+        self._world: SupernetState | OwnWeights | None = None
         self._weights_missing = False
         self._errors = ValueCache(space)
 
     def provenance(self) -> dict[str, Any]:
         """Return what current figures belong to: data, split, weights, epoch, generation, seed; latency's device."""
         measured = {} if self.latency is None else {"latency": self.latency.where}
-        made = {"data": self.images.name, "split": "search-validation", "weights": "supernet"}
+        weights = {"shared": "supernet", "own": "own"}[self.training.weights]
+        made = {"data": self.images.name, "split": "search-validation", "weights": weights}
         return {**measured, **made, "epoch": self.epoch, "generation": self.time, "seed": self.seed}
 
     @property
     def epoch(self) -> int:
         """Epochs that the shared weights have been trained for."""
-        return 0 if self._world is None else round(self._world.trainer.epochs)
+        return 0 if self._world is None else round(self._world.epochs)
 
     def evaluate_on_test(self, genotype: Genotype) -> float:
         """Return the test error of a genotype with the supernet's current weights, a fraction; a process may ask alone.
@@ -162,12 +164,17 @@ class CARSProblem(GenotypeProblem):
         choice("statistics", "batch" if statistics is None else statistics, ("recalibrated", "batch"))
         running = self._running(begin=True)
         listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
+        if isinstance(running, OwnWeights):
+            return running.errors(genotypes, self.images.validation)
         return running.errors(genotypes, self.images.validation, statistics, listener)
 
     @property
     def supernet(self) -> Supernet:
         """The shared weights of a problem that has begun."""
-        return self._running().supernet
+        world = self._running()
+        if isinstance(world, OwnWeights):
+            raise RuntimeError("supernet: expected a problem with shared weights, got one with weights='own'")
+        return world.supernet
 
     def _begin(self) -> None:
         if self._weights_missing:
@@ -177,11 +184,18 @@ class CARSProblem(GenotypeProblem):
             self._objectives.use(LatencyTable.from_json(text))
         if self._world is None:
             self._world = self._new_world()
-        self._world.warm_up(self._hear)
+        if isinstance(self._world, SupernetState):
+            self._world.warm_up(self._hear)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
         self._errors.clear()
         self._running().train_on(X, self._hear)
+
+    def _join(self, X: NDArray[np.int64]) -> None:
+        world = self._running()
+        if isinstance(world, OwnWeights):
+            self._errors.clear()
+            world.join(X, self._hear)
 
     def _restart(self) -> None:
         if self._weights_missing:
@@ -198,9 +212,12 @@ class CARSProblem(GenotypeProblem):
 
     def _scored_errors(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
+        world = self._running()
+        if isinstance(world, OwnWeights):
+            return world.wrong(self.space.decode(X), self._hear).mean(axis=1)
         races = self.races and self.survivors is not None and len(X) > self.survivors
         race = Race(self._objectives.fixed(X), cast(int, self.survivors)) if races else None
-        return self._running().scores(self.space.decode(X), self._hear, race)
+        return world.scores(self.space.decode(X), self._hear, race)
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         fixed = self._objectives.fixed
@@ -208,17 +225,19 @@ class CARSProblem(GenotypeProblem):
             return np.array(self._group.decide(lambda: fixed(X).tolist()), dtype=np.float64)
         return fixed(X)
 
-    def _new_world(self, layout: str | None = None) -> SupernetState:
+    def _new_world(self, layout: str | None = None) -> SupernetState | OwnWeights:
         """Return a new training state in a memory format, the plan's if none is named."""
         made = self.space, self.network, self.training, self.images
         layout = layout or self._group.decide(lambda: memory_format(*made))
+        if self.training.weights == "own":
+            return OwnWeights(*made, self.seed or 0, layout)
         return SupernetState(*made, self.seed or 0, layout, self._group)
 
     def fastest_threads(self) -> int:
         """Return the number of threads the supernet trains fastest with here; :func:`torch.set_num_threads` sets it."""
         return self._group.decide(lambda: threads(self.space, self.network, self.training, self.images))
 
-    def _running(self, *, begin: bool = False) -> SupernetState:
+    def _running(self, *, begin: bool = False) -> SupernetState | OwnWeights:
         if begin:
             self._ensure_begun()
         if self._world is None:

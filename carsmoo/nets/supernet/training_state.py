@@ -76,6 +76,11 @@ class SupernetState:
         count = max(len(fixed) // plan.batch_size, 1)
         self.calibration = [data.normalise(part) for part in fixed.tensor_split(count)]
 
+    @property
+    def epochs(self) -> float:
+        """Epochs that the shared weights have been trained for."""
+        return self.trainer.epochs
+
     @torch.inference_mode(False)
     def train(
         self,

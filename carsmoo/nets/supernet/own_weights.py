@@ -1,0 +1,347 @@
+"""Own weights: each network of a population has weights of its own, inherited at birth and trained a round at a time.
+
+What a supernet's architectures share, they also spoil for each other. Here nothing is shared: a newborn copies its
+weights, edge by edge, from its nearest relatives (Lamarckian inheritance, Elsken et al., ICLR 2019), and from then on
+trains alone. The engine, its operators and its survival know no difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
+
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.cost.structure import cell_of
+from carsmoo.nets.data import ImageData, Split
+from carsmoo.nets.data.splits import stratified
+from carsmoo.nets.models.cells import set_memory_format
+from carsmoo.nets.models.device import FORMATS, precision
+from carsmoo.nets.models.init import generator_of
+from carsmoo.nets.models.network import Network, NetworkCell, build
+from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.utils.progress import Listener, Step, unheard
+
+RISE = 0.15
+"""Share of a round over which the learning rate rises."""
+
+
+@dataclass
+class Individual:
+    """A network of the population.
+
+    Args:
+        network: with its weights.
+        born: generation of its birth.
+        steps: steps that it has been trained for since.
+    """
+
+    network: Network
+    born: int
+    steps: int = 0
+
+
+class OwnWeights:
+    """The networks of a population and of its newborns, each with weights of its own.
+
+    A round is what one network is trained for at a time: its share of the epochs that the plan says, each step on the
+    next batch of an order of its own. Its learning rate rises to the plan's and falls to the plan's least, so that each
+    score is that of a network at the end of a schedule. What is random of a network comes of the seed, its genotype and
+    its steps alone: who else lives changes nothing but what it inherits.
+    """
+
+    def __init__(
+        self,
+        space: DARTSSpace,
+        network: NetworkConfig,
+        plan: SupernetTraining,
+        data: ImageData,
+        seed: int,
+        layout: str = "channels_last",
+    ) -> None:
+        self.space, self.network, self.plan, self.data, self.seed, self.layout = space, network, plan, data, seed, layout
+        self.living: dict[bytes, Individual] = {}
+        self.time, self.steps = 0, 0
+        scored = plan.score_images or len(data.validation)
+        self.scored = at_random(data.validation, scored, seed)
+        fixed = at_random(data.train, plan.bn_calibration_images, seed)
+        self.calibration = [data.normalise(part) for part in fixed.images.split(plan.batch_size)]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return max(len(self.data.train) // self.plan.batch_size, 1)
+
+    @property
+    def epochs(self) -> float:
+        """Epochs that the networks have been trained for, all together."""
+        return self.steps / self.steps_per_epoch
+
+    def round_of(self, epochs: int) -> int:
+        """Return how many steps a network is trained for where a population shares so many epochs."""
+        return max(round(epochs * self.steps_per_epoch / self.plan.pop_size), 1)
+
+    # ------------------------------------------------------------------ a generation
+
+    def join(self, X: NDArray[np.int64], listener: Listener = unheard) -> None:
+        """Let those of ``X`` (n, n_var) that were not trained yet be born, if they are not, and train a first round."""
+        epochs = self.plan.epochs_per_generation if self.time else self.plan.warmup_epochs
+        new = [one for one in self._of(X) if one.steps == 0]
+        if new and epochs:
+            self._train("training" if self.time else "warm-up", new, self.round_of(epochs), listener)
+
+    def train_on(self, X: NDArray[np.int64], listener: Listener = unheard) -> None:
+        """Train each network of a population ``X`` (n, n_var) for a round; of the others the newborns alone live on."""
+        chosen = self._of(X)
+        keys = set(self._keys(X))
+        self.living = {k: one for k, one in self.living.items() if k in keys or one.born == self.time}
+        self._train("training", chosen, self.round_of(self.plan.epochs_per_generation), listener)
+        self.time += 1
+
+    def _train(self, phase: str, chosen: Sequence[Individual], steps: int, listener: Listener) -> None:
+        total = len(chosen) * steps
+        losses = 0.0
+        listener(Step(phase=phase, done=0, total=total, unit="steps"))
+        for k, one in enumerate(chosen):
+            for done, loss in enumerate(self._round(one, steps), 1):
+                self.steps += 1
+                losses += loss if done == steps else 0.0
+                if k * steps + done < total:
+                    listener(Step(phase=phase, done=k * steps + done, total=total, unit="steps"))
+        figures = {"loss": losses / len(chosen), "epoch": round(self.epochs)}
+        listener(Step(phase=phase, done=total, total=total, unit="steps", figures=figures))
+
+    @torch.inference_mode(False)
+    @torch.enable_grad()
+    def _round(self, one: Individual, steps: int) -> Iterator[float]:
+        """Train a network for a round, and yield the loss of each step."""
+        plan, generator = self.plan, self._generator(one.network.genotype, one.steps)
+        network = one.network.train()
+        parameters = list(network.parameters())
+        optimizer = torch.optim.SGD(
+            parameters, plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, nesterov=plan.momentum > 0, fused=True
+        )
+        for k, indices in enumerate(self._batches(steps, generator)):
+            for group in optimizer.param_groups:
+                group["lr"] = round_rate(plan, k, steps)
+            images = self.data.augmentation(self.data.train.images[indices], generator)
+            with precision(images.device):
+                loss = F.cross_entropy(network(self.data.normalise(images)), self.data.train.labels[indices])
+            torch.autograd.backward([loss])
+            norm = torch.nn.utils.clip_grad_norm_(parameters, plan.grad_clip)
+            if bool(norm.isfinite()):
+                optimizer.step()
+            optimizer.zero_grad()
+            one.steps += 1
+            yield float(loss.detach())
+        network.eval()
+
+    def _batches(self, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """Yield the indices of so many batches; all images have a turn before one has another."""
+        labels, size, given = self.data.train.labels, self.plan.batch_size, 0
+        while given < steps:
+            order = torch.randperm(len(labels), generator=generator).to(labels.device)
+            for part in order[: self.steps_per_epoch * size].tensor_split(self.steps_per_epoch)[: steps - given]:
+                yield part
+                given += 1
+
+    # ------------------------------------------------------------------ births
+
+    def _of(self, X: NDArray[np.int64]) -> list[Individual]:
+        """Return the networks of some vectors; those that do not live are born."""
+        keys = self._keys(X)
+        relatives = [one.network for one in self.living.values()]
+        born = {}
+        for key, genotype in zip(keys, self.space.decode(X), strict=True):
+            if key not in self.living and key not in born:
+                born[key] = Individual(self._newborn(genotype, relatives), self.time)
+        self.living |= born
+        return [self.living[key] for key in keys]
+
+    def _keys(self, X: NDArray[np.int64]) -> list[bytes]:
+        return [row.tobytes() for row in self.space.canonical(X)]
+
+    @torch.inference_mode(False)
+    def _newborn(self, genotype: Genotype, relatives: Sequence[Network]) -> Network:
+        network = self._made(genotype)
+        if relatives:
+            inherit(network, relatives)
+        update_bn(self.calibration, network)
+        return network.eval()
+
+    def _made(self, genotype: Genotype) -> Network:
+        """Return a network with weights drawn for it alone."""
+        network = build(genotype, self.network, self._generator(genotype, 0)).to(self.data.train.labels.device)
+        set_memory_format(network, FORMATS[self.layout])
+        return network
+
+    def _generator(self, genotype: Genotype, steps: int) -> torch.Generator:
+        """Return the generator for what is random of a network after so many steps."""
+        x = self.space.encode(genotype).tolist()
+        return generator_of(np.random.SeedSequence([self.seed, steps, *x]))
+
+    # ------------------------------------------------------------------ scores
+
+    def wrong(self, genotypes: Sequence[Genotype], listener: Listener = unheard) -> NDArray[np.bool_]:
+        """Return which of the scored images each network gets wrong, (n, images)."""
+        rows = []
+        X = np.array([self.space.encode(genotype) for genotype in genotypes])
+        for k, one in enumerate(self._of(X), 1):
+            rows.append(_wrong_of(one.network, self.scored, self.data.normalise, self.plan.eval_batch_size).cpu().numpy())
+            listener(Step(phase="scoring", done=k, total=len(genotypes), unit="networks"))
+        return np.array(rows)
+
+    def errors(self, genotypes: Sequence[Genotype], split: Split) -> NDArray[np.float64]:
+        """Return the errors of networks on a split, (n,), fractions; one that does not live is born untrained."""
+        X = np.array([self.space.encode(genotype) for genotype in genotypes])
+        wrong = [_wrong_of(one.network, split, self.data.normalise, self.plan.eval_batch_size) for one in self._of(X)]
+        return np.array([float(row.float().mean()) for row in wrong])
+
+    def subnet(self, genotype: Genotype) -> Network:
+        """Return a copy of a genotype's network as it is now, in evaluation mode."""
+        (one,) = self._of(self.space.encode(genotype)[None])
+        network = self._made(genotype)
+        network.load_state_dict(one.network.state_dict())
+        return network.eval()
+
+    # ------------------------------------------------------------------ state
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the networks, oldest first, as plain arrays: genotypes, births, steps, and all weights in a row."""
+        individuals = list(self.living.values())
+        tensors = [t for one in individuals for t in _tensors(one.network)]
+        weights = [t.detach().cpu().contiguous().numpy().ravel() for t in tensors]
+        X = np.array([self.space.encode(one.network.genotype) for one in individuals], dtype=np.int64)
+        return {
+            "memory_format": np.frombuffer(self.layout.encode(), dtype=np.uint8),
+            "steps": np.array(self.steps),
+            "generation": np.array(self.time),
+            "living": X.reshape(-1, self.space.n_var),
+            "born": np.array([one.born for one in individuals], dtype=np.int64),
+            "trained": np.array([one.steps for one in individuals], dtype=np.int64),
+            "weights": np.concatenate(weights) if weights else np.empty(0, dtype=np.float32),
+        }
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Restore what :meth:`state_dict` returned.
+
+        Raises:
+            ValueError: if it is of other networks, or not all of it is there.
+        """
+        missing = [name for name in self.state_dict() if name not in state]
+        if missing:
+            raise ValueError(f"state: expected what state_dict() returned, got no {missing[0]!r}")
+        made = [self._made(genotype) for genotype in self.space.decode(self.space.check(state["living"]))]
+        tensors = [t for network in made for t in _tensors(network)]
+        size = sum(t.numel() for t in tensors)
+        if state["weights"].shape != (size,):
+            raise ValueError(f"state: expected {size} weights, got {state['weights'].shape}")
+        parts = torch.from_numpy(np.array(state["weights"])).split([t.numel() for t in tensors]) if tensors else ()
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view(tensor.shape))
+        rows = zip(self._keys(state["living"]), made, state["born"], state["trained"], strict=True)
+        self.living = {key: Individual(network.eval(), int(born), int(steps)) for key, network, born, steps in rows}
+        self.time, self.steps = int(state["generation"]), int(state["steps"])
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of :meth:`state_dict`."""
+        return hashlib.sha256(b"".join(array.tobytes() for array in self.state_dict().values())).digest()
+
+
+def round_rate(plan: SupernetTraining, step: int, steps: int) -> float:
+    """Return the learning rate of a step, counted from 0, of a round of so many: a rise, then a linear fall."""
+    rise = max(round(RISE * steps), 1)
+    share = min((step + 1) / rise, (steps - step) / (steps - rise + 1))
+    return max(plan.learning_rate * share, plan.learning_rate_min)
+
+
+def at_random(split: Split, count: int, seed: int) -> Split:
+    """Return so many images of a split, all if it has no more, of each class its share."""
+    if count >= len(split):
+        return split
+    chosen = np.sort(stratified(split.labels.cpu().numpy(), count, seed))
+    return split.at(torch.from_numpy(chosen).to(split.labels.device))
+
+
+@torch.no_grad()
+def _wrong_of(network: Network, split: Split, normalise: Callable[[Tensor], Tensor], batch: int) -> Tensor:
+    """Return which images of a split a network in evaluation mode gets wrong, (images,), truth values."""
+    parts = []
+    for images, labels in split.batches(batch):
+        with precision(labels.device):
+            parts.append(network(normalise(images)).argmax(dim=1) != labels)
+    return torch.cat(parts)
+
+
+def _tensors(network: Network) -> list[Tensor]:
+    """Return the weights of a network and the statistics of its batch norm."""
+    return [value for value in network.state_dict().values() if value.is_floating_point()]
+
+
+# ---------------------------------------------------------------------- inheritance
+
+
+@torch.no_grad()
+def inherit(child: Network, relatives: Sequence[Network]) -> None:
+    """Copy weights from other networks of the same widths into a network, edge by edge.
+
+    An edge takes those of the nearest relative that has it: the same operation from the same input into the same node.
+    Where none has, the nearest that has the operation in the same cell with the same stride gives its own. Stem, input
+    layers and classifier come of the nearest relative. Near is who has most of the edges.
+    """
+    edges = _edges(child)
+    held = [_edges(relative) for relative in relatives]
+    order = sorted(range(len(relatives)), key=lambda k: -len(edges.keys() & held[k].keys()))
+    nearest = relatives[order[0]]
+    for own, other in [(child.stem, nearest.stem), (child.classifier, nearest.classifier), *_entries(child, nearest)]:
+        own.load_state_dict(other.state_dict())
+    for key, layer in edges.items():
+        source = _first(held[k].get(key) for k in order)
+        source = source or _first(
+            other for k in order for near, other in held[k].items() if _kind(near) == _kind(key)
+        )
+        if source is not None:
+            layer.load_state_dict(source.state_dict())
+
+
+Edge = tuple[int, int, str, int, int]
+"""Cell, node, operation, input, stride."""
+
+
+def _edges(network: Network) -> dict[Edge, nn.Module]:
+    """Return the operations of a network that have weights by where they are."""
+    found = {}
+    for position, cell in enumerate(cast(Iterable[NetworkCell], network.cells)):
+        edges, _ = cell_of(network.genotype, cell.shape.reduction)
+        for node, chosen in enumerate(cell.nodes):
+            for k, i in chosen:
+                op = next(op for op, at in edges[2 * node : 2 * node + 2] if at == i and op != "none")
+                stride = 2 if cell.shape.reduction and i < 2 else 1
+                if any(True for _ in cell.ops[k].parameters()):
+                    found[position, node, op, i, stride] = cell.ops[k]
+    return found
+
+
+def _kind(edge: Edge) -> tuple[int, str, int]:
+    cell, _, op, _, stride = edge
+    return cell, op, stride
+
+
+def _entries(child: Network, other: Network) -> Iterator[tuple[nn.Module, nn.Module]]:
+    for own, its in zip(child.cells, other.cells, strict=True):
+        yield cast(NetworkCell, own).entry, cast(NetworkCell, its).entry
+
+
+def _first(modules: Iterable[nn.Module | None]) -> nn.Module | None:
+    return next((module for module in modules if module is not None), None)
