@@ -191,7 +191,7 @@ WRONG = {
     ),
     "not a setting": (["search", "--out", "OUT", "--set", "warmup"], "setting: expected key=value"),
     "objective": (["search", "--out", "OUT", "--set", 'objectives=["speed", "error"]'], "objectives: expected among"),
-    "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, mnist, fashion-mnist"),
+    "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, cluttered-digits"),
     "data files": (["search", "--out", "OUT", "--set", "data=cifar10:OUT"], "cifar10: expected"),
     "config": (["search", "--out", "OUT", "--config", "OUT.toml"], "No such file"),
     "device": (["search", "--out", "OUT", "--set", "device=abacus"], "device: expected one that torch can compute on"),

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_digits
 from torchvision import datasets
 
+from carsmoo.nets.data.clutter import COUNTS, LEVEL, drawings, painted
 from carsmoo.nets.data.folders import Files, listed
 from carsmoo.nets.data.images import Pair
 from carsmoo.nets.data.pixels import White, decoded, header, mode_of, of_picture, white_in
@@ -28,6 +29,7 @@ from carsmoo.nets.data.transforms import Augmentation, require_half, require_mem
 from carsmoo.utils.validation import short
 
 DEBIAN = Path("/usr/share/datasets")  # where the package dataset-fashion-mnist puts its files
+_DIGITS = {"test": 360 / 1797, "validation": 477 / 1437}  # shares of the splits of scikit-learn's digits
 _ARRAYS = ["images", "labels", "test_images", "test_labels"]
 _BROKEN = (  # what zipfile and NumPy raise for files that are no npz or damaged
     ValueError,
@@ -58,15 +60,24 @@ class Found(NamedTuple):
 
 def digits(spec: DatasetSpec) -> Found:
     """8x8 grey digits that scikit-learn ships: 960 search-train, 477 search-validation, 360 test."""
-    if spec.where:
-        raise ValueError(f"data: expected 'digits' without a path, got 'digits:{spec.where}'")
-    found = load_digits()
+    images, labels = _digits(spec)
     return Found(
-        ((found.images * 15).astype(np.uint8), found.target),
+        ((images * LEVEL).astype(np.uint8), labels),
         augmentation=Augmentation(),
-        test_share=360 / 1797,
-        validation_share=477 / 1437,
+        test_share=_DIGITS["test"],
+        validation_share=_DIGITS["validation"],
     )
+
+
+def cluttered_digits(spec: DatasetSpec) -> Found:
+    """16x16 grey: a digit among pieces of others; 5,000 search-train, 1,000 search-validation, 2,000 test.
+
+    Each split is made of the digits that ``digits`` has in it. All is drawn with ``split_seed``.
+    """
+    images, labels = _digits(spec)
+    made = drawings(labels, _DIGITS, spec.split_seed)
+    train, validation, test = ((painted(images, made[split]), labels[made[split].digit]) for split in COUNTS)
+    return Found(train, validation, test, augmentation=Augmentation())
 
 
 def mnist(spec: DatasetSpec) -> Found:
@@ -164,6 +175,14 @@ def folder(spec: DatasetSpec) -> Found:
     return Found(pairs["train"], pairs.get("validation"), pairs.get("test"), listing.classes, natural)
 
 
+def _digits(spec: DatasetSpec) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return scikit-learn's digits, levels 0 to 16, (1797, 8, 8), and their labels."""
+    if spec.where:
+        raise ValueError(f"data: expected '{spec.name}' without a path, got '{spec.name}:{spec.where}'")
+    found = load_digits()
+    return found.images.astype(np.int64), found.target.astype(np.int64)
+
+
 @contextmanager
 def _telling(path: Path) -> Iterator[None]:
     """Tell what is raised within for a file that is no npz, is damaged, encrypted or packed in another way."""
@@ -243,6 +262,7 @@ def _decoded(name: str, files: Files, size: tuple[int, int], mode: str, white: W
 
 READERS: dict[str, Callable[[DatasetSpec], Found]] = {
     "digits": digits,
+    "cluttered-digits": cluttered_digits,
     "mnist": mnist,
     "fashion-mnist": mnist,
     "cifar10": cifar,

@@ -30,8 +30,9 @@ def test_digits_have_the_splits_of_the_demo() -> None:
 @pytest.mark.parametrize(
     ("data", "error", "says"),
     [
-        ("mnits", ValueError, "data: expected one of digits, mnist, .*, npz, got 'mnits'"),
+        ("mnits", ValueError, "data: expected one of digits, cluttered-digits, mnist, .*, npz, got 'mnits'"),
         ("digits:/here", ValueError, "data: expected 'digits' without a path"),
+        ("cluttered-digits:here", ValueError, "data: expected 'cluttered-digits' without a path, got 'clu.*:here'"),
         (7, TypeError, "data: expected a name, an ImageData, a Dataset or"),
         (
             (np.zeros((9, 8)), np.zeros(9, int)),
