@@ -45,7 +45,7 @@ class Records:
         plain = json.loads(json.dumps(settings))
         with self._lock():
             if not whole_lines(path):
-                self._add({"settings": plain})
+                append_line(path, {"settings": plain})
         found = difference(read(path)[0], plain)
         if found is not None:
             raise ValueError(f"{path} holds trainings by other settings: {found}")
@@ -57,7 +57,7 @@ class Records:
     def add(self, record: Record) -> None:
         """Add a training at the end of the file, at once."""
         with self._lock():
-            self._add(record)
+            append_line(self.path, record)
 
     @contextmanager
     def claimed(self, task: Task) -> Iterator[bool]:
@@ -76,15 +76,6 @@ class Records:
     def _lock(self) -> FileLock:
         return FileLock(self.claims / f"{self.path.stem}.lock")
 
-    def _add(self, document: Mapping[str, Any]) -> None:
-        whole = sum(len(line) + 1 for line in whole_lines(self.path))
-        with self.path.open("r+b" if self.path.exists() else "wb") as file:
-            file.truncate(whole)
-            file.seek(whole)
-            file.write(json.dumps(document).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
 
 def work(records: Records, tasks: Iterable[Task], make: Callable[[Task], Record]) -> int:
     """Make and add all trainings that are neither done nor claimed by another process, and return their number."""
@@ -95,6 +86,17 @@ def work(records: Records, tasks: Iterable[Task], make: Callable[[Task], Record]
                 records.add(make(task))
                 made += 1
     return made
+
+
+def append_line(path: Path, document: Mapping[str, Any]) -> None:
+    """Add a line of JSON to a file, made if there is none; a last line that was not written to its end goes."""
+    whole = sum(len(line) + 1 for line in whole_lines(path))
+    with path.open("r+b" if path.exists() else "wb") as file:
+        file.truncate(whole)
+        file.seek(whole)
+        file.write(json.dumps(document).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def whole_lines(path: Path) -> list[bytes]:

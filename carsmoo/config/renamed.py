@@ -1,4 +1,4 @@
-"""Fields that had another name: refused with the new one where somebody writes them, read in files of before."""
+"""Fields that had another name, or were not there: what files of before mean by today's names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "recipe": {"auxiliary": "auxiliary_weight", "holdout": "holdout_fraction", "drop_path": "drop_path_prob"},
     }
 )
-"""New names by old ones, by the section of the settings."""
+"""New names by old ones, by the section of the settings. An old name is refused where somebody writes it."""
+
+ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType({"training": {"weights": "shared", "score_images": None}})
+"""What held before a field was there, by the section of the settings."""
 
 
 def refuses_old_names(section: str) -> Callable[[type[T]], type[T]]:
@@ -65,7 +68,8 @@ def renamed_fields(config: Any) -> Mapping[str, str]:
 
 def with_new_names(settings: Mapping[str, Any], section: str) -> dict[str, Any]:
     """Return the settings of a section, as a file of before may hold them, under their names of today."""
-    return {RENAMED[section].get(name, name): value for name, value in settings.items()}
+    now = {RENAMED[section].get(name, name): value for name, value in settings.items()}
+    return {**ADDED.get(section, {}), **now}
 
 
 def sections_with_new_names(settings: Mapping[str, Any]) -> dict[str, Any]:

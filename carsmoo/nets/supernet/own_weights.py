@@ -8,8 +8,9 @@ trains alone. The engine, its operators and its survival know no difference.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -21,9 +22,11 @@ from torch.optim.swa_utils import update_bn
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
+from carsmoo.cost.closed_form import flops
 from carsmoo.cost.structure import cell_of
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.data.splits import stratified
+from carsmoo.nets.distributed.group import ALONE, Group, shards
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, precision
 from carsmoo.nets.models.init import generator_of
@@ -67,14 +70,23 @@ class OwnWeights:
         data: ImageData,
         seed: int,
         layout: str = "channels_last",
+        group: Group = ALONE,
     ) -> None:
-        self.space, self.network, self.plan, self.data, self.seed, self.layout = space, network, plan, data, seed, layout
+        self.group = group
+        self.space, self.network, self.plan, self.data, self.seed, self.layout = (
+            space,
+            network,
+            plan,
+            data,
+            seed,
+            layout,
+        )
         self.living: dict[bytes, Individual] = {}
         self.time, self.steps = 0, 0
         scored = plan.score_images or len(data.validation)
         self.scored = at_random(data.validation, scored, seed)
         fixed = at_random(data.train, plan.bn_calibration_images, seed)
-        self.calibration = [data.normalise(part) for part in fixed.images.split(plan.batch_size)]
+        self.calibration = [data.normalise(part) for part in torch.split(fixed.images, plan.batch_size)]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -92,12 +104,15 @@ class OwnWeights:
 
     # ------------------------------------------------------------------ a generation
 
-    def join(self, X: NDArray[np.int64], listener: Listener = unheard) -> None:
-        """Let those of ``X`` (n, n_var) that were not trained yet be born, if they are not, and train a first round."""
-        epochs = self.plan.epochs_per_generation if self.time else self.plan.warmup_epochs
+    def join(self, X: NDArray[np.int64], listener: Listener = unheard) -> bool:
+        """Let those of ``X`` (n, n_var) that were not trained yet be born, and train a first round; tell if any was.
+
+        A first round is as long as the first population's, whenever it comes: all begin alike.
+        """
         new = [one for one in self._of(X) if one.steps == 0]
-        if new and epochs:
-            self._train("training" if self.time else "warm-up", new, self.round_of(epochs), listener)
+        if new:
+            self._train("training" if self.time else "warm-up", new, self.round_of(self.plan.warmup_epochs), listener)
+        return bool(new)
 
     def train_on(self, X: NDArray[np.int64], listener: Listener = unheard) -> None:
         """Train each network of a population ``X`` (n, n_var) for a round; of the others the newborns alone live on."""
@@ -108,27 +123,57 @@ class OwnWeights:
         self.time += 1
 
     def _train(self, phase: str, chosen: Sequence[Individual], steps: int, listener: Listener) -> None:
-        total = len(chosen) * steps
-        losses = 0.0
-        listener(Step(phase=phase, done=0, total=total, unit="steps"))
-        for k, one in enumerate(chosen):
-            for done, loss in enumerate(self._round(one, steps), 1):
-                self.steps += 1
-                losses += loss if done == steps else 0.0
-                if k * steps + done < total:
-                    listener(Step(phase=phase, done=k * steps + done, total=total, unit="steps"))
-        figures = {"loss": losses / len(chosen), "epoch": round(self.epochs)}
-        listener(Step(phase=phase, done=total, total=total, unit="steps", figures=figures))
+        """Train some networks for a round each, this process its share of them; afterwards all processes have all."""
+        losses = torch.full((len(chosen),), -0.0)
+        mine = self._share(chosen)
+        tell = partial(Step, phase=phase, total=len(chosen), unit="networks")
+        listener(tell(done=0))
+        for done, k in enumerate(mine, 1):
+            losses[k] = self._round(chosen[k], steps)
+            if done < len(mine):
+                listener(tell(done=done * len(chosen) // len(mine)))
+        if self.group.size > 1:
+            self._exchange(chosen, mine, losses)
+        for one in chosen:
+            one.steps += steps
+        self.steps += len(chosen) * steps
+        figures = {"loss": float(losses.mean()), "epoch": round(self.epochs)}
+        listener(tell(done=len(chosen), figures=figures))
+
+    def _share(self, chosen: Sequence[Individual]) -> list[int]:
+        """Return which of some networks this process computes, balanced by multiply-adds."""
+        costs = [float(flops(one.network.genotype, self.network)) for one in chosen]
+        return sorted(shards(costs, self.group.size)[self.group.rank])
+
+    @torch.no_grad()
+    def _exchange(self, chosen: Sequence[Individual], mine: Sequence[int], losses: Tensor) -> None:
+        """Give all processes the weights and losses that each has computed of some networks."""
+        everything = [(k, t) for k, one in enumerate(chosen) for t in _tensors(one.network)]
+        for k, tensor in everything:
+            if k not in mine:
+                tensor.fill_(-0.0)  # x + -0.0 is x, and -0.0 for -0.0
+        parts = [*(t.reshape(-1) for _, t in everything), losses]
+        bucket = torch.cat(parts)
+        self.group.add(bucket)
+        *found, told = torch.split(bucket, [len(part) for part in parts])
+        for (_, tensor), values in zip(everything, found, strict=True):
+            tensor.copy_(values.view(tensor.shape))
+        losses.copy_(told)
 
     @torch.inference_mode(False)
     @torch.enable_grad()
-    def _round(self, one: Individual, steps: int) -> Iterator[float]:
-        """Train a network for a round, and yield the loss of each step."""
+    def _round(self, one: Individual, steps: int) -> float:
+        """Train a network for a round, and return the loss of its last step."""
         plan, generator = self.plan, self._generator(one.network.genotype, one.steps)
         network = one.network.train()
         parameters = list(network.parameters())
         optimizer = torch.optim.SGD(
-            parameters, plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, nesterov=plan.momentum > 0, fused=True
+            parameters,
+            plan.learning_rate,
+            plan.momentum,
+            weight_decay=plan.weight_decay,
+            nesterov=plan.momentum > 0,
+            fused=True,
         )
         for k, indices in enumerate(self._batches(steps, generator)):
             for group in optimizer.param_groups:
@@ -141,9 +186,8 @@ class OwnWeights:
             if bool(norm.isfinite()):
                 optimizer.step()
             optimizer.zero_grad()
-            one.steps += 1
-            yield float(loss.detach())
         network.eval()
+        return float(loss.detach())
 
     def _batches(self, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
         """Yield the indices of so many batches; all images have a turn before one has another."""
@@ -193,18 +237,28 @@ class OwnWeights:
 
     def wrong(self, genotypes: Sequence[Genotype], listener: Listener = unheard) -> NDArray[np.bool_]:
         """Return which of the scored images each network gets wrong, (n, images)."""
-        rows = []
-        X = np.array([self.space.encode(genotype) for genotype in genotypes])
-        for k, one in enumerate(self._of(X), 1):
-            rows.append(_wrong_of(one.network, self.scored, self.data.normalise, self.plan.eval_batch_size).cpu().numpy())
-            listener(Step(phase="scoring", done=k, total=len(genotypes), unit="networks"))
-        return np.array(rows)
+        chosen = self._of(np.array([self.space.encode(genotype) for genotype in genotypes]))
+        found = torch.zeros(len(chosen), len(self.scored), device=self.scored.labels.device)
+        mine = self._share(chosen)
+        for done, k in enumerate(mine, 1):
+            found[k] = self._wrong(chosen[k], self.scored)
+            listener(Step(phase="scoring", done=done * len(chosen) // len(mine), total=len(chosen), unit="networks"))
+        self.group.add(found)
+        return found.cpu().numpy() > 0
 
     def errors(self, genotypes: Sequence[Genotype], split: Split) -> NDArray[np.float64]:
         """Return the errors of networks on a split, (n,), fractions; one that does not live is born untrained."""
         X = np.array([self.space.encode(genotype) for genotype in genotypes])
-        wrong = [_wrong_of(one.network, split, self.data.normalise, self.plan.eval_batch_size) for one in self._of(X)]
-        return np.array([float(row.float().mean()) for row in wrong])
+        return np.array([float(self._wrong(one, split).float().mean()) for one in self._of(X)])
+
+    @torch.no_grad()
+    def _wrong(self, one: Individual, split: Split) -> Tensor:
+        """Return which images of a split a network gets wrong, (images,), truth values."""
+        parts = []
+        for images, labels in split.batches(self.plan.eval_batch_size):
+            with precision(labels.device):
+                parts.append(one.network(self.data.normalise(images)).argmax(dim=1) != labels)
+        return torch.cat(parts)
 
     def subnet(self, genotype: Genotype) -> Network:
         """Return a copy of a genotype's network as it is now, in evaluation mode."""
@@ -244,10 +298,10 @@ class OwnWeights:
             raise ValueError(f"state: expected what state_dict() returned, got no {missing[0]!r}")
         made = [self._made(genotype) for genotype in self.space.decode(self.space.check(state["living"]))]
         tensors = [t for network in made for t in _tensors(network)]
-        size = sum(t.numel() for t in tensors)
-        if state["weights"].shape != (size,):
-            raise ValueError(f"state: expected {size} weights, got {state['weights'].shape}")
-        parts = torch.from_numpy(np.array(state["weights"])).split([t.numel() for t in tensors]) if tensors else ()
+        sizes = [t.numel() for t in tensors]
+        if state["weights"].shape != (sum(sizes),):
+            raise ValueError(f"state: expected {sum(sizes)} weights, got {state['weights'].shape}")
+        parts = torch.split(torch.from_numpy(np.array(state["weights"])), sizes) if sizes else ()
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view(tensor.shape))
         rows = zip(self._keys(state["living"]), made, state["born"], state["trained"], strict=True)
@@ -274,16 +328,6 @@ def at_random(split: Split, count: int, seed: int) -> Split:
     return split.at(torch.from_numpy(chosen).to(split.labels.device))
 
 
-@torch.no_grad()
-def _wrong_of(network: Network, split: Split, normalise: Callable[[Tensor], Tensor], batch: int) -> Tensor:
-    """Return which images of a split a network in evaluation mode gets wrong, (images,), truth values."""
-    parts = []
-    for images, labels in split.batches(batch):
-        with precision(labels.device):
-            parts.append(network(normalise(images)).argmax(dim=1) != labels)
-    return torch.cat(parts)
-
-
 def _tensors(network: Network) -> list[Tensor]:
     """Return the weights of a network and the statistics of its batch norm."""
     return [value for value in network.state_dict().values() if value.is_floating_point()]
@@ -308,9 +352,7 @@ def inherit(child: Network, relatives: Sequence[Network]) -> None:
         own.load_state_dict(other.state_dict())
     for key, layer in edges.items():
         source = _first(held[k].get(key) for k in order)
-        source = source or _first(
-            other for k in order for near, other in held[k].items() if _kind(near) == _kind(key)
-        )
+        source = source or _first(other for k in order for near, other in held[k].items() if _kind(near) == _kind(key))
         if source is not None:
             layer.load_state_dict(source.state_dict())
 

@@ -173,7 +173,7 @@ class CARSProblem(GenotypeProblem):
         """The shared weights of a problem that has begun."""
         world = self._running()
         if isinstance(world, OwnWeights):
-            raise RuntimeError("supernet: expected a problem with shared weights, got one with weights='own'")
+            raise TypeError("supernet: expected a problem with shared weights, got one with weights='own'")
         return world.supernet
 
     def _begin(self) -> None:
@@ -193,9 +193,8 @@ class CARSProblem(GenotypeProblem):
 
     def _join(self, X: NDArray[np.int64]) -> None:
         world = self._running()
-        if isinstance(world, OwnWeights):
+        if isinstance(world, OwnWeights) and world.join(X, self._hear):
             self._errors.clear()
-            world.join(X, self._hear)
 
     def _restart(self) -> None:
         if self._weights_missing:
@@ -214,7 +213,7 @@ class CARSProblem(GenotypeProblem):
         self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         world = self._running()
         if isinstance(world, OwnWeights):
-            return world.wrong(self.space.decode(X), self._hear).mean(axis=1)
+            return np.asarray(world.wrong(self.space.decode(X), self._hear).mean(axis=1), dtype=np.float64)
         races = self.races and self.survivors is not None and len(X) > self.survivors
         race = Race(self._objectives.fixed(X), cast(int, self.survivors)) if races else None
         return world.scores(self.space.decode(X), self._hear, race)
@@ -230,7 +229,7 @@ class CARSProblem(GenotypeProblem):
         made = self.space, self.network, self.training, self.images
         layout = layout or self._group.decide(lambda: memory_format(*made))
         if self.training.weights == "own":
-            return OwnWeights(*made, self.seed or 0, layout)
+            return OwnWeights(*made, self.seed or 0, layout, self._group)
         return SupernetState(*made, self.seed or 0, layout, self._group)
 
     def fastest_threads(self) -> int:

@@ -1,0 +1,237 @@
+"""How true a search's scores are: their order of random architectures against that of the truth sets, over compute.
+
+Each truth set's random architectures are scored by what a search knows of them after so many epochs that all of them
+share: by a supernet after a warm-up, or by weights of their own after their first round. Kendall's tau compares the
+scores with the test errors of the same architectures trained alone (``benchmarks/truth``), means over seeds.
+
+Figures, for each truth set NAME:
+
+- ``tau_NAME``, ``core_seconds_NAME``: own weights, at the epochs of ``PRESET``; ``tau_shared_NAME``: today's supernet at
+  as many; ``best_shared_NAME``: the best tau that a supernet reaches at any;
+- ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of one architecture each,
+  which no order can exceed by more than chance;
+- ``compute_to_tau_gain_NAME``: core-seconds with which the default's supernet reaches its best tau, over those with
+  which own weights reach as much.
+
+    python -m benchmarks.bench_fidelity --data cifar16
+
+goes on where it stopped; ``--redraw`` prints and draws what is stored, without measuring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from benchmarks.paper.looks import MARKS, SHADES, finish, panels
+from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
+from benchmarks.truth.sets import SETS, architectures
+from benchmarks.truth.summary import by_name, load_truth, seeds, tau
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.utils.progress import PhaseClock
+
+FILE = "fidelity.jsonl"
+
+EPOCHS = (4, 9, 18, 37)
+"""Epochs of search-train that all architectures share."""
+
+PRESET = 18
+"""Of these, those at which figures are told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lever:
+    """A way to score architectures.
+
+    Args:
+        label: in the picture.
+        plan: settings of the supernet's training that differ from the defaults.
+    """
+
+    label: str
+    plan: dict[str, Any]
+
+
+QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "weight_decay": 5e-4}
+
+LEVERS = {
+    "default": Lever(label="supernet, defaults", plan={}),
+    "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
+    "quick": Lever(label="supernet, batch 32, rate 0.05", plan={**QUICK, "learning_rate": 0.05}),
+}
+"""By name. All fall to their least learning rate at the end of their epochs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One measurement.
+
+    Args:
+        data: name of the truth set.
+        lever: name of the way to score.
+        epochs: that all architectures share.
+        seed: of weights, order and augmentation.
+    """
+
+    data: str
+    lever: str
+    epochs: int
+    seed: int = 0
+
+
+def measure(task: Task) -> dict[str, Any]:
+    """Return the errors of the random architectures of a truth set as a search would score them."""
+    made = SETS[task.data]
+    chosen = [one for one in architectures() if one.group != "published"]
+    plan = SupernetTraining(
+        **{**LEVERS[task.lever].plan, "warmup_epochs": task.epochs, "n_generations": 0, "pop_size": len(chosen)}
+    )
+    recipe = made.recipe
+    shape = NetworkConfig(channels=recipe.channels, layers=recipe.layers, bn_affine=plan.weights == "own")
+    data = f"{made.data}{'&' if '?' in made.data else '?'}pad=0"  # as the truth sets' recipe
+    problem = CARSProblem(data, network=shape, training=plan, seed=task.seed)
+    X = problem.space.encode([one.genotype for one in chosen])
+    clock = PhaseClock(time.process_time)
+    problem.listeners.append(clock)
+    errors = problem.evaluate(X, return_values_of=["F"])[:, 0]
+    spent = clock.take()
+    return {
+        **dataclasses.asdict(task),
+        "core_seconds": round(spent["warm-up"], 1),
+        "scoring_core_seconds": round(spent["scoring"], 1),
+        "errors": dict(zip([one.name for one in chosen], np.round(errors, 6).tolist(), strict=True)),
+        "torch": torch.__version__,
+    }
+
+
+def stored(folder: Path) -> list[dict[str, Any]]:
+    """Return the measurements of a folder."""
+    return [json.loads(line) for line in whole_lines(folder / FILE)]
+
+
+def key(record: dict[str, Any]) -> Task:
+    """Return which measurement it is."""
+    return Task(**{field.name: record[field.name] for field in dataclasses.fields(Task)})
+
+
+def curves(records: Sequence[dict[str, Any]], data: str, folder: Path) -> dict[str, list[tuple[float, float]]]:
+    """Return (core-seconds, tau) of each lever on a truth set, by compute; means over seeds."""
+    truth = load_truth(data, folder)
+    found: dict[str, list[tuple[float, float]]] = {}
+    for lever in LEVERS:
+        for epochs in EPOCHS:
+            rows = [r for r in records if (r["data"], r["lever"], r["epochs"]) == (data, lever, epochs)]
+            if rows:
+                taus = [tau(truth.test, [r["errors"].get(name, np.nan) for name in truth.names]) for r in rows]
+                seconds = float(np.mean([r["core_seconds"] for r in rows]))
+                found.setdefault(lever, []).append((seconds, float(np.mean([t for t in taus if t is not None]))))
+    return found
+
+
+def gain(shared: Sequence[tuple[float, float]], own: Sequence[tuple[float, float]]) -> float | None:
+    """Return the compute of the best shared tau over the least with which own weights reach it; None if they do not."""
+    seconds, best = max(shared, key=lambda point: (point[1], -point[0]))
+    enough = [s for s, reached in own if reached >= best]
+    return seconds / min(enough) if enough else None
+
+
+def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float | None]:
+    """Return the figures of all truth sets that have measurements."""
+    found: dict[str, float | None] = {}
+    for data in dict.fromkeys(r["data"] for r in records):
+        truth, lines = load_truth(data, folder), curves(records, data, folder)
+        random = truth.at([group != "published" for group in truth.groups])
+        found[f"n_{data}"] = len(random.names)
+        found[f"tau_params_{data}"] = tau(random.test, -random.params)
+        size = dict(zip(truth.names, truth.params.tolist(), strict=True))
+        between = seeds(by_name(read(folder / f"{data}.jsonl")[1], "test"), size)
+        found[f"tau_seeds_{data}"] = between.get("tau_seeds")
+        at = {r["lever"]: k for k, r in enumerate(records) if (r["data"], r["epochs"]) == (data, PRESET)}
+        for lever, name in (("own", "tau"), ("default", "tau_shared")):
+            if lever in at:
+                place = EPOCHS.index(PRESET)
+                seconds, reached = lines[lever][place] if len(lines[lever]) > place else lines[lever][-1]
+                found[f"{name}_{data}"] = reached
+                found[f"core_seconds_{name}_{data}"] = seconds
+        shared = [point for lever in ("default", "quick") for point in lines.get(lever, [])]
+        if shared:
+            found[f"best_shared_{data}"] = max(reached for _, reached in shared)
+        if lines.get("default") and lines.get("own"):
+            found[f"compute_to_tau_gain_{data}"] = gain(lines["default"], lines["own"])
+    return found
+
+
+def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
+    """Draw tau over compute, one line a lever, with the ceiling and the parameters' own tau."""
+    names = list(dict.fromkeys(r["data"] for r in records))
+    told = figures(records, folder)
+    figure, axes = panels(1, len(names), 4.2 * len(names), 3.2, wspace=0.1)
+    for axis, data in zip(np.atleast_1d(axes), names, strict=True):
+        for k, (lever, points) in enumerate(curves(records, data, folder).items()):
+            axis.plot(*zip(*points, strict=True), marker=MARKS[k], color=SHADES[k], label=LEVERS[lever].label)
+        for name, label, style in (("tau_seeds", "two trainings", "--"), ("tau_params", "parameters", ":")):
+            level = told[f"{name}_{data}"]
+            if level is not None:
+                axis.axhline(level, color="0.5", linestyle=style, label=label)
+        axis.set_xscale("log")
+        finish(axis, "core-seconds of training", "Kendall's tau with the truth", data)
+        axis.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def lines_of(records: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
+    """Yield a table of all measurements."""
+    yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'core-s':>9}{'error':>8}{'tau':>7}"
+    for record in records:
+        truth = load_truth(record["data"], folder)
+        reached = tau(truth.test, [record["errors"].get(name, np.nan) for name in truth.names])
+        mean = np.mean(list(record["errors"].values()))
+        told = "   -" if reached is None else f"{reached:.2f}"
+        yield (
+            f"{record['data']:<9}{record['lever']:<9}{record['epochs']:>7}{record['core_seconds']:>9.0f}"
+            f"{mean:>8.3f}{told:>7}"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is missing, print and draw all that is stored."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_fidelity", description="How true scores are.")
+    parser.add_argument("--data", choices=list(SETS), nargs="+", default=list(SETS))
+    parser.add_argument("--levers", choices=list(LEVERS), nargs="+", default=list(LEVERS))
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the result files are")
+    parser.add_argument("--redraw", action="store_true", help="print what is stored, without measuring")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    if not options.redraw:
+        planned = [
+            Task(data=d, lever=lever, epochs=e) for d in options.data for e in EPOCHS for lever in options.levers
+        ]
+        for task in planned:
+            if task not in map(key, stored(options.out)):
+                record = measure(task)
+                append_line(options.out / FILE, record)
+                print(json.dumps({k: v for k, v in record.items() if k != "errors"}), flush=True)
+    records = stored(options.out)
+    for line in lines_of(records, options.out):
+        print(line)
+    if records:
+        draw(records, options.out).savefig(options.out / "fidelity.png", dpi=200)
+    told = {name: None if v is None else round(v, 4) for name, v in figures(records, options.out).items()}
+    print("RESULT " + json.dumps({"name": "fidelity", "figures": told}))
+
+
+if __name__ == "__main__":
+    main()

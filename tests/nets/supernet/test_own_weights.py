@@ -1,0 +1,276 @@
+"""Own weights: births, inheritance, rounds of training, who lives on; the same bits after a resume and on two ranks."""
+
+import dataclasses
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.optimize import minimize
+from torch import nn
+
+from carsmoo import PNSGA3, CARSProblem, Continuous, NetworkConfig, SupernetTraining
+from carsmoo.nets.data import Augmentation, ImageData
+from carsmoo.nets.distributed.group import ALONE, Group
+from carsmoo.nets.models.network import Network, untrained
+from carsmoo.nets.supernet.own_weights import OwnWeights, inherit, round_rate
+from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.testing import check_moving_problem
+from tests.support.groups import together
+
+SPACE = DARTSSpace()
+SMALL = NetworkConfig(channels=2, layers=3, image_shape=(1, 6, 6), n_classes=3)
+PLAN = SupernetTraining(
+    weights="own",
+    warmup_epochs=4,
+    n_generations=2,
+    epochs_per_generation=2,
+    pop_size=4,
+    batch_size=8,
+    learning_rate=0.1,
+    bn_calibration_images=16,
+    score_images=12,
+)
+
+
+def images() -> ImageData:
+    """Return 72 images whose class is the third that is bright, 36 of them search-train."""
+    rng, labels = np.random.default_rng(0), np.arange(90) % 3
+    pixels = rng.random((90, 6, 6)) * 0.5
+    for k, label in enumerate(labels):
+        pixels[k, 2 * label : 2 * label + 2] += 0.5
+    return ImageData.from_arrays(pixels, labels, augmentation=Augmentation(flip=True))
+
+
+def world(seed: int = 0, group: Group = ALONE, **plan: Any) -> OwnWeights:
+    return OwnWeights(SPACE, SMALL, dataclasses.replace(PLAN, **plan), images(), seed, group=group)
+
+
+def problem(**plan: Any) -> CARSProblem:
+    shape = NetworkConfig(channels=2, layers=3)
+    return CARSProblem(images(), network=shape, training=dataclasses.replace(PLAN, **plan), seed=3)
+
+
+def vectors(n: int, seed: int = 0) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).integers(SPACE.xl, SPACE.xu + 1, size=(n, SPACE.n_var))
+
+
+def steps(made: OwnWeights, X: NDArray[np.int64]) -> list[int | None]:
+    keys = [row.tobytes() for row in SPACE.canonical(X)]
+    return [made.living[key].steps if key in made.living else None for key in keys]
+
+
+def weights(module: nn.Module) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in module.parameters()]
+
+
+def equal(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+# ---------------------------------------------------------------------- a generation
+
+
+def test_members_train_a_round_each_and_of_the_others_the_newborns_alone_live_on() -> None:
+    made, first, newborns = world(), vectors(4), vectors(3, seed=1)
+    per_epoch = len(made.data.train) // 8
+    begun, later = round(4 * per_epoch / 4), round(2 * per_epoch / 4)
+    made.join(first)
+    assert steps(made, first) == [begun] * 4
+    made.wrong(SPACE.decode(newborns))  # asked for before the generation: born, and not trained
+    assert steps(made, newborns) == [0] * 3
+    made.train_on(first[:2])
+    assert steps(made, first) == [begun + later] * 2 + [begun] * 2  # born in this generation
+    made.join(np.concatenate([first[:2], newborns]))
+    assert steps(made, newborns) == [begun] * 3
+    made.train_on(newborns)
+    assert steps(made, np.concatenate([first, newborns])) == [None] * 4 + [begun + later] * 3
+    assert made.steps == 7 * begun + 5 * later
+    assert not made.join(newborns)
+
+
+def test_training_lowers_the_error_and_a_question_changes_nothing() -> None:
+    made, X = world(warmup_epochs=40), vectors(4)
+    asked = made.wrong(SPACE.decode(X)).mean(axis=1)
+    again = made.wrong(SPACE.decode(X)).mean(axis=1)
+    made.join(X)
+    assert np.array_equal(asked, again)
+    assert made.wrong(SPACE.decode(X)).mean() < asked.mean() - 0.2
+    assert made.wrong(SPACE.decode(X)).shape == (4, 12)
+
+
+def test_what_becomes_of_a_network_does_not_depend_on_who_was_born_along_with_it() -> None:
+    X = vectors(4)
+    together_, backwards, other_seed = world(), world(), world(seed=1)
+    for made, order in ((together_, X), (backwards, X[::-1]), (other_seed, X)):
+        made.join(order)
+    genotypes = SPACE.decode(X)
+    for genotype in genotypes:
+        assert equal(together_.subnet(genotype), backwards.subnet(genotype))
+    assert not equal(together_.subnet(genotypes[0]), other_seed.subnet(genotypes[0]))
+
+
+def test_a_round_sees_every_image_once_before_one_twice_and_its_own_order_each_time() -> None:
+    made = world()
+    generator = torch.Generator().manual_seed(0)
+    per_epoch = made.steps_per_epoch
+    seen = [part.tolist() for part in made._batches(2 * per_epoch + 1, generator)]
+    epochs = [[*chain(*seen[:per_epoch])], [*chain(*seen[per_epoch : 2 * per_epoch])]]
+    assert len(seen) == 2 * per_epoch + 1
+    assert all(len(set(epoch)) == len(epoch) == 8 * per_epoch for epoch in epochs)
+    assert epochs[0] != epochs[1]
+
+
+def test_a_rounds_learning_rate_rises_to_the_plans_and_falls_to_its_least() -> None:
+    rates = [round_rate(PLAN, k, 20) for k in range(20)]
+    top = int(np.argmax(rates))
+    assert rates[top] == PLAN.learning_rate
+    assert 1 <= top <= 3
+    assert all(np.diff(rates[: top + 1]) > 0)
+    assert all(np.diff(rates[top:]) < 0)
+    assert rates[-1] == pytest.approx(PLAN.learning_rate / 18)
+    assert round_rate(PLAN, 0, 1) == PLAN.learning_rate
+    assert round_rate(dataclasses.replace(PLAN, learning_rate_min=0.05), 19, 20) == 0.05
+
+
+# ---------------------------------------------------------------------- inheritance
+
+
+def changed(genotype: Genotype, edges: dict[int, tuple[str, int]]) -> Genotype:
+    normal = tuple(edges.get(k, edge) for k, edge in enumerate(genotype.normal))
+    return dataclasses.replace(genotype, normal=normal)
+
+
+PARENT = Genotype.parse(
+    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_5x5', 1), ('dil_conv_3x3', 0), ('sep_conv_3x3', 2),"
+    " ('sep_conv_5x5', 1), ('dil_conv_5x5', 2), ('sep_conv_3x3', 0), ('dil_conv_3x3', 4)], normal_concat=range(2, 6),"
+    " reduce=[('sep_conv_3x3', 0), ('sep_conv_5x5', 1), ('dil_conv_3x3', 0), ('sep_conv_3x3', 2),"
+    " ('sep_conv_5x5', 1), ('dil_conv_5x5', 2), ('sep_conv_3x3', 0), ('dil_conv_3x3', 4)], reduce_concat=range(2, 6))"
+)
+
+
+def test_a_child_has_its_parents_weights_on_all_edges_they_share() -> None:
+    parent, child = untrained(PARENT, SMALL, 1), untrained(changed(PARENT, {6: ("max_pool_3x3", 1)}), SMALL, 2)
+    stranger = untrained(changed(PARENT, dict.fromkeys(range(6), ("skip_connect", 0))), SMALL, 3)
+    inherit(child, [stranger, parent])
+    assert equal(child.stem, parent.stem)
+    assert equal(child.classifier, parent.classifier)
+    for mine, theirs in zip(child.cells, parent.cells, strict=True):
+        assert equal(mine.entry, theirs.entry)  # type: ignore[arg-type]
+        for k, (own, other) in enumerate(zip(mine.ops, theirs.ops, strict=True)):  # type: ignore[arg-type]
+            assert (k == 6 and not mine.shape.reduction) or equal(own, other)  # type: ignore[union-attr]
+
+
+def test_an_edge_that_no_relative_has_takes_the_operation_from_elsewhere_in_the_cell() -> None:
+    parent = untrained(PARENT, SMALL, 1)
+    child = untrained(changed(PARENT, {2: ("dil_conv_5x5", 1), 6: ("sep_conv_5x5", 3)}), SMALL, 2)
+    inherit(child, [parent])
+    normal, theirs = child.cells[0].ops, parent.cells[0].ops  # type: ignore[union-attr]
+    assert equal(normal[2], theirs[5])  # type: ignore[index]  dil_conv_5x5 into the third node
+    assert equal(normal[6], theirs[1])  # type: ignore[index]  sep_conv_5x5, the first of two in the cell
+
+
+def test_what_nobody_has_is_drawn_anew_and_the_parents_stay_as_they_are() -> None:
+    bare = Genotype.parse(str(PARENT).replace("sep_conv_5x5", "skip_connect"))
+    parent, child, fresh = untrained(bare, SMALL, 1), untrained(PARENT, SMALL, 2), untrained(PARENT, SMALL, 2)
+    before = weights(parent)
+    inherit(child, [parent])
+    assert equal(child.cells[0].ops[1], fresh.cells[0].ops[1])  # type: ignore[union-attr, index]
+    assert not equal(child.cells[0].ops[0], fresh.cells[0].ops[0])  # type: ignore[union-attr, index]
+    with torch.no_grad():
+        for parameter in child.parameters():
+            parameter.zero_()
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(parent), strict=True))
+
+
+def test_the_nearest_relative_gives_first() -> None:
+    near, far = (
+        untrained(changed(PARENT, {0: ("skip_connect", 0)}), SMALL, 1),
+        untrained(changed(PARENT, dict.fromkeys((2, 4, 6), ("skip_connect", 0))), SMALL, 2),
+    )
+    child = untrained(PARENT, SMALL, 3)
+    inherit(child, [far, near])
+    ops: Any = child.cells[0].ops
+    assert equal(ops[1], near.cells[0].ops[1])  # type: ignore[union-attr, index]  both have it
+    assert equal(ops[0], far.cells[0].ops[0])  # type: ignore[union-attr, index]  near does not
+    assert equal(child.stem, near.stem)
+
+
+def test_a_newborn_inherits_and_its_batch_norm_is_measured_anew() -> None:
+    made = world(warmup_epochs=40)
+    X = vectors(2)
+    made.join(X[:1])
+    made.wrong(SPACE.decode(X[1:]))
+    parent, child = (made.subnet(genotype) for genotype in SPACE.decode(X))
+    assert equal(child.classifier, parent.classifier)
+    mean = {name: value for name, value in child.named_buffers() if name.endswith("running_mean")}
+    assert any(not torch.equal(value, dict(parent.named_buffers())[name]) for name, value in mean.items())
+
+
+# ---------------------------------------------------------------------- as a problem
+
+
+def test_it_keeps_the_rules_of_a_moving_problem() -> None:
+    check_moving_problem(problem())
+
+
+@pytest.mark.parametrize("algorithm", [PNSGA3, type("ContinuousNSGA2", (Continuous, NSGA2), {})])
+def test_algorithms_search_it_and_one_seed_is_one_run(algorithm: Any) -> None:
+    found = [minimize(problem(), algorithm(pop_size=4), ("n_gen", 3)) for _ in range(2)]
+    assert np.array_equal(found[0].pop.get("F"), found[1].pop.get("F"))
+    made = problem()
+    front = made.front(minimize(made, algorithm(pop_size=4), ("n_gen", 3)))
+    assert front.about["weights"] == "own"
+    X = SPACE.encode(front.genotypes)
+    assert np.array_equal(front.column("error"), made.moving_values(X)[:, 0])
+    kept = made.state_dict()["living"]
+    assert {row.tobytes() for row in SPACE.canonical(X)} <= {row.tobytes() for row in kept}
+
+
+def test_a_state_brings_back_everybody_and_what_follows() -> None:
+    made, X = problem(), vectors(4)
+    made.evaluate(X)
+    made.advance(X[:2])
+    state = {name: np.array(value) for name, value in made.state_dict().items()}
+    other = problem()
+    other.load_state_dict(state)
+    for one in (made, other):
+        one.advance(X[1:3])
+    new = np.concatenate([X, vectors(2, seed=5)])
+    assert np.array_equal(made.evaluate(new), other.evaluate(new))
+    one, two = made.state_dict(), other.state_dict()
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    with pytest.raises(ValueError, match=r"state: expected \d+ weights"):
+        problem().load_state_dict({**state, "weights": state["weights"][1:]})
+    with pytest.raises(ValueError, match="got no 'living'"):
+        problem().load_state_dict({name: value for name, value in state.items() if name != "living"})
+
+
+def test_two_ranks_find_what_one_does_bit_for_bit() -> None:
+    X, new = vectors(5), vectors(3, seed=1)
+
+    def work(group: Group) -> tuple[NDArray[np.bool_], bytes]:
+        made = world(group=group)
+        made.join(X)
+        made.train_on(X[:3])
+        made.join(new)
+        return made.wrong(SPACE.decode(np.concatenate([X[:3], new]))), made.digest()
+
+    alone = work(ALONE)
+    for found, digest in together(2, work):
+        assert np.array_equal(found, alone[0])
+        assert digest == alone[1]
+
+
+def test_there_is_no_supernet() -> None:
+    made = problem()
+    made.evaluate(vectors(2))
+    with pytest.raises(TypeError, match="supernet: expected a problem with shared weights, got one with weights='own'"):
+        _ = made.supernet
+    network = made.subnet(SPACE.decode(vectors(2)[0]))
+    assert isinstance(network, Network)
+    assert not network.training
