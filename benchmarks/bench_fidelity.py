@@ -6,8 +6,8 @@ scores with the test errors of the same architectures trained alone (``benchmark
 
 Figures, for each truth set NAME:
 
-- ``tau_NAME``, ``core_seconds_NAME``: own weights, at the epochs of ``PRESET``; ``tau_shared_NAME``: today's supernet at
-  as many; ``best_shared_NAME``: the best tau that a supernet reaches at any;
+- ``tau_NAME``, ``core_seconds_tau_NAME``: own weights at the epochs of ``PRESET``; ``tau_shared_NAME``: the default's
+  supernet at as many; ``best_shared_NAME``: the best tau that a supernet reaches at any;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of one architecture each,
   which no order can exceed by more than chance;
 - ``compute_to_tau_gain_NAME``: core-seconds with which the default's supernet reaches its best tau, over those with
@@ -216,10 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     if not options.redraw:
-        planned = [
-            Task(data=d, lever=lever, epochs=e) for d in options.data for e in EPOCHS for lever in options.levers
-        ]
-        for task in planned:
+        settings = product(options.data, EPOCHS, options.levers)
+        for task in (Task(data=data, lever=lever, epochs=epochs) for data, epochs, lever in settings):
             if task not in map(key, stored(options.out)):
                 record = measure(task)
                 append_line(options.out / FILE, record)

@@ -17,7 +17,7 @@ from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.figures import draw_cells, draw_run
 from carsmoo.runs.session import Session
 from carsmoo.runs.signals import InterruptedRunError
-from carsmoo.space.front import Front
+from carsmoo.space.front import Front, weights_in_words
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import StoppedError
@@ -95,7 +95,7 @@ def _search(session: Session) -> None:
             run.log("end", seconds=session.log.seconds, test_error_of_best=test)
             print(
                 f"best network: error {front.column('error')[best]:.1%} on search-validation, {test:.1%} on test "
-                f"(weights of the supernet, epoch {problem.epoch})"
+                f"({weights_in_words(front.about['weights'])}, epoch {problem.epoch})"
             )
             draw_run(run)
         except InterruptedRunError as stop:
@@ -139,7 +139,7 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
 def _show(front: Front) -> None:
     show(front_table(front), 120)
     about = front.about
-    print(f"errors: {about['split']}, weights of the {about['weights']}, epoch {about['epoch']}")
+    print(f"errors: {about['split']}, {weights_in_words(about['weights'])}, epoch {about['epoch']}")
 
 
 def _files(run: RunDirectory) -> list[str]:

@@ -31,7 +31,7 @@ Settings = Annotated[
 ]
 NetworkShape = Annotated[str | None, typer.Option(metavar="CHANNELS/LAYERS", help="Width and depth, such as 36/20.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="Networks trained at a time; they share the threads.", min=1)]
-Inherit = Annotated[bool, typer.Option("--inherit", help="Start from the supernet's weights, in its shape.")]
+Inherit = Annotated[bool, typer.Option("--inherit", help="Start from the search's weights, in its shape.")]
 
 
 def train(
@@ -69,13 +69,13 @@ def train(
     chosen, where = _chosen(front, only, top), device or searched.device
     retrained_front.require_results(run)
     with _training(where, chosen) as (group, tell, listener):
-        supernet = None
+        problem = None
         if inherit:
             shape = searched.network
             plan = plan.updated({"channels": shape.channels, "layers": shape.layers, "stem": shape.stem})
-            supernet = retrained_front.restored(run)[0].supernet
+            problem = retrained_front.restored(run)[0]
         plan = plan.updated(changes)
-        options: dict[str, Any] = {"device": where, "exact": not inexact, "supernet": supernet}
+        options: dict[str, Any] = {"device": where, "exact": not inexact, "searched": problem}
         folder = run.path / retrained_front.NETWORKS
         trainings = retrained_front.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
         tell(_headline(plan, len(chosen), data or searched.data))
@@ -86,7 +86,7 @@ def train(
     trained, correlation = retrained_front.write_final_front(run, front, every)
     show(trained_table(trained), 120)
     print(_best(trained))
-    print(f"Kendall's tau of the supernet's errors and those trained alone: {correlation}")
+    print(f"Kendall's tau of the search's errors and those trained alone: {correlation}")
     networks, name = run.path / retrained_front.NETWORKS, retrained_front.FINAL
     print(f"networks are in {networks}, the final front in {run.path}: {name}.csv, .json, .png")
 

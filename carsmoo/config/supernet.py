@@ -87,6 +87,10 @@ class SupernetTraining:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        shared = {"subnets_per_step": 1, "ghost_batches": 1, "flops_grouping_window": 1, "racing": False}
+        for name, value in shared.items():
+            if self.weights == "own" and getattr(self, name) != value:
+                raise ValueError(f"{name}: expected {value} with weights='own', got {getattr(self, name)}")
         if self.flops_grouping_window > 1 and self.pop_size % (self.flops_grouping_window * self.subnets_per_step):
             raise ValueError(
                 f"flops_grouping_window: expected it times subnets_per_step to divide pop_size {self.pop_size}, got "

@@ -73,10 +73,12 @@ def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Sou
     genotype = front.genotypes[front.best() if number is None else number - 1]
     network = problem.subnet(genotype)
     data = problem.images
-    accuracy = {"split": "search-validation", "epoch": problem.epoch, "weights": "supernet"}
+    about = problem.provenance()
+    accuracy = {key: about[key] for key in ("split", "epoch", "weights")}
+    shared = problem.training.weights == "shared"
     recipe = {
-        "weights": "inherited from the supernet of a search",
-        "batch_norm": "measured on search-train images",
+        "weights": "inherited from the supernet of a search" if shared else "of a search, the network's own",
+        "batch_norm": "measured on search-train images" if shared else "running statistics of its training",
         "seed": problem.seed,
         "training": dataclasses.asdict(problem.training),
     }

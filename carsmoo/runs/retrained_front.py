@@ -72,7 +72,7 @@ def jobs_for(
     *,
     device: str | None = None,
     exact: bool = True,
-    supernet: Any = None,
+    searched: CARSProblem | None = None,
 ) -> list[Job]:
     """Return the trainings of some networks, each in a folder of its own, counted from 1.
 
@@ -83,20 +83,22 @@ def jobs_for(
         data: name of the images.
         device: where to compute.
         exact: see :class:`~carsmoo.nets.retraining.job.Job`.
-        supernet: whose weights they start from, if given.
+        searched: the search whose weights they start from, if given.
 
     Raises:
         ValueError: if the data do not exist, or the networks do not fit the supernet.
     """
     from carsmoo.nets.data import load_for_training
     from carsmoo.nets.retraining.job import Job
-    from carsmoo.nets.retraining.trainer import inherited
+    from carsmoo.nets.retraining.trainer import inherited, transferable
 
     initial: list[Any] = [None] * len(genotypes)
-    if supernet is not None:
+    if searched is not None and searched.training.weights == "own":
+        initial = [transferable(searched.subnet(genotype)) for genotype in genotypes]
+    elif searched is not None:
         images = load_for_training(data, recipe)
         network = recipe.network(images.image_shape, images.classes)
-        initial = [inherited(genotype, network, supernet) for genotype in genotypes]
+        initial = [inherited(genotype, network, searched.supernet) for genotype in genotypes]
     common: dict[str, Any] = {"recipe": recipe, "data": data, "device": device, "exact": exact}
     return [
         Job(folder=folder / f"{k}-{short_name(genotype)}", genotype=genotype, initial=weights, **common)

@@ -146,6 +146,11 @@ class Front:
             raise ValueError(f"{path}: {error}") from None
 
 
+def weights_in_words(weights: str) -> str:
+    """Return in words whose weights an error belongs to, as ``about["weights"]`` of a front tells."""
+    return {"supernet": "weights of the supernet", "own": "each network's own weights"}.get(weights, weights)
+
+
 def _from_json(text: str) -> Front:
     document = json.loads(text)
     names, units = tuple(document["objectives"]), tuple(document["objectives"].values())

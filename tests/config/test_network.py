@@ -86,6 +86,10 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
             ValueError,
             "flops_grouping_window: expected it times subnets_per_step to divide",
         ),
+        ({"weights": "mine"}, ValueError, "weights: expected one of shared, own, got 'mine'"),
+        ({"weights": "own", "racing": True}, ValueError, "racing: expected False with weights='own', got True"),
+        ({"weights": "own", "subnets_per_step": 2}, ValueError, "subnets_per_step: expected 1 with weights='own'"),
+        ({"score_images": 1}, ValueError, "score_images: expected at least 2"),
     ],
 )
 def test_wrong_plans_are_refused(fields: dict, error: type, says: str) -> None:

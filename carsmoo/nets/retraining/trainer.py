@@ -43,11 +43,15 @@ def inherited(genotype: Genotype, network: NetworkConfig, supernet: Supernet) ->
     Raises:
         ValueError: if the two differ in anything that shapes the weights.
     """
-    on_cpu = build(genotype, network, torch.Generator().manual_seed(0)).inherit(supernet)
+    return transferable(build(genotype, network, torch.Generator().manual_seed(0)).inherit(supernet))
+
+
+def transferable(network: Network) -> dict[str, NDArray[Any]]:
+    """Return the weights of a network that another may start from, by name: no statistics, no auxiliary head."""
     left_out = ("auxiliary.", "running_mean", "running_var", "num_batches_tracked")
     return {
-        name: value.numpy().copy()
-        for name, value in on_cpu.state_dict().items()
+        name: value.cpu().contiguous().numpy().copy()
+        for name, value in network.state_dict().items()
         if not name.startswith(left_out[0]) and not name.endswith(left_out[1:])
     }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from carsmoo.runs.report.data import RunReport, extract
-from carsmoo.space.front import Front
+from carsmoo.space.front import Front, weights_in_words
 from carsmoo.space.genotype import Edge, Genotype
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
@@ -147,7 +147,7 @@ def provenance(about: Mapping[str, Any]) -> str:
     """Return what an error belongs to in words: split, weights, epoch."""
     parts = [f"{about['split']} split"] if "split" in about else []
     if "weights" in about:
-        parts.append(f"weights of the {about['weights']}" if about["weights"] == "supernet" else f"{about['weights']}")
+        parts.append(weights_in_words(str(about["weights"])))
     if "epoch" in about:
         epochs = about["epoch"] if isinstance(about["epoch"], list) and about["epoch"] else [about["epoch"]]
         different = sorted(set(map(str, epochs)), key=lambda text: (len(text), text))
