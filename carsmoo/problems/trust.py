@@ -6,8 +6,9 @@ that score. It is measured while a search runs and takes no further forward pass
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -119,18 +120,18 @@ class Scored:
 
     @classmethod
     def after(
-        cls, last: Scored | None, time: int, X: NDArray[np.int64], counts: NDArray[np.float64], updates: float | None
+        cls, last: Scored | None, time: int, X: NDArray[np.int64], counts: NDArray[np.int64], updates: float | None
     ) -> Scored:
         """Return what has just been scored, its trust measured against the generation ``last``."""
         keys = [] if last is None else [x.tobytes() for x in last.X]
         known = dict(zip(keys, [] if last is None else errors_of(last.counts), strict=True))
         before = np.array([known.get(x.tobytes(), np.nan) for x in X])
         trust = trust_of(counts, before, updates)
-        return cls(time=time, X=X, counts=np.asarray(counts, dtype=np.int64), trust=trust)
+        return cls(time=time, X=X, counts=counts, trust=trust)
 
     def state_dict(self) -> Arrays:
         """Return all of it as plain arrays."""
-        figures = np.array(astuple(self.trust), dtype=np.float64)  # None is NaN
+        figures = np.frombuffer(json.dumps(asdict(self.trust)).encode(), dtype=np.uint8)
         return {
             "trust/time": np.array(self.time),
             "trust/X": self.X,
@@ -143,10 +144,5 @@ class Scored:
         """Return what :meth:`state_dict` returned; None where a state has none, as those of before."""
         if "trust/figures" not in state:
             return None
-        figures = [None if np.isnan(value) else float(value) for value in state["trust/figures"]]
-        return cls(
-            time=int(state["trust/time"]),
-            X=state["trust/X"],
-            counts=state["trust/counts"],
-            trust=Trust(**{field.name: value for field, value in zip(fields(Trust), figures, strict=True)}),
-        )
+        trust = Trust(**json.loads(state["trust/figures"].tobytes()))
+        return cls(time=int(state["trust/time"]), X=state["trust/X"], counts=state["trust/counts"], trust=trust)
