@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from carsmoo.nets.models.serialization import load as load
     from carsmoo.nets.supernet.problem import CARSProblem as CARSProblem
     from carsmoo.problems.moving import MovingProblem as MovingProblem
+    from carsmoo.problems.trust import Trust as Trust
     from carsmoo.runs.checkpoint import Checkpoint as Checkpoint
     from carsmoo.runs.resume import resume as resume
     from carsmoo.space.front import Front as Front
@@ -40,6 +41,7 @@ _HOME = {
     "NetworkConfig": "carsmoo.config",
     "PNSGA3": "carsmoo.algorithm",
     "SupernetTraining": "carsmoo.config",
+    "Trust": "carsmoo.problems.trust",
     "load": "carsmoo.nets.models.serialization",
     "resume": "carsmoo.runs.resume",
 }

@@ -15,13 +15,15 @@ class FrontOutput(Output):  # type: ignore[misc]
     """The verbose table's columns: generation, evaluations, front size, best value of each objective, hypervolume.
 
     The hypervolume is that of the front's objectives in units of the first generation's worst values, with the worst as
-    reference point: 0 is no better than the first generation's worst, 1 is everything at zero.
+    reference point: 0 is no better than the first generation's worst, 1 is everything at zero. Where a problem has a
+    ``trust`` (:class:`~carsmoo.Trust`), its agreement of two halves is the last column.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.front = Column("front", width=6)
         self.hv = Column("hypervolume", width=11)
+        self.trust = Column("trust", width=5)
         self.best: list[Column] = []
         self.worst: NDArray[np.float64] | None = None
 
@@ -39,10 +41,14 @@ class FrontOutput(Output):  # type: ignore[misc]
         names = names or [f"f{k + 1}" for k in range(algorithm.problem.n_obj)]
         self.best = [Column(f"best {name}", width=max(11, 5 + len(name))) for name in names]
         self.columns = [self.n_gen, self.n_eval, self.front, *self.best, self.hv]
+        if hasattr(algorithm.problem, "trust"):
+            self.columns.append(self.trust)
 
     def update(self, algorithm: Any) -> None:
         """Read the row from an algorithm."""
         super().update(algorithm)
+        halves = getattr(getattr(algorithm.problem, "trust", None), "halves", None)
+        self.trust.set(None if halves is None else f"{halves:.2f}")
         feasible = algorithm.pop[algorithm.pop.get("feas")]
         if len(feasible) == 0:
             self.front.set(0)

@@ -97,6 +97,7 @@ def _search(session: Session) -> None:
                 f"best network: error {front.column('error')[best]:.1%} on search-validation, {test:.1%} on test "
                 f"({weights_in_words(front.about['weights'])}, epoch {problem.epoch})"
             )
+            _warn(problem)
             draw_run(run)
         except InterruptedRunError as stop:
             if is_main:
@@ -121,6 +122,7 @@ def _interrupted(session: Session) -> None:
     else:
         draw_run(run)
         _show(front)
+        _warn(session.problem)
         print(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
     print(f"go on with: carsmoo resume {run.path}")
 
@@ -140,6 +142,12 @@ def _show(front: Front) -> None:
     show(front_table(front), 120)
     about = front.about
     print(f"errors: {about['split']}, {weights_in_words(about['weights'])}, epoch {about['epoch']}")
+
+
+def _warn(problem: Any) -> None:
+    """Say so where the order of the last generation's networks is mostly noise."""
+    if problem.trust is not None and problem.trust.warning:
+        print(problem.trust.warning)
 
 
 def _files(run: RunDirectory) -> list[str]:

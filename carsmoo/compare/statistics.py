@@ -1,50 +1,15 @@
-"""Statistics: Kendall's tau between two orders, Wilcoxon's signed-rank test, Holm's correction, Vargha-Delaney A12."""
+"""Statistics: Kendall's tau, Wilcoxon's signed-rank test, Holm's correction, Vargha-Delaney A12."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import kendalltau, rankdata, wilcoxon
+from numpy.typing import NDArray
+from scipy.stats import rankdata, wilcoxon
 
-from carsmoo.utils.validation import numbers
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """Kendall's tau-b between two orders.
-
-    Attributes:
-        tau: -1 to 1; None where it does not exist, as for fewer than two values or equal ones.
-        p: of the hypothesis that there is none; None likewise.
-        n: values in each order.
-    """
-
-    tau: float | None
-    p: float | None
-    n: int
-
-    def __str__(self) -> str:
-        if self.tau is None or self.p is None:
-            return f"not defined (n = {self.n})"
-        return f"{self.tau:.2f} (p = {self.p:.2g}, n = {self.n})"
-
-
-def rank_correlation(one: ArrayLike, other: ArrayLike) -> Correlation:
-    """Return Kendall's tau-b between two sets of values, (n,) each.
-
-    Raises:
-        ValueError: if they differ in length.
-    """
-    a, b = numbers("one", one), numbers("other", other)
-    if a.ndim != 1 or a.shape != b.shape:
-        raise ValueError(f"other: expected as many values as the first has, {a.shape}, got {b.shape}")
-    if len(np.unique(a)) < 2 or len(np.unique(b)) < 2:
-        return Correlation(None, None, len(a))
-    found = kendalltau(a, b)
-    return Correlation(float(found.statistic), float(found.pvalue), len(a))
+from carsmoo.utils.correlation import Correlation as Correlation
+from carsmoo.utils.correlation import rank_correlation as rank_correlation
 
 
 def signed_rank(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

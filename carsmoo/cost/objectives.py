@@ -33,17 +33,15 @@ class ValueCache:
 
     def __init__(self, space: DARTSSpace) -> None:
         self.space = space
-        self.known: dict[bytes, float] = {}
+        self.known: dict[bytes, Any] = {}
 
-    def look_up(
-        self, X: NDArray[np.int64], compute: Callable[[NDArray[np.int64]], Iterable[float]]
-    ) -> NDArray[np.float64]:
-        """Return the value of each row of ``X`` (n, n_var), (n,); ``compute`` is given the rows not known yet."""
+    def look_up(self, X: NDArray[np.int64], compute: Callable[[NDArray[np.int64]], Iterable[Any]]) -> NDArray[Any]:
+        """Return the value of each row of ``X`` (n, n_var), (n, ...); ``compute`` is given the rows not known yet."""
         keys = [row.tobytes() for row in self.space.canonical(X)]
         new = {key: k for k, key in enumerate(keys) if key not in self.known}
         if new:
             for key, value in zip(new, compute(X[list(new.values())]), strict=True):
-                self.known[key] = float(value)
+                self.known[key] = value
         return np.array([self.known[key] for key in keys])
 
     def clear(self) -> None:

@@ -26,6 +26,22 @@ class Event:
             raise self._unfit(name, "a finite number", self.fields.get(name))
         return value
 
+    def within(self, name: str, low: float, high: float) -> float | None:
+        """Return a number from ``low`` to ``high``; None where the field is null or missing."""
+        value = None if self.fields.get(name) is None else self.real(name)
+        if value is not None and not low <= value <= high:
+            raise self._unfit(name, f"a number in {low:g}..{high:g}", value)
+        return value
+
+    def inner(self, name: str, expected: str) -> Event | None:
+        """Return a field that holds fields of its own, what is ``expected``, as an event; None if there is none."""
+        if name not in self.fields:
+            return None
+        value = self.fields[name]
+        if not isinstance(value, dict):
+            raise self._unfit(name, expected, value)
+        return Event(f"{self.where}: {name}", {"event": self.name, **value})
+
     def time(self, name: str) -> float:
         """Return seconds, from 0 to the last date that there is."""
         value = self.real(name)

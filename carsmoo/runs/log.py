@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from carsmoo.algorithm.continuous import RunCallback
@@ -48,6 +49,7 @@ class RunLog(RunCallback):
     def notify(self, algorithm: Any) -> None:
         """Write the generation that has just ended."""
         problem, F = algorithm.problem, algorithm.pop.get("F")
+        trust = getattr(problem, "trust", None)
         self.run.log(
             "generation",
             generation=algorithm.n_gen,
@@ -56,6 +58,7 @@ class RunLog(RunCallback):
             seconds=self.seconds,
             spent=self._clock.take(),
             best=dict(zip(problem.objective_names, F.min(axis=0).tolist(), strict=True)),
+            **({} if trust is None else {"trust": asdict(trust)}),
             F=F.tolist(),
         )
         self.keep(front_of(algorithm))

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsmoo import plots
-from carsmoo.compare.statistics import rank_correlation
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.plots.retrained import plot_ranks
 from carsmoo.runs.directory import RunDirectory
@@ -25,6 +24,7 @@ from carsmoo.runs.retrained_front import (
 )
 from carsmoo.runs.snapshot import Snapshot
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.files import write_json
 from carsmoo.utils.progress import Listener, unheard
 from carsmoo.utils.validation import integer

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsmoo import plots
-from carsmoo.compare.statistics import Correlation, rank_correlation
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
 from carsmoo.plots.retrained import plot_final_front
@@ -22,6 +21,7 @@ from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.snapshot import Snapshot
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.correlation import Correlation, rank_correlation
 from carsmoo.utils.files import Store
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener

@@ -5,6 +5,7 @@ from pymoo.problems import get_problem
 
 from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.problems.trust import Trust
 from tests.support.toy import ToyProblem
 
 
@@ -25,6 +26,19 @@ def test_a_verbose_run_prints_a_row_a_generation(capsys: pytest.CaptureFixture[s
     assert float(rows[-1][3]) == pytest.approx(result.pop.get("F")[:, 0].min(), rel=1e-3)
     assert 0 < float(rows[-1][-1]) <= 1
     assert len(result.problem.run_listeners) == 1
+
+
+def test_trust_is_a_column_where_the_problem_tells_one(capsys: pytest.CaptureFixture[str]) -> None:
+    class Trusted(ToyProblem):
+        @property
+        def trust(self) -> Trust | None:
+            halves = None if self.time == 0 else 0.3149
+            return Trust(halves=halves, successive=None, distinct=None, updates=None)
+
+    minimize(Trusted(generations=2), PNSGA3(), verbose=True)
+    header, *rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if "|" in line]
+    assert header[-1].strip() == "trust"
+    assert [row[-1].strip() for row in rows] == ["-", "0.31"]
 
 
 def test_a_start_without_feasible_individuals_prints_dashes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pymoo.optimize import minimize
 
-from carsmoo import PNSGA3, CARSProblem
+from carsmoo import PNSGA3, CARSProblem, Trust
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.space.front import Front
@@ -40,6 +40,26 @@ def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
     capsys.readouterr()
     assert call("resume", out, "--generations", "3") == 2
     assert "data/sha256: expected" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("halves", "times"), [(0.31, 1), (0.5, 0), (None, 0)])
+def test_an_order_that_is_noise_is_said_at_the_end(
+    halves: float | None,
+    times: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trust = Trust(halves=halves, successive=None, distinct=None, updates=None)
+    monkeypatch.setattr(CARSProblem, "trust", trust)
+    assert call("search", "--out", tmp_path / "run", *QUICK) == 0
+    said = capsys.readouterr().out
+    assert said.replace("\n", " ").count("the order of these networks is mostly noise") == times
+    assert said.splitlines()[2].rstrip().endswith("| trust")
+    if times:
+        assert call("resume", tmp_path / "run", "--generations", "2") == 0
+        assert "agree with tau 0.31; train longer or score on more images" in capsys.readouterr().out
 
 
 def test_no_image_of_the_test_split_gets_into_a_search(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

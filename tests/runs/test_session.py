@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from carsmoo.nets.distributed.group import ALONE
+from carsmoo.runs.build import build
 from carsmoo.runs.session import Session
 from carsmoo.utils.files import Store
 from carsmoo.utils.progress import Step
@@ -41,6 +43,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Session:
     session.start(CONFIG)
     session.run()
     return session
+
+
+def test_each_generation_logs_its_trust_and_a_resumed_run_has_that_of_the_run(whole: Session) -> None:
+    told = [event["trust"] for event in figures(whole.run_dir.path) if event["event"] == "generation"]
+    assert len(told) == CONFIG.training.n_generations + 1
+    assert told[-1] == dataclasses.asdict(whole.problem.trust)
+    assert told[0]["successive"] is None
+    assert all(one["successive"] is not None and 0 <= one["distinct"] <= 1 for one in told[1:])
+    assert [one["updates"] for one in told] == sorted(one["updates"] for one in told)
+    problem, _ = build(CONFIG)
+    problem.load_state_dict(whole.run_dir.snapshot().state)
+    assert problem.trust == whole.problem.trust
 
 
 def started(path: Path, said: list[str] | None = None) -> Session:

@@ -12,6 +12,10 @@ from carsmoo.zoo import GENOTYPES
 NAMES, UNITS = ("error", "params"), ("fraction", "millions")
 ABOUT = {"data": "digits", "split": "search-validation", "weights": "supernet", "epoch": 4, "generation": 2}
 FRONT = {"CARS-A": [0.20, 1.0], "CARS-D": [0.10, 2.0], "CARS-H": [0.05, 3.0]}
+TRUST = [  # of the second and the third generation; the log of the first is one of before there was trust
+    {"halves": 0.625, "successive": None, "distinct": 0.5, "updates": 120.0},
+    {"halves": 0.3125, "successive": -0.2, "distinct": 0.25, "updates": 240.5},
+]
 POPULATIONS = (
     [[0.8, 1.0], [0.6, 2.0], [0.7, 3.0], [0.9, 4.0]],
     [[0.4, 1.0], [0.3, 2.0], [0.2, 3.0], [0.9, 4.0]],
@@ -36,7 +40,8 @@ def events() -> list[dict[str, Any]]:
             spent = {"scoring": 1.5, "training": 2.5}
             trained = {"seconds": 2.0 + 6 * k, "spent": spent, "loss": 1.0 / k, "epoch": 2 + k}
             made.append({"event": "training", "generation": k + 1, **trained})
-        scored = {"epoch": 2 + k, "seconds": 5.0 + 6 * k, "spent": {"scoring": 1.0}, "F": F}
+        scored: dict[str, Any] = {"trust": TRUST[k - 1]} if k else {}
+        scored |= {"epoch": 2 + k, "seconds": 5.0 + 6 * k, "spent": {"scoring": 1.0}, "F": F}
         best = {"error": min(row[0] for row in F), "params": 1.0}
         made.append({"event": "generation", "generation": k + 1, "evaluations": 4 + 8 * k, "best": best, **scored})
     return [*made, {"event": "end", "at": 1.7e9 + 20, "seconds": 20.0, "test_error_of_best": 0.07}]

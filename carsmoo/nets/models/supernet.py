@@ -114,6 +114,13 @@ class Supernet(nn.Module):
         """Yield the cells from the stem to the classifier."""
         return (cast(SupernetCell, cell) for cell in self.cells)
 
+    def each_operation(self) -> Iterator[nn.Module]:
+        """Yield the operations on the edges of all cells."""
+        for cell in self.each_cell():
+            for inputs in cell.edges:
+                for ops in cast(nn.ModuleList, inputs):
+                    yield from cast(nn.ModuleDict, ops).values()
+
     def chosen_parameters(self, genotype: Genotype) -> list[nn.Parameter]:
         """Return the parameters W_i that an architecture uses."""
         live = reachable_parts(genotype, self.network)

@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.shared_graph import SharedGraph, alike_together
+from carsmoo.problems.trust import errors_of
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 
@@ -50,8 +52,13 @@ def recalibrate(supernet: Supernet, genotype: Genotype, batches: Sequence[torch.
     return statistics
 
 
+def errors(*args: Any, **kwargs: Any) -> NDArray[np.float64]:
+    """Return the top-1 error of each architecture on a split, a fraction 0..1, (n,); see :func:`count_wrong`."""
+    return errors_of(count_wrong(*args, **kwargs))
+
+
 @torch.no_grad()
-def errors(
+def count_wrong(
     supernet: Supernet,
     genotypes: Sequence[Genotype],
     split: Split,
@@ -62,8 +69,8 @@ def errors(
     memory: int = MEMORY,
     race: Race | None = None,
     listener: Listener = unheard,
-) -> NDArray[np.float64]:
-    """Return the top-1 error of each architecture on a split, a fraction 0..1, (n,).
+) -> NDArray[np.int64]:
+    """Return how many images of a split each architecture gets wrong and met, of the even and of the odd, (n, 2, 2).
 
     A score depends on its architecture, the weights and the images alone, not on who is scored along with it. What the
     architectures have in common is computed once (:class:`~carsmoo.nets.supernet.shared_graph.SharedGraph`); the
@@ -79,11 +86,11 @@ def errors(
             split by itself.
         memory: bytes that scoring may take; to keep to it the population is scored in groups, and with calibration
             fewer images at a time. One subnet and one calibration batch, or one image, are never refused.
-        race: if given, those whose fate is settled are not scored to the end (where the population is one group); their
-            errors are those on the images they met.
+        race: if given, those whose fate is settled are not scored to the end (where the population is one group); they
+            have met fewer images.
         listener: called after each architecture.
     """
-    found = np.empty(len(genotypes))
+    found = np.empty((len(genotypes), 2, 2), dtype=np.int64)
     whole = max((len(images) for images in calibration or []), default=1)  # images that have to be there at once
     done = 0
 
@@ -92,7 +99,7 @@ def errors(
 
     for group, graph in fitting_graphs(supernet, genotypes, memory // (HELD * BYTES * whole)):
         raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
-        found[group] = _errors(graph, split, normalise, batch, calibration, memory, raced, further)
+        found[group] = _count(graph, split, normalise, batch, calibration, memory, raced, further)
         done += len(group)
     return found
 
@@ -115,7 +122,7 @@ def fitting_graphs(
             waiting += [group[half:], group[:half]]
 
 
-def _errors(
+def _count(
     graph: SharedGraph,
     split: Split,
     normalise: Callable[[torch.Tensor], torch.Tensor],
@@ -124,7 +131,7 @@ def _errors(
     memory: int,
     race: Race | None,
     listener: Listener,
-) -> NDArray[np.float64]:
+) -> NDArray[np.int64]:
     device = split.labels.device
     known: defaultdict[int, Statistics] = defaultdict(Statistics)
     leading = list(calibration or [])
@@ -141,24 +148,27 @@ def _errors(
     if race is not None:
         parts = max(parts, race.rounds)
     n = len(graph.outputs)
-    wrong = torch.zeros(n, dtype=torch.int64, device=device)
-    met, running = np.zeros(n, dtype=np.int64), np.arange(n)
+    wrong = torch.zeros((n, 2), dtype=torch.int64, device=device)
+    met, running, seen = np.zeros((n, 2), dtype=np.int64), np.arange(n), 0
     for k, (images, labels) in enumerate(
         zip(split.images.tensor_split(parts), split.labels.tensor_split(parts), strict=True)
     ):
         recorded = [len(part) for part in leading]
         statistics = None if calibration is None else _recording(known, recorded)
         x = torch.cat([*leading, normalise(images)])
+        halves = [slice((seen + half) % 2, None, 2) for half in (0, 1)]  # the even and the odd images of the split
         with precision(device):
             for done, (i, logits) in enumerate(graph.run(x, statistics, wanted=running), 1):
-                wrong[i] += (logits[sum(recorded) :].argmax(dim=1) != labels).sum()
+                missed = logits[sum(recorded) :].argmax(dim=1) != labels
+                for half, part in enumerate(halves):
+                    wrong[i, half] += missed[part].sum()
                 if k + 1 == parts:
                     listener(Step(phase="scoring", done=n - len(running) + done, total=n, unit="networks"))
-        met[running] += len(images)
-        leading = []
+        met[running] += [len(labels[part]) for part in halves]
+        seen, leading = seen + len(images), []
         if race is not None and k + 1 < parts and (k + 1) * race.rounds // parts > k * race.rounds // parts:
-            running = race.still_open(wrong.cpu().numpy(), met, running)
-    return wrong.cpu().numpy() / met
+            running = race.still_open(wrong.sum(dim=1).cpu().numpy(), met.sum(axis=1), running)
+    return np.stack([wrong.cpu().numpy(), met], axis=1)
 
 
 def _near(supernet: Supernet, device: torch.device) -> int:

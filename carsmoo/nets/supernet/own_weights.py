@@ -98,6 +98,11 @@ class OwnWeights:
         """Epochs that the networks have been trained for, all together."""
         return self.steps / self.steps_per_epoch
 
+    @property
+    def updates(self) -> float | None:
+        """The median number of steps that the living networks were trained for; None if none lives."""
+        return float(np.median([one.steps for one in self.living.values()])) if self.living else None
+
     def round_of(self, epochs: int) -> int:
         """Return how many steps a network is trained for where a population shares so many epochs."""
         return max(round(epochs * self.steps_per_epoch / self.plan.pop_size), 1)

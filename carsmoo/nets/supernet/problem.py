@@ -28,6 +28,7 @@ from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.training_state import SupernetState, layout_of, sharding_of
 from carsmoo.problems.genotypes import GenotypeProblem
+from carsmoo.problems.trust import Scored, Trust, errors_of, halves_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import choice, instance, integer
@@ -108,7 +109,8 @@ class CARSProblem(GenotypeProblem):
         self.process_rank, self.races = self._group.rank, self.training.racing
         self._world: SupernetState | OwnWeights | None = None
         self._weights_missing = False
-        self._errors = ValueCache(space)
+        self._errors = ValueCache(space)  # the counts of images that they are made of
+        self._last: Scored | None = None
 
     def provenance(self) -> dict[str, Any]:
         """Return what current figures belong to: data, split, weights, epoch, generation, seed; latency's device."""
@@ -121,6 +123,14 @@ class CARSProblem(GenotypeProblem):
     def epoch(self) -> int:
         """Epochs that the shared weights have been trained for."""
         return 0 if self._world is None else round(self._world.epochs)
+
+    @property
+    def trust(self) -> Trust | None:
+        """How far the order of the last generation's networks, parents and newborns, is more than noise.
+
+        It is measured where a population is evaluated for the first time after an advance; None before.
+        """
+        return None if self._last is None else self._last.trust
 
     def evaluate_on_test(self, genotype: Genotype) -> float:
         """Return the test error of a genotype with the supernet's current weights, a fraction; a process may ask alone.
@@ -199,7 +209,7 @@ class CARSProblem(GenotypeProblem):
     def _restart(self) -> None:
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state_dict() on an unpickled problem before a new run, got none")
-        self._world = None
+        self._world = self._last = None
         self._errors.clear()
 
     def _hear(self, step: Step) -> None:
@@ -207,13 +217,24 @@ class CARSProblem(GenotypeProblem):
         self.tell(dataclasses.replace(step, time=self.time, boundary=boundary))
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        return self._errors.look_up(X, self._scored_errors)[:, None]
+        return errors_of(self._counts(X))[:, None]
 
-    def _scored_errors(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _evaluate(self, X: NDArray[np.int64], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        super()._evaluate(X, out, *args, **kwargs)
+        if len(X) and (self._last is None or self._last.time != self.time):
+            X = np.unique(self.space.canonical(X), axis=0)
+            self._last = Scored.after(self._last, self.time, X, self._counts(X), self._running().updates)
+
+    def _counts(self, X: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the current counts of wrong and met images, (n, 2, 2)."""
+        counts: NDArray[np.int64] = self._errors.look_up(X, self._counted).reshape(len(X), 2, 2)
+        return counts
+
+    def _counted(self, X: NDArray[np.int64]) -> NDArray[np.int64]:
         self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         world = self._running()
         if isinstance(world, OwnWeights):
-            return np.asarray(world.wrong(self.space.decode(X), self._hear).mean(axis=1), dtype=np.float64)
+            return halves_of(world.wrong(self.space.decode(X), self._hear))
         races = self.races and self.survivors is not None and len(X) > self.survivors
         race = Race(self._objectives.fixed(X), cast(int, self.survivors)) if races else None
         return world.scores(self.space.decode(X), self._hear, race)
@@ -251,6 +272,7 @@ class CARSProblem(GenotypeProblem):
         """Leave out weights and images; the pickled problem needs :meth:`load_state_dict` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
         left_out |= {"_started": False, "_errors": ValueCache(self.space), "_group": ALONE, "process_rank": 0}
+        left_out["_last"] = None
         given = self.data_given if isinstance(self.data_given, str) else None
         return {**super().__getstate__(), **left_out, "data_given": given}
 
@@ -272,7 +294,8 @@ class CARSProblem(GenotypeProblem):
 
     def _state(self) -> dict[str, NDArray[Any]]:
         """Return the supernet with its training state, and the values of objectives that are functions."""
-        return {**({} if self._world is None else self._world.state_dict()), **self._objectives.state_dict()}
+        scored = {} if self._last is None else self._last.state_dict()
+        return {**({} if self._world is None else self._world.state_dict()), **scored, **self._objectives.state_dict()}
 
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         world = self._new_world(layout_of(state)) if "steps" in state else None
@@ -280,7 +303,7 @@ class CARSProblem(GenotypeProblem):
             world.load_state_dict(state)
         elif bool(state["begun"]):
             raise ValueError("state: expected the weights of a problem that has begun, got none")
-        self._world = world
+        self._world, self._last = world, Scored.from_state(state)
         self._errors.clear()
         self._objectives.load_state_dict(state)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from carsmoo.nets.supernet.shared_graph import IMAGES, Node, SharedGraph, alike_
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 
-Score: TypeAlias = Callable[[Sequence[Genotype], Listener], NDArray[np.float64]]
+Score: TypeAlias = Callable[[Sequence[Genotype], Listener], NDArray[Any]]
 
 TOUCH = 24
 """Multiply-adds that writing one number costs as much as; it weighs what computes little."""
@@ -40,8 +40,8 @@ HALVINGS = 20
 
 def score_together(
     group: Group, supernet: Supernet, genotypes: Sequence[Genotype], score: Score, listener: Listener = unheard
-) -> NDArray[np.float64]:
-    """Return the scores of all genotypes, (n,), each scored by one process of the group, all of which call this alike.
+) -> NDArray[Any]:
+    """Return the scores of all genotypes, (n, ...), each by one process of the group, all of which call this alike.
 
     ``score`` is given some architectures, and what to call after each; from this process's own the listener is told how
     many have been scored, about.
@@ -53,14 +53,10 @@ def score_together(
         if step.done < len(own):
             listener(replace(step, done=step.done * n // len(own), total=n))
 
-    found = np.zeros(n)
-    found[own] = score([genotypes[k] for k in own], further)
-    who = np.zeros(n, dtype=bool)
-    who[own] = True
-    gathered = group.gather(np.stack([found, who]))  # (2, n) of each process
-    result = np.empty(n)
-    for values, mask in gathered:
-        result[mask > 0] = values[mask > 0]
+    scored = score([genotypes[k] for k in own], further)
+    found = np.zeros((n, *scored.shape[1:]), dtype=scored.dtype)
+    found[own] = scored
+    result: NDArray[Any] = np.sum(group.gather(found), axis=0)  # each row is of one process, and 0 of the others
     listener(Step(phase="scoring", done=n, total=n, unit="networks"))
     return result
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from carsmoo import cost
@@ -35,6 +37,7 @@ class SupernetTrainer:
 
     Attributes:
         steps: steps done so far, the skipped ones too, of which the schedule knows the learning rate.
+        updates: how many of the steps used each parameter of the supernet; None where an older state did not tell.
         slowdown: factor on the plan's learning rate, 1 unless training had to be rolled back.
     """
 
@@ -54,6 +57,8 @@ class SupernetTrainer:
         self.group = group
         self.steps = 0
         self.slowdown = 1.0
+        self._places = {parameter: k for k, parameter in enumerate(supernet.parameters())}
+        self.updates: NDArray[np.int64] | None = np.zeros(len(self._places), dtype=np.int64)
         self._skipped = torch.zeros((), dtype=torch.float32, device=data.train.labels.device)
         self.optimizer = torch.optim.SGD(
             supernet.parameters(), plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, fused=True
@@ -68,6 +73,13 @@ class SupernetTrainer:
     def epochs(self) -> float:
         """Epochs trained so far."""
         return self.steps / self.steps_per_epoch
+
+    @property
+    def median_updates(self) -> float | None:
+        """The median of ``updates`` over the operations on edges; None if it is not known or none has weights."""
+        first = [next(op.parameters(), None) for op in self.supernet.each_operation()]
+        places = [self._places[parameter] for parameter in first if parameter is not None]
+        return None if self.updates is None or not places else float(np.median(self.updates[places]))
 
     def epoch(self, architectures: Iterator[Sequence[Genotype]]) -> Iterator[Tensor]:
         """Train for an epoch, each step on its architectures, and yield their mean losses, scalars on the device."""
@@ -98,6 +110,8 @@ class SupernetTrainer:
         for parameter in used:
             parameter.grad = None
         self.steps += 1
+        if self.updates is not None:
+            self.updates[[self._places[parameter] for parameter in used]] += 1
         return torch.where(skip, torch.zeros_like(loss), loss)
 
     def take_skipped(self) -> int:

@@ -24,11 +24,12 @@ from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.nets.supernet.evaluation import errors
+from carsmoo.nets.supernet.evaluation import count_wrong
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, round_robin, uniform
 from carsmoo.nets.supernet.sharding import score_together
 from carsmoo.nets.supernet.trainer import SupernetTrainer
+from carsmoo.problems.trust import errors_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import DivergenceError
@@ -80,6 +81,11 @@ class SupernetState:
     def epochs(self) -> float:
         """Epochs that the shared weights have been trained for."""
         return self.trainer.epochs
+
+    @property
+    def updates(self) -> float | None:
+        """Return the median number of steps that an operation on an edge was trained for; None if that is not known."""
+        return self.trainer.median_updates
 
     @torch.inference_mode(False)
     def train(
@@ -164,21 +170,25 @@ class SupernetState:
         """Yield ``n`` architectures of a population again and again; all have a turn before one has another."""
         return round_robin(self.space.decode(X), n, self.random_state)
 
+    def errors(self, *args: Any, **kwargs: Any) -> NDArray[np.float64]:
+        """Return the errors of architectures on a split with the current weights, (n,); see :meth:`count_wrong`."""
+        return errors_of(self.count_wrong(*args, **kwargs))
+
     @torch.inference_mode(False)
-    def errors(
+    def count_wrong(
         self,
         genotypes: Sequence[Genotype],
         split: Split,
         statistics: str | None = None,
         listener: Listener = unheard,
         race: Race | None = None,
-    ) -> NDArray[np.float64]:
-        """Return the errors of architectures on a split with the current weights, (n,), computed by this process alone.
+    ) -> NDArray[np.int64]:
+        """Return the counts of wrong and met images, (n, 2, 2), with the current weights, by this process alone.
 
-        The plan says what is not given; see :func:`~carsmoo.nets.supernet.evaluation.errors`.
+        The plan says what is not given; see :func:`~carsmoo.nets.supernet.evaluation.count_wrong`.
         """
         plan = self.trainer.plan
-        return errors(
+        return count_wrong(
             self.supernet,
             genotypes,
             split,
@@ -192,12 +202,12 @@ class SupernetState:
 
     def scores(
         self, genotypes: Sequence[Genotype], listener: Listener = unheard, race: Race | None = None
-    ) -> NDArray[np.float64]:
-        """Return the errors of architectures on search-validation, (n,), computed by all processes of the group."""
+    ) -> NDArray[np.int64]:
+        """Return the counts of wrong and met images of search-validation, (n, 2, 2), by all processes of the group."""
         split, group = self.data.validation, self.trainer.group
         if group.size == 1:
-            return self.errors(genotypes, split, None, listener, race)
-        own = partial(self.errors, split=split)
+            return self.count_wrong(genotypes, split, None, listener, race)
+        own = partial(self.count_wrong, split=split)
         return score_together(group, self.supernet, genotypes, lambda some, tell: own(some, listener=tell), listener)
 
     @torch.inference_mode(False)
@@ -236,6 +246,7 @@ class SupernetState:
             "memory_format": np.frombuffer(self.layout.encode(), dtype=np.uint8),
             "steps": np.array(self.trainer.steps),
             "slowdown": np.array(self.trainer.slowdown),
+            **({} if self.trainer.updates is None else {"updates": self.trainer.updates.copy()}),
             "random/images": self.trainer.generator.get_state().numpy().copy(),
             "random/architectures": np.frombuffer(text.encode(), dtype=np.uint8).copy(),
         }
@@ -248,7 +259,7 @@ class SupernetState:
         Raises:
             ValueError: if it is that of other weights, or not all of it is there.
         """
-        missing = [name for name in self._copied() if name not in state]
+        missing = [name for name in self._copied() if name not in state and name != "updates"]  # not in older states
         if missing:
             raise ValueError(f"state: expected what state_dict() returned, got no {missing[0]!r}")
         if not np.array_equal(state["layout"], self._layout):
@@ -263,6 +274,7 @@ class SupernetState:
             self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer}
         self.trainer.steps = int(state["steps"])
         self.trainer.slowdown = float(state["slowdown"])
+        self.trainer.updates = state["updates"].copy() if "updates" in state else None
         self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))
         self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.config.search import SearchConfig
+from carsmoo.problems.trust import Trust
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.events import Event
 from carsmoo.space.front import Front
-from carsmoo.utils.validation import shown
 
 FINAL = "final-front.json"
 """The retrained front, where the run has one."""
@@ -40,6 +40,7 @@ class Generation:
         F: objectives, (n, m), minimised.
         front: indices of the non-dominated, ascending in the last objective.
         hypervolume: of ``F`` in units of the first generation's worst values, as the run's table tells it.
+        trust: in the order of the networks that were scored; None where the log does not tell it.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Generation:
     F: NDArray[np.float64]
     front: tuple[int, ...]
     hypervolume: float
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,9 +195,18 @@ def _generations(events: Sequence[Event], m: int) -> tuple[Generation, ...]:
                     F=F,
                     front=tuple(sorted(best.tolist(), key=lambda k: (*F[k, ::-1],))),
                     hypervolume=relative_hypervolume(F, worst),
+                    trust=_trust(event),
                 )
             )
     return tuple(made)
+
+
+def _trust(event: Event) -> Trust | None:
+    told = event.inner("trust", "figures by name")
+    if told is None:
+        return None
+    taus = {name: told.within(name, -1, 1) for name in ("halves", "successive")}
+    return Trust(**taus, distinct=told.within("distinct", 0, 1), updates=told.within("updates", 0, 1e15))
 
 
 def _loss(event: Event) -> Loss:
@@ -207,13 +218,10 @@ def _spent(events: Sequence[Event]) -> dict[str, float]:
     """Return the seconds of each phase, in their order."""
     spent: dict[str, float] = {}
     for event in events:
-        parts = event.fields.get("spent", {})
-        if not isinstance(parts, dict):
-            raise ValueError(f"{event.where}: spent: expected seconds by phase, got {shown(parts)}")  # noqa: TRY004
-        inner = Event(f"{event.where}: spent", {"event": event.name, **parts})
+        parts = event.inner("spent", "seconds by phase")
         for phase in PHASES:
-            if phase in parts:
-                spent[phase] = spent.get(phase, 0.0) + inner.time(phase)
+            if parts is not None and phase in parts.fields:
+                spent[phase] = spent.get(phase, 0.0) + parts.time(phase)
     return {phase: spent[phase] for phase in PHASES if phase in spent}
 
 

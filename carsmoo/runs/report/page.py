@@ -73,6 +73,8 @@ def render(report: RunReport) -> str:
         headline=_headline(report),
         started=datetime.fromtimestamp(report.started, timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         times=_times(report),
+        trust=_trust_rows(report),
+        warning=_warning(report),
         settings=_settings(report),
         machine=_machine(report),
         downloads=_downloads(report.front),
@@ -292,6 +294,26 @@ def _times(report: RunReport) -> list[dict[str, Any]]:
         {"phase": phase, "time": duration(seconds), "share": 100 * seconds / total, "what": told[phase]}
         for phase, seconds in spent.items()
     ]
+
+
+def _trust_rows(report: RunReport) -> list[list[str]]:
+    """Return the generations that tell their trust: number, agreement of halves, of scorings, share, steps."""
+
+    def told(value: float | None, decimals: int = 2) -> str:
+        return "–" if value is None else f"{value:.{decimals}f}"
+
+    known = [(one.number, one.trust) for one in report.generations if one.trust is not None]
+    return [
+        [str(k), told(trust.halves), told(trust.successive), told(trust.distinct), told(trust.updates, 0)]
+        for k, trust in known
+    ]
+
+
+def _warning(report: RunReport) -> str:
+    """Return the sentence of a last generation whose trust is low."""
+    trust = report.generations[-1].trust if report.generations else None
+    text = "" if trust is None else trust.warning or ""
+    return text and f"{text[0].upper()}{text[1:]}."
 
 
 def _settings(report: RunReport) -> list[tuple[str, list[tuple[str, str]]]]:

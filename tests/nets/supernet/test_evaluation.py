@@ -5,7 +5,7 @@ import torch
 from carsmoo.nets.data import Split
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet import evaluation
-from carsmoo.nets.supernet.evaluation import MEMORY, errors, fitting_graphs, recalibrate
+from carsmoo.nets.supernet.evaluation import MEMORY, count_wrong, errors, fitting_graphs, recalibrate
 from carsmoo.nets.supernet.shared_graph import SharedGraph
 from carsmoo.utils.progress import Step
 from tests.support.networks import SMALL, SPACE, generator, genotypes, images
@@ -44,6 +44,21 @@ def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
     for memory in (1, 3 * 10**6, 9 * 10**6):  # an image at a time, some at a time, some with the calibration images
         assert np.array_equal(together, score(shared, pool, part, memory=memory))
     assert score(shared, [], part).shape == (0,)
+
+
+def test_even_and_odd_images_are_counted_apart_however_they_are_taken() -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(51), genotypes(5)
+    calibration = [images(n=16, seed=k) for k in (7, 8)]
+    expected = []
+    for genotype in pool:
+        statistics = recalibrate(shared, genotype, calibration)
+        with torch.no_grad():
+            guesses = [shared(x[None], genotype, statistics).argmax() for x in part.images]
+        wrong = [int(guess != label) for guess, label in zip(guesses, part.labels, strict=True)]
+        expected.append([[sum(wrong[::2]), sum(wrong[1::2])], [26, 25]])
+    for batch, memory in ((500, MEMORY), (7, MEMORY), (500, 3 * 10**6), (500, 1)):
+        settings = {"batch": batch, "calibration": calibration, "memory": memory}
+        assert count_wrong(shared, pool, part, lambda x: x, **settings).tolist() == expected
 
 
 def test_large_images_are_taken_as_many_at_a_time_as_are_near(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.space.genotype import PRIMITIVES
+from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.progress import Step
 
 NETWORK = NetworkConfig(channels=4, layers=3)
@@ -211,7 +212,7 @@ def test_a_race_is_run_for_the_places_that_a_run_has_among_more_candidates(
 
     def scores(self: SupernetState, genotypes: list[Genotype], scored: object, race: Race | None = None) -> np.ndarray:
         races.append(race)
-        return np.zeros(len(genotypes))
+        return np.ones((len(genotypes), 2, 2), dtype=int)
 
     monkeypatch.setattr(SupernetState, "scores", scores)
     monkeypatch.setattr(SupernetState, "train", lambda *told: None)
@@ -306,6 +307,37 @@ def test_a_restored_state_goes_on_bit_for_bit(fields: dict) -> None:
         problem(**{**fields, "network": NetworkConfig(channels=6, layers=3)}).load_state_dict(state)
     with pytest.raises(ValueError, match=r"state: expected what state_dict\(\) returned, got no 'begun'"):
         made.load_state_dict({})
+
+
+@pytest.mark.parametrize("weights", ["shared", "own"])
+def test_trust_is_that_of_the_generation_evaluated_last_and_goes_on_from_a_state(weights: str) -> None:
+    plan = dataclasses.replace(PLAN, weights=weights)
+    made, twin, X = problem(training=plan), problem(training=plan), draw(6)
+    assert made.trust is None
+    first = made.evaluate(X, return_values_of=["F"])[:, 0]
+    assert made.trust is not None
+    assert made.trust.successive is None
+    told = made.trust
+    made.evaluate(X[:3])  # of the same generation, as a front's
+    assert made.trust is told
+    made.advance(X)
+    twin.load_state_dict(made.state_dict())
+    assert twin.trust == told
+    both = np.concatenate([X, draw(4, seed=1), X[:2]])  # newborns, and some again
+    second = made.evaluate(both, return_values_of=["F"])[:, 0]
+    twin.evaluate(both)
+    assert made.trust == twin.trust
+    assert made.trust is not None
+    assert made.trust.successive == rank_correlation(first, second[:6]).tau
+    counts = made._counts(both[:10])
+    assert made.trust.halves == rank_correlation(*(counts[:, 0] / counts[:, 1]).T).tau
+    assert counts[:, 1].sum(axis=1).tolist() == [len(made.images.validation)] * 10
+    assert made.trust.updates is not None
+    made.restart()
+    assert made.trust is None
+    older = {name: a for name, a in twin.state_dict().items() if not name.startswith("trust/")}
+    twin.load_state_dict(older)
+    assert twin.trust is None
 
 
 def test_the_test_split_is_asked_for_by_name_only() -> None:

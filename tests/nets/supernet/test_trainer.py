@@ -93,6 +93,26 @@ def test_each_part_of_a_batch_is_normalised_by_itself_and_counts_by_its_images()
         assert torch.allclose(p, q if gradient is None else q - 0.1 * gradient, atol=1e-6)
 
 
+def test_steps_are_counted_on_what_they_trained() -> None:
+    made, (one, other) = trainer(), genotypes(2)
+    assert made.median_updates == 0
+    for pool in ([one], [one], [other, one], [other, other]):
+        made.step(*batch(made), pool)
+    used = [{id(p) for p in made.supernet.chosen_parameters(genotype)} for genotype in (one, other)]
+    assert made.updates is not None
+    for parameter, count in zip(made.supernet.parameters(), made.updates, strict=True):
+        in_one, in_other = (id(parameter) in those for those in used)
+        assert count == {(True, True): 4, (True, False): 3, (False, True): 2, (False, False): 0}[in_one, in_other]
+    names = [tuple(name.split(".")[:6]) for name, _ in made.supernet.named_parameters()]
+    steps = {name: k**2 for k, name in enumerate(sorted(set(names)))}
+    made.updates[:] = [steps[name] for name in names]
+    edges = [count for name, count in steps.items() if name[2:3] == ("edges",)]
+    assert made.median_updates == np.median(edges) != np.median(list(steps.values()))
+    made.updates = None
+    made.step(*batch(made), [one])
+    assert made.median_updates is None
+
+
 def test_an_epoch_shows_each_image_once() -> None:
     made, seen = trainer(), []
     normalise = made.data.normalise

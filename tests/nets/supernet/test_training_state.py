@@ -12,6 +12,7 @@ from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.nets.supernet.evaluation import recalibrate
 from carsmoo.nets.supernet.training_state import SLOWDOWN, SupernetState
+from carsmoo.problems.trust import errors_of
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.progress import Step
 from carsmoo.utils.validation import DivergenceError
@@ -48,7 +49,7 @@ def test_scores_are_errors_on_search_validation_whatever_the_other_splits_hold()
     made = tiny(poisoned=True)
     split, pool = made.data.validation, genotypes(6)
     assert (len(made.data.train), len(split)) == (45, 15)
-    found = made.scores(pool)
+    found = errors_of(made.scores(pool))
     with torch.no_grad():
         for genotype, error in zip(pool, found, strict=True):
             statistics = recalibrate(made.supernet, genotype, made.calibration)
@@ -188,6 +189,21 @@ def test_a_state_says_where_the_random_streams_and_the_learning_rate_are() -> No
     train(made)
     train(twin)
     assert all(np.array_equal(a, twin.state_dict()[name]) for name, a in made.state_dict().items())
+
+
+def test_a_state_of_before_steps_were_counted_goes_on_without_their_number() -> None:
+    made, older = world(), world(seed=1)
+    train(made)
+    state = made.state_dict()
+    assert made.updates is not None
+    older.load_state_dict({name: a for name, a in state.items() if name != "updates"})
+    train(made)
+    train(older)
+    assert older.updates is None
+    left = made.state_dict()
+    del left["updates"]
+    assert left.keys() == older.state_dict().keys()
+    assert all(np.array_equal(a, older.state_dict()[name]) for name, a in left.items())
 
 
 def test_another_layout_or_a_missing_part_is_refused() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from carsmoo.problems.trust import Trust
 from carsmoo.runs.report.data import extract
-from tests.support.run_directories import ABOUT, POPULATIONS, events, front, make, write_log
+from tests.support.run_directories import ABOUT, POPULATIONS, TRUST, events, front, make, write_log
 
 
 def test_what_the_files_hold_is_what_is_told(tmp_path: Path) -> None:
@@ -36,6 +37,11 @@ def test_each_generations_front_and_hypervolume(tmp_path: Path) -> None:
     # by hand: in units of the first generation's worst (0.9, 4), steps from params 1, 2 and 3 to 4
     areas = [(0.1 + 0.3 + 0.3) / 3.6, (0.5 + 0.6 + 0.7) / 3.6, (0.7 + 0.8 + 0.85) / 3.6]
     assert [g.hypervolume for g in generations] == pytest.approx(areas)
+
+
+def test_trust_is_that_of_the_log_where_it_tells_it(tmp_path: Path) -> None:
+    told = [generation.trust for generation in extract(make(tmp_path / "run")).generations]
+    assert told == [None, *(Trust(**figures) for figures in TRUST)]
 
 
 def test_the_phases_and_the_rest_are_the_whole_time(tmp_path: Path) -> None:
@@ -93,6 +99,10 @@ DAMAGED: dict[str, tuple[int, dict[str, Any], str]] = {
     "no loss": (1, {"loss": "low"}, r"log\.jsonl:2: loss: expected a finite number, got 'low'"),
     "NaN": (1, {"loss": float("nan")}, r"log\.jsonl:2: loss: expected a finite number, got nan"),
     "epoch": (1, {"epoch": 1.5}, r"log\.jsonl:2: epoch: expected a whole number from 0, got 1\.5"),
+    "trust": (3, {"trust": None}, r"log\.jsonl:4: trust: expected figures by name, got None"),
+    "a tau of two": (3, {"trust": {"halves": 2}}, r"log\.jsonl:4: trust: halves: expected a number in -1\.\.1, got 2"),
+    "a share in words": (3, {"trust": {"distinct": "all"}}, r"trust: distinct: expected a finite number, got 'all'"),
+    "steps backwards": (3, {"trust": {"updates": -1}}, r"trust: updates: expected a number in 0\.\.1e\+15, got -1"),
     "spent": (1, {"spent": [1]}, r"log\.jsonl:2: spent: expected seconds by phase, got \[1\]"),
     "time": (1, {"spent": {"warm-up": "1"}}, r"spent: warm-up: expected a finite number, got '1'"),
     "versions": (0, {"versions": ["1"]}, r"log\.jsonl:1: versions: expected texts by name"),

@@ -11,7 +11,7 @@ from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
 from carsmoo.runs.report.page import document, duration, operations, provenance, render
 from carsmoo.zoo import GENOTYPES
-from tests.support.run_directories import ABOUT, front, make, write_log
+from tests.support.run_directories import ABOUT, events, front, make, write_log
 
 pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
 EVIL = "</script><img src=x onerror=alert(1)>&\"'"
@@ -60,6 +60,17 @@ def test_the_figures_have_units_and_say_what_they_belong_to(run: Path) -> None:
     assert "learning_rate" in words
     for phase, share in (("warm-up", 20), ("training", 25), ("scoring", 30), ("rest", 25)):
         assert f"{phase} {duration(share / 5)} {share} %" in words.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_trust_is_a_row_a_generation_and_a_sentence_where_it_is_low_in_the_end(run: Path, tmp_path: Path) -> None:
+    words = " ".join(" ".join(Page(render(extract(run))).texts).split())
+    assert "2 0.62 – 0.50 120 3 0.31 -0.20 0.25 240" in words
+    assert "The order of these networks is mostly noise: two halves of search-validation agree with tau 0.31;" in words
+    path = make(tmp_path / "run")
+    write_log(path, [{k: v for k, v in event.items() if k != "trust"} for event in events()])
+    words = " ".join(Page(render(extract(path))).texts)
+    assert "Trust" not in words
+    assert "noise" not in words
 
 
 def test_the_downloads_are_the_runs_files(run: Path) -> None:

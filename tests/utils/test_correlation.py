@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from carsmoo.compare.statistics import rank_correlation
+from carsmoo.utils.correlation import rank_correlation
 
 
 def test_tau_is_that_of_counted_pairs() -> None:

@@ -1,0 +1,93 @@
+import math
+
+import numpy as np
+import pytest
+
+from carsmoo.problems.trust import LOW, Scored, Trust, errors_of, halves_of, trust_of
+
+
+def counts(even: list[int], odd: list[int], met: tuple[int, int] = (100, 100)) -> np.ndarray:
+    """Return counts of networks with so many wrong images among the even and the odd ones."""
+    return np.array([[pair, met] for pair in zip(even, odd, strict=True)])
+
+
+def test_halves_are_the_even_and_the_odd_images() -> None:
+    wrong = np.array([[1, 0, 1, 1, 1], [0, 0, 0, 1, 0]], dtype=bool)
+    found = halves_of(wrong)
+    assert found.tolist() == [[[3, 1], [3, 2]], [[0, 1], [3, 2]]]
+    assert np.array_equal(errors_of(found), wrong.mean(axis=1))
+
+
+def test_the_figures_are_those_counted_by_hand() -> None:
+    scored = counts([10, 20, 30, 40], [10, 30, 20, 50])
+    # of the 6 pairs the odd half turns one around: (5 - 1) / 6
+    # errors 0.10, 0.25, 0.25, 0.45; of three known before, 0.2, 0.3 and 0.1, all but the pair of the first two disagree
+    found = trust_of(scored, before=[0.2, 0.3, math.nan, 0.1], updates=7.0)
+    assert found.halves == pytest.approx(4 / 6)
+    assert found.successive == pytest.approx((1 - 2) / 3)
+    assert found.updates == 7
+
+
+def test_ties_count_as_in_tau_b() -> None:
+    found = trust_of(counts([1, 1, 2], [1, 2, 3]))  # two pairs agree, one is tied in one half: 2 / sqrt(2 * 3)
+    assert found.halves == pytest.approx(2 / math.sqrt(6))
+
+
+def test_distinct_pairs_differ_by_two_standard_deviations() -> None:
+    # p = 0.5 and n = 200: a variance of 0.00125 each, so that 2 sqrt(0.0025) = 0.1; a little less beside 0.5
+    just, less = counts([50, 61, 50], [50, 60, 50]), counts([50, 59, 50], [50, 60, 50])
+    variance = [0.605 * 0.395 / 200, 0.595 * 0.405 / 200]
+    assert 2 * math.sqrt(0.00125 + variance[0]) < 0.105
+    assert 2 * math.sqrt(0.00125 + variance[1]) > 0.095
+    assert trust_of(just).distinct == pytest.approx(2 / 3)
+    assert trust_of(less).distinct == 0
+
+
+def test_networks_that_are_alike_are_ordered_by_noise_and_apart_by_themselves() -> None:
+    rng = np.random.default_rng(0)
+    alike = [trust_of(halves_of(rng.random((40, 400)) < 0.3)) for _ in range(20)]
+    assert abs(np.mean([trust.halves for trust in alike])) < 0.05
+    assert np.mean([trust.distinct for trust in alike]) == pytest.approx(0.0455, abs=0.015)  # two-sided, of a normal
+    assert all(trust.warning for trust in alike)
+    steps = np.arange(0, 400, 10)
+    ordered = counts(steps.tolist(), steps.tolist(), (400, 400))
+    apart = trust_of(ordered, errors_of(ordered))
+    assert (apart.halves, apart.successive, apart.warning) == (1.0, 1.0, None)
+
+
+def test_what_is_not_defined_is_none() -> None:
+    few = trust_of(counts([1, 2], [1, 2]), [0.1, 0.2])
+    assert few == Trust(halves=None, successive=None, distinct=None, updates=None)
+    same = trust_of(counts([5, 5, 5], [1, 2, 3]), [0.1, 0.2, math.nan])
+    assert (same.halves, same.successive, same.distinct) == (None, None, 0.0)
+    one_image = trust_of(counts([0, 1, 1], [0, 0, 0], (1, 0)))
+    assert one_image.halves is None
+    assert all(trust.warning is None for trust in (few, same, one_image))
+    assert trust_of(np.empty((0, 2, 2))).distinct is None
+
+
+def test_a_low_trust_is_said_in_a_sentence() -> None:
+    known = {"successive": None, "distinct": None, "updates": None}
+    assert Trust(halves=0.3149, **known).warning == (
+        "the order of these networks is mostly noise: two halves of search-validation agree with tau 0.31; "
+        "train longer or score on more images"
+    )
+    assert Trust(halves=LOW, **known).warning is None
+
+
+def test_a_generation_is_measured_against_the_one_before_by_its_vectors() -> None:
+    X, first = np.array([[0, 1], [2, 3], [4, 5]]), counts([10, 20, 30], [10, 20, 30])
+    one = Scored.after(None, 0, X, first, 5.0)
+    assert one.trust.successive is None
+    more = np.array([[4, 5], [9, 9], [2, 3], [0, 1]])
+    two = Scored.after(one, 1, more, counts([10, 99, 20, 30], [10, 99, 20, 30]), 6.0)
+    assert two.trust.successive == -1
+    again = Scored.from_state(two.state_dict())
+    assert again is not None
+    assert (again.time, again.trust) == (1, two.trust)
+    assert again.X.tolist() == more.tolist()
+    assert Scored.after(again, 2, X, first, None).trust == Scored.after(two, 2, X, first, None).trust
+    assert Scored.from_state({}) is None
+    known = Scored.from_state(one.state_dict())
+    assert known is not None
+    assert known.trust == one.trust
