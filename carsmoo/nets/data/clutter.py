@@ -16,8 +16,8 @@ from carsmoo.nets.data.splits import drawn
 Whole = NDArray[np.int64]
 
 CANVAS, DIGIT = 16, 8  # sides of an image and of the digits it is made of, in pixels
-SIDES = (8, 12)  # least and greatest side of the scaled digit
-PIECES, PIECE = 4, 5  # how many pieces of other digits an image has, and their side
+SIDES = (9, 13)  # least and greatest side of the scaled digit
+PIECES, PIECE = 3, 5  # how many pieces of other digits an image has, and their side
 LEVEL = 15  # of a byte for each of the digits' 16 levels
 COUNTS = {"train": 5000, "validation": 1000, "test": 2000}
 

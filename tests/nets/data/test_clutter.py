@@ -32,7 +32,7 @@ def test_images_hold_their_digit_and_pieces_of_others() -> None:
     drawing = draw(np.arange(500), LABELS, 60, np.random.default_rng(0))
     images = painted(DIGITS, drawing)
     assert images.dtype == np.uint8
-    assert set(drawing.side) == {8, 9, 10, 11, 12}
+    assert set(drawing.side) == {9, 10, 11, 12, 13}
     for k, image in enumerate(images):
         assert np.array_equal(image, by_hand(drawing, k))
     assert not (drawing.others == drawing.digit[:, None]).any()
@@ -61,7 +61,7 @@ def test_by_name_the_images_are_the_same_everywhere() -> None:
     for part, n in zip((data.train, data.validation, data.test), COUNTS.values(), strict=True):
         assert np.bincount(part.labels).tolist() == [n // 10] * 10
         found.update(part.images.numpy().tobytes() + part.labels.numpy().astype("<i8").tobytes())
-    assert found.hexdigest() == "2c48c1e2cf953878fa48c8fd7e7c0bb068fb5a6b25d648cdb3efb46ee48ef535"
+    assert found.hexdigest() == ""
 
 
 def test_each_split_is_made_of_the_digits_that_digits_have_in_it() -> None:
