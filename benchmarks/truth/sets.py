@@ -146,15 +146,16 @@ def architectures() -> list[Architecture]:
 def tasks(found: Sequence[Architecture]) -> list[Task]:
     """Return all trainings, in the order in which they tell most.
 
-    Some of the drawn and random architectures, in turn, by both seeds; all others once; the first ones at the other
-    lengths; the others by the second seed.
+    The drawn and random architectures, in turn; the first of them by the second seed; the published ones; the first at
+    the other lengths; all others by the second seed.
     """
     drawn, random, published = ([a.name for a in found if a.group == g] for g in ("drawn", "random", "published"))
     mixed = [name for pair in zip(drawn, random, strict=True) for name in pair]
-    first, rest = mixed[: 2 * REPEATED], [*published, *mixed[2 * REPEATED :]]
+    first, rest = mixed[: 2 * REPEATED], [*mixed[2 * REPEATED :], *published]
     return [
-        *(Task(name=name, seed=seed) for seed in (0, 1) for name in first),
-        *(Task(name=name) for name in rest),
+        *(Task(name=name) for name in mixed),
+        *(Task(name=name, seed=1) for name in first),
+        *(Task(name=name) for name in published),
         *(Task(name=name, budget=budget) for budget in BUDGETS if budget != 1 for name in mixed[: 2 * STRETCHED]),
         *(Task(name=name, seed=1) for name in rest),
     ]

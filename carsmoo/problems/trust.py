@@ -7,6 +7,7 @@ that score. It is measured while a search runs and takes no further forward pass
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.trees import Arrays
 
 LOW = 0.5
-"""Agreement of the two halves below which an order is called noise; provisional."""
+"""Expected tau with the order without noise below which an order is called mostly noise."""
 
 FEW = 3
 """Networks that an order needs at least."""
@@ -41,7 +42,7 @@ class Trust:
 
     Example:
         >>> from carsmoo import Trust
-        >>> Trust(halves=0.31, successive=0.2, distinct=0.1, updates=250).warning[:46]
+        >>> Trust(halves=0.11, successive=0.2, distinct=0.1, updates=250).warning[:46]
         'the order of these networks is mostly noise: t'
     """
 
@@ -51,9 +52,20 @@ class Trust:
     updates: float | None
 
     @property
+    def ceiling(self) -> float | None:
+        """Kendall's tau that the order has with the one on endlessly many images, if errors are normal; halves above 0.
+
+        Each half has half of the images; both together have the reliability of Spearman and Brown.
+        """
+        if self.halves is None:
+            return None
+        r = math.sin(math.pi / 2 * max(self.halves, 0.0))
+        return 2 / math.pi * math.asin(math.sqrt(2 * r / (1 + r)))
+
+    @property
     def warning(self) -> str | None:
         """What a low trust means, in a sentence; None where it is not low, or not known."""
-        if self.halves is None or self.halves >= LOW:
+        if self.ceiling is None or self.ceiling >= LOW:
             return None
         return (
             "the order of these networks is mostly noise: two halves of search-validation agree with tau "

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.truth import lookup, show, summary, train_alone
 from benchmarks.truth.records import RESULTS, Record, Records, read, work
-from benchmarks.truth.sets import AT_A_TIME, REPEATED, SETS, Task, TruthSet, architectures, tasks
+from benchmarks.truth.sets import DRAWN, RANDOM, REPEATED, SETS, STRETCHED, Task, TruthSet, architectures, tasks
 from benchmarks.truth.training import train_alone as train
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data import load
@@ -88,16 +88,19 @@ def test_a_file_of_other_settings_is_refused(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- what is trained
 
 
-def test_the_plan_repeats_some_architectures_first_then_trains_all_by_two_seeds_and_nothing_twice() -> None:
+def test_the_plan_trains_drawn_and_random_ones_in_turn_all_by_two_seeds_and_nothing_twice() -> None:
     found = architectures()
     assert len({str(a.genotype) for a in found}) == len(found)
     planned = tasks(found)
     assert len(set(planned)) == len(planned)
-    random = [a.name for a in found if a.group == "random"]
-    first = planned[: 4 * AT_A_TIME]
-    assert {t.name for t in first} == set(random[:AT_A_TIME])
-    assert all(len({(t.seed, t.budget) for t in first if t.name == name}) == 4 for name in random[:AT_A_TIME])
-    assert {t.name for t in planned if t.budget != 1.0} == set(random[:REPEATED])
+    group = {a.name: a.group for a in found}
+    first = planned[: DRAWN + RANDOM]
+    assert [group[t.name] for t in first] == ["drawn", "random"] * RANDOM
+    assert all((t.seed, t.budget) == (0, 1.0) for t in first)
+    again = planned[DRAWN + RANDOM :][: 2 * REPEATED]
+    assert [t.name for t in again] == [t.name for t in first[: 2 * REPEATED]]
+    assert all((t.seed, t.budget) == (1, 1.0) for t in again)
+    assert {t.name for t in planned if t.budget != 1.0} == {t.name for t in first[: 2 * STRETCHED]}
     for seed in (0, 1):
         assert {t.name for t in planned if t.seed == seed and t.budget == 1.0} == {a.name for a in found}
 

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from carsmoo.problems.trust import LOW, Scored, Trust, errors_of, halves_of, trust_of
 
@@ -68,11 +69,27 @@ def test_what_is_not_defined_is_none() -> None:
 
 def test_a_low_trust_is_said_in_a_sentence() -> None:
     known = {"successive": None, "distinct": None, "updates": None}
-    assert Trust(halves=0.3149, **known).warning == (
-        "the order of these networks is mostly noise: two halves of search-validation agree with tau 0.31; "
+    assert Trust(halves=0.1149, **known).warning == (
+        "the order of these networks is mostly noise: two halves of search-validation agree with tau 0.11; "
         "train longer or score on more images"
     )
-    assert Trust(halves=LOW, **known).warning is None
+    assert Trust(halves=0.25, **known).warning is None
+    assert Trust(halves=0.2, **known).warning is not None
+    assert LOW == 0.5
+
+
+def test_the_ceiling_is_what_orders_of_noisy_errors_have_with_the_noiseless_one() -> None:
+    rng = np.random.default_rng(0)
+    for noise in (0.5, 1.0, 2.0):
+        halves, whole = [], []
+        for _ in range(300):
+            true = rng.normal(size=60)
+            one, other = (true + noise * rng.normal(size=60) for _ in range(2))
+            halves.append(kendalltau(one, other).statistic)
+            whole.append(kendalltau(one + other, true).statistic)
+        told = Trust(halves=float(np.mean(halves)), successive=None, distinct=None, updates=None).ceiling
+        assert told == pytest.approx(np.mean(whole), abs=0.015)
+    assert Trust(halves=-0.2, successive=None, distinct=None, updates=None).ceiling == 0
 
 
 def test_a_generation_is_measured_against_the_one_before_by_its_vectors() -> None:

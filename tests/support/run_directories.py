@@ -14,7 +14,7 @@ ABOUT = {"data": "digits", "split": "search-validation", "weights": "supernet", 
 FRONT = {"CARS-A": [0.20, 1.0], "CARS-D": [0.10, 2.0], "CARS-H": [0.05, 3.0]}
 TRUST = [  # of the second and the third generation; the log of the first is one of before there was trust
     {"halves": 0.625, "successive": None, "distinct": 0.5, "updates": 120.0},
-    {"halves": 0.3125, "successive": -0.2, "distinct": 0.25, "updates": 240.5},
+    {"halves": 0.1125, "successive": -0.2, "distinct": 0.25, "updates": 240.5},
 ]
 POPULATIONS = (
     [[0.8, 1.0], [0.6, 2.0], [0.7, 3.0], [0.9, 4.0]],
