@@ -8,6 +8,7 @@ Figures, for each truth set NAME:
 
 - ``tau_NAME``, ``core_seconds_tau_NAME``: own weights at the epochs of ``PRESET``; ``tau_shared_NAME``: the default's
   supernet at as many; ``best_shared_NAME``: the best tau that a supernet reaches at any;
+- ``tau_loss_NAME``, ``tau_shared_loss_NAME``: the same ordered by the cross entropy instead of the error;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of one architecture each,
   which no order can exceed by more than chance;
 - ``compute_to_tau_gain_NAME``: core-seconds with which the default's supernet reaches its best tau, over those with
@@ -32,6 +33,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
@@ -40,6 +42,8 @@ from benchmarks.truth.sets import SETS, architectures
 from benchmarks.truth.summary import by_name, load_truth, seeds, tau
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
+from carsmoo.nets.data import ImageData
+from carsmoo.nets.models.network import Network
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.utils.progress import PhaseClock
 
@@ -47,6 +51,9 @@ FILE = "fidelity.jsonl"
 
 EPOCHS = (4, 9, 18, 37)
 """Epochs of search-train that all architectures share."""
+
+SCORES = ("error", "loss")
+"""What networks are ordered by: the share of images that are wrong, or the cross entropy."""
 
 PRESET = 18
 """Of these, those at which figures are told."""
@@ -97,24 +104,37 @@ def measure(task: Task) -> dict[str, Any]:
     made = SETS[task.data]
     chosen = [one for one in architectures() if one.group != "published"]
     plan = SupernetTraining(
-        **{**LEVERS[task.lever].plan, "warmup_epochs": task.epochs, "n_generations": 0, "pop_size": len(chosen)}
+        **{
+            "score_images": 100,
+            **LEVERS[task.lever].plan,
+            "warmup_epochs": task.epochs,
+            "n_generations": 0,
+            "pop_size": len(chosen),
+        }
     )
     recipe = made.recipe
     shape = NetworkConfig(channels=recipe.channels, layers=recipe.layers, bn_affine=plan.weights == "own")
     data = f"{made.data}{'&' if '?' in made.data else '?'}pad=0"  # as the truth sets' recipe
     problem = CARSProblem(data, network=shape, training=plan, seed=task.seed)
-    X = problem.space.encode([one.genotype for one in chosen])
     clock = PhaseClock(time.process_time)
     problem.listeners.append(clock)
-    errors = problem.evaluate(X, return_values_of=["F"])[:, 0]
-    spent = clock.take()
+    problem.evaluate(problem.space.encode([one.genotype for one in chosen]))
+    scores = {one.name: of_network(problem.subnet(one.genotype), problem.images) for one in chosen}
     return {
         **dataclasses.asdict(task),
-        "core_seconds": round(spent["warm-up"], 1),
-        "scoring_core_seconds": round(spent["scoring"], 1),
-        "errors": dict(zip([one.name for one in chosen], np.round(errors, 6).tolist(), strict=True)),
+        "core_seconds": round(clock.take()["warm-up"], 1),
+        **{what: {name: score[what] for name, score in scores.items()} for what in SCORES},
         "torch": torch.__version__,
     }
+
+
+@torch.no_grad()
+def of_network(network: Network, data: ImageData) -> dict[str, float]:
+    """Return the error and the cross entropy of a network on search-validation."""
+    logits = torch.cat([network(data.normalise(images)) for images, _ in data.validation.batches(250)])
+    labels = data.validation.labels
+    wrong, loss = (logits.argmax(dim=1) != labels).float().mean(), F.cross_entropy(logits, labels)
+    return {"error": round(float(wrong), 6), "loss": round(float(loss), 6)}
 
 
 def stored(folder: Path) -> list[dict[str, Any]]:
@@ -127,7 +147,9 @@ def key(record: dict[str, Any]) -> Task:
     return Task(**{field.name: record[field.name] for field in dataclasses.fields(Task)})
 
 
-def curves(records: Sequence[dict[str, Any]], data: str, folder: Path) -> dict[str, list[tuple[float, float]]]:
+def curves(
+    records: Sequence[dict[str, Any]], data: str, folder: Path, score: str = "error"
+) -> dict[str, list[tuple[float, float]]]:
     """Return (core-seconds, tau) of each lever on a truth set, by compute; means over seeds."""
     truth = load_truth(data, folder)
     found: dict[str, list[tuple[float, float]]] = {}
@@ -135,7 +157,7 @@ def curves(records: Sequence[dict[str, Any]], data: str, folder: Path) -> dict[s
         for epochs in EPOCHS:
             rows = [r for r in records if (r["data"], r["lever"], r["epochs"]) == (data, lever, epochs)]
             if rows:
-                taus = [tau(truth.test, [r["errors"].get(name, np.nan) for name in truth.names]) for r in rows]
+                taus = [tau(truth.test, [r[score].get(name, np.nan) for name in truth.names]) for r in rows]
                 seconds = float(np.mean([r["core_seconds"] for r in rows]))
                 found.setdefault(lever, []).append((seconds, float(np.mean([t for t in taus if t is not None]))))
     return found
@@ -159,13 +181,12 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float 
         size = dict(zip(truth.names, truth.params.tolist(), strict=True))
         between = seeds(by_name(read(folder / f"{data}.jsonl")[1], "test"), size)
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
-        at = {r["lever"]: k for k, r in enumerate(records) if (r["data"], r["epochs"]) == (data, PRESET)}
+        preset = [r for r in records if r["epochs"] == PRESET]
         for lever, name in (("own", "tau"), ("default", "tau_shared")):
-            if lever in at:
-                place = EPOCHS.index(PRESET)
-                seconds, reached = lines[lever][place] if len(lines[lever]) > place else lines[lever][-1]
-                found[f"{name}_{data}"] = reached
-                found[f"core_seconds_{name}_{data}"] = seconds
+            for score, told in (("error", name), ("loss", f"{name}_loss")):
+                for seconds, reached in curves(preset, data, folder, score).get(lever, []):
+                    found[f"{told}_{data}"] = reached
+                    found[f"core_seconds_{name}_{data}"] = seconds
         shared = [point for lever in ("default", "quick") for point in lines.get(lever, [])]
         if shared:
             found[f"best_shared_{data}"] = max(reached for _, reached in shared)
@@ -194,15 +215,15 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
 
 def lines_of(records: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
     """Yield a table of all measurements."""
-    yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'core-s':>9}{'error':>8}{'tau':>7}"
+    yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'core-s':>9}{'error':>8}{'tau':>7}{'by loss':>9}"
     for record in records:
         truth = load_truth(record["data"], folder)
-        reached = tau(truth.test, [record["errors"].get(name, np.nan) for name in truth.names])
-        mean = np.mean(list(record["errors"].values()))
-        told = "   -" if reached is None else f"{reached:.2f}"
+        taus = [tau(truth.test, [record[score].get(name, np.nan) for name in truth.names]) for score in SCORES]
+        told = "".join(f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(taus, (7, 9), strict=True))
+        mean = np.mean(list(record["error"].values()))
         yield (
             f"{record['data']:<9}{record['lever']:<9}{record['epochs']:>7}{record['core_seconds']:>9.0f}"
-            f"{mean:>8.3f}{told:>7}"
+            f"{mean:>8.3f}{told}"
         )
 
 
@@ -221,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if task not in map(key, stored(options.out)):
                 record = measure(task)
                 append_line(options.out / FILE, record)
-                print(json.dumps({k: v for k, v in record.items() if k != "errors"}), flush=True)
+                print(json.dumps({k: v for k, v in record.items() if k not in SCORES}), flush=True)
     records = stored(options.out)
     for line in lines_of(records, options.out):
         print(line)

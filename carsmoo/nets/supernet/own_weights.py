@@ -31,6 +31,7 @@ from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, precision
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.models.network import Network, NetworkCell, build
+from carsmoo.problems.trust import halves_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 
@@ -108,6 +109,9 @@ class OwnWeights:
         return max(round(epochs * self.steps_per_epoch / self.plan.pop_size), 1)
 
     # ------------------------------------------------------------------ a generation
+
+    def begin(self, listener: Listener = unheard) -> None:
+        """Do nothing: networks are trained as they come."""
 
     def join(self, X: NDArray[np.int64], listener: Listener = unheard) -> bool:
         """Let those of ``X`` (n, n_var) that were not trained yet be born, and train a first round; tell if any was.
@@ -251,7 +255,15 @@ class OwnWeights:
         self.group.add(found)
         return found.cpu().numpy() > 0
 
-    def errors(self, genotypes: Sequence[Genotype], split: Split) -> NDArray[np.float64]:
+    def scores(
+        self, genotypes: Sequence[Genotype], listener: Listener = unheard, race: object = None
+    ) -> NDArray[np.int64]:
+        """Return the counts of wrong and met images, (n, 2, 2), by all processes of the group; nobody races."""
+        return halves_of(self.wrong(genotypes, listener))
+
+    def errors(
+        self, genotypes: Sequence[Genotype], split: Split, statistics: str | None = None, listener: Listener = unheard
+    ) -> NDArray[np.float64]:
         """Return the errors of networks on a split, (n,), fractions; one that does not live is born untrained."""
         X = np.array([self.space.encode(genotype) for genotype in genotypes])
         return np.array([float(self._wrong(one, split).float().mean()) for one in self._of(X)])

@@ -24,11 +24,11 @@ from carsmoo.nets.models.device import environment, memory_of, pick
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.autotune import memory_format, threads
-from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.training_state import SupernetState, layout_of, sharding_of
+from carsmoo.nets.supernet.world import World, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
-from carsmoo.problems.trust import Scored, Trust, errors_of, halves_of
+from carsmoo.problems.trust import Scored, Trust, errors_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import choice, instance, integer
@@ -107,7 +107,7 @@ class CARSProblem(GenotypeProblem):
         generations = self.training.n_generations + 1  # the first only scores
         self.default_termination = MaximumGenerationTermination(generations)
         self.process_rank, self.races = self._group.rank, self.training.racing
-        self._world: SupernetState | OwnWeights | None = None
+        self._world: World | None = None
         self._weights_missing = False
         self._errors = ValueCache(space)  # the counts of images that they are made of
         self._last: Scored | None = None
@@ -138,7 +138,7 @@ class CARSProblem(GenotypeProblem):
         For the end of a search, once: whoever chooses by it searches on the test split.
         """
         instance("genotype", genotype, Genotype)
-        return float(self._running(begin=True).errors([genotype], self.images.test)[0])
+        return float(self._running(begin=True).errors([genotype], self.images.test, None, unheard)[0])
 
     @property
     def images(self) -> ImageData:
@@ -174,15 +174,13 @@ class CARSProblem(GenotypeProblem):
         choice("statistics", "batch" if statistics is None else statistics, ("recalibrated", "batch"))
         running = self._running(begin=True)
         listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
-        if isinstance(running, OwnWeights):
-            return running.errors(genotypes, self.images.validation)
         return running.errors(genotypes, self.images.validation, statistics, listener)
 
     @property
     def supernet(self) -> Supernet:
         """The shared weights of a problem that has begun."""
         world = self._running()
-        if isinstance(world, OwnWeights):
+        if not isinstance(world, SupernetState):
             raise TypeError("supernet: expected a problem with shared weights, got one with weights='own'")
         return world.supernet
 
@@ -194,16 +192,14 @@ class CARSProblem(GenotypeProblem):
             self._objectives.use(LatencyTable.from_json(text))
         if self._world is None:
             self._world = self._new_world()
-        if isinstance(self._world, SupernetState):
-            self._world.warm_up(self._hear)
+        self._world.begin(self._hear)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
         self._errors.clear()
         self._running().train_on(X, self._hear)
 
     def _join(self, X: NDArray[np.int64]) -> None:
-        world = self._running()
-        if isinstance(world, OwnWeights) and world.join(X, self._hear):
+        if self._running().join(X, self._hear):
             self._errors.clear()
 
     def _restart(self) -> None:
@@ -232,12 +228,9 @@ class CARSProblem(GenotypeProblem):
 
     def _counted(self, X: NDArray[np.int64]) -> NDArray[np.int64]:
         self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
-        world = self._running()
-        if isinstance(world, OwnWeights):
-            return halves_of(world.wrong(self.space.decode(X), self._hear))
         races = self.races and self.survivors is not None and len(X) > self.survivors
         race = Race(self._objectives.fixed(X), cast(int, self.survivors)) if races else None
-        return world.scores(self.space.decode(X), self._hear, race)
+        return self._running().scores(self.space.decode(X), self._hear, race)
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         fixed = self._objectives.fixed
@@ -245,19 +238,17 @@ class CARSProblem(GenotypeProblem):
             return np.array(self._group.decide(lambda: fixed(X).tolist()), dtype=np.float64)
         return fixed(X)
 
-    def _new_world(self, layout: str | None = None) -> SupernetState | OwnWeights:
+    def _new_world(self, layout: str | None = None) -> World:
         """Return a new training state in a memory format, the plan's if none is named."""
         made = self.space, self.network, self.training, self.images
         layout = layout or self._group.decide(lambda: memory_format(*made))
-        if self.training.weights == "own":
-            return OwnWeights(*made, self.seed or 0, layout, self._group)
-        return SupernetState(*made, self.seed or 0, layout, self._group)
+        return new_world(*made, self.seed or 0, layout, self._group)
 
     def fastest_threads(self) -> int:
         """Return the number of threads the supernet trains fastest with here; :func:`torch.set_num_threads` sets it."""
         return self._group.decide(lambda: threads(self.space, self.network, self.training, self.images))
 
-    def _running(self, *, begin: bool = False) -> SupernetState | OwnWeights:
+    def _running(self, *, begin: bool = False) -> World:
         if begin:
             self._ensure_begun()
         if self._world is None:

@@ -116,6 +116,14 @@ class SupernetState:
             listener(Step(phase="rollback", done=1, total=1, unit="steps", figures={"slowdown": SLOWDOWN}))
             self._train(phase, epochs, total, draw(n), listener)
 
+    def begin(self, listener: Listener = unheard) -> None:
+        """Warm the shared weights up, as far as the plan says."""
+        self.warm_up(listener)
+
+    def join(self, X: NDArray[np.int64], listener: Listener = unheard) -> bool:
+        """Return that no weights changed: a supernet's do not depend on who is scored."""
+        return False
+
     def warm_up(self, listener: Listener = unheard) -> None:
         """Train on uniformly drawn architectures until the plan's warm-up is over; see :meth:`train`."""
         total = self.trainer.plan.warmup_epochs
