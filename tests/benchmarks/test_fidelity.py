@@ -1,0 +1,89 @@
+"""Fidelity: what is measured are scores of a search, and the figures agree with a count by hand."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import bench_fidelity
+from benchmarks.bench_fidelity import LEVERS, PRESET, Task, figures, gain, key, measure
+from benchmarks.truth.records import RESULTS, append_line, read
+from benchmarks.truth.sets import SETS, TruthSet, architectures
+from benchmarks.truth.summary import load_truth
+from carsmoo.config.retraining import TrainingRecipe
+
+TINY = TruthSet(
+    name="tiny", images="digits?images=300", recipe=TrainingRecipe(channels=2, layers=3, epochs=2, batch=32)
+)
+
+
+@pytest.mark.parametrize("lever", ["own", "default"])
+def test_a_measurement_tells_the_scores_of_the_random_architectures(
+    lever: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = [one for one in architectures() if one.group != "published"][:3]
+    monkeypatch.setattr(bench_fidelity, "architectures", lambda: few)
+    monkeypatch.setitem(SETS, "tiny", TINY)
+    one, again = (measure(Task(data="tiny", lever=lever, epochs=1)) for _ in range(2))
+    assert key(one) == Task(data="tiny", lever=lever, epochs=1)
+    for what in ("error", "loss"):
+        assert list(one[what]) == [a.name for a in few]
+        assert one[what] == again[what]
+    assert all(0.3 < value <= 1 for value in one["error"].values())
+    assert all(value > 1 for value in one["loss"].values())
+    assert one["core_seconds"] > 0
+
+
+def test_the_gain_is_the_compute_of_the_best_shared_order_over_the_least_that_own_weights_need_for_it() -> None:
+    shared = [(10.0, 0.1), (40.0, 0.3), (160.0, 0.3)]
+    assert gain(shared, [(5.0, 0.2), (8.0, 0.3), (16.0, 0.5)]) == 5.0  # 40 over 8
+    assert gain(shared, [(5.0, 0.2), (8.0, 0.25)]) is None
+
+
+def record(
+    lever: str, epochs: int, errors: dict[str, float], losses: dict[str, float], seconds: float
+) -> dict[str, Any]:
+    return {
+        **{"data": "cifar16", "lever": lever, "epochs": epochs, "seed": 0, "core_seconds": seconds},
+        "error": errors,
+        "loss": losses,
+    }
+
+
+def test_figures_are_of_the_preset_and_follow_the_scores(tmp_path: Path) -> None:
+    for name in ("cifar16.jsonl", "architectures.jsonl"):
+        shutil.copy(RESULTS / name, tmp_path / name)
+    truth = load_truth("cifar16", tmp_path)
+    right = dict(zip(truth.names, truth.test.tolist(), strict=True))
+    wrong = {name: -error for name, error in right.items()}
+    records = [
+        record("own", PRESET, right, wrong, 8.0),
+        record("own", 4, right, right, 2.0),
+        record("default", PRESET, wrong, right, 6.0),
+        record("default", 4, wrong, wrong, 1.0),
+    ]
+    found = figures(records, tmp_path)
+    assert (found["tau_cifar16"], found["tau_loss_cifar16"]) == (1.0, -1.0)
+    assert (found["tau_shared_cifar16"], found["tau_shared_loss_cifar16"]) == (-1.0, 1.0)
+    assert (found["core_seconds_tau_cifar16"], found["core_seconds_tau_shared_cifar16"]) == (8.0, 6.0)
+    assert found["compute_to_tau_gain_cifar16"] == 0.5  # 1 over 2
+    assert found["best_shared_cifar16"] == -1.0
+
+
+def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("cifar16.jsonl", "architectures.jsonl"):
+        shutil.copy(RESULTS / name, tmp_path / name)
+    _, trained = read(tmp_path / "cifar16.jsonl")
+    errors = {row["name"]: row["test"] for row in trained}
+    append_line(tmp_path / bench_fidelity.FILE, record("own", PRESET, errors, errors, 3.0))
+    bench_fidelity.main(["--redraw", "--out", str(tmp_path)])
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].split()[:4] == ["cifar16", "own", str(PRESET), "3"]
+    assert json.loads(said[-1].removeprefix("RESULT "))["figures"]["core_seconds_tau_cifar16"] == 3.0
+    assert (tmp_path / "fidelity.png").stat().st_size > 1000
+
+
+def test_every_lever_is_a_plan_that_trains_as_long_as_the_others() -> None:
+    assert all({"warmup_epochs", "n_generations", "pop_size"}.isdisjoint(lever.plan) for lever in LEVERS.values())
