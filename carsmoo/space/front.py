@@ -15,6 +15,7 @@ from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.space.genotype import Genotype
+from carsmoo.space.words import Column
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import choice, instance, numbers, short
 
@@ -92,6 +93,12 @@ class Front:
         """Names of the objectives with their units, for an axis or the head of a column."""
         return tuple(f"{name} ({unit})" if unit else name for name, unit in zip(self.names, self.units, strict=True))
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """How the objectives are written in engineering units: 16 k parameters, not 0.016 millions."""
+        parts = zip(self.names, self.units, self.F.T.tolist(), strict=True)
+        return tuple(Column.of(name, unit, values) for name, unit, values in parts)
+
     def best(self, name: str = "error") -> int:
         """Return the place of the network with the lowest value of an objective, from 0; of equal ones the first.
 
@@ -144,11 +151,6 @@ class Front:
             raise ValueError(f"{path}: expected a front, got something else ({error})") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-
-
-def weights_in_words(weights: str) -> str:
-    """Return in words whose weights an error belongs to, as ``about["weights"]`` of a front tells."""
-    return {"supernet": "weights of the supernet", "own": "each network's own weights"}.get(weights, weights)
 
 
 def _from_json(text: str) -> Front:
