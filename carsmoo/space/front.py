@@ -8,16 +8,20 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.space.genotype import Genotype
-from carsmoo.space.words import Column
+from carsmoo.space.html import front_html
+from carsmoo.space.words import Column, operations, provenance
 from carsmoo.utils.files import write_whole
-from carsmoo.utils.validation import choice, instance, numbers, short
+from carsmoo.utils.validation import choice, instance, numbers, one_line, short
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +40,12 @@ class Front:
         >>> from carsmoo.zoo import GENOTYPES
         >>> networks = [GENOTYPES[name] for name in ("CARS-A", "CARS-B", "DARTS-V1")]
         >>> F = [[3.0, 2.4], [2.87, 2.7], [3.0, 3.3]]
-        >>> front = Front.from_objectives(networks, F, ("error", "params"), ("percent", "millions"))
+        >>> about = {"weights": "as published"}
+        >>> front = Front.from_objectives(networks, F, ("error", "params"), ("percent", "millions"), about)
         >>> len(front), front.column("params").tolist()
         (2, [2.7, 2.4])
+        >>> front
+        Front(2 networks; error 2.870 to 3.000 percent, parameters 2.400 to 2.700 M; as published)
     """
 
     genotypes: tuple[Genotype, ...]
@@ -88,6 +95,19 @@ class Front:
         for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
             yield genotype, dict(zip(self.names, row, strict=True))
 
+    def __repr__(self) -> str:
+        ranges = ", ".join(column.span(values) for column, values in zip(self.columns, self.F.T.tolist(), strict=True))
+        return one_line(f"Front({self._size}; {ranges}; {provenance(self.about)})")
+
+    def _repr_html_(self) -> str:
+        """Return the front as a table and a picture, for notebooks."""
+        cells = [f"{operations(genotype.normal)} | {operations(genotype.reduce)}" for genotype in self.genotypes]
+        return front_html(self.columns, self.F, cells, f"Pareto front of {self._size}; {provenance(self.about)}")
+
+    @property
+    def _size(self) -> str:
+        return f"{len(self) or 'no'} network{'s' if len(self) > 1 else ''}"
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the objectives with their units, for an axis or the head of a column."""
@@ -132,6 +152,23 @@ class Front:
         networks = [{"objectives": values, "genotype": json.loads(genotype.to_json())} for genotype, values in self]
         document = {"objectives": dict(zip(self.names, self.units, strict=True)), "about": self.about}
         write_whole(Path(path), (json.dumps({**document, "networks": networks}, indent=1) + "\n").encode())
+
+    def to_frame(self) -> DataFrame:
+        """Return a pandas frame: a row a network, its objectives under their names, then its :class:`Genotype`.
+
+        Values are in the front's units; ``frame.attrs`` holds ``units`` by name and ``about``.
+
+        Raises:
+            ImportError: if pandas is missing.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            raise ImportError("to_frame: expected pandas, got none; pip install 'carsmoo[frame]'") from None
+        frame = DataFrame(self.F, columns=list(self.names))
+        frame.insert(len(self.names), "genotype", list(self.genotypes))
+        frame.attrs = {"units": dict(zip(self.names, self.units, strict=True)), "about": dict(self.about)}
+        return frame
 
     @classmethod
     def load(cls, path: str | Path) -> Front:
