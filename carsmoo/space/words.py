@@ -60,7 +60,7 @@ class Column:
 
 
 def _magnitude(value: float) -> int:
-    return math.floor(math.log10(value)) if value > 0 else 0
+    return math.floor(math.log10(value)) if 0 < value < math.inf else 0
 
 
 def main_axes(names: Sequence[str]) -> tuple[int, int]:

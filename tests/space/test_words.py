@@ -12,6 +12,7 @@ from carsmoo.space.words import Column, main_axes, operations, provenance
         ("millions", [0.00085], "x 850.0"),
         ("millions", [], "x"),
         ("millions", [0.0, 0.0], "x 0.000"),
+        ("millions", [1e305], "x inf"),
         ("millions of multiply-adds", [3421.0], "x 3.421 G"),
         ("millions of multiply-adds", [1e-9], "x 0.001000"),
         ("millions of multiply-adds", [1e9], "x 1000 T"),
