@@ -44,7 +44,7 @@ nitpick_ignore_regex = [
     ),
     ("py:exc", r"(?!carsmoo).*"),  # Python's own, which a docstring may name several of at once
     ("py:class", r"carsmoo\.nets\.data\.images\.P"),  # a type variable
-    ("py:class", r"(Any|ArrayLike|NDArray|Axes|Figure|Tensor|Path|Console)\b.*"),
+    ("py:class", r"(Any|ArrayLike|NDArray|DataFrame|Axes|Figure|Tensor|Path|Console)\b.*"),
     ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
     (
         "py:class",

@@ -17,7 +17,8 @@ from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.figures import draw_cells, draw_run
 from carsmoo.runs.session import Session
 from carsmoo.runs.signals import InterruptedRunError
-from carsmoo.space.front import Front, weights_in_words
+from carsmoo.space.front import Front
+from carsmoo.space.words import weights_in_words
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import StoppedError

@@ -1,8 +1,9 @@
-"""Plots for papers: arrays in, matplotlib Axes out. Every plot reads without colour."""
+"""Plots for papers: arrays or a front in, matplotlib Axes out. Every plot reads without colour."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,8 @@ from moocore import eaf, is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.plots.style import GREY, INK, finish, new_axes
+from carsmoo.space.front import Front
+from carsmoo.space.words import Column, main_axes
 from carsmoo.utils.validation import integer, numbers, shown
 
 Labels: TypeAlias = Sequence[str]
@@ -21,26 +24,28 @@ _DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (3, 2)), (0, (1, 1.5)), (0, (6
 
 
 def plot_front(
-    F: ArrayLike,
-    labels: Labels,
+    F: ArrayLike | Front,
+    labels: Labels | None = None,
     *,
     population: ArrayLike | None = None,
-    axes: tuple[int, int] = (1, 0),
+    axes: tuple[int, int] | None = None,
     label: str = "Pareto front",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a front of two objectives as the region it dominates.
 
     Args:
-        F: objectives of the front, (n, m), minimised.
-        labels: names of the m objectives, with units.
+        F: a :class:`~carsmoo.Front`, or the objectives of one, (n, m), minimised.
+        labels: names of the m objectives, with units; not needed for a ``Front``, whose axes then count in engineering
+            units (16 k parameters) while all that is drawn stays in its own.
         population: objectives of others, (k, m), drawn behind.
-        axes: which objective goes along x and which along y.
+        axes: which objective goes along x and which along y; (1, 0) if not given, and of a ``Front`` the error along y.
         label: of the front in the legend.
         ax: where to draw; a new figure if not given.
 
     Raises:
         ValueError: if F is not (n, m) with the m labels, has no row, or ``axes`` are no two of the objectives.
+        TypeError: for objectives without labels.
 
     Example:
         >>> from carsmoo.plots import plot_front
@@ -48,8 +53,16 @@ def plot_front(
         >>> ax.get_xlabel()
         'parameters (millions)'
     """
+    columns: Sequence[Column] = ()
+    if isinstance(F, Front):
+        if len(F.names) < 2:
+            raise ValueError(f"F: expected a front of two objectives or more, got one of {F.names[0]} alone")
+        axes = main_axes(F.names) if axes is None else axes
+        columns = F.columns if labels is None else ()
+        F, labels = F.F, [column.label for column in columns] if labels is None else labels
     F = _matrix(F, labels)
-    x, y = _drawn(axes, labels)
+    assert labels is not None
+    x, y = _drawn((1, 0) if axes is None else axes, labels)
     ax = ax or new_axes()
     points = _staircase(F[:, [x, y]])
     if population is not None:
@@ -58,6 +71,9 @@ def plot_front(
     ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=INK, linewidth=1.0, zorder=2)
     ax.scatter(F[:, x], F[:, y], s=24, color=INK, zorder=3, label=label)
     finish(ax, labels[x], labels[y])
+    for axis, k in ((ax.xaxis, x), (ax.yaxis, y)) if columns else ():
+        if columns[k].scale != 1.0:
+            axis.set_major_formatter(partial(_tick, columns[k].scale))
     if population is not None:
         ax.legend(frameon=False)
     return ax
@@ -111,7 +127,11 @@ def plot_generations(
     return ax
 
 
-def _matrix(F: ArrayLike, labels: Labels) -> NDArray[np.float64]:
+def _tick(scale: float, value: float, _: int | None) -> str:
+    return f"{value * scale:.10g}"
+
+
+def _matrix(F: ArrayLike, labels: Labels | None) -> NDArray[np.float64]:
     A = numbers("F", F)
     if isinstance(labels, str) or not isinstance(labels, Sequence):
         raise TypeError(f"labels: expected a list of names, got {shown(labels)}")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from carsmoo import plots
 from carsmoo.runs.directory import RunDirectory
+from carsmoo.space.words import main_axes
 
 
 def draw_run(run: RunDirectory) -> None:
     """Draw a run's front, and its populations over the generations."""
     front, populations = run.read_front(), run.read_populations()
-    labels = front.labels
-    y = front.names.index("error") if "error" in front.names else 0
-    if len(labels) < 2:
+    if len(front.names) < 2:
         return
-    axes = (next(k for k in range(len(labels)) if k != y), y)
     last = populations[-1] if populations else None
-    plots.save_both(plots.plot_front(front.F, labels, population=last, axes=axes), run.path / "front")
+    plots.save_both(plots.plot_front(front, population=last), run.path / "front")
     if populations:
-        plots.save_both(plots.plot_generations(populations, labels, axes=axes), run.path / "generations")
+        plots.save_both(
+            plots.plot_generations(populations, front.labels, axes=main_axes(front.names)), run.path / "generations"
+        )
 
 
 def draw_cells(run: RunDirectory) -> None:

@@ -8,15 +8,20 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.space.genotype import Genotype
+from carsmoo.space.html import front_html
+from carsmoo.space.words import Column, operations, provenance
 from carsmoo.utils.files import write_whole
-from carsmoo.utils.validation import choice, instance, numbers, short
+from carsmoo.utils.validation import choice, instance, numbers, one_line, short
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +40,12 @@ class Front:
         >>> from carsmoo.zoo import GENOTYPES
         >>> networks = [GENOTYPES[name] for name in ("CARS-A", "CARS-B", "DARTS-V1")]
         >>> F = [[3.0, 2.4], [2.87, 2.7], [3.0, 3.3]]
-        >>> front = Front.from_objectives(networks, F, ("error", "params"), ("percent", "millions"))
+        >>> about = {"weights": "as published"}
+        >>> front = Front.from_objectives(networks, F, ("error", "params"), ("percent", "millions"), about)
         >>> len(front), front.column("params").tolist()
         (2, [2.7, 2.4])
+        >>> front
+        Front(2 networks; error 2.870 to 3.000 percent, parameters 2.400 to 2.700 M; as published)
     """
 
     genotypes: tuple[Genotype, ...]
@@ -87,10 +95,29 @@ class Front:
         for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
             yield genotype, dict(zip(self.names, row, strict=True))
 
+    def __repr__(self) -> str:
+        ranges = ", ".join(column.span(values) for column, values in zip(self.columns, self.F.T.tolist(), strict=True))
+        return one_line(f"Front({self._size}; {ranges}; {provenance(self.about)})")
+
+    def _repr_html_(self) -> str:
+        """Return the front as a table and a picture, for notebooks."""
+        cells = [f"{operations(genotype.normal)} | {operations(genotype.reduce)}" for genotype in self.genotypes]
+        return front_html(self.columns, self.F, cells, f"Pareto front of {self._size}; {provenance(self.about)}")
+
+    @property
+    def _size(self) -> str:
+        return f"{len(self) or 'no'} network{'s' if len(self) > 1 else ''}"
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the objectives with their units, for an axis or the head of a column."""
         return tuple(f"{name} ({unit})" if unit else name for name, unit in zip(self.names, self.units, strict=True))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """How the objectives are written in engineering units: 16 k parameters, not 0.016 millions."""
+        parts = zip(self.names, self.units, self.F.T.tolist(), strict=True)
+        return tuple(Column.of(name, unit, values) for name, unit, values in parts)
 
     def best(self, name: str = "error") -> int:
         """Return the place of the network with the lowest value of an objective, from 0; of equal ones the first.
@@ -126,6 +153,23 @@ class Front:
         document = {"objectives": dict(zip(self.names, self.units, strict=True)), "about": self.about}
         write_whole(Path(path), (json.dumps({**document, "networks": networks}, indent=1) + "\n").encode())
 
+    def to_frame(self) -> DataFrame:
+        """Return a pandas frame: a row a network, its objectives under their names, then its :class:`Genotype`.
+
+        Values are in the front's units; ``frame.attrs`` holds ``units`` by name and ``about``.
+
+        Raises:
+            ImportError: if pandas is missing.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            raise ImportError("to_frame: expected pandas, got none; pip install 'carsmoo[frame]'") from None
+        frame = DataFrame(self.F, columns=list(self.names))
+        frame.insert(len(self.names), "genotype", list(self.genotypes))
+        frame.attrs = {"units": dict(zip(self.names, self.units, strict=True)), "about": dict(self.about)}
+        return frame
+
     @classmethod
     def load(cls, path: str | Path) -> Front:
         """Read a front that :meth:`to_json` or :meth:`to_csv` wrote, by the ending; a CSV has no units.
@@ -144,11 +188,6 @@ class Front:
             raise ValueError(f"{path}: expected a front, got something else ({error})") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-
-
-def weights_in_words(weights: str) -> str:
-    """Return in words whose weights an error belongs to, as ``about["weights"]`` of a front tells."""
-    return {"supernet": "weights of the supernet", "own": "each network's own weights"}.get(weights, weights)
 
 
 def _from_json(text: str) -> Front:

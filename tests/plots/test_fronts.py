@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from carsmoo.plots.cells import plot_cell, plot_genotype
 from carsmoo.plots.fronts import plot_attainment, plot_convergence, plot_front, plot_generations
 from carsmoo.plots.style import save
+from carsmoo.space.front import Front
 from carsmoo.zoo import GENOTYPES
 
 LABELS = ["error (fraction)", "params (millions)", "flops"]
@@ -27,6 +28,35 @@ def test_a_front_is_a_staircase_from_left_to_right() -> None:
     assert legend is not None
     assert {text.get_text() for text in legend.get_texts()} == {"population", "Pareto front"}
     assert line(plot_front(F, LABELS, axes=(0, 1))) == [[0.1, 4.0], [0.2, 3.0], [0.3, 2.0]]
+
+
+def found(names: tuple[str, ...], units: tuple[str, ...]) -> Front:
+    values = np.array([[0.07, 0.024, 12000.0], [0.2, 0.016, 12000.0]])[:, : len(names)]
+    return Front.from_objectives([GENOTYPES["CARS-A"], GENOTYPES["CARS-B"]], values, names, units)
+
+
+def test_a_front_brings_its_labels_and_its_axes_count_in_engineering_units() -> None:
+    ax = plot_front(found(("error", "params"), ("fraction", "millions")), population=[[0.1, 0.03]])
+    assert line(ax) == [[0.016, 0.2], [0.024, 0.07]]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("parameters (k)", "error (%)")
+    assert ax.xaxis.get_major_formatter()(0.016) == "16"
+    assert ax.yaxis.get_major_formatter()(0.07) == "7"
+    front = found(("speed", "error", "size"), ("", "fraction", ""))
+    assert (plot_front(front).get_xlabel(), plot_front(front).get_ylabel()) == ("speed", "error (%)")
+    assert plot_front(front, axes=(2, 1)).xaxis.get_major_formatter()(12000) == ""  # matplotlib's own, not yet drawn
+    named = plot_front(front, LABELS)
+    assert (named.get_xlabel(), named.get_ylabel()) == (LABELS[0], LABELS[1])
+
+
+def test_a_front_that_cannot_be_drawn_is_refused() -> None:
+    with pytest.raises(ValueError, match="F: expected a front of two objectives or more, got one of error alone"):
+        plot_front(found(("error",), ("",)))
+    with pytest.raises(ValueError, match=r"F: expected \(n, 2\) as there are labels, n > 0, got \(0, 2\)"):
+        plot_front(Front.from_objectives([], [], ("error", "params"), ("", "")))
+    with pytest.raises(ValueError, match="axes: expected two different indices"):
+        plot_front(found(("error", "params"), ("", "")), axes=())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="labels: expected a list of names, got None"):
+        plot_front(F)
 
 
 def test_later_generations_are_darker_and_dominated_points_are_left_out() -> None:

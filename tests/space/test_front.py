@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,43 @@ def test_its_best_network_and_the_labels_of_its_objectives() -> None:
         made.best("latency")
     with pytest.raises(ValueError, match="front: expected a network or more, got none"):
         Front.from_objectives([], [], ("error",), ("",)).best()
+
+
+ABOUT = {"split": "search-validation", "weights": "supernet", "epoch": 4}
+
+
+def small() -> Front:
+    values = [[0.07, 0.0241], [0.2, 0.0163]]
+    return Front.from_objectives(NETWORKS[:2], values, ("error", "params"), ("fraction", "millions"), ABOUT)
+
+
+def test_its_repr_is_a_line_that_tells_ranges_and_provenance() -> None:
+    assert repr(small()) == (
+        "Front(2 networks; error 7.00 to 20.00 %, parameters 16.30 to 24.10 k; "
+        "search-validation split, weights of the supernet, epoch 4)"
+    )
+    none = Front.from_objectives([], [], ("error", "a\nb"), ("", ""))
+    assert repr(none) == "Front(no network; error, a b; split, weights and epoch not recorded)"
+    assert repr(Front.from_objectives(NETWORKS[:1], [[0.5]], ("error",), ("fraction",), ABOUT)).startswith(
+        "Front(1 network; error 50.00 %; "
+    )
+
+
+def test_its_frame_has_objectives_networks_and_provenance() -> None:
+    pandas = pytest.importorskip("pandas", reason="needs pandas: pip install 'carsmoo[frame]'")
+    made = small()
+    frame = made.to_frame()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == ["error", "params", "genotype"]
+    assert np.array_equal(frame[["error", "params"]].to_numpy(), made.F)
+    assert tuple(frame["genotype"]) == made.genotypes
+    assert frame.attrs == {"units": {"error": "fraction", "params": "millions"}, "about": ABOUT}
+    frame.loc[0, "error"] = 9.0
+    assert made.F[0, 0] == 0.07
+    assert len(Front.from_objectives([], [], ("error",), ("",)).to_frame()) == 0
+
+
+def test_a_frame_without_pandas_names_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"to_frame: expected pandas, got none; pip install 'carsmoo\[frame\]'"):
+        small().to_frame()

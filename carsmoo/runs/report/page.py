@@ -6,9 +6,8 @@ import base64
 import dataclasses
 import gzip
 import json
-import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import partial
 from importlib.resources import files
@@ -16,33 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from carsmoo.runs.report.data import RunReport, extract
-from carsmoo.space.front import Front, weights_in_words
-from carsmoo.space.genotype import Edge, Genotype
+from carsmoo.space.front import Front
+from carsmoo.space.genotype import Genotype
+from carsmoo.space.words import Column, operations, provenance
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import finite
-
-_SUFFIXES = {"fraction": "%", "millions": "M", "millions of multiply-adds": "M"}
-_NAMES = {"params": "parameters", "flops": "multiply-adds"}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Column:
-    """How an objective is written: its name, and a value as ``value * scale`` with some decimals and a suffix."""
-
-    name: str
-    suffix: str
-    scale: float
-    decimals: int
-
-    def text(self, value: float) -> str:
-        """Return a value with its unit."""
-        return f"{self.number(value)}\N{NO-BREAK SPACE}{self.suffix}".strip("\N{NO-BREAK SPACE}")
-
-    def number(self, value: float) -> str:
-        """Return a value without its unit."""
-        return f"{value * self.scale:.{self.decimals}f}"
 
 
 def render(report: RunReport) -> str:
@@ -60,7 +39,7 @@ def render(report: RunReport) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    columns = _columns(report.front)
+    columns = report.front.columns
     return environment.from_string(parts["page.html"]).render(
         report=report,
         columns=columns,
@@ -122,7 +101,7 @@ def document(report: RunReport) -> dict[str, Any]:
     place = trained.place if trained else (None,) * len(front)
     error = front.names.index(report.error)
     return {
-        "columns": [dataclasses.asdict(column) for column in _columns(front)],
+        "columns": [dataclasses.asdict(column) for column in front.columns],
         "error": error,
         "about": provenance(front.about),
         "networks": [
@@ -145,18 +124,6 @@ def document(report: RunReport) -> dict[str, Any]:
     }
 
 
-def provenance(about: Mapping[str, Any]) -> str:
-    """Return what an error belongs to in words: split, weights, epoch."""
-    parts = [f"{about['split']} split"] if "split" in about else []
-    if "weights" in about:
-        parts.append(weights_in_words(str(about["weights"])))
-    if "epoch" in about:
-        epochs = about["epoch"] if isinstance(about["epoch"], list) and about["epoch"] else [about["epoch"]]
-        different = sorted(set(map(str, epochs)), key=lambda text: (len(text), text))
-        parts.append(f"epoch {different[0]}" if len(different) == 1 else f"epochs {different[0]} to {different[-1]}")
-    return ", ".join(parts) or "split, weights and epoch not recorded"
-
-
 def duration(seconds: float) -> str:
     """Return a time in words, in two units at most."""
     if seconds < 180:
@@ -164,33 +131,6 @@ def duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def operations(edges: Sequence[Edge]) -> str:
-    """Return a cell's operations, counted, the most frequent first: ``3 sep 3×3, 2 skip``."""
-    names = [short_operation(op) for op, _ in edges if op != "none"]
-    counts = {name: names.count(name) for name in sorted(set(names))}
-    ordered = sorted(counts.items(), key=lambda item: -item[1])
-    return ", ".join(f"{count}\N{NO-BREAK SPACE}{name}" for name, count in ordered) or "none"
-
-
-def short_operation(op: str) -> str:
-    """Return an operation's name in brief: ``sep 3×3``, ``skip``."""
-    words = [word for word in op.split("_") if word not in ("conv", "pool", "connect")]
-    return "\N{NO-BREAK SPACE}".join(words).replace("3x3", "3×3").replace("5x5", "5×5")
-
-
-def _columns(front: Front) -> list[Column]:
-    made = []
-    for name, unit, values in zip(front.names, front.units, front.F.T.tolist(), strict=True):
-        scale, decimals = (100.0, 2) if unit == "fraction" else (1.0, 4)
-        largest = max((abs(value) for value in values), default=0.0)
-        if unit != "fraction" and largest > 0:
-            decimals = min(max(3 - math.floor(math.log10(largest)), 0), 8)
-        made.append(
-            Column(name=_NAMES.get(name, name), suffix=_SUFFIXES.get(unit, unit), scale=scale, decimals=decimals)
-        )
-    return made
 
 
 def _rows(report: RunReport, columns: Sequence[Column]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
-from carsmoo.runs.report.page import document, duration, operations, provenance, render
+from carsmoo.runs.report.page import document, duration, render
 from carsmoo.zoo import GENOTYPES
 from tests.support.run_directories import ABOUT, events, front, make, write_log
 
@@ -111,10 +111,6 @@ def test_the_drawn_data_are_plain_and_whole(run: Path) -> None:
 
 def test_words_for_figures() -> None:
     assert [duration(t) for t in (0.5, 4.0, 129.4, 1234.0, 7500.0)] == ["0.50 s", "4 s", "129 s", "21 min", "2 h 5 min"]
-    cell = (("sep_conv_3x3", 0), ("none", 1), ("skip_connect", 0), ("sep_conv_3x3", 1))
-    assert operations(cell).replace("\N{NO-BREAK SPACE}", " ") == "2 sep 3×3, 1 skip"
-    assert provenance({"split": "test", "weights": "stand-alone", "epoch": 9}) == "test split, stand-alone, epoch 9"
-    assert provenance({}) == "split, weights and epoch not recorded"
 
 
 def test_networks_trained_in_full_are_told_with_their_split(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""How a front reads: objectives in engineering units (16 k parameters), provenance, a cell's operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_BASES = {  # of a unit: how many of its base unit it is, and that one's sign
+    "millions": (1e6, ""),
+    "millions of multiply-adds": (1e6, ""),
+    "ms": (1e-3, "s"),
+    "s": (1.0, "s"),
+}
+_PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+_NAMES = {"params": "parameters", "flops": "multiply-adds"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """How an objective is written: its name, and a value as ``value * scale`` with some decimals and a suffix."""
+
+    name: str
+    suffix: str
+    scale: float
+    decimals: int
+
+    @classmethod
+    def of(cls, name: str, unit: str, values: Sequence[float]) -> Column:
+        """Return how these values of an objective are written: four digits of the largest, in one unit for all."""
+        name = _NAMES.get(name, name)
+        if unit == "fraction":
+            return cls(name=name, suffix="%", scale=100.0, decimals=2)
+        size, sign = _BASES.get(unit, (1.0, unit))
+        scale, prefix, largest = 1.0, "", max((abs(value) for value in values), default=0.0)
+        if unit in _BASES:
+            exponent = min(max(3 * (_magnitude(largest * size) // 3), -9 if sign else 0), 12)
+            scale, prefix = size / 10.0**exponent, _PREFIXES[exponent]
+        decimals = min(max(3 - _magnitude(largest * scale), 0), 8)
+        return cls(name=name, suffix=prefix + sign, scale=scale, decimals=decimals)
+
+    @property
+    def label(self) -> str:
+        """The name with the unit, for an axis or the head of a column."""
+        return f"{self.name} ({self.suffix})" if self.suffix else self.name
+
+    def text(self, value: float) -> str:
+        """Return a value with its unit."""
+        return f"{self.number(value)}\N{NO-BREAK SPACE}{self.suffix}".strip("\N{NO-BREAK SPACE}")
+
+    def number(self, value: float) -> str:
+        """Return a value without its unit."""
+        return f"{value * self.scale:.{self.decimals}f}"
+
+    def span(self, values: Sequence[float]) -> str:
+        """Return the name and the range of some values: ``parameters 16.30 to 24.10 k``."""
+        ends = dict.fromkeys([self.number(min(values)), self.number(max(values))]) if len(values) else {}
+        return " ".join([self.name, " to ".join(ends), self.suffix] if ends else [self.name]).strip()
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(value)) if 0 < value < math.inf else 0
+
+
+def main_axes(names: Sequence[str]) -> tuple[int, int]:
+    """Return which of two or more objectives goes along x and which along y: along y the error, or else the first."""
+    y = names.index("error") if "error" in names else 0
+    return int(y == 0), y
+
+
+def weights_in_words(weights: str) -> str:
+    """Return in words whose weights an error belongs to, as ``about["weights"]`` of a front tells."""
+    return {"supernet": "weights of the supernet", "own": "each network's own weights"}.get(weights, weights)
+
+
+def provenance(about: Mapping[str, Any]) -> str:
+    """Return what an error belongs to in words: split, weights, epoch."""
+    parts = [f"{about['split']} split"] if "split" in about else []
+    if "weights" in about:
+        parts.append(weights_in_words(str(about["weights"])))
+    if "epoch" in about:
+        epochs = about["epoch"] if isinstance(about["epoch"], list) and about["epoch"] else [about["epoch"]]
+        different = sorted(set(map(str, epochs)), key=lambda text: (len(text), text))
+        parts.append(f"epoch {different[0]}" if len(different) == 1 else f"epochs {different[0]} to {different[-1]}")
+    return ", ".join(parts) or "split, weights and epoch not recorded"
+
+
+def operations(edges: Sequence[tuple[str, int]]) -> str:
+    """Return a cell's operations, counted, the most frequent first: ``3 sep 3×3, 2 skip``."""
+    names = [short_operation(op) for op, _ in edges if op != "none"]
+    counts = {name: names.count(name) for name in sorted(set(names))}
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{count}\N{NO-BREAK SPACE}{name}" for name, count in ordered) or "none"
+
+
+def short_operation(op: str) -> str:
+    """Return an operation's name in brief: ``sep 3×3``, ``skip``."""
+    words = [word for word in op.split("_") if word not in ("conv", "pool", "connect")]
+    return "\N{NO-BREAK SPACE}".join(words).replace("3x3", "3×3").replace("5x5", "5×5")

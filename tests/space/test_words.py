@@ -1,0 +1,47 @@
+import pytest
+
+from carsmoo.space.words import Column, main_axes, operations, provenance
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "told"),
+    [
+        ("fraction", [0.0721, 0.5], "x 7.21 to 50.00 %"),
+        ("millions", [0.0163, 0.0241], "x 16.30 to 24.10 k"),
+        ("millions", [0.0163, 2.1], "x 0.016 to 2.100 M"),
+        ("millions", [0.00085], "x 850.0"),
+        ("millions", [], "x"),
+        ("millions", [0.0, 0.0], "x 0.000"),
+        ("millions", [1e305], "x inf"),
+        ("millions of multiply-adds", [3421.0], "x 3.421 G"),
+        ("millions of multiply-adds", [1e-9], "x 0.001000"),
+        ("millions of multiply-adds", [1e9], "x 1000 T"),
+        ("ms", [0.25, 0.5], "x 250.0 to 500.0 µs"),
+        ("ms", [12.0], "x 12.00 ms"),
+        ("ms", [1500.0], "x 1.500 s"),
+        ("", [12000.0, 3.0], "x 3 to 12000"),
+        ("percent", [-2.5], "x -2.500 percent"),
+    ],
+)
+def test_values_are_told_in_engineering_units(unit: str, values: list[float], told: str) -> None:
+    assert Column.of("x", unit, values).span(values) == told
+
+
+def test_a_column_has_one_unit_for_all_its_values() -> None:
+    column = Column.of("params", "millions", [0.016, 0.5])
+    assert (column.label, column.number(0.016)) == ("parameters (k)", "16.0")
+    assert column.text(0.5) == "500.0\N{NO-BREAK SPACE}k"
+    assert Column.of("convolutions", "", [3.0]).label == "convolutions"
+
+
+def test_the_error_goes_along_y() -> None:
+    assert [main_axes(names) for names in (("error", "a"), ("a", "error"), ("a", "b", "c"))] == [(1, 0), (0, 1), (1, 0)]
+
+
+def test_provenance_and_operations_in_words() -> None:
+    cell = (("sep_conv_3x3", 0), ("none", 1), ("skip_connect", 0), ("sep_conv_3x3", 1))
+    assert operations(cell).replace("\N{NO-BREAK SPACE}", " ") == "2 sep 3×3, 1 skip"
+    assert operations((("none", 0),)) == "none"
+    assert provenance({"split": "test", "weights": "stand-alone", "epoch": 9}) == "test split, stand-alone, epoch 9"
+    assert provenance({"weights": "own", "epoch": [9, 10, 8]}) == "each network's own weights, epochs 8 to 10"
+    assert provenance({}) == "split, weights and epoch not recorded"
