@@ -9,8 +9,8 @@ Figures, for each truth set NAME:
 - ``tau_NAME``, ``core_seconds_tau_NAME``: own weights at the epochs of ``PRESET``; ``tau_shared_NAME``: the default's
   supernet at as many; ``best_shared_NAME``: the best tau that a supernet reaches at any;
 - ``tau_loss_NAME``, ``tau_shared_loss_NAME``: the same ordered by the cross entropy instead of the error;
-- ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of one architecture each,
-  which no order can exceed by more than chance;
+- ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
+  architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which the default's supernet reaches its best tau, over those with
   which own weights reach as much.
 

@@ -1,6 +1,6 @@
 """Own weights: each network of a population has weights of its own, inherited at birth and trained a round at a time.
 
-What a supernet's architectures share, they also spoil for each other. Here nothing is shared: a newborn copies its
+Nothing is shared as in a supernet: a newborn copies its
 weights, edge by edge, from its nearest relatives (Lamarckian inheritance, Elsken et al., ICLR 2019), and from then on
 trains alone. The engine, its operators and its survival know no difference.
 """
@@ -34,6 +34,7 @@ from carsmoo.nets.supernet.inheritance import inherit
 from carsmoo.problems.trust import halves_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
+from carsmoo.utils.validation import DivergenceError
 
 RISE = 0.15
 """Share of a round over which the learning rate rises."""
@@ -146,7 +147,10 @@ class OwnWeights:
         for one in chosen:
             one.steps += steps
         self.steps += len(chosen) * steps
-        figures = {"loss": float(losses.mean()), "epoch": round(self.epochs)}
+        finite = losses[losses.isfinite()]
+        if len(finite) == 0:
+            raise DivergenceError(f"training: expected a finite loss, got none in {len(chosen)} networks")
+        figures = {"loss": float(finite.mean()), "epoch": round(self.epochs)}
         listener(tell(done=len(chosen), figures=figures))
 
     def _share(self, chosen: Sequence[Individual]) -> list[int]:
@@ -209,16 +213,17 @@ class OwnWeights:
 
     # ------------------------------------------------------------------ births
 
-    def _of(self, X: NDArray[np.int64]) -> list[Individual]:
-        """Return the networks of some vectors; those that do not live are born."""
+    def _of(self, X: NDArray[np.int64], *, keep: bool = True) -> list[Individual]:
+        """Return the networks of some vectors; those that do not live are born, and live on if they are to be kept."""
         keys = self._keys(X)
         relatives = [one.network for one in self.living.values()]
         born = {}
         for key, genotype in zip(keys, self.space.decode(X), strict=True):
             if key not in self.living and key not in born:
                 born[key] = Individual(self._newborn(genotype, relatives), self.time)
-        self.living |= born
-        return [self.living[key] for key in keys]
+        if keep:
+            self.living |= born
+        return [self.living.get(key) or born[key] for key in keys]
 
     def _keys(self, X: NDArray[np.int64]) -> list[bytes]:
         return [row.tobytes() for row in self.space.canonical(X)]
@@ -264,9 +269,9 @@ class OwnWeights:
     def errors(
         self, genotypes: Sequence[Genotype], split: Split, statistics: str | None = None, listener: Listener = unheard
     ) -> NDArray[np.float64]:
-        """Return the errors of networks on a split, (n,), fractions; one that does not live is born untrained."""
+        """Return the errors of networks on a split, (n,), fractions; of one that does not live, as it would be born."""
         X = np.array([self.space.encode(genotype) for genotype in genotypes])
-        return np.array([float(self._wrong(one, split).float().mean()) for one in self._of(X)])
+        return np.array([float(self._wrong(one, split).float().mean()) for one in self._of(X, keep=False)])
 
     @torch.no_grad()
     def _wrong(self, one: Individual, split: Split) -> Tensor:
@@ -279,7 +284,7 @@ class OwnWeights:
 
     def subnet(self, genotype: Genotype) -> Network:
         """Return a copy of a genotype's network as it is now, in evaluation mode."""
-        (one,) = self._of(self.space.encode(genotype)[None])
+        (one,) = self._of(self.space.encode(genotype)[None], keep=False)
         network = self._made(genotype)
         network.load_state_dict(one.network.state_dict())
         return network.eval()

@@ -19,6 +19,7 @@ from carsmoo.nets.models.network import Network
 from carsmoo.nets.supernet.own_weights import OwnWeights, round_rate
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.testing import check_moving_problem
+from carsmoo.utils.validation import DivergenceError
 from tests.support.groups import together
 
 SPACE = DARTSSpace()
@@ -142,6 +143,25 @@ def test_a_newborn_inherits_and_its_batch_norm_is_measured_anew() -> None:
     assert equal(child.classifier, parent.classifier)
     mean = {name: value for name, value in child.named_buffers() if name.endswith("running_mean")}
     assert any(not torch.equal(value, dict(parent.named_buffers())[name]) for name, value in mean.items())
+
+
+def test_to_ask_for_a_stranger_leaves_everybody_as_they_were() -> None:
+    made = world()
+    made.join(vectors(3))
+    before, (stranger,) = made.digest(), SPACE.decode(vectors(1, seed=9))
+    made.errors([stranger], made.data.test)
+    made.subnet(stranger)
+    assert made.digest() == before
+
+
+def test_training_in_which_no_loss_is_finite_is_told() -> None:
+    made, X = world(), vectors(2)
+    made.join(X)
+    with torch.no_grad():
+        for one in made.living.values():
+            one.network.classifier.bias.fill_(torch.nan)
+    with pytest.raises(DivergenceError, match="training: expected a finite loss, got none in 2 networks"):
+        made.train_on(X)
 
 
 # ---------------------------------------------------------------------- as a problem
