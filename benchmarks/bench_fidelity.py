@@ -42,15 +42,19 @@ from benchmarks.truth.sets import SETS, architectures
 from benchmarks.truth.summary import by_name, load_truth, seeds, tau
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.nets.data import ImageData
+from carsmoo.nets.data import ImageData, Split
+from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
 
-EPOCHS = (4, 9, 18, 37)
-"""Epochs of search-train that all architectures share."""
+EPOCHS = {"default": (1, 2, 4, 9, 18), "own": (2, 4, 9, 18)}
+"""Epochs of search-train that all architectures share, by lever."""
+
+IMAGES = 1000
+"""Of search-validation, of each class its share, that networks are scored on."""
 
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
@@ -77,9 +81,8 @@ QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "we
 LEVERS = {
     "default": Lever(label="supernet, defaults", plan={}),
     "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
-    "quick": Lever(label="supernet, batch 32, rate 0.05", plan={**QUICK, "learning_rate": 0.05}),
 }
-"""By name. All fall to their least learning rate at the end of their epochs."""
+"""By name. Both fall to their least learning rate at the end of their epochs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,16 +103,16 @@ class Task:
 
 
 def measure(task: Task) -> dict[str, Any]:
-    """Return the errors of the random architectures of a truth set as a search would score them."""
+    """Return what a search would know of the random architectures of a truth set: their scores on two halves."""
     made = SETS[task.data]
     chosen = [one for one in architectures() if one.group != "published"]
     plan = SupernetTraining(
         **{
-            "score_images": 100,
             **LEVERS[task.lever].plan,
             "warmup_epochs": task.epochs,
             "n_generations": 0,
             "pop_size": len(chosen),
+            "score_images": 100,
         }
     )
     recipe = made.recipe
@@ -119,22 +122,24 @@ def measure(task: Task) -> dict[str, Any]:
     clock = PhaseClock(time.process_time)
     problem.listeners.append(clock)
     problem.evaluate(problem.space.encode([one.genotype for one in chosen]))
-    scores = {one.name: of_network(problem.subnet(one.genotype), problem.images) for one in chosen}
+    trust, images = problem.trust, at_random(problem.images.validation, IMAGES, task.seed)
+    scores = {one.name: of_network(problem.subnet(one.genotype), problem.images, images) for one in chosen}
     return {
         **dataclasses.asdict(task),
         "core_seconds": round(clock.take()["warm-up"], 1),
+        "updates": None if trust is None else trust.updates,
         **{what: {name: score[what] for name, score in scores.items()} for what in SCORES},
         "torch": torch.__version__,
     }
 
 
 @torch.no_grad()
-def of_network(network: Network, data: ImageData) -> dict[str, float]:
-    """Return the error and the cross entropy of a network on search-validation."""
-    logits = torch.cat([network(data.normalise(images)) for images, _ in data.validation.batches(250)])
-    labels = data.validation.labels
-    wrong, loss = (logits.argmax(dim=1) != labels).float().mean(), F.cross_entropy(logits, labels)
-    return {"error": round(float(wrong), 6), "loss": round(float(loss), 6)}
+def of_network(network: Network, data: ImageData, images: Split) -> dict[str, list[float]]:
+    """Return the mean error and cross entropy of a network on the even and on the odd ones of some images."""
+    logits = torch.cat([network(data.normalise(part)) for part, _ in images.batches(250)])
+    found = {"error": (logits.argmax(dim=1) != images.labels).float()}
+    found["loss"] = F.cross_entropy(logits, images.labels, reduction="none")
+    return {what: [round(float(values[half::2].mean()), 6) for half in (0, 1)] for what, values in found.items()}
 
 
 def stored(folder: Path) -> list[dict[str, Any]]:
@@ -147,6 +152,11 @@ def key(record: dict[str, Any]) -> Task:
     return Task(**{field.name: record[field.name] for field in dataclasses.fields(Task)})
 
 
+def scores(record: dict[str, Any], names: Sequence[str], score: str = "error") -> list[float]:
+    """Return the scores of some networks that a measurement holds, NaN of those it does not."""
+    return [float(np.mean(record[score].get(name, np.nan))) for name in names]
+
+
 def curves(
     records: Sequence[dict[str, Any]], data: str, folder: Path, score: str = "error"
 ) -> dict[str, list[tuple[float, float]]]:
@@ -154,10 +164,10 @@ def curves(
     truth = load_truth(data, folder)
     found: dict[str, list[tuple[float, float]]] = {}
     for lever in LEVERS:
-        for epochs in EPOCHS:
+        for epochs in EPOCHS[lever]:
             rows = [r for r in records if (r["data"], r["lever"], r["epochs"]) == (data, lever, epochs)]
             if rows:
-                taus = [tau(truth.test, [r[score].get(name, np.nan) for name in truth.names]) for r in rows]
+                taus = [tau(truth.test, scores(r, truth.names, score)) for r in rows]
                 seconds = float(np.mean([r["core_seconds"] for r in rows]))
                 found.setdefault(lever, []).append((seconds, float(np.mean([t for t in taus if t is not None]))))
     return found
@@ -187,7 +197,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float 
                 for seconds, reached in curves(preset, data, folder, score).get(lever, []):
                     found[f"{told}_{data}"] = reached
                     found[f"core_seconds_{name}_{data}"] = seconds
-        shared = [point for lever in ("default", "quick") for point in lines.get(lever, [])]
+        shared = lines.get("default", [])
         if shared:
             found[f"best_shared_{data}"] = max(reached for _, reached in shared)
         if lines.get("default") and lines.get("own"):
@@ -215,15 +225,15 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
 
 def lines_of(records: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
     """Yield a table of all measurements."""
-    yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'core-s':>9}{'error':>8}{'tau':>7}{'by loss':>9}"
+    yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'seed':>6}{'core-s':>9}{'error':>8}{'tau':>7}{'by loss':>9}"
     for record in records:
         truth = load_truth(record["data"], folder)
-        taus = [tau(truth.test, [record[score].get(name, np.nan) for name in truth.names]) for score in SCORES]
+        taus = [tau(truth.test, scores(record, truth.names, score)) for score in SCORES]
         told = "".join(f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(taus, (7, 9), strict=True))
         mean = np.mean(list(record["error"].values()))
         yield (
-            f"{record['data']:<9}{record['lever']:<9}{record['epochs']:>7}{record['core_seconds']:>9.0f}"
-            f"{mean:>8.3f}{told}"
+            f"{record['data']:<9}{record['lever']:<9}{record['epochs']:>7}{record['seed']:>6}"
+            f"{record['core_seconds']:>9.0f}{mean:>8.3f}{told}"
         )
 
 
@@ -232,13 +242,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_fidelity", description="How true scores are.")
     parser.add_argument("--data", choices=list(SETS), nargs="+", default=list(SETS))
     parser.add_argument("--levers", choices=list(LEVERS), nargs="+", default=list(LEVERS))
+    parser.add_argument("--seeds", type=int, default=2, help="of each measurement")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the result files are")
     parser.add_argument("--redraw", action="store_true", help="print what is stored, without measuring")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     if not options.redraw:
-        settings = product(options.data, EPOCHS, options.levers)
-        for task in (Task(data=data, lever=lever, epochs=epochs) for data, epochs, lever in settings):
+        settings = product(range(options.seeds), options.data, options.levers)
+        tasks = [
+            Task(data=data, lever=lever, epochs=epochs, seed=seed)
+            for seed, data, lever in settings
+            for epochs in EPOCHS[lever]
+        ]
+        for task in tasks:
             if task not in map(key, stored(options.out)):
                 record = measure(task)
                 append_line(options.out / FILE, record)

@@ -525,7 +525,11 @@ SEARCHES: dict[str, Wrong] = {
         TypeError,
         "space: expected DARTSSpace, got 'darts'",
     ),
-    "no objective": (lambda: search_on("digits", objectives=()), ValueError, "objectives: expected 'error' among them"),
+    "no objective": (
+        lambda: search_on("digits", objectives=()),
+        ValueError,
+        "objectives: expected one of",
+    ),
     "a function without a name": (
         lambda: search_on("digits", objectives=("error", lambda genotype: 1)),
         ValueError,

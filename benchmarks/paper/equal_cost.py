@@ -1,180 +1,232 @@
-"""Comparison at equal cost (Table 1's columns): CARS, random search in the same supernet, DARTS-V2, published CARS.
+"""The comparison that decides: searches and training alone at equal total compute (Table 1's columns).
 
-CARS and random search train a supernet for as many epochs and score as many networks (random search, which scores no
-newborn before the training, draws twice as many), and survive by the same rule as far as it goes (random search keeps
-what NSGA-II's survival keeps of nothing but newcomers). Networks of each front, the one of lowest supernet error among
-them, and the published genotypes are then trained alone by the same recipe and scored once on the test split. What a
-user would take is the network of lowest *supernet* error; choosing by test error would be looking at the answer.
+For each data set of ``benchmarks/truth`` and each seed: CARS (pNSGA-III with growth), NSGA-III and random search in one
+supernet, from the same warm-up, which each pays for; CARS with own weights; and without any search random architectures
+and regularised evolution, trained alone for as many core-seconds as CARS of that seed took in all, and published
+genotypes. What a search takes is trained alone by the truth set's recipe, which is part of its cost. Of what a method
+trained, networks not dominated by size and error on images held out make its front; its test errors count.
 
-Figures, medians over seeds:
+Figures of each data set NAME, medians over seeds:
 
-- ``error_*``, ``params_*`` (millions), ``search_minutes_*`` (of one core's computing);
-- ``hv_cars``, ``hv_random``: hypervolume of the trained networks; ``*_p``: Wilcoxon's signed rank, CARS against each.
+- ``hv_NAME_METHOD``: hypervolume of the fronts, all in one box;
+- ``p_NAME_METHOD``: Wilcoxon's signed rank of CARS's hypervolume against that method's, by Holm over the methods of all
+  sets; ``better_NAME_METHOD``: share of the seeds in which CARS's is higher;
+- ``core_seconds_NAME_METHOD``, and ``error_NAME_METHOD_SIZE``: test error of the network that has the lowest error on
+  images held out among those no larger than a small, a middle and a large size.
 
-    python -m benchmarks.paper.equal_cost
+    python -m benchmarks.paper.equal_cost --data demo --seeds 8 --jobs 2
+
+goes on where it stopped; several such processes share the work. ``--redraw`` prints and draws what is stored.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
+from moocore import is_nondominated
 
-from benchmarks.paper.common import (
-    Experiment,
-    Result,
-    along,
-    hypervolumes,
-    in_parallel,
-    main,
-    paired,
-    search,
-    small_recipe,
-    small_search,
-    spread,
-    train_alone,
-)
+from benchmarks.paper.common import RESULTS, hypervolumes, in_parallel, paired, spread
+from benchmarks.paper.equal_compute import ALONE, EVOLUTION, OWN, SEARCHES, Bench, Preset
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
-from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.config.search import SearchConfig
-from carsmoo.space.genotype import Genotype
-from carsmoo.zoo import GENOTYPES
+from benchmarks.truth.records import Record, Records, read
+from benchmarks.truth.sets import SETS, Task
+from carsmoo.compare.statistics import holm
 
-SEARCHES = {"CARS": "growth", "random": "random"}
+METHODS = (*SEARCHES, OWN, ALONE, EVOLUTION)
+"""Those whose hypervolume is compared; a published genotype is one network."""
 
+DRAWN = ("CARS", "random, supernet", ALONE)
+"""Those whose fronts are drawn."""
 
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """Settings.
-
-    Args:
-        search: the search, but its seed and algorithm.
-        recipe: how all networks are trained alone, but its seed.
-        published: names of :data:`carsmoo.zoo.GENOTYPES`.
-        trained: networks of each front that are trained alone.
-        seeds: searches of each kind, and trainings of each published genotype.
-        jobs: processes.
-    """
-
-    search: SearchConfig = field(default_factory=small_search)
-    recipe: TrainingRecipe = field(default_factory=small_recipe)
-    published: tuple[str, ...] = ("DARTS-V2", "CARS-A", "CARS-E", "CARS-I")
-    trained: int = 3
-    seeds: int = 3
-    jobs: int = 2
+SIZES = (0.1, 0.5, 0.9)
+"""Quantiles of the sizes of all networks trained on a data set, at which errors are told."""
 
 
-PRESETS = {
-    "cores2": Preset(),
-    "paper": Preset(
-        search=SearchConfig.preset("cifar10-paper"), recipe=TrainingRecipe.preset("cifar"), trained=9, jobs=1
-    ),
-}
+def stored(name: str, folder: Path) -> list[Record]:
+    """Return the records of a data set, one a group of methods and seed; none if there is no file."""
+    path = folder / f"equal_cost.{name}.jsonl"
+    return read(path)[1] if path.is_file() else []
 
 
-def one(preset: Preset, method: str, seed: int) -> Result:
-    """Return what a method gave with a seed: its networks (error, params), the one to take first, and its cost."""
-    recipe, cost = dataclasses.replace(preset.recipe, seed=seed), {"minutes": 0.0, "epochs": 0, "scorings": 0}
-    genotypes: list[Genotype] = [GENOTYPES[method]] if method in GENOTYPES else []
-    if not genotypes:
-        found = search(dataclasses.replace(preset.search, seed=seed), SEARCHES[method])
-        best = found.front.genotypes[found.front.best()]
-        genotypes = [best, *(g for g in along(found.front, preset.trained) if g != best)][: preset.trained]
-        cost = {"minutes": found.computing / 60, "epochs": found.epochs, "scorings": found.scorings}
-    trained = [train_alone(genotype, recipe, preset.search.data) for genotype in genotypes]
-    return {"method": method, "seed": seed, "networks": [[t.error, round(t.params, 5)] for t in trained], **cost}
+def budget_of(records: Iterable[Record], seed: int) -> float | None:
+    """Return the core-seconds that CARS of a seed took in all, None if it has not run."""
+    costs = [
+        run["core_seconds"]
+        for record in records
+        if record["seed"] == seed
+        for run in record["runs"]
+        if run["method"] == "CARS"
+    ]
+    return float(costs[0]) if costs else None
 
 
-def measure(preset: Preset) -> Result:
-    """Run all methods with all seeds."""
-    methods = (*SEARCHES, *preset.published)
-    calls = [(preset, method, seed) for method in methods for seed in range(preset.seeds)]
-    return {"images": preset.search.data, "methods": list(methods), "runs": in_parallel(one, calls, preset.jobs)}
-
-
-def of(data: Result, method: str) -> list[Result]:
-    """Return the runs of a method, by seed."""
-    return [run for run in data["runs"] if run["method"] == method]
-
-
-def taken(data: Result, method: str) -> np.ndarray:
-    """Return error and parameters of the network to take, by seed, (seeds, 2)."""
-    return np.array([run["networks"][0] for run in of(data, method)])
-
-
-def figures(data: Result) -> dict[str, float]:
-    """Return the figures of the result line."""
-    made: dict[str, float] = {"n": len(of(data, "CARS"))}
-    for method in data["methods"]:
-        made[f"error_{method}"], made[f"params_{method}"] = np.median(taken(data, method), axis=0).tolist()
-        if method != "CARS":
-            made[f"error_p_{method}"] = paired(taken(data, "CARS")[:, 0], taken(data, method)[:, 0])["p"]
-    for method in SEARCHES:
-        made[f"search_minutes_{method}"] = float(np.median([run["minutes"] for run in of(data, method)]))
-    volumes = front_volumes(data)
-    made |= {f"hv_{method.lower()}": float(np.median(values)) for method, values in volumes.items()}
-    made["hv_p"] = paired(volumes["CARS"], volumes["random"])["p"]
+def share(name: str, preset: Preset, groups: Sequence[str], seeds: int, folder: Path) -> int:
+    """Run what is left of some groups of methods on a data set, and return how many those were."""
+    torch.set_num_threads(1)
+    settings = {**dataclasses.asdict(preset), "truth": SETS[name].settings()}
+    records, made = Records(folder / f"equal_cost.{name}.jsonl", settings), 0
+    for seed in range(seeds):
+        for group in ("supernet", *groups):
+            task, budget = Task(name=group, seed=seed), budget_of(read(records.path)[1], seed)
+            with records.claimed(task) as ours:
+                run = Bench.of(preset, name, seed).groups(budget).get(group) if ours else None
+                if run is not None:
+                    records.add({**dataclasses.asdict(task), "runs": list(run())})
+                    print(name, task.label, flush=True)
+                    made += 1
     return made
 
 
-def front_volumes(data: Result) -> dict[str, list[float]]:
-    """Return the hypervolume of the trained networks of each search, by seed, all in one box."""
-    runs = [run for method in SEARCHES for run in of(data, method)]
-    values = hypervolumes([run["networks"] for run in runs])
-    return {method: [v for v, run in zip(values, runs, strict=True) if run["method"] == method] for method in SEARCHES}
+# ---------------------------------------------------------------------- what is told
 
 
-def lines(data: Result) -> Iterator[str]:
-    """Yield Table 1: a row a method."""
-    yield f"{data['images']}, n = {len(of(data, 'CARS'))}; test error after training alone, median [quartiles]"
-    yield f"{'':<10}{'error (%)':<22}{'params (M)':>11}{'search (core-min)':>19}{'epochs':>8}{'scorings':>10}"
-    for method in data["methods"]:
-        error = spread(taken(data, method)[:, 0] * 100)
-        text = f"{error['median']:.2f} [{error['q25']:.2f}, {error['q75']:.2f}]"
-        minutes, epochs, scorings = (
-            np.median([run[key] for run in of(data, method)]) for key in ("minutes", "epochs", "scorings")
-        )
-        cost = f"{minutes:>19.2f}{epochs:>8.0f}{scorings:>10.0f}" if minutes else f"{'none here':>19}"
-        yield f"{method:<10}{text:<22}{np.median(taken(data, method)[:, 1]):>11.4f}{cost}"
-    volumes = {method: spread(values) for method, values in front_volumes(data).items()}
-    yield "hypervolume of the trained networks: " + ", ".join(
-        f"{method} {s['median']:.3f} [{s['q25']:.3f}, {s['q75']:.3f}]" for method, s in volumes.items()
-    )
+def runs_of(records: Sequence[Record]) -> dict[str, dict[int, Record]]:
+    """Return what each method gave, by seed."""
+    found: dict[str, dict[int, Record]] = {}
+    for record in records:
+        for run in record["runs"]:
+            found.setdefault(run["method"], {})[record["seed"]] = run
+    return {method: dict(sorted(by_seed.items())) for method, by_seed in found.items()}
 
 
-def draw(data: Result) -> Figure:
-    """Draw error against parameters of all trained networks."""
-    figure, ax = panels(1, 1, 6.0, 3.8)
-    published = [method for method in data["methods"] if method not in SEARCHES]
-    for k, method in enumerate(SEARCHES):
-        points = np.concatenate([np.array(run["networks"]) for run in of(data, method)])[:, ::-1] * [1000, 100]
-        colour = SHADES[2 * (1 - k)]
-        steps(ax, points, color=colour, linewidth=1.2, linestyle=("-", (0, (5, 2)))[k])
-        ax.scatter(*points.T, s=30, marker=MARKS[k], facecolor=("none", colour)[k == 0], edgecolor=colour,
-                   linewidth=1.2, label=f"{method}, front", zorder=3)  # fmt: skip
-    for k, method in enumerate(published):
-        error, size = taken(data, method).T * [[100], [1000]]
-        low, middle, high = np.quantile(error, [0.25, 0.5, 0.75])
-        ax.errorbar(size[0], middle, [[middle - low], [high - middle]], color="#4d4d4d", marker=MARKS[2 + k],
-                    markersize=5, capsize=2, linewidth=0.9, linestyle="none", label=method)  # fmt: skip
-    finish(ax, "params (thousands)", f"test error, trained alone (%), {data['images']}")
-    ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize=8, ncols=2)
+def front_of(run: Mapping[str, Any]) -> np.ndarray:
+    """Return test error and parameters (thousands) of the networks that a user would keep, (k, 2).
+
+    Those are the ones that no other dominates by error on images held out and by parameters.
+    """
+    networks = run["networks"]
+    known = np.array([[n["held_out"], n["params"]] for n in networks], dtype=float)
+    kept = is_nondominated(known, keep_weakly=False)
+    return np.array([[n["test"], n["params"] / 1e3] for n in networks], dtype=float)[kept]
+
+
+def volumes(runs: Mapping[str, Mapping[int, Record]]) -> dict[str, dict[int, float]]:
+    """Return the hypervolume of each front by method and seed, all in one box."""
+    keys = [(method, seed) for method in METHODS if method in runs for seed in runs[method]]
+    values = hypervolumes([front_of(runs[method][seed]) for method, seed in keys])
+    found: dict[str, dict[int, float]] = {}
+    for (method, seed), value in zip(keys, values, strict=True):
+        found.setdefault(method, {})[seed] = value
+    return found
+
+
+def against(values: Mapping[str, Mapping[int, float]]) -> dict[str, dict[str, float]]:
+    """Compare CARS with each other method over the seeds that both have."""
+    found = {}
+    for method, by_seed in values.items():
+        both = sorted(values["CARS"].keys() & by_seed.keys()) if method != "CARS" else []
+        if both:
+            told = paired([values["CARS"][s] for s in both], [by_seed[s] for s in both])
+            found[method] = {**told, "n": len(both)}
+    return found
+
+
+def error_at(run: Mapping[str, Any], size: float) -> float:
+    """Return the test error of the network a user would take of those no larger than a size; NaN if there is none."""
+    fitting = [n for n in run["networks"] if n["params"] <= size]
+    return float(min(fitting, key=lambda n: n["held_out"])["test"]) if fitting else float("nan")
+
+
+def figures(collected: Mapping[str, Sequence[Record]]) -> dict[str, float]:
+    """Return the figures of the result line, of data sets that hold runs of CARS."""
+    told: dict[str, float] = {}
+    compared: dict[str, float] = {}
+    for name, records in collected.items():
+        runs = runs_of(records)
+        if "CARS" not in runs:
+            continue
+        sizes = sizes_of(runs)
+        for method, values in volumes(runs).items():
+            told[f"hv_{name}_{method}"] = float(np.median([*values.values()]))
+        for method, found in against(volumes(runs)).items():
+            told |= {f"better_{name}_{method}": found["share"], f"n_{name}_{method}": found["n"]}
+            compared[f"p_{name}_{method}"] = found["p"]
+        for method, by_seed in runs.items():
+            told[f"core_seconds_{name}_{method}"] = float(np.median([run["core_seconds"] for run in by_seed.values()]))
+            for label, size in zip(("small", "middle", "large"), sizes, strict=True):
+                errors = [error_at(run, size) for run in by_seed.values()]
+                if np.isfinite(errors).any():
+                    told[f"error_{name}_{method}_{label}"] = float(np.nanmedian(errors))
+    return told | dict(zip(compared, holm([*compared.values()]), strict=True))
+
+
+def sizes_of(runs: Mapping[str, Mapping[int, Record]]) -> list[float]:
+    """Return the sizes at which errors are told."""
+    every = [n["params"] for by_seed in runs.values() for run in by_seed.values() for n in run["networks"]]
+    return np.quantile(every, SIZES).tolist() if every else []
+
+
+def lines(collected: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """Yield the table of each data set: a row a method."""
+    told = figures(collected)
+    for name, records in collected.items():
+        runs = runs_of(records)
+        if "CARS" not in runs:
+            continue
+        at = ", ".join(f"{size / 1e3:.1f} k" for size in sizes_of(runs))
+        yield f"--- {name}: medians [quartiles] over seeds; test error (%) of networks of at most {at} parameters"
+        yield f"{'':<20}{'n':>3}{'core-s':>8}{'trained':>9}  {'hypervolume':<22}{'CARS better':>12}{'p':>8}  errors"
+        by_method = volumes(runs)
+        for method, by_seed in runs.items():
+            seconds = np.median([run["core_seconds"] for run in by_seed.values()])
+            trained = np.median([len(run["networks"]) for run in by_seed.values()])
+            volume = spread([*by_method[method].values()]) if method in by_method else None
+            text = f"{volume['median']:.3f} [{volume['q25']:.3f}, {volume['q75']:.3f}]" if volume else ""
+            better, p = told.get(f"better_{name}_{method}"), told.get(f"p_{name}_{method}")
+            beside = f"{better:>12.0%}{p:>8.3f}" if better is not None else " " * 20
+            errors = [told.get(f"error_{name}_{method}_{label}") for label in ("small", "middle", "large")]
+            shown = "  ".join("   -" if e is None else f"{100 * e:.1f}" for e in errors)
+            yield f"{method:<20}{len(by_seed):>3}{seconds:>8.0f}{trained:>9.0f}  {text:<22}{beside}  {shown}"
+
+
+def draw(collected: Mapping[str, Sequence[Record]]) -> Figure:
+    """Draw the fronts of all seeds, a panel a data set."""
+    names = [name for name, records in collected.items() if "CARS" in runs_of(records)]
+    figure, axes = panels(1, max(len(names), 1), 4.6 * max(len(names), 1), 3.6, wspace=0.1)
+    for axis, name in zip(np.atleast_1d(axes), names, strict=False):
+        runs = runs_of(collected[name])
+        for k, method in enumerate(m for m in DRAWN if m in runs):
+            for j, run in enumerate(runs[method].values()):
+                points = front_of(run)[:, ::-1] * [1, 100]
+                steps(axis, points, color=SHADES[k], linewidth=0.7, alpha=0.6)
+                axis.scatter(*points.T, s=14, marker=MARKS[k], color=SHADES[k], label=None if j else method, zorder=3)
+        finish(axis, "params (thousands)", "test error, trained alone (%)", name)
+        axis.legend(frameon=False, fontsize=7)
     return figure
 
 
-EXPERIMENT = Experiment(
-    name="equal_cost",
-    about="Comparison at equal cost (Table 1): error, params, search cost.",
-    presets=PRESETS,
-    measure=measure,
-    figures=figures,
-    lines=lines,
-    draw=draw,
-)
+def main(arguments: Sequence[str] | None = None, preset: Preset | None = None) -> None:
+    """Run as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.paper.equal_cost", description="Equal total compute.")
+    parser.add_argument("--data", choices=list(SETS), nargs="+", default=list(SETS), help="which; in turn")
+    groups = ("own", "alone", "evolution", "published")
+    parser.add_argument("--groups", choices=groups, nargs="*", default=groups, help="besides the supernet's searches")
+    parser.add_argument("--seeds", type=int, default=8, help="how many of each")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the result files are")
+    parser.add_argument("--redraw", action="store_true", help="tell what is stored, without measuring")
+    options = parser.parse_args(arguments)
+    chosen = preset or Preset()
+    if not options.redraw:
+        for name in options.data:
+            calls = [(name, chosen, options.groups, options.seeds, options.out)] * options.jobs
+            in_parallel(share, calls, options.jobs)
+    collected = {name: stored(name, options.out) for name in SETS}
+    for line in lines(collected):
+        print(line)
+    for ending in ("png", "pdf"):
+        draw(collected).savefig(options.out / f"equal_cost.{ending}", dpi=200)
+    told = {key: round(value, 5) for key, value in figures(collected).items()}
+    print("RESULT " + json.dumps({"name": "paper_equal_cost", "figures": told}))
+
 
 if __name__ == "__main__":
-    main(EXPERIMENT)
+    main()

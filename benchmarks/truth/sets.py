@@ -37,8 +37,8 @@ RANDOM, DRAWN = 24, 24
 REPEATED, STRETCHED = 12, 6
 """How many of each of those groups are trained by a second seed before all others are; for longer and shorter, too."""
 
-BUDGETS = (1 / 3, 1.0, 2.0)
-"""Lengths of a training in units of the recipe's epochs. Truth is the middle one."""
+BUDGETS = (1 / 3, 1 / 2, 1.0, 2.0)
+"""Lengths of a training in units of the recipe's epochs, made where they are whole epochs. Truth is that of 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +127,7 @@ SETS = {
     for made in (
         TruthSet(name="fashion", images="fashion-mnist?images=10000&size=14", recipe=RECIPE),
         TruthSet(name="cifar16", images="npz:$CARSMOO_DATA/cifar10-16px/cifar10_16px_10k.npz", recipe=RECIPE),
+        TruthSet(name="demo", images="cluttered-digits", recipe=dataclasses.replace(RECIPE, epochs=2, flip=False)),
     )
 }
 
@@ -143,8 +144,8 @@ def architectures() -> list[Architecture]:
     return found
 
 
-def tasks(found: Sequence[Architecture]) -> list[Task]:
-    """Return all trainings, in the order in which they tell most.
+def tasks(found: Sequence[Architecture], made: TruthSet) -> list[Task]:
+    """Return all trainings of a truth set, in the order in which they tell most.
 
     The drawn and random architectures, in turn; the first of them by the second seed; the published ones; the first at
     the other lengths; all others by the second seed.
@@ -152,10 +153,11 @@ def tasks(found: Sequence[Architecture]) -> list[Task]:
     drawn, random, published = ([a.name for a in found if a.group == g] for g in ("drawn", "random", "published"))
     mixed = [name for pair in zip(drawn, random, strict=True) for name in pair]
     first, rest = mixed[: 2 * REPEATED], [*mixed[2 * REPEATED :], *published]
+    other = [budget for budget in BUDGETS if budget != 1 and (budget * made.recipe.epochs).is_integer()]
     return [
         *(Task(name=name) for name in mixed),
         *(Task(name=name, seed=1) for name in first),
         *(Task(name=name) for name in published),
-        *(Task(name=name, budget=budget) for budget in BUDGETS if budget != 1 for name in mixed[: 2 * STRETCHED]),
+        *(Task(name=name, budget=budget) for budget in other for name in mixed[: 2 * STRETCHED]),
         *(Task(name=name, seed=1) for name in rest),
     ]

@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the result files are")
     options = parser.parse_args(arguments)
-    planned = tasks(architectures())
     for name in options.data:
+        planned = tasks(architectures(), SETS[name])
         made = sum(in_parallel(share, [(SETS[name], planned, options.out)] * options.jobs, options.jobs))
         print(f"{name}: {made} trainings made", flush=True)
 

@@ -94,8 +94,9 @@ def _search(session: Session) -> None:
             best = front.best()
             test = problem.evaluate_on_test(front.genotypes[best])
             run.log("end", seconds=session.log.seconds, test_error_of_best=test)
+            scored, value = front.columns[front.names.index(front.score)], front.column(front.score)[best]
             print(
-                f"best network: error {front.column('error')[best]:.1%} on search-validation, {test:.1%} on test "
+                f"best network: {scored.name} {scored.text(value)} on search-validation, error {test:.1%} on test "
                 f"({weights_in_words(front.about['weights'])}, epoch {problem.epoch})"
             )
             _warn(problem)
@@ -142,7 +143,7 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
 def _show(front: Front) -> None:
     show(front_table(front), 120)
     about = front.about
-    print(f"errors: {about['split']}, {weights_in_words(about['weights'])}, epoch {about['epoch']}")
+    print(f"{front.score}: {about['split']}, {weights_in_words(about['weights'])}, epoch {about['epoch']}")
 
 
 def _warn(problem: Any) -> None:

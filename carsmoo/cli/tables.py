@@ -32,7 +32,10 @@ def front_table(front: Front) -> Table:
 def trained_table(final: Front) -> Table:
     """Return trained networks as a table, a row a network of a final front."""
     titles = {"error": "test error", "held_out_error": "held-out error", "search_error": "error in the search"}
-    heads = [titles.get(name, label) for name, label in zip(final.names, final.labels, strict=True)]
+    heads = [
+        {**titles, "search_loss": "loss in the search"}.get(name, label)
+        for name, label in zip(final.names, final.labels, strict=True)
+    ]
 
     def text(name: str, value: float) -> str:
         return f"{value:.2%}" if name in titles else f"{value:.3f}"

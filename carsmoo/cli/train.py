@@ -15,6 +15,7 @@ from carsmoo.cli.tables import trained_table
 from carsmoo.compare.statistics import Correlation
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.cost.objectives import SCORES
 from carsmoo.runs import retrained_front
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
@@ -44,7 +45,9 @@ def train(
     only: Annotated[
         list[int] | None, typer.Option("--only", help="Number of one of the front's networks, from 1.", min=1)
     ] = None,
-    top: Annotated[int | None, typer.Option(help="The networks of lowest error, so many.", min=1)] = None,
+    top: Annotated[
+        int | None, typer.Option(help="The networks of lowest error, or loss, in the search, so many.", min=1)
+    ] = None,
     jobs: Jobs = None,
     inherit: Inherit = False,
     device: Annotated[str | None, typer.Option(help="Where to compute.")] = None,
@@ -64,8 +67,8 @@ def train(
         raise ValueError("out: expected none for a run, whose networks go to its directory")
     run = RunDirectory(what)
     front, searched = run.read_front(), retrained_front.config_of_run(run)
-    if "error" not in front.names:
-        raise ValueError(f"run: expected a front with errors, got {', '.join(front.names)}")
+    if front.score not in SCORES:
+        raise ValueError(f"run: expected a front with errors or losses, got {', '.join(front.names)}")
     chosen, where = _chosen(front, only, top), device or searched.device
     retrained_front.require_results(run)
     with _training(where, chosen) as (group, tell, listener):
@@ -86,7 +89,8 @@ def train(
     trained, correlation = retrained_front.write_final_front(run, front, every)
     show(trained_table(trained), 120)
     print(_best(trained))
-    print(f"Kendall's tau of the search's errors and those trained alone: {correlation}")
+    searched_by = {"error": "errors", "loss": "losses"}[front.score]
+    print(f"Kendall's tau of the search's {searched_by} and the errors trained alone: {correlation}")
     networks, name = run.path / retrained_front.NETWORKS, retrained_front.FINAL
     print(f"networks are in {networks}, the final front in {run.path}: {name}.csv, .json, .png")
 
@@ -163,7 +167,7 @@ def _chosen(front: Any, only: list[int] | None, top: int | None) -> list[int]:
             if number > len(front):
                 raise ValueError(f"only: expected a network among 1..{len(front)}, got {number}")
         return sorted({number - 1 for number in only})
-    order: list[int] = front.column("error").argsort(kind="stable").tolist()
+    order: list[int] = front.column(front.score).argsort(kind="stable").tolist()
     return sorted(order[: top or len(front)])
 
 

@@ -41,7 +41,7 @@ class SupernetTraining:
         bn_statistics: what a subnet's batch norm uses when it is scored: ``"recalibrated"``, its own statistics on a
             fixed set of training images, or ``"batch"``, those of the validation batch.
         bn_calibration_images: training images that recalibration uses.
-        score_images: images of search-validation that own weights are scored on, of each class its share; all if not
+        score_images: images of search-validation that networks are scored on, of each class its share; all if not
             given.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,

@@ -21,11 +21,15 @@ Objective: TypeAlias = str | Callable[[Genotype], float]
 
 OBJECTIVES: Mapping[str, str] = {
     "error": "fraction",
+    "loss": "nats",
     "params": "millions",
     "flops": "millions of multiply-adds",
     "latency": "ms",
 }
 """The named objectives and their units."""
+
+SCORES = ("error", "loss")
+"""Those that move with the weights, of which a search has one."""
 
 
 class ValueCache:
@@ -53,14 +57,15 @@ class Objectives:
     """The objectives of an architecture search, and their values where these do not move.
 
     Args:
-        given: minimised, in this order, ``"error"`` among them: names of ``OBJECTIVES``, or functions of a
-            genotype, known by their names, that return a finite number. A function is called once a genotype.
+        given: minimised, in this order, ``"error"`` or ``"loss"`` among them: names of ``OBJECTIVES``, or functions of
+            a genotype, known by their names, that return a finite number. A function is called once a genotype.
         space: the architectures.
         network: the networks whose costs are counted.
         latency: the table that latencies are taken from, or the path of its file; None if :meth:`use` brings one
             that is measured.
 
     Attributes:
+        score: which of ``SCORES`` is among them.
         units: the objectives' units by their names, empty for a function's.
         latency: what tells the latencies; None until there is a table.
         latency_file: the absolute path of the table's file, if one was given.
@@ -78,6 +83,7 @@ class Objectives:
         latency: LatencyTable | str | Path | None = None,
     ) -> None:
         self.names, self._functions = _named(given)
+        (self.score,) = set(self.names) & set(SCORES)
         self.units = {name: OBJECTIVES.get(name, "") for name in self.names}
         self.space, self.network = space, network
         self.costs = CostTable(space, network)
@@ -108,13 +114,13 @@ class Objectives:
         return not self.measured and (self.latency_given == "measured" or self.latency_file is not None)
 
     def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return all objectives but the error, (n, m - 1), in their order, of vectors ``X`` (n, n_var).
+        """Return all objectives but the score, (n, m - 1), in their order, of vectors ``X`` (n, n_var).
 
         Raises:
             ValueError: if a function returns no finite number.
             RuntimeError: if a function raises.
         """
-        columns = [self._column(name, X) for name in self.names if name != "error"]
+        columns = [self._column(name, X) for name in self.names if name != self.score]
         return np.stack(columns, axis=1, dtype=np.float64)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -184,6 +190,6 @@ def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Calla
         if name in names:
             raise ValueError(f"objectives: expected each once, got {name!r} again")
         names.append(name)
-    if "error" not in names:
-        raise ValueError(f"objectives: expected 'error' among them, got {names}")
+    if len(set(names) & set(SCORES)) != 1:
+        raise ValueError(f"objectives: expected one of 'error' and 'loss' among them, got {names}")
     return tuple(names), functions

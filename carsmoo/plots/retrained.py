@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
@@ -13,14 +14,21 @@ from carsmoo.utils.validation import numbers
 
 
 def plot_final_front(
-    searched: ArrayLike, trained: ArrayLike, xlabel: str, *, title: str = "", ax: Axes | None = None
+    searched: ArrayLike,
+    trained: ArrayLike,
+    xlabel: str,
+    *,
+    score: str = "error",
+    title: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw retrained networks over the front of the search.
 
     Args:
-        searched: cost and error with the supernet's weights, (n, 2).
+        searched: cost and score with the search's weights, (n, 2).
         trained: cost and error of those that were retrained, (k, 2).
         xlabel: name of the cost.
+        score: what the search scored; all but the error has an axis of its own, to the right.
         title: over the drawing.
         ax: where to draw; a new figure if not given.
 
@@ -29,15 +37,20 @@ def plot_final_front(
     """
     before, after = _points("searched", searched), _points("trained", trained)
     ax = ax or new_axes()
-    for points, colour, face, marker, label in (
-        (before, GREY, "none", "o", "supernet, search-validation"),
-        (after, INK, INK, "s", "trained alone, test"),
+    beside = ax if score == "error" else ax.twinx()
+    drawn = []
+    for on, points, colour, face, marker, label in (
+        (beside, before, GREY, "none", "o", f"{score} in the search, search-validation"),
+        (ax, after, INK, INK, "s", "error trained alone, test"),
     ):
         ordered = points[np.argsort(points[:, 0], kind="stable")]
         x, y = ordered[:, 0], ordered[:, 1]
-        ax.plot(x, y, color=colour, linewidth=0.8, zorder=2)
-        ax.scatter(x, y, s=24, color=face, edgecolor=colour, marker=marker, label=label, zorder=3)
-    _finish(ax, xlabel, "error", title)
+        on.plot(x, y, color=colour, linewidth=0.8, zorder=2)
+        drawn.append(on.scatter(x, y, s=24, color=face, edgecolor=colour, marker=marker, label=label, zorder=3))
+    _finish(ax, xlabel, "error", title, drawn)
+    if beside is not ax:
+        beside.set_ylabel(f"{score} in the search")
+        beside.spines["top"].set_visible(False)
     return ax
 
 
@@ -72,7 +85,7 @@ def _points(name: str, values: ArrayLike) -> np.ndarray[tuple[int, int], np.dtyp
     return points
 
 
-def _finish(ax: Axes, xlabel: str, ylabel: str, title: str) -> None:
+def _finish(ax: Axes, xlabel: str, ylabel: str, title: str, handles: Sequence[Artist] | None = None) -> None:
     finish(ax, xlabel, ylabel)
     ax.set_title(title, fontsize=9)
-    ax.legend(frameon=False, fontsize=8)
+    ax.legend(handles=handles, frameon=False, fontsize=8)

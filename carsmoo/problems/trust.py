@@ -1,7 +1,8 @@
-"""Trust: how far the order of scored networks is more than noise, from counts of wrong images alone.
+"""Trust: how far the order of scored networks is more than noise, from what a search knows of them anyway.
 
-Counts are integers, (n, 2, 2): of each network the wrong and the met images, each on the even and the odd ones of those
-that score. It is measured while a search runs and takes no further forward pass.
+Tallies are numbers, (n, 2, 2): of each network the sum of its score over images and how many those were, each on the
+even and the odd ones of those that score. Of errors the sum counts the images that are wrong; of losses it is in nats.
+It is measured while a search runs and takes no further forward pass.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ FEW = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """How far the order of a generation's networks by their errors can be trusted; None where it is not defined.
+    """How far the order of a generation's networks by their scores can be trusted; None where it is not defined.
 
     It tells of noise alone: an order that is wrong on all images alike, as of starved shared weights, is steady too.
 
     Attributes:
-        halves: Kendall's tau-b between the errors on two interleaved halves of the images that score: 1 for an order
+        halves: Kendall's tau-b between the scores on two interleaved halves of the images that score: 1 for an order
             without noise, about 0 for nothing but noise.
-        successive: Kendall's tau-b between these errors and those of the generation before, of the networks that both
+        successive: Kendall's tau-b between these scores and those of the generation before, of the networks that both
             scored.
-        distinct: share of the pairs of networks whose errors differ by more than two standard deviations of the
-            difference of two binomial proportions.
+        distinct: share of the pairs of networks whose scores differ by more than two standard deviations of the
+            difference: of errors that of two binomial proportions, of losses that between the halves.
         updates: median number of steps that the weights of an operation have been trained for.
 
     Example:
@@ -53,7 +54,7 @@ class Trust:
 
     @property
     def ceiling(self) -> float | None:
-        """Kendall's tau that the order has with the one on endlessly many images, if errors are normal; halves above 0.
+        """Kendall's tau that the order has with the one on endlessly many images, if scores are normal; halves above 0.
 
         Each half has half of the images; both together have the reliability of Spearman and Brown.
         """
@@ -73,45 +74,67 @@ class Trust:
         )
 
 
-def halves_of(wrong: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the counts, (n, 2, 2), of which images each network gets wrong, (n, images)."""
-    parts = [wrong[:, half::2] for half in (0, 1)]
-    counts = [[part.sum(axis=1) for part in parts], [np.full(len(wrong), part.shape[1]) for part in parts]]
-    return np.array(counts, dtype=np.int64).transpose(2, 0, 1)
+def halves_of(sums: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the tallies, (n, 2, 2), of what each network's images score, (n, images), whole numbers."""
+    parts = [sums[:, half::2] for half in (0, 1)]
+    tallies = [[part.sum(axis=1) for part in parts], [np.full(len(sums), part.shape[1]) for part in parts]]
+    return np.array(tallies, dtype=np.int64).transpose(2, 0, 1)
 
 
-def errors_of(counts: ArrayLike) -> NDArray[np.float64]:
-    """Return the errors, fractions, (n,), that counts (n, 2, 2) make."""
-    wrong, met = np.sum(counts, axis=2).T
-    errors: NDArray[np.float64] = wrong / met
-    return errors
+def scores_of(tallies: ArrayLike) -> NDArray[np.float64]:
+    """Return the mean scores, (n,), that tallies (n, 2, 2) make: errors as fractions, or losses in nats."""
+    summed, met = np.sum(tallies, axis=2).T
+    scores: NDArray[np.float64] = summed / met
+    return scores
 
 
-def trust_of(counts: ArrayLike, before: ArrayLike | None = None, updates: float | None = None) -> Trust:
+def trust_of(
+    tallies: ArrayLike, before: ArrayLike | None = None, updates: float | None = None, score: str = "error"
+) -> Trust:
     """Return the trust in the order of n different networks.
 
     Args:
-        counts: of wrong and of met images, each on the even and the odd ones, (n, 2, 2).
-        before: errors of the generation before, (n,), NaN where it scored no such network; None if there is none.
+        tallies: (n, 2, 2), see the module.
+        before: scores of the generation before, (n,), NaN where it scored no such network; None if there is none.
         updates: see :class:`Trust`.
+        score: what the tallies are of, ``"error"`` or ``"loss"``.
     """
-    counts = np.asarray(counts)
-    wrong, met = counts[:, 0], counts[:, 1]
-    halves = _tau(*(wrong / met).T) if met.all() else None
-    errors, again = errors_of(counts), np.full(len(counts), np.nan) if before is None else np.asarray(before)
+    tallies = np.asarray(tallies)
+    summed, met = tallies[:, 0], tallies[:, 1]
+    halves = _tau(*(summed / met).T) if met.all() else None
+    scores, again = scores_of(tallies), np.full(len(tallies), np.nan) if before is None else np.asarray(before)
     both = np.isfinite(again)
-    distinct = _distinct(errors, met.sum(axis=1)) if len(counts) >= FEW else None
-    return Trust(halves=halves, successive=_tau(errors[both], again[both]), distinct=distinct, updates=updates)
+    variance = _binomial(scores, met.sum(axis=1)) if score == "error" else _of_halves(summed, met)
+    return Trust(
+        halves=halves,
+        successive=_tau(scores[both], again[both]),
+        distinct=_distinct(scores, variance) if len(tallies) >= FEW else None,
+        updates=updates,
+    )
 
 
 def _tau(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
     return rank_correlation(one, other).tau if len(one) >= FEW else None
 
 
-def _distinct(errors: NDArray[np.float64], met: NDArray[np.int64]) -> float:
-    variance = errors * (1 - errors) / met
-    one, other = np.triu_indices(len(errors), 1)
-    return float(np.mean(np.abs(errors[one] - errors[other]) > 2 * np.sqrt(variance[one] + variance[other])))
+def _binomial(errors: NDArray[np.float64], met: NDArray[np.int64]) -> NDArray[np.float64]:
+    variance: NDArray[np.float64] = errors * (1 - errors) / met
+    return variance
+
+
+def _of_halves(summed: NDArray[np.float64], met: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the variance of each network's mean score, all alike, but for what all networks have in common.
+
+    Half the difference of two halves varies as the mean of both does; what images do to all networks cancels.
+    """
+    with np.errstate(invalid="ignore"):
+        apart = (summed[:, 0] / met[:, 0] - summed[:, 1] / met[:, 1]) / 2
+    return np.full(len(summed), np.var(apart, ddof=1) if len(summed) >= FEW else np.nan)
+
+
+def _distinct(scores: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
+    one, other = np.triu_indices(len(scores), 1)
+    return float(np.mean(np.abs(scores[one] - scores[other]) > 2 * np.sqrt(variance[one] + variance[other])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,25 +144,31 @@ class Scored:
     Attributes:
         time: generations that the problem had advanced.
         X: different vectors, (n, n_var).
-        counts: of wrong and met images, (n, 2, 2).
+        tallies: (n, 2, 2), see the module.
         trust: in the order.
     """
 
     time: int
     X: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    tallies: NDArray[Any]
     trust: Trust
 
     @classmethod
     def after(
-        cls, last: Scored | None, time: int, X: NDArray[np.int64], counts: NDArray[np.int64], updates: float | None
+        cls,
+        last: Scored | None,
+        time: int,
+        X: NDArray[np.int64],
+        tallies: NDArray[Any],
+        updates: float | None,
+        score: str = "error",
     ) -> Scored:
         """Return what has just been scored, its trust measured against the generation ``last``."""
         keys = [] if last is None else [x.tobytes() for x in last.X]
-        known = dict(zip(keys, [] if last is None else errors_of(last.counts), strict=True))
+        known = dict(zip(keys, [] if last is None else scores_of(last.tallies), strict=True))
         before = np.array([known.get(x.tobytes(), np.nan) for x in X])
-        trust = trust_of(counts, before, updates)
-        return cls(time=time, X=X, counts=counts, trust=trust)
+        trust = trust_of(tallies, before, updates, score)
+        return cls(time=time, X=X, tallies=tallies, trust=trust)
 
     def state_dict(self) -> Arrays:
         """Return all of it as plain arrays."""
@@ -147,7 +176,7 @@ class Scored:
         return {
             "trust/time": np.array(self.time),
             "trust/X": self.X,
-            "trust/counts": self.counts,
+            "trust/counts": self.tallies,
             "trust/figures": figures,
         }
 
@@ -157,4 +186,4 @@ class Scored:
         if "trust/figures" not in state:
             return None
         trust = Trust(**json.loads(state["trust/figures"].tobytes()))
-        return cls(time=int(state["trust/time"]), X=state["trust/X"], counts=state["trust/counts"], trust=trust)
+        return cls(time=int(state["trust/time"]), X=state["trust/X"], tallies=state["trust/counts"], trust=trust)

@@ -23,5 +23,4 @@ def draw_run(run: RunDirectory) -> None:
 def draw_cells(run: RunDirectory) -> None:
     """Draw the cells of a run's best network."""
     front = run.read_front()
-    best = front.best() if "error" in front.names else 0
-    plots.save_both(plots.plot_genotype(front.genotypes[best]), run.path / "cells")
+    plots.save_both(plots.plot_genotype(front.genotypes[front.best()]), run.path / "cells")

@@ -151,7 +151,8 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
     """Write the trained networks of a front beside it, draw both, and return them and how their orders agree.
 
     ``final-front.csv`` and ``final-front.json`` hold every trained network in the front's order: its error on the test
-    split, its size and multiply-adds as it was trained, its error on the images held out, and the search's error.
+    split, its size and multiply-adds as it was trained, its error on the images held out, and the search's error or
+    loss.
 
     Args:
         run: the run.
@@ -161,13 +162,13 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
     from carsmoo.nets.retraining.job import HELD_OUT, TEST, error_in, figures_of
 
     places = sorted(cards)
-    told, searched = [cards[k] for k in places], front.column("error")[places]
+    told, searched = [cards[k] for k in places], front.column(front.score)[places]
     columns: dict[str, Any] = {
         "error": errors_of(told),
         "params": [card["costs"]["params"] / 1e6 for card in told],
         "flops": [card["costs"]["flops"] / 1e6 for card in told],
         "held_out_error": [error_in(card, HELD_OUT) for card in told],
-        "search_error": searched,
+        f"search_{front.score}": searched,
     }
     if None in columns["held_out_error"]:
         del columns["held_out_error"]
@@ -222,9 +223,10 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
         return None
     final = Front.load(path)
     places = places_of(final, str(path))
-    by = "held_out_error" if "held_out_error" in final.names else "search_error"
-    if by not in final.names:
-        raise ValueError(f"{path}: expected a column {by}, got {', '.join(final.names)}")
+    ways = ("held_out_error", "search_error", "search_loss")
+    by = next((name for name in ways if name in final.names), None)
+    if by is None:
+        raise ValueError(f"{path}: expected a column {' or '.join(ways)}, got {', '.join(final.names)}")
     chosen = places[final.best(by)] if number is None else number
     if chosen not in places:
         return None
@@ -249,15 +251,16 @@ def places_of(final: Front, where: str = "final front") -> list[int]:
 
 
 def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlation) -> None:
-    other = next((name for name in front.names if name != "error"), None)
+    other = next((name for name in front.names if name != front.score), None)
     if other is None:
         return
     sizes = front.column(other)
     label, places = front.labels[front.names.index(other)], [place - 1 for place in places_of(final)]
     drawn = plot_final_front(
-        np.column_stack([sizes, front.column("error")]),
+        np.column_stack([sizes, front.column(front.score)]),
         np.column_stack([sizes[places], final.column("error")]),
         f"{label}, as searched" if label != other else other,
+        score=front.score,
         title=f"Kendall's tau {correlation}",
     )
     plots.save_both(drawn, run.path / FINAL)

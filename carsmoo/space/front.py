@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.space.genotype import Genotype
 from carsmoo.space.html import front_html
-from carsmoo.space.words import Column, operations, provenance
+from carsmoo.space.words import Column, operations, provenance, score_of
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import choice, instance, numbers, one_line, short
 
@@ -119,13 +119,20 @@ class Front:
         parts = zip(self.names, self.units, self.F.T.tolist(), strict=True)
         return tuple(Column.of(name, unit, values) for name, unit, values in parts)
 
-    def best(self, name: str = "error") -> int:
+    @property
+    def score(self) -> str:
+        """The objective that tells how well the networks do: ``error``, else ``loss``, else the first."""
+        return score_of(self.names)
+
+    def best(self, name: str | None = None) -> int:
         """Return the place of the network with the lowest value of an objective, from 0; of equal ones the first.
+
+        The objective is the :attr:`score` if none is named.
 
         Raises:
             ValueError: if there is no such objective, or no network.
         """
-        values = self.column(name)
+        values = self.column(self.score if name is None else name)
         if len(values) == 0:
             raise ValueError("front: expected a network or more, got none")
         return int(values.argmin())

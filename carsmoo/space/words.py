@@ -63,9 +63,14 @@ def _magnitude(value: float) -> int:
     return math.floor(math.log10(value)) if 0 < value < math.inf else 0
 
 
+def score_of(names: Sequence[str]) -> str:
+    """Return which objective tells how well networks do: the error, or else the loss, or else the first."""
+    return next((name for name in ("error", "loss") if name in names), names[0])
+
+
 def main_axes(names: Sequence[str]) -> tuple[int, int]:
-    """Return which of two or more objectives goes along x and which along y: along y the error, or else the first."""
-    y = names.index("error") if "error" in names else 0
+    """Return which of two or more objectives goes along x and which along y: along y the score (:func:`score_of`)."""
+    y = names.index(score_of(names))
     return int(y == 0), y
 
 

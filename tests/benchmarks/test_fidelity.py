@@ -31,8 +31,9 @@ def test_a_measurement_tells_the_scores_of_the_random_architectures(
     for what in ("error", "loss"):
         assert list(one[what]) == [a.name for a in few]
         assert one[what] == again[what]
-    assert all(0.3 < value <= 1 for value in one["error"].values())
-    assert all(value > 1 for value in one["loss"].values())
+    assert all(0.3 < value <= 1 for halves in one["error"].values() for value in halves)
+    assert all(value > 1 for halves in one["loss"].values() for value in halves)
+    assert one["updates"] >= 0
     assert one["core_seconds"] > 0
 
 
@@ -47,8 +48,9 @@ def record(
 ) -> dict[str, Any]:
     return {
         **{"data": "cifar16", "lever": lever, "epochs": epochs, "seed": 0, "core_seconds": seconds},
-        "error": errors,
-        "loss": losses,
+        "error": {name: [error - 0.01, error + 0.01] for name, error in errors.items()},
+        "loss": {name: [loss + 0.1, loss - 0.1] for name, loss in losses.items()},
+        "updates": 5.0,
     }
 
 
@@ -80,7 +82,7 @@ def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pyt
     append_line(tmp_path / bench_fidelity.FILE, record("own", PRESET, errors, errors, 3.0))
     bench_fidelity.main(["--redraw", "--out", str(tmp_path)])
     said = capsys.readouterr().out.splitlines()
-    assert said[1].split()[:4] == ["cifar16", "own", str(PRESET), "3"]
+    assert said[1].split()[:5] == ["cifar16", "own", str(PRESET), "0", "3"]
     assert json.loads(said[-1].removeprefix("RESULT "))["figures"]["core_seconds_tau_cifar16"] == 3.0
     assert (tmp_path / "fidelity.png").stat().st_size > 1000
 

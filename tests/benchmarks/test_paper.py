@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.paper import cells, common, equal_cost, latency, protection, search_time, transfer, trap
+from benchmarks.paper import cells, common, latency, protection, search_time, transfer, trap
 from benchmarks.paper.common import Experiment
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
@@ -41,7 +41,6 @@ TINY: dict[str, tuple[Experiment, Any]] = {
         ),
     ),
     "protection": (protection.EXPERIMENT, protection.Preset(**BOTH, trained=2, seeds=2, jobs=1)),
-    "equal_cost": (equal_cost.EXPERIMENT, equal_cost.Preset(**BOTH, published=("CARS-A",), trained=2, seeds=2, jobs=1)),
     "latency": (latency.EXPERIMENT, latency.Preset(**BOTH, trained=2, rounds=2, checked=2, seeds=2, jobs=1)),
     "search_time": (search_time.EXPERIMENT, search_time.Preset(search=SEARCH, repeats=1, seeds=2)),
     "transfer": (

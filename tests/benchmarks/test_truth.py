@@ -91,7 +91,7 @@ def test_a_file_of_other_settings_is_refused(tmp_path: Path) -> None:
 def test_the_plan_trains_drawn_and_random_ones_in_turn_all_by_two_seeds_and_nothing_twice() -> None:
     found = architectures()
     assert len({str(a.genotype) for a in found}) == len(found)
-    planned = tasks(found)
+    planned = tasks(found, SETS["fashion"])
     assert len(set(planned)) == len(planned)
     group = {a.name: a.group for a in found}
     first = planned[: DRAWN + RANDOM]
@@ -103,6 +103,8 @@ def test_the_plan_trains_drawn_and_random_ones_in_turn_all_by_two_seeds_and_noth
     assert {t.name for t in planned if t.budget != 1.0} == {t.name for t in first[: 2 * STRETCHED]}
     for seed in (0, 1):
         assert {t.name for t in planned if t.seed == seed and t.budget == 1.0} == {a.name for a in found}
+    lengths = {name: {t.budget for t in tasks(found, made)} for name, made in SETS.items()}
+    assert lengths == {"fashion": {1 / 3, 1, 2}, "cifar16": {1 / 3, 1, 2}, "demo": {1 / 2, 1, 2}}
 
 
 def test_random_architectures_have_no_absent_edge_and_drawn_ones_some() -> None:

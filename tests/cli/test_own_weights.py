@@ -35,7 +35,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_search_says_whose_weights_its_errors_belong_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("search", "--out", tmp_path / "run", *OWN, "--set", "training.n_generations=1") == 0
     said = capsys.readouterr().out
-    assert "errors: search-validation, each network's own weights, epoch" in said
+    assert "error: search-validation, each network's own weights, epoch" in said
     assert "supernet" not in said
     assert call("report", tmp_path / "run") == 0
     assert "own weights" in (tmp_path / "run" / "report.html").read_text()

@@ -53,6 +53,24 @@ def test_a_front_is_trained_in_two_parts(run_dir: Path, capsys: pytest.CaptureFi
         assert (network.config.channels, network.config.layers) == (2, 3)
 
 
+def test_a_search_by_loss_is_trained_drawn_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, settings = tmp_path / "run", ["--set", "training.pop_size=5", "--set", "training.n_generations=1"]
+    settings += ["--set", 'objectives=["loss","params"]', "--set", "network.channels=2", "--preset", "smoke"]
+    assert call("search", "--out", run, *settings) == 0
+    assert re.search(
+        r"best network: loss \d\.\d+.nats on search-validation, error [\d.]+% on test", capsys.readouterr().out
+    )
+    front = Front.load(run / "front.json")
+    assert (front.names, front.units) == (("loss", "params"), ("nats", "millions"))
+    assert call("train", run, *TINY, "--top", 2) == 0
+    assert "tau of the search's losses" in capsys.readouterr().out
+    final = Front.load(run / "final-front.json")
+    assert set(final.column("search_loss")) == set(np.sort(front.column("loss"))[:2])
+    assert call("report", run) == 0
+    assert "lowest loss" in (run / "report.html").read_text()
+    assert call("export", run, "--format", "safetensors", "--out", tmp_path / "taken") == 0
+
+
 def test_what_is_exported_of_a_trained_run_are_the_trained_weights(run_dir: Path, tmp_path: Path) -> None:
     assert call("train", run_dir, *TINY, "--only", 1) == 0  # nothing to do where the test before has run
     assert call("export", run_dir, "--network", 1, "--format", "safetensors", "--out", tmp_path / "trained") == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from carsmoo.problems.trust import LOW, Scored, Trust, errors_of, halves_of, trust_of
+from carsmoo.problems.trust import LOW, Scored, Trust, halves_of, scores_of, trust_of
 
 
 def counts(even: list[int], odd: list[int], met: tuple[int, int] = (100, 100)) -> np.ndarray:
@@ -16,7 +16,7 @@ def test_halves_are_the_even_and_the_odd_images() -> None:
     wrong = np.array([[1, 0, 1, 1, 1], [0, 0, 0, 1, 0]], dtype=bool)
     found = halves_of(wrong)
     assert found.tolist() == [[[3, 1], [3, 2]], [[0, 1], [3, 2]]]
-    assert np.array_equal(errors_of(found), wrong.mean(axis=1))
+    assert np.array_equal(scores_of(found), wrong.mean(axis=1))
 
 
 def test_the_figures_are_those_counted_by_hand() -> None:
@@ -52,8 +52,18 @@ def test_networks_that_are_alike_are_ordered_by_noise_and_apart_by_themselves() 
     assert all(trust.warning for trust in alike)
     steps = np.arange(0, 400, 10)
     ordered = counts(steps.tolist(), steps.tolist(), (400, 400))
-    apart = trust_of(ordered, errors_of(ordered))
+    apart = trust_of(ordered, scores_of(ordered))
     assert (apart.halves, apart.successive, apart.warning) == (1.0, 1.0, None)
+
+
+def test_pairs_of_losses_are_distinct_where_they_differ_by_more_than_halves_do() -> None:
+    # means of the halves 1.0/1.2, 2.0/2.2, 3.0/3.6: half their differences -.1, -.1, -.3, of variance .04 / 3
+    met = [[100, 100]] * 3
+    losses = np.array([[[100, 120], [200, 220], [300, 360]], met]).transpose(1, 0, 2)
+    assert trust_of(losses, score="loss").distinct == 1.0
+    assert 2 * math.sqrt(2 * 0.04 / 3) == pytest.approx(0.3266, abs=1e-4)
+    closer = np.array([[[100, 120], [130, 150], [300, 360]], met]).transpose(1, 0, 2)
+    assert trust_of(closer, score="loss").distinct == pytest.approx(2 / 3)  # 1.1 and 1.4 are not, 1.1 and 3.3 are
 
 
 def test_what_is_not_defined_is_none() -> None:

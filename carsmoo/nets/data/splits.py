@@ -212,6 +212,14 @@ def drawn(
     return {**found, "train": index}
 
 
+def at_random(split: Split, count: int | None, seed: int) -> Split:
+    """Return so many images of a split, of each class its share; all where none are told, or it has no more."""
+    if count is None or count >= len(split):
+        return split
+    chosen = np.sort(stratified(split.labels.cpu().numpy(), count, seed))
+    return split.at(torch.from_numpy(chosen).to(split.labels.device))
+
+
 def stratified(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     """Return the ascending indices of ``count`` labels: of each class its share, rounded by largest remainder."""
     n = len(labels)

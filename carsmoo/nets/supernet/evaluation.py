@@ -17,8 +17,9 @@ from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.racing import Race
+from carsmoo.nets.supernet.scores import in_units, of_images
 from carsmoo.nets.supernet.shared_graph import SharedGraph, alike_together
-from carsmoo.problems.trust import errors_of
+from carsmoo.problems.trust import scores_of
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 
@@ -53,12 +54,12 @@ def recalibrate(supernet: Supernet, genotype: Genotype, batches: Sequence[torch.
 
 
 def errors(*args: Any, **kwargs: Any) -> NDArray[np.float64]:
-    """Return the top-1 error of each architecture on a split, a fraction 0..1, (n,); see :func:`count_wrong`."""
-    return errors_of(count_wrong(*args, **kwargs))
+    """Return the top-1 error of each architecture on a split, a fraction 0..1, (n,); see :func:`tally`."""
+    return scores_of(tally(*args, **kwargs))
 
 
 @torch.no_grad()
-def count_wrong(
+def tally(
     supernet: Supernet,
     genotypes: Sequence[Genotype],
     split: Split,
@@ -67,10 +68,11 @@ def count_wrong(
     batch: int,
     calibration: Sequence[torch.Tensor] | None,
     memory: int = MEMORY,
+    score: str = "error",
     race: Race | None = None,
     listener: Listener = unheard,
-) -> NDArray[np.int64]:
-    """Return how many images of a split each architecture gets wrong and met, of the even and of the odd, (n, 2, 2).
+) -> NDArray[Any]:
+    """Return the tally of each architecture on a split, (n, 2, 2); see :mod:`carsmoo.problems.trust`.
 
     A score depends on its architecture, the weights and the images alone, not on who is scored along with it. What the
     architectures have in common is computed once (:class:`~carsmoo.nets.supernet.shared_graph.SharedGraph`); the
@@ -86,8 +88,9 @@ def count_wrong(
             split by itself.
         memory: bytes that scoring may take; to keep to it the population is scored in groups, and with calibration
             fewer images at a time. One subnet and one calibration batch, or one image, are never refused.
-        race: if given, those whose fate is settled are not scored to the end (where the population is one group); they
-            have met fewer images.
+        score: what is added up, see :data:`~carsmoo.nets.supernet.scores.Score`.
+        race: if given, of errors, those whose fate is settled are not scored to the end (where the population is one
+            group); they have met fewer images.
         listener: called after each architecture.
     """
     found = np.empty((len(genotypes), 2, 2), dtype=np.int64)
@@ -99,9 +102,9 @@ def count_wrong(
 
     for group, graph in fitting_graphs(supernet, genotypes, memory // (HELD * BYTES * whole)):
         raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
-        found[group] = _count(graph, split, normalise, batch, calibration, memory, raced, further)
+        found[group] = _count(graph, split, normalise, batch, calibration, memory, score, raced, further)
         done += len(group)
-    return found
+    return in_units(score, found)
 
 
 def fitting_graphs(
@@ -129,6 +132,7 @@ def _count(
     batch: int,
     calibration: Sequence[torch.Tensor] | None,
     memory: int,
+    score: str,
     race: Race | None,
     listener: Listener,
 ) -> NDArray[np.int64]:
@@ -148,7 +152,7 @@ def _count(
     if race is not None:
         parts = max(parts, race.rounds)
     n = len(graph.outputs)
-    wrong = torch.zeros((n, 2), dtype=torch.int64, device=device)
+    sums = torch.zeros((n, 2), dtype=torch.int64, device=device)
     met, running, seen = np.zeros((n, 2), dtype=np.int64), np.arange(n), 0
     for k, (images, labels) in enumerate(
         zip(split.images.tensor_split(parts), split.labels.tensor_split(parts), strict=True)
@@ -159,16 +163,16 @@ def _count(
         halves = [slice((seen + half) % 2, None, 2) for half in (0, 1)]  # the even and the odd images of the split
         with precision(device):
             for done, (i, logits) in enumerate(graph.run(x, statistics, wanted=running), 1):
-                missed = logits[sum(recorded) :].argmax(dim=1) != labels
+                scored = of_images(score, logits[sum(recorded) :], labels)
                 for half, part in enumerate(halves):
-                    wrong[i, half] += missed[part].sum()
+                    sums[i, half] += scored[part].sum()
                 if k + 1 == parts:
                     listener(Step(phase="scoring", done=n - len(running) + done, total=n, unit="networks"))
         met[running] += [len(labels[part]) for part in halves]
         seen, leading = seen + len(images), []
         if race is not None and k + 1 < parts and (k + 1) * race.rounds // parts > k * race.rounds // parts:
-            running = race.still_open(wrong.sum(dim=1).cpu().numpy(), met.sum(axis=1), running)
-    return np.stack([wrong.cpu().numpy(), met], axis=1)
+            running = race.still_open(sums.sum(dim=1).cpu().numpy(), met.sum(axis=1), running)
+    return np.stack([sums.cpu().numpy(), met], axis=1)
 
 
 def _near(supernet: Supernet, device: torch.device) -> int:

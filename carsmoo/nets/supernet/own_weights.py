@@ -24,13 +24,14 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import ImageData, Split
-from carsmoo.nets.data.splits import stratified
+from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.distributed.group import ALONE, Group, shards
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, precision
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.models.network import Network, build
 from carsmoo.nets.supernet.inheritance import inherit
+from carsmoo.nets.supernet.scores import in_units, of_images
 from carsmoo.problems.trust import halves_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
@@ -85,8 +86,7 @@ class OwnWeights:
         )
         self.living: dict[bytes, Individual] = {}
         self.time, self.steps = 0, 0
-        scored = plan.score_images or len(data.validation)
-        self.scored = at_random(data.validation, scored, seed)
+        self.scored = at_random(data.validation, plan.score_images, seed)
         fixed = at_random(data.train, plan.bn_calibration_images, seed)
         self.calibration = [data.normalise(part) for part in torch.split(fixed.images, plan.batch_size)]
 
@@ -249,37 +249,33 @@ class OwnWeights:
 
     # ------------------------------------------------------------------ scores
 
-    def wrong(self, genotypes: Sequence[Genotype], listener: Listener = unheard) -> NDArray[np.bool_]:
-        """Return which of the scored images each network gets wrong, (n, images)."""
+    def scores(
+        self, genotypes: Sequence[Genotype], score: str = "error", listener: Listener = unheard, race: object = None
+    ) -> NDArray[Any]:
+        """Return the tallies of the scored images, (n, 2, 2), by all processes of the group; nobody races."""
         chosen = self._of(np.array([self.space.encode(genotype) for genotype in genotypes]))
-        found = torch.zeros(len(chosen), len(self.scored), device=self.scored.labels.device)
+        found = np.zeros((len(chosen), 2, 2), dtype=np.int64)
         mine = self._share(chosen)
         for done, k in enumerate(mine, 1):
-            found[k] = self._wrong(chosen[k], self.scored)
+            found[k] = halves_of(self._scores(chosen[k], self.scored, score)[None].cpu().numpy())[0]
             listener(Step(phase="scoring", done=done * len(chosen) // len(mine), total=len(chosen), unit="networks"))
-        self.group.add(found)
-        return found.cpu().numpy() > 0
-
-    def scores(
-        self, genotypes: Sequence[Genotype], listener: Listener = unheard, race: object = None
-    ) -> NDArray[np.int64]:
-        """Return the counts of wrong and met images, (n, 2, 2), by all processes of the group; nobody races."""
-        return halves_of(self.wrong(genotypes, listener))
+        summed: NDArray[np.int64] = np.sum(self.group.gather(found), axis=0)  # each row is of one process
+        return in_units(score, summed)
 
     def errors(
         self, genotypes: Sequence[Genotype], split: Split, statistics: str | None = None, listener: Listener = unheard
     ) -> NDArray[np.float64]:
         """Return the errors of networks on a split, (n,), fractions; of one that does not live, as it would be born."""
         X = np.array([self.space.encode(genotype) for genotype in genotypes])
-        return np.array([float(self._wrong(one, split).float().mean()) for one in self._of(X, keep=False)])
+        return np.array([float(self._scores(one, split, "error").float().mean()) for one in self._of(X, keep=False)])
 
     @torch.no_grad()
-    def _wrong(self, one: Individual, split: Split) -> Tensor:
-        """Return which images of a split a network gets wrong, (images,), truth values."""
+    def _scores(self, one: Individual, split: Split, score: str) -> Tensor:
+        """Return what each image of a split scores, (images,), whole numbers."""
         parts = []
         for images, labels in split.batches(self.plan.eval_batch_size):
             with precision(labels.device):
-                parts.append(one.network(self.data.normalise(images)).argmax(dim=1) != labels)
+                parts.append(of_images(score, one.network(self.data.normalise(images)), labels))
         return torch.cat(parts)
 
     def subnet(self, genotype: Genotype) -> Network:
@@ -340,14 +336,6 @@ def round_rate(plan: SupernetTraining, step: int, steps: int) -> float:
     rise = max(round(RISE * steps), 1)
     share = min((step + 1) / rise, (steps - step) / (steps - rise + 1))
     return max(plan.learning_rate * share, plan.learning_rate_min)
-
-
-def at_random(split: Split, count: int, seed: int) -> Split:
-    """Return so many images of a split, all if it has no more, of each class its share."""
-    if count >= len(split):
-        return split
-    chosen = np.sort(stratified(split.labels.cpu().numpy(), count, seed))
-    return split.at(torch.from_numpy(chosen).to(split.labels.device))
 
 
 def _tensors(network: Network) -> list[Tensor]:

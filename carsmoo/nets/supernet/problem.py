@@ -28,7 +28,7 @@ from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.training_state import SupernetState, layout_of, sharding_of
 from carsmoo.nets.supernet.world import World, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
-from carsmoo.problems.trust import Scored, Trust, errors_of
+from carsmoo.problems.trust import Scored, Trust, scores_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import choice, instance, integer
@@ -37,17 +37,17 @@ from carsmoo.utils.validation import choice, instance, integer
 class CARSProblem(GenotypeProblem):
     """Architecture search with a weight-sharing supernet that trains during the search (CARS, CVPR 2020).
 
-    A vector is a genotype of ``space``. The error is that of the subnet with the current shared weights, each with
-    batch-norm statistics of its own, on the search-validation split; the test split is not looked at. The warm-up runs
-    at the first evaluation. ``CARSProblem()`` is the demo: scikit-learn's digits, 8 channels, 5 cells, N = 16.
+    A vector is a genotype of ``space``. The error, or loss, is that of the subnet with the current shared weights, each
+    with batch-norm statistics of its own, on the search-validation split; the test split is not looked at. The warm-up
+    runs at the first evaluation. ``CARSProblem()`` is the demo: scikit-learn's digits, 8 channels, 5 cells, N = 16.
 
     Args:
         data: a name (``"digits"``, ``"folder:photos?size=32x48"``; all of them: :mod:`carsmoo.nets.data`), an
             :class:`~carsmoo.nets.data.ImageData`, a ``torch.utils.data.Dataset``, or (images, labels).
         space: the architectures.
-        objectives: minimised, in this order, ``"error"`` among them: ``"error"`` (fraction wrong), ``"params"``
-            (millions), ``"flops"`` (millions of multiply-adds of one image), ``"latency"`` (ms at batch 1), or a
-            function of a genotype, known by its name, that returns a number.
+        objectives: minimised, in this order, ``"error"`` (fraction wrong) or ``"loss"`` (mean cross entropy, nats)
+            among them, and besides ``"params"`` (millions), ``"flops"`` (millions of multiply-adds of one image),
+            ``"latency"`` (ms at batch 1), or a function of a genotype, known by its name, that returns a number.
         network: the networks searched for; the supernet has their widths and depth.
         training: how the shared weights are trained and the subnets scored, and the plan of the search.
         device: where to compute; a CUDA device if there is one, else the CPU.
@@ -101,7 +101,10 @@ class CARSProblem(GenotypeProblem):
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
         require_search(space, self.network, self.training, len(self._data.train), memory_of(self.device))
         self._objectives = Objectives(objectives, space, self.network, latency)
-        moving = (self._objectives.names.index("error"),)
+        self._score = self._objectives.score
+        if self._score != "error" and self.training.racing:
+            raise ValueError(f"racing: expected False with {self._score!r}, whose bounds are not known, got True")
+        moving = (self._objectives.names.index(self._score),)
         super().__init__(space=space, objectives=self._objectives.units, moving=moving, seed=seed)
         self.default_pop_size = self.training.pop_size
         generations = self.training.n_generations + 1  # the first only scores
@@ -109,7 +112,7 @@ class CARSProblem(GenotypeProblem):
         self.process_rank, self.races = self._group.rank, self.training.racing
         self._world: World | None = None
         self._weights_missing = False
-        self._errors = ValueCache(space)  # the counts of images that they are made of
+        self._known = ValueCache(space)  # tallies with the current weights
         self._last: Scored | None = None
 
     def provenance(self) -> dict[str, Any]:
@@ -195,42 +198,43 @@ class CARSProblem(GenotypeProblem):
         self._world.begin(self._hear)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
-        self._errors.clear()
+        self._known.clear()
         self._running().train_on(X, self._hear)
 
     def _join(self, X: NDArray[np.int64]) -> None:
         if self._running().join(X, self._hear):
-            self._errors.clear()
+            self._known.clear()
 
     def _restart(self) -> None:
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state_dict() on an unpickled problem before a new run, got none")
         self._world = self._last = None
-        self._errors.clear()
+        self._known.clear()
 
     def _hear(self, step: Step) -> None:
         boundary = step.phase == "warm-up" and bool(step.figures)  # the end of an epoch: the supernet knows all of it
         self.tell(dataclasses.replace(step, time=self.time, boundary=boundary))
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        return errors_of(self._counts(X))[:, None]
+        return scores_of(self._tallies(X))[:, None]
 
     def _evaluate(self, X: NDArray[np.int64], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._evaluate(X, out, *args, **kwargs)
         if len(X) and (self._last is None or self._last.time != self.time):
             X = np.unique(self.space.canonical(X), axis=0)
-            self._last = Scored.after(self._last, self.time, X, self._counts(X), self._running().updates)
+            updates = self._running().updates
+            self._last = Scored.after(self._last, self.time, X, self._tallies(X), updates, self._score)
 
-    def _counts(self, X: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the current counts of wrong and met images, (n, 2, 2)."""
-        counts: NDArray[np.int64] = self._errors.look_up(X, self._counted).reshape(len(X), 2, 2)
-        return counts
+    def _tallies(self, X: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the current tallies, (n, 2, 2); see :mod:`carsmoo.problems.trust`."""
+        tallies: NDArray[Any] = self._known.look_up(X, self._scored_anew).reshape(len(X), 2, 2)
+        return tallies
 
-    def _counted(self, X: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _scored_anew(self, X: NDArray[np.int64]) -> NDArray[Any]:
         self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         races = self.races and self.survivors is not None and len(X) > self.survivors
         race = Race(self._objectives.fixed(X), cast(int, self.survivors)) if races else None
-        return self._running().scores(self.space.decode(X), self._hear, race)
+        return self._running().scores(self.space.decode(X), self._score, self._hear, race)
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         fixed = self._objectives.fixed
@@ -262,7 +266,7 @@ class CARSProblem(GenotypeProblem):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state_dict` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
-        left_out |= {"_started": False, "_errors": ValueCache(self.space), "_group": ALONE, "process_rank": 0}
+        left_out |= {"_started": False, "_known": ValueCache(self.space), "_group": ALONE, "process_rank": 0}
         left_out["_last"] = None
         given = self.data_given if isinstance(self.data_given, str) else None
         return {**super().__getstate__(), **left_out, "data_given": given}
@@ -295,7 +299,7 @@ class CARSProblem(GenotypeProblem):
         elif bool(state["begun"]):
             raise ValueError("state: expected the weights of a problem that has begun, got none")
         self._world, self._last = world, Scored.from_state(state)
-        self._errors.clear()
+        self._known.clear()
         self._objectives.load_state_dict(state)
 
     def fingerprint(self) -> dict[str, Any]:

@@ -18,18 +18,19 @@ from torch.optim.swa_utils import update_bn
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData, Split
+from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.nets.supernet.evaluation import count_wrong
+from carsmoo.nets.supernet.evaluation import tally
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, round_robin, uniform
 from carsmoo.nets.supernet.sharding import score_together
 from carsmoo.nets.supernet.trainer import SupernetTrainer
-from carsmoo.problems.trust import errors_of
+from carsmoo.problems.trust import scores_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import DivergenceError
@@ -76,6 +77,7 @@ class SupernetState:
         fixed = train[torch.from_numpy(np.sort(chosen)).to(train.device)]
         count = max(len(fixed) // plan.batch_size, 1)
         self.calibration = [data.normalise(part) for part in fixed.tensor_split(count)]
+        self.scored = at_random(data.validation, plan.score_images, seed)
 
     @property
     def epochs(self) -> float:
@@ -179,24 +181,25 @@ class SupernetState:
         return round_robin(self.space.decode(X), n, self.random_state)
 
     def errors(self, *args: Any, **kwargs: Any) -> NDArray[np.float64]:
-        """Return the errors of architectures on a split with the current weights, (n,); see :meth:`count_wrong`."""
-        return errors_of(self.count_wrong(*args, **kwargs))
+        """Return the errors of architectures on a split with the current weights, (n,); see :meth:`tally`."""
+        return scores_of(self.tally(*args, **kwargs))
 
     @torch.inference_mode(False)
-    def count_wrong(
+    def tally(
         self,
         genotypes: Sequence[Genotype],
         split: Split,
         statistics: str | None = None,
         listener: Listener = unheard,
         race: Race | None = None,
-    ) -> NDArray[np.int64]:
-        """Return the counts of wrong and met images, (n, 2, 2), with the current weights, by this process alone.
+        score: str = "error",
+    ) -> NDArray[Any]:
+        """Return the tallies of a split's images, (n, 2, 2), with the current weights, by this process alone.
 
-        The plan says what is not given; see :func:`~carsmoo.nets.supernet.evaluation.count_wrong`.
+        The plan says what is not given; see :func:`~carsmoo.nets.supernet.evaluation.tally`.
         """
         plan = self.trainer.plan
-        return count_wrong(
+        return tally(
             self.supernet,
             genotypes,
             split,
@@ -204,18 +207,23 @@ class SupernetState:
             batch=plan.eval_batch_size,
             memory=plan.score_memory << 20,
             calibration=self.calibration if (statistics or plan.bn_statistics) == "recalibrated" else None,
+            score=score,
             race=race,
             listener=listener,
         )
 
     def scores(
-        self, genotypes: Sequence[Genotype], listener: Listener = unheard, race: Race | None = None
-    ) -> NDArray[np.int64]:
-        """Return the counts of wrong and met images of search-validation, (n, 2, 2), by all processes of the group."""
-        split, group = self.data.validation, self.trainer.group
+        self,
+        genotypes: Sequence[Genotype],
+        score: str = "error",
+        listener: Listener = unheard,
+        race: Race | None = None,
+    ) -> NDArray[Any]:
+        """Return the tallies of the scored images, (n, 2, 2), by all processes of the group."""
+        group = self.trainer.group
         if group.size == 1:
-            return self.count_wrong(genotypes, split, None, listener, race)
-        own = partial(self.count_wrong, split=split)
+            return self.tally(genotypes, self.scored, None, listener, race, score)
+        own = partial(self.tally, split=self.scored, score=score)
         return score_together(group, self.supernet, genotypes, lambda some, tell: own(some, listener=tell), listener)
 
     @torch.inference_mode(False)

@@ -40,8 +40,8 @@ class World(Protocol):
     def train_on(self, X: NDArray[np.int64], listener: Listener) -> None:
         """Train for a generation on a population (n, n_var)."""
 
-    def scores(self, genotypes: Sequence[Genotype], listener: Listener, race: Race | None) -> NDArray[np.int64]:
-        """Return the counts of wrong and met images of search-validation, (n, 2, 2)."""
+    def scores(self, genotypes: Sequence[Genotype], score: str, listener: Listener, race: Race | None) -> NDArray[Any]:
+        """Return the tallies of the images of search-validation that score, (n, 2, 2); of errors or of losses."""
 
     def errors(
         self, genotypes: Sequence[Genotype], split: Split, statistics: str | None, listener: Listener

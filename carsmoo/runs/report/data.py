@@ -127,11 +127,6 @@ class RunReport:
         """Seconds in no phase: survival, mating, checkpoints; None if the log tells of no phase."""
         return max(self.seconds - sum(self.spent.values()), 0.0) if self.spent else None
 
-    @property
-    def error(self) -> str:
-        """Name of the objective that moves with the supernet's weights: ``error``, else the first."""
-        return "error" if "error" in self.front.names else self.front.names[0]
-
 
 def extract(path: str | Path) -> RunReport:
     """Read a run's directory.

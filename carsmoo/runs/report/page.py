@@ -43,7 +43,7 @@ def render(report: RunReport) -> str:
     return environment.from_string(parts["page.html"]).render(
         report=report,
         columns=columns,
-        error=report.front.names.index(report.error),
+        error=report.front.names.index(report.front.score),
         about=provenance(report.front.about),
         agreement=_agreement(report),
         trained_about=provenance(report.trained.front.about) if report.trained else "",
@@ -99,7 +99,7 @@ def document(report: RunReport) -> dict[str, Any]:
     """Return what the page's script draws, as plain data."""
     front, trained = report.front, report.trained
     place = trained.place if trained else (None,) * len(front)
-    error = front.names.index(report.error)
+    error = front.names.index(front.score)
     return {
         "columns": [dataclasses.asdict(column) for column in front.columns],
         "error": error,
@@ -191,7 +191,7 @@ def _headline(report: RunReport) -> str:
 
 def _facts(report: RunReport, columns: Sequence[Column]) -> list[tuple[str, str, str]]:
     """Return the figures that a reader wants first: name, value, what it belongs to."""
-    front, error = report.front, report.front.names.index(report.error)
+    front, error = report.front, report.front.names.index(report.front.score)
     facts = []
     if len(front):
         facts.append((f"lowest {columns[error].name}", columns[error].text(front.F[:, error].min()), _about(front)))

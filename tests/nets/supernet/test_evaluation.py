@@ -5,8 +5,9 @@ import torch
 from carsmoo.nets.data import Split
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet import evaluation
-from carsmoo.nets.supernet.evaluation import MEMORY, count_wrong, errors, fitting_graphs, recalibrate
+from carsmoo.nets.supernet.evaluation import MEMORY, errors, fitting_graphs, recalibrate, tally
 from carsmoo.nets.supernet.shared_graph import SharedGraph
+from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Step
 from tests.support.networks import SMALL, SPACE, generator, genotypes, images
 
@@ -46,6 +47,26 @@ def test_a_score_depends_neither_on_company_nor_on_the_batch_size() -> None:
     assert score(shared, [], part).shape == (0,)
 
 
+def test_losses_depend_neither_on_company_nor_on_how_many_images_are_taken_at_a_time() -> None:
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(51), genotypes(5)
+    calibration = [images(n=16, seed=k) for k in (7, 8)]
+
+    def losses(some: list[Genotype], batch: int = 500, memory: int = MEMORY) -> np.ndarray:
+        settings = {"batch": batch, "calibration": calibration, "memory": memory}
+        return tally(shared, some, part, lambda x: x, score="loss", **settings)
+
+    together = losses(pool)
+    for genotype, found in zip(pool, together, strict=True):
+        with torch.no_grad():
+            logits = shared(part.images, genotype, recalibrate(shared, genotype, calibration)).double()
+        own = -logits.log_softmax(dim=1)[range(51), part.labels]
+        assert found[0] == pytest.approx([float(own[::2].sum()), float(own[1::2].sum())], rel=1e-5)
+        assert found[1].tolist() == [26, 25]
+        assert np.array_equal(losses([genotype])[0], found)
+    assert np.array_equal(losses(pool, batch=20), together)
+    assert np.array_equal(losses(pool, memory=3 * 10**6), together)
+
+
 def test_even_and_odd_images_are_counted_apart_however_they_are_taken() -> None:
     shared, part, pool = Supernet(SPACE, SMALL, generator()), split(51), genotypes(5)
     calibration = [images(n=16, seed=k) for k in (7, 8)]
@@ -58,7 +79,7 @@ def test_even_and_odd_images_are_counted_apart_however_they_are_taken() -> None:
         expected.append([[sum(wrong[::2]), sum(wrong[1::2])], [26, 25]])
     for batch, memory in ((500, MEMORY), (7, MEMORY), (500, 3 * 10**6), (500, 1)):
         settings = {"batch": batch, "calibration": calibration, "memory": memory}
-        assert count_wrong(shared, pool, part, lambda x: x, **settings).tolist() == expected
+        assert tally(shared, pool, part, lambda x: x, **settings).tolist() == expected
 
 
 def test_large_images_are_taken_as_many_at_a_time_as_are_near(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from carsmoo.nets.data import Augmentation, ImageData
 from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.supernet.own_weights import OwnWeights, round_rate
+from carsmoo.problems.trust import scores_of
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.testing import check_moving_problem
 from carsmoo.utils.validation import DivergenceError
@@ -78,7 +79,7 @@ def test_members_train_a_round_each_and_of_the_others_the_newborns_alone_live_on
     begun, later = round(4 * per_epoch / 4), round(2 * per_epoch / 4)
     made.join(first)
     assert steps(made, first) == [begun] * 4
-    made.wrong(SPACE.decode(newborns))  # asked for before the generation: born, and not trained
+    made.scores(SPACE.decode(newborns))  # asked for before the generation: born, and not trained
     assert steps(made, newborns) == [0] * 3
     made.train_on(first[:2])
     assert steps(made, first) == [begun + later] * 2 + [begun] * 2  # born in this generation
@@ -92,12 +93,23 @@ def test_members_train_a_round_each_and_of_the_others_the_newborns_alone_live_on
 
 def test_training_lowers_the_error_and_a_question_changes_nothing() -> None:
     made, X = world(warmup_epochs=40), vectors(4)
-    asked = made.wrong(SPACE.decode(X)).mean(axis=1)
-    again = made.wrong(SPACE.decode(X)).mean(axis=1)
+    asked = scores_of(made.scores(SPACE.decode(X)))
+    again = scores_of(made.scores(SPACE.decode(X)))
     made.join(X)
     assert np.array_equal(asked, again)
-    assert made.wrong(SPACE.decode(X)).mean() < asked.mean() - 0.2
-    assert made.wrong(SPACE.decode(X)).shape == (4, 12)
+    found = made.scores(SPACE.decode(X))
+    assert scores_of(found).mean() < asked.mean() - 0.2
+    assert found[:, 1].tolist() == [[6, 6]] * 4
+
+
+def test_a_loss_is_the_mean_cross_entropy_of_the_scored_images() -> None:
+    made, X = world(), vectors(3)
+    made.join(X)
+    for genotype, loss in zip(SPACE.decode(X), scores_of(made.scores(SPACE.decode(X), "loss")), strict=True):
+        with torch.no_grad():
+            logits = made.subnet(genotype)(made.data.normalise(made.scored.images))
+        chosen = logits.double().log_softmax(dim=1)[torch.arange(12), made.scored.labels]
+        assert loss == pytest.approx(-float(chosen.mean()), abs=1e-6)
 
 
 def test_what_becomes_of_a_network_does_not_depend_on_who_was_born_along_with_it() -> None:
@@ -138,7 +150,7 @@ def test_a_newborn_inherits_and_its_batch_norm_is_measured_anew() -> None:
     made = world(warmup_epochs=40)
     X = vectors(2)
     made.join(X[:1])
-    made.wrong(SPACE.decode(X[1:]))
+    made.scores(SPACE.decode(X[1:]))
     parent, child = (made.subnet(genotype) for genotype in SPACE.decode(X))
     assert equal(child.classifier, parent.classifier)
     mean = {name: value for name, value in child.named_buffers() if name.endswith("running_mean")}
@@ -206,12 +218,12 @@ def test_a_state_brings_back_everybody_and_what_follows() -> None:
 def test_two_ranks_find_what_one_does_bit_for_bit() -> None:
     X, new = vectors(5), vectors(3, seed=1)
 
-    def work(group: Group) -> tuple[NDArray[np.bool_], bytes]:
+    def work(group: Group) -> tuple[NDArray[np.int64], bytes]:
         made = world(group=group)
         made.join(X)
         made.train_on(X[:3])
         made.join(new)
-        return made.wrong(SPACE.decode(np.concatenate([X[:3], new]))), made.digest()
+        return made.scores(SPACE.decode(np.concatenate([X[:3], new]))), made.digest()
 
     alone = work(ALONE)
     for found, digest in together(2, work):

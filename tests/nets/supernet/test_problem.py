@@ -14,6 +14,7 @@ from carsmoo import CARSProblem, DARTSSpace, Genotype, NetworkConfig, SupernetTr
 from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.cost.closed_form import flops, params
 from carsmoo.nets.data import ImageData, Split
+from carsmoo.nets.data.splits import stratified
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.nets.supernet.training_state import SupernetState
@@ -53,6 +54,22 @@ def test_the_objectives_are_what_they_are_called() -> None:
     assert F[:, 3].tolist() == [flops(g, made.network) / 1e6 for g in genotypes]
     assert ((F[:, 1] >= 0) & (F[:, 1] <= 1)).all()
     assert np.allclose(F[:, 1] * len(DATA.validation), np.rint(F[:, 1] * len(DATA.validation)))
+
+
+def test_a_loss_is_the_mean_cross_entropy_of_the_images_that_score() -> None:
+    made, X = problem(objectives=("params", "loss"), training=dataclasses.replace(PLAN, score_images=30)), draw(5)
+    F = made.evaluate(X)
+    assert (made.objective_units, made.moving) == (("millions", "nats"), (1,))
+    chosen = stratified(DATA.validation.labels.numpy(), 30, 0)
+    part = DATA.validation.at(torch.from_numpy(chosen))
+    for genotype, loss in zip(made.space.decode(X), F[:, 1], strict=True):
+        with torch.no_grad():
+            logits = made.subnet(genotype)(DATA.normalise(part.images)).double()
+        assert loss == pytest.approx(-float(logits.log_softmax(dim=1)[range(30), part.labels].mean()), abs=1e-5)
+    front = made.front_of(X, F)
+    assert front.best() == int(front.column("loss").argmin())
+    assert made.trust is not None
+    assert made.trust.distinct is not None
 
 
 def test_scoring_never_moves_it_and_absent_edges_are_one_architecture() -> None:
@@ -210,7 +227,9 @@ def test_a_race_is_run_for_the_places_that_a_run_has_among_more_candidates(
 ) -> None:
     races: list[Race | None] = []
 
-    def scores(self: SupernetState, genotypes: list[Genotype], scored: object, race: Race | None = None) -> np.ndarray:
+    def scores(
+        self: SupernetState, genotypes: list[Genotype], score: str, listener: object, race: Race | None = None
+    ) -> np.ndarray:
         races.append(race)
         return np.ones((len(genotypes), 2, 2), dtype=int)
 
@@ -329,7 +348,7 @@ def test_trust_is_that_of_the_generation_evaluated_last_and_goes_on_from_a_state
     assert made.trust == twin.trust
     assert made.trust is not None
     assert made.trust.successive == rank_correlation(first, second[:6]).tau
-    counts = made._counts(both[:10])
+    counts = made._tallies(both[:10])
     assert made.trust.halves == rank_correlation(*(counts[:, 0] / counts[:, 1]).T).tau
     assert counts[:, 1].sum(axis=1).tolist() == [len(made.images.validation)] * 10
     assert made.trust.updates is not None
@@ -365,10 +384,16 @@ def test_floating_operators_are_told_which_to_use() -> None:
         (
             {"objectives": ("error", "speed")},
             ValueError,
-            "objectives: expected among error, params, flops, latency .* got 'speed'",
+            "objectives: expected among error, loss, params, flops, latency .* got 'speed'",
         ),
         ({"objectives": "error"}, TypeError, "objectives: expected a sequence, got 'error'"),
-        ({"objectives": ("params", "flops")}, ValueError, "objectives: expected 'error' among them"),
+        ({"objectives": ("params", "flops")}, ValueError, "objectives: expected one of 'error' and 'loss' among them"),
+        ({"objectives": ("loss", "error")}, ValueError, "objectives: expected one of 'error' and 'loss' among them"),
+        (
+            {"objectives": ("loss",), "training": dataclasses.replace(PLAN, racing=True)},
+            ValueError,
+            "racing: expected False with 'loss'",
+        ),
         ({"objectives": ("error", "error")}, ValueError, "objectives: expected each once, got 'error' again"),
         ({"objectives": ("error", params)}, ValueError, "expected a function with a name of its own, got 'params'"),
         ({"objectives": ("error", ["params"])}, ValueError, "objectives: expected among"),

@@ -4,9 +4,9 @@ from scipy.stats import binomtest
 
 from carsmoo.algorithm.pnsga3 import das_dennis
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.nets.supernet.evaluation import count_wrong, errors
+from carsmoo.nets.supernet.evaluation import errors, tally
 from carsmoo.nets.supernet.racing import Race
-from carsmoo.problems.trust import errors_of
+from carsmoo.problems.trust import scores_of
 from carsmoo.survival.selection import merge_stages, pareto_stages, protected_objectives, select
 from carsmoo.utils.progress import Step
 from tests.nets.supernet.test_evaluation import split
@@ -67,9 +67,9 @@ def test_a_race_gives_those_that_finish_their_error_and_stops_others() -> None:
     assert not np.array_equal(raced[3:], whole[3:])
     assert np.allclose(raced[3:] * 100, np.round(raced[3:] * 100))  # a quarter of the images
     assert [step.done for step in heard] == [6, 7, 8]
-    counts = count_wrong(shared, pool, part, lambda x: x, race=Always(np.zeros((8, 1)), keep=1), **common)
+    counts = tally(shared, pool, part, lambda x: x, race=Always(np.zeros((8, 1)), keep=1), **common)
     assert counts[:, 1].tolist() == [[200, 200]] * 3 + [[50, 50]] * 5
-    assert np.array_equal(errors_of(counts), raced)
+    assert np.array_equal(scores_of(counts), raced)
 
 
 @pytest.mark.parametrize("batch", [500, 100, 37, 9])

@@ -3,7 +3,7 @@ import pytest
 
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.nets.supernet.evaluation import count_wrong, errors
+from carsmoo.nets.supernet.evaluation import errors, tally
 from carsmoo.nets.supernet.sharding import TOUCH, TOUCHES, node_costs, score_together, shares
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
@@ -78,7 +78,7 @@ def test_counts_of_several_ranks_are_those_of_one_also_where_some_have_nothing_t
     calibration = [images(n=16, seed=7)]
 
     def count(chosen: list[Genotype], listener: Listener = unheard) -> np.ndarray:
-        return count_wrong(shared, chosen, part, lambda x: x, batch=500, calibration=calibration, listener=listener)
+        return tally(shared, chosen, part, lambda x: x, batch=500, calibration=calibration, listener=listener)
 
     for found in together(3, lambda group: score_together(group, shared, pool, count)):
         assert found.dtype == np.int64

@@ -12,7 +12,7 @@ from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.nets.supernet.evaluation import recalibrate
 from carsmoo.nets.supernet.training_state import SLOWDOWN, SupernetState
-from carsmoo.problems.trust import errors_of
+from carsmoo.problems.trust import scores_of
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.progress import Step
 from carsmoo.utils.validation import DivergenceError
@@ -49,7 +49,7 @@ def test_scores_are_errors_on_search_validation_whatever_the_other_splits_hold()
     made = tiny(poisoned=True)
     split, pool = made.data.validation, genotypes(6)
     assert (len(made.data.train), len(split)) == (45, 15)
-    found = errors_of(made.scores(pool))
+    found = scores_of(made.scores(pool))
     with torch.no_grad():
         for genotype, error in zip(pool, found, strict=True):
             statistics = recalibrate(made.supernet, genotype, made.calibration)
