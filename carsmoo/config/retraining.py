@@ -10,10 +10,11 @@ from typing import Any, Literal
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig, Stem
 from carsmoo.config.renamed import refuses_old_names
+from carsmoo.config.schedules import one_cycle
 from carsmoo.config.toml import TomlSettings
 from carsmoo.utils.validation import choice, instance
 
-Schedule = Literal["cosine", "exponential"]
+Schedule = Literal["cosine", "exponential", "one-cycle"]
 
 
 @refuses_old_names("recipe")
@@ -32,9 +33,10 @@ class TrainingRecipe(TomlSettings):
         stem: see :class:`~carsmoo.NetworkConfig`.
         epochs: passes over the training images.
         batch: images of a step, at most; an epoch is cut into steps of nearly equal size.
-        learning_rate: that of SGD at the start.
-        schedule: ``"cosine"``, to 0 after the last epoch, or ``"exponential"``, by ``decay`` each epoch. The rate is
-            constant within an epoch.
+        learning_rate: that of SGD at the start; the highest of ``"one-cycle"``.
+        schedule: ``"cosine"``, to 0 after the last epoch, or ``"exponential"``, by ``decay`` each epoch, both constant
+            within an epoch; or ``"one-cycle"``, from 0 up over the first 15 % of the steps and down to 0 at the end,
+            linearly, for trainings of a few epochs (Smith and Topin 2018).
         decay: factor on the learning rate from one epoch to the next, for the exponential schedule.
         momentum: of SGD.
         weight_decay: of SGD.
@@ -92,7 +94,9 @@ class TrainingRecipe(TomlSettings):
 
     @classmethod
     def preset(cls, name: str) -> TrainingRecipe:
-        """Return ``quick``, ``cifar`` (CARS sec. 4.1 and DARTS on CIFAR-10) or ``imagenet`` (DARTS's mobile setting).
+        """Return ``quick``, ``demo``, ``cifar`` (CARS sec. 4.1 and DARTS on CIFAR-10) or ``imagenet`` (DARTS, mobile).
+
+        ``demo`` trains the networks of the demo's search, at its widths and depth, for three epochs.
 
         The latter two hold nothing out, as the papers. Departs: the papers report the best test error of all epochs or
         do not say; here it is that of the last epoch. An epoch's steps are nearly equal in size, where DARTS's last one
@@ -104,6 +108,16 @@ class TrainingRecipe(TomlSettings):
         common: dict[str, Any] = {"auxiliary_weight": 0.4, "holdout_fraction": 0.0, "flip": True}
         presets: dict[str, Callable[[], TrainingRecipe]] = {
             "quick": cls,
+            "demo": lambda: cls(
+                channels=8,
+                layers=3,
+                epochs=3,
+                batch=32,
+                learning_rate=0.1,
+                schedule="one-cycle",
+                label_smoothing=0.0,
+                pad=0,
+            ),
             "cifar": lambda: cls(
                 **common,
                 channels=36,
@@ -144,11 +158,13 @@ class TrainingRecipe(TomlSettings):
             **shape, image_shape=images, n_classes=classes, bn_affine=True, auxiliary_head=self.auxiliary_weight > 0
         )
 
-    def learning_rate_in(self, epoch: int) -> float:
-        """Return the learning rate of an epoch, counted from 0."""
+    def learning_rate_in(self, epoch: int, within: float = 0.0) -> float:
+        """Return the learning rate of an epoch, counted from 0; of a one-cycle schedule that ``within`` it, 0 to 1."""
         instance("epoch", epoch, int)
         if self.schedule == "exponential":
             return float(self.learning_rate * self.decay**epoch)
+        if self.schedule == "one-cycle":
+            return self.learning_rate * one_cycle((epoch + within) / self.epochs)
         return self.learning_rate * (1 + math.cos(math.pi * min(epoch / self.epochs, 1.0))) / 2
 
     def drop_path_in(self, epoch: int) -> float:

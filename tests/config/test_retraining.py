@@ -58,6 +58,13 @@ def test_the_exponential_falls_by_its_factor_each_epoch() -> None:
     assert math.log(recipe.learning_rate_in(100) / 0.1) == pytest.approx(100 * math.log(0.97))
 
 
+def test_one_cycle_rises_over_three_twentieths_of_the_steps_and_falls_to_nothing() -> None:
+    recipe = TrainingRecipe(schedule="one-cycle", epochs=10, learning_rate=0.2)
+    told = {(1, 0.5): 0.2, (0, 0.75): 0.1, (0, 0.0): 0.0, (5, 0.75): 0.1, (9, 0.15): 0.02, (10, 0.0): 0.0}
+    for (epoch, within), rate in told.items():
+        assert recipe.learning_rate_in(epoch, within) == pytest.approx(rate, abs=1e-12)
+
+
 def test_drop_path_rises_linearly_from_zero() -> None:
     recipe = TrainingRecipe.preset("cifar")
     assert [recipe.drop_path_in(epoch) for epoch in (0, 150, 300, 600)] == pytest.approx([0.0, 0.05, 0.1, 0.2])
@@ -84,7 +91,7 @@ def test_settings_change_a_copy_and_come_back_from_toml() -> None:
         ({"epoch": 3}, "epoch: expected one of "),
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),
         ({"epochs": 1.5}, "epochs: expected an integer, got 1.5"),
-        ({"schedule": "linear"}, "schedule: expected one of cosine, exponential, got 'linear'"),
+        ({"schedule": "linear"}, "schedule: expected one of cosine, exponential, one-cycle, got 'linear'"),
         ({"drop_path_prob": 1.0}, r"drop_path_prob: expected a number in \[0, 1\), got 1.0"),
         ({"holdout_fraction": -0.1}, "holdout_fraction: expected a number"),
         ({"learning_rate": 0}, "learning_rate: expected a number"),
@@ -105,5 +112,5 @@ def test_a_wrong_setting_is_named(settings: dict[str, object], message: str) -> 
 
 
 def test_another_name_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^recipe: expected one of quick, cifar, imagenet, got 'paper'"):
+    with pytest.raises(ValueError, match=r"^recipe: expected one of quick, demo, cifar, imagenet, got 'paper'"):
         TrainingRecipe.preset("paper")

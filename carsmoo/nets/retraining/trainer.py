@@ -216,8 +216,6 @@ class NetworkTrainer:
         Args:
             listener: called after each step but the last, after which there may be more to tell.
         """
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate_in(self.epochs)
         self.network.drop_path = self.recipe.drop_path_in(self.epochs)
         self.network.train()
         labels = self.train.labels
@@ -225,6 +223,8 @@ class NetworkTrainer:
         total = torch.zeros((), dtype=torch.float32, device=labels.device)
         order = torch.randperm(len(labels), generator=self.generator).to(labels.device).tensor_split(steps)
         for k, (images, theirs) in enumerate(self.train.augmented(order, self.augment, self.generator), 1):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.recipe.learning_rate_in(self.epochs, (k - 0.5) / steps)
             total += self.step(cut_out(self.data.normalise(images), self.recipe.cutout, self.generator), theirs)
             if k < steps:
                 listener(self.progress(k))

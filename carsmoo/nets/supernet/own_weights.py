@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from carsmoo.config.network import NetworkConfig
+from carsmoo.config.schedules import one_cycle
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import ImageData, Split
@@ -36,9 +37,6 @@ from carsmoo.problems.trust import halves_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import DivergenceError
-
-RISE = 0.15
-"""Share of a round over which the learning rate rises."""
 
 
 @dataclass
@@ -332,10 +330,8 @@ class OwnWeights:
 
 
 def round_rate(plan: SupernetTraining, step: int, steps: int) -> float:
-    """Return the learning rate of a step, counted from 0, of a round of so many: a rise, then a linear fall."""
-    rise = max(round(RISE * steps), 1)
-    share = min((step + 1) / rise, (steps - step) / (steps - rise + 1))
-    return max(plan.learning_rate * share, plan.learning_rate_min)
+    """Return the learning rate in the middle of a step, counted from 0, of a round of so many: one cycle."""
+    return max(plan.learning_rate * one_cycle((step + 0.5) / steps), plan.learning_rate_min)
 
 
 def _tensors(network: Network) -> list[Tensor]:

@@ -96,6 +96,21 @@ def test_one_step_is_sgd_by_hand(data: ImageData) -> None:
         assert torch.allclose(new, expected, atol=1e-5)
 
 
+def test_one_cycle_sets_the_rate_of_each_step_in_its_middle(data: ImageData) -> None:
+    recipe = dataclasses.replace(TINY, schedule="one-cycle")
+    trainer = NetworkTrainer(GENOTYPE, recipe, data)
+    rates: list[float] = []
+    groups = trainer.optimizer.param_groups
+    trainer.step = lambda images, labels: rates.append(groups[0]["lr"]) or torch.zeros(())  # type: ignore[method-assign]
+    for _ in range(recipe.epochs):
+        trainer.epoch()
+    n = len(rates)
+    assert n == recipe.epochs * trainer.steps_per_epoch
+    peak = recipe.learning_rate
+    expected = [peak * min((k + 0.5) / (0.15 * n), (n - k - 0.5) / (0.85 * n)) for k in range(n)]
+    assert rates == pytest.approx(expected)
+
+
 def test_an_epoch_meets_every_image_once_at_the_rate_of_the_recipe(data: ImageData) -> None:
     trainer = NetworkTrainer(GENOTYPE, TINY, data)
     met: list[int] = []
