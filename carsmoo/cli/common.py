@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +16,7 @@ from rich.table import Table
 
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
+from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import handled
 from carsmoo.space.genotype import Genotype
 from carsmoo.zoo import GENOTYPES
@@ -37,6 +40,21 @@ def show(table: Table, width: int = 0) -> None:
     Console(width=max(Console().width, width)).print(table)
 
 
+def show_whole(table: Table) -> None:
+    """Print a table as wide as the terminal; where there is none, such as in a file, each row as one line."""
+    console = Console()
+    if console.is_terminal:
+        console.print(table)
+        return
+    for column in table.columns:
+        column.width = None
+    wide = Console(width=10_000, file=io.StringIO(), color_system=None)
+    with wide.capture() as lines:
+        wide.print(table)
+    for line in lines.get().splitlines():
+        print(line.rstrip())
+
+
 def preset_of(name: str, file: Path | None) -> SearchConfig:
     """Return a preset of a search with the settings of a TOML file, if one is given, over it."""
     return SearchConfig.preset(name).updated({} if file is None else read_toml(file))
@@ -49,6 +67,37 @@ def genotype_of(text: str) -> Genotype:
     if "(" not in text and not text.lstrip().startswith("{"):
         raise ValueError(f"genotype: expected one of {', '.join(GENOTYPES)}, or Genotype(...), got {text!r}")
     return Genotype.from_json(text) if text.lstrip().startswith("{") else Genotype.parse(text)
+
+
+def run_at(path: Path) -> RunDirectory:
+    """Return the directory of a run, checked to be there.
+
+    Raises:
+        FileNotFoundError: if it is not.
+    """
+    if not os.path.exists(path):  # Path.exists raises OSError for a name that is too long
+        raise FileNotFoundError(f"run: expected the directory of a run, got {path}: no such directory")
+    return RunDirectory(path)
+
+
+def path_or_genotype(text: str) -> Path | Genotype:
+    """Return the path that a text names, if there is one, or else the genotype that it names or is.
+
+    Raises:
+        FileNotFoundError: for what looks like a path, or is no genotype and no name of one.
+        ValueError: for a genotype that is damaged.
+    """
+    if os.path.exists(text):
+        return Path(text)
+    is_document = "Genotype(" in text or text.lstrip().startswith("{")
+    if not is_document and (os.sep in text or (os.altsep or os.sep) in text):
+        raise FileNotFoundError(f"run: expected a directory or a genotype, got {text}: no such directory")
+    if is_document or text in GENOTYPES or "(" in text:
+        return genotype_of(text)
+    raise FileNotFoundError(
+        f"genotype: expected one of {', '.join(GENOTYPES)}, Genotype(...) or a directory, got {text!r}: no such "
+        "genotype or directory"
+    )
 
 
 @contextmanager

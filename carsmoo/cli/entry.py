@@ -1,7 +1,8 @@
 """The command ``carsmoo``: its subcommands, and what a program's end tells.
 
 Exit codes: 0 done; 2 the input is wrong (one line says what was expected and what was given); 1 a search could not go
-on, such as on a full disk (one line says why); 130 and 143 interrupted by SIGINT and SIGTERM (runs/signals.py).
+on, such as on a full disk (one line says why), or ``doctor`` found an operation that fails; 130 and 143 interrupted by
+SIGINT and SIGTERM (runs/signals.py).
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from carsmoo.cli.compare import compare
+from carsmoo.cli.config import config
 from carsmoo.cli.cost import cost, zoo
+from carsmoo.cli.doctor import doctor
 from carsmoo.cli.export import export
 from carsmoo.cli.latency import latency
 from carsmoo.cli.search import plot, report, resume, search
@@ -28,16 +33,26 @@ PATIENCE = 10.0
 app = typer.Typer(
     help="Multi-objective neural architecture search on a training supernet.",
     invoke_without_command=True,
-    add_completion=False,
     rich_markup_mode=None,
 )
-for command in (search, resume, plot, report, train, fidelity, export, compare, cost, zoo):
+for command in (search, resume, plot, report, train, fidelity, export, compare, cost, zoo, config, doctor):
     app.command()(command)
 app.add_typer(latency, name="latency")
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"carsmoo {version('carsmoo')}")
+        raise typer.Exit
+
+
 @app.callback()
-def carsmoo(context: typer.Context) -> None:
+def carsmoo(
+    context: typer.Context,
+    tell_version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Multi-objective neural architecture search on a training supernet (CARS, pNSGA-III, pymoo)."""
     if context.invoked_subcommand is None:
         print(context.get_help())

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from carsmoo.cli.common import genotype_of
+from carsmoo.cli.common import path_or_genotype
 from carsmoo.config.network import NetworkConfig
 from carsmoo.runs.directory import CONFIG, RunDirectory
 from carsmoo.runs.retrained_front import restored, trained_folder
+from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.progress import Listener, ProgressBars, Step
 
@@ -77,31 +78,29 @@ def _require_empty(out: Path) -> None:
 
 
 def _source(source: str, number: int | None, supernet: bool, shape: Shape, fields: dict[str, int], seed: int) -> Source:
-    path = Path(source)
-    there = len(source) < 256 and path.exists()
-    run = there and path.is_dir() and (path / CONFIG).is_file()
+    found = path_or_genotype(source)
+    run = isinstance(found, Path) and (found / CONFIG).is_file()
     if number is not None and not run:
         raise ValueError(f"network: expected none but for the directory of a run, got {number}")
     if supernet and not run:
         raise ValueError("supernet: expected it for the directory of a run only, got it for another source")
-    if not there:
-        genotype = genotype_of(source)
+    if isinstance(found, Genotype):
         config = getattr(NetworkConfig, shape.value)(**fields)
         from carsmoo.runs.export import of_genotype
 
-        return of_genotype(genotype, config, seed)
+        return of_genotype(found, config, seed)
     if fields:
         raise ValueError(f"{next(iter(fields))}: expected none but for a genotype, got {next(iter(fields.values()))}")
     from carsmoo.runs.export import of_run, of_trained
 
     if not run:
-        return of_trained(path)
-    found = RunDirectory(path)
-    front = found.read_front()
-    trained = None if supernet else trained_folder(found, number)
+        return of_trained(found)
+    directory = RunDirectory(found)
+    front = directory.read_front()
+    trained = None if supernet else trained_folder(directory, number)
     if trained is not None:
         return of_trained(trained)
-    return of_run(restored(found)[0], front, number)
+    return of_run(restored(directory)[0], front, number)
 
 
 def _write(source: Source, out: Path, formats: Sequence[Format], raw: bool, listener: Listener) -> list[str]:

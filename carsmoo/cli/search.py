@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from carsmoo.cli.common import Config, Inexact, Preset, RunDir, Settings, preset_of, saying, show, together
+from carsmoo.cli.common import Config, Inexact, Preset, RunDir, Settings, preset_of, run_at, saying, show, together
 from carsmoo.cli.tables import front_table
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings
@@ -23,6 +23,13 @@ from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import StoppedError
 
+DATA_HELP = (
+    "Images; short for --set data=.... Names: digits, cluttered-digits, mnist, fashion-mnist, cifar10, cifar100, svhn, "
+    "imagenet, folder:PATH, npz:PATH. Options: images=N keeps so many; size=HEIGHTxWIDTH scales and crops; "
+    "split_seed=N draws other splits; pad=N pixels before a random crop; flip=yes or no; stream=yes or no, for train "
+    "alone, leaves images in their files. In quotes: 'folder:photos?size=32x48&images=6000'."
+)
+
 Every = Annotated[int, typer.Option("--every", help="Epochs of warm-up or generations between checkpoints.", min=1)]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write figures for TensorBoard too (tensorboardX).")]
 
@@ -31,9 +38,7 @@ def search(
     out: Annotated[Path, typer.Option(help="Directory for the run; new or empty.")],
     config: Config = None,
     preset: Preset = "demo",
-    data: Annotated[
-        str | None, typer.Option(help="Images, such as 'folder:photos?size=32x48'; short for --set data=....")
-    ] = None,
+    data: Annotated[str | None, typer.Option(metavar="NAME[:PATH][?OPTION=VALUE&...]", help=DATA_HELP)] = None,
     settings: Settings = None,
     every: Every = 1,
     tensorboard: TensorBoard = False,
@@ -64,7 +69,7 @@ def resume(
     tensorboard: TensorBoard = False,
 ) -> None:
     """Go on with a search where it was saved last, with the results of one that was never stopped."""
-    config = RunDirectory(run_dir).config()
+    config = run_at(run_dir).config()
     with together(None if config is None else config.device) as group:
         session = Session(run_dir, say=saying(group), every=every, tensorboard=tensorboard, group=group)
         session.resume(generations, exact=not inexact)
@@ -73,7 +78,7 @@ def resume(
 
 def plot(run_dir: RunDir) -> None:
     """Draw a run's front, its generations and the cells of its best network, as PNG and PDF."""
-    run = RunDirectory(run_dir)
+    run = run_at(run_dir)
     require_drawable(run.path, "front", "generations", "cells")
     draw_run(run)
     draw_cells(run)
@@ -165,7 +170,8 @@ def report(
     """Write a run's front, generations, learning, times and settings as one HTML page that needs no network."""
     from carsmoo.runs.report.page import write_report
 
-    path = run_dir / "report.html" if out is None else out
+    run = run_at(run_dir)
+    path = run.path / "report.html" if out is None else out
     with closing(ProgressBars()) as bars:
-        size = write_report(run_dir, path, bars)
+        size = write_report(run.path, path, bars)
     print(f"{path} ({size / 1e6:.1f} MB), one file that opens without a network")

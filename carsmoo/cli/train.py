@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from carsmoo.cli.common import Config, Inexact, genotype_of, saying, show, together
+from carsmoo.cli.common import Config, Inexact, path_or_genotype, run_at, saying, show, together
 from carsmoo.cli.tables import trained_table
 from carsmoo.compare.statistics import Correlation
 from carsmoo.config.retraining import TrainingRecipe
@@ -19,13 +19,14 @@ from carsmoo.cost.objectives import SCORES
 from carsmoo.runs import retrained_front
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
+from carsmoo.space.genotype import Genotype
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Listener, ProgressBars, Step
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
 
-Data = Annotated[str | None, typer.Option(help="Name of the images; the run's, or digits for a genotype.")]
+Data = Annotated[str | None, typer.Option(help="Images, as search names them; the run's, or digits for a genotype.")]
 Recipe = Annotated[str, typer.Option(help="How to train: quick, demo, cifar, imagenet.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="One setting of the recipe, such as epochs=100; last word over all.")
@@ -58,14 +59,17 @@ def train(
     _require_one(jobs)
     plan = TrainingRecipe.preset(recipe)
     changes = _changes(config, settings, network)
-    if not Path(what).is_dir():
+    found = path_or_genotype(what)
+    if isinstance(found, Genotype):
         if inherit or only or top:
             raise ValueError(f"train: expected a run's directory for --inherit, --only and --top, got {what!r}")
-        _train_one(what, plan.updated(changes), data or "digits", device, out, inexact)
+        _train_one(found, plan.updated(changes), data or "digits", device, out, inexact)
         return
     if out is not None:
         raise ValueError("out: expected none for a run, whose networks go to its directory")
-    run = RunDirectory(what)
+    if not found.is_dir():
+        raise NotADirectoryError(f"run: expected a directory or a genotype, got the file {what}")
+    run = RunDirectory(found)
     front, searched = run.read_front(), retrained_front.config_of_run(run)
     if front.score not in SCORES:
         raise ValueError(f"run: expected a front with errors or losses, got {', '.join(front.names)}")
@@ -114,7 +118,7 @@ def fidelity(
     if source not in ("population", "front"):
         raise ValueError(f"from: expected population or front, got {source!r}")
     plan = TrainingRecipe.preset(recipe).updated(_changes(config, settings, network))
-    run = RunDirectory(run_dir)
+    run = run_at(run_dir)
     options: dict[str, Any] = {"source": source, "data": data, "processes": jobs, "exact": not inexact}
     with _training(None, range(networks)) as (group, _, listener):
         result = measure(run, networks, plan, **options, listener=listener, group=group)
@@ -127,12 +131,11 @@ def fidelity(
 
 
 def _train_one(
-    text: str, recipe: TrainingRecipe, data: str, device: str | None, out: Path | None, inexact: bool
+    genotype: Genotype, recipe: TrainingRecipe, data: str, device: str | None, out: Path | None, inexact: bool
 ) -> None:
     """Train the network of one genotype in a directory."""
     if out is None:
         raise ValueError("out: expected a directory for the network of a genotype, got none")
-    genotype = genotype_of(text)
     from carsmoo.nets.retraining.job import Job
     from carsmoo.nets.retraining.parallel import train_each
 

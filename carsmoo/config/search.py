@@ -18,7 +18,14 @@ from carsmoo.utils.validation import choice
 
 @dataclass(frozen=True, kw_only=True)
 class AlgorithmConfig:
-    """Settings of :class:`~carsmoo.PNSGA3`; ``protection`` "none" is NSGA-III.
+    """Settings of :class:`~carsmoo.PNSGA3`.
+
+    Args:
+        protection: what keeps large networks alive: ``"growth"``, the paper's, ``"size"``, the released code's, or
+            ``"none"``, which is NSGA-III.
+        newborn_growth: a newborn's growth: ``"measure"``, which scores it twice, or ``"parents"``, their mean.
+        pop_size: architectures kept (N); that of ``training`` if not given.
+        n_offsprings: newborns of a generation; as many as are kept if not given.
 
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.
@@ -38,8 +45,9 @@ class SearchConfig(TomlSettings):
     """Everything that ``carsmoo search`` needs to know, and all that decides its result; the defaults are the demo.
 
     Args:
-        data: name of the images, see :func:`carsmoo.load`.
-        objectives: names of the objectives.
+        data: name of the images, with where they are and options, see :mod:`carsmoo.nets.data`.
+        objectives: what is minimised: ``"error"`` or ``"loss"``, and any of ``"params"``, ``"flops"`` and
+            ``"latency"``.
         seed: of the problem and of the algorithm, at least 0.
         device: where to compute; chosen by what there is if not given.
         latency: file of the latency table (``carsmoo latency build``); measured where it is an objective if not given.

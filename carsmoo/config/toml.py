@@ -116,6 +116,13 @@ def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:
         raise type(error)(f"{prefix}{error}") from None
 
 
+def toml_value(value: Any) -> str:
+    """Return a value as the TOML of one line that an assignment holds."""
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return tomli_w.dumps({"value": value}).partition(" = ")[2].strip()
+
+
 def _read(what: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(instance(what, text, str))

@@ -6,7 +6,7 @@ import itertools
 import json
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -146,7 +146,7 @@ class DARTSSpace:
         True
     """
 
-    nodes: int = 4
+    nodes: int = field(default=4, metadata={"range": (1, 64, False, False)})
     ops: tuple[str, ...] = PRIMITIVES
 
     def __post_init__(self) -> None:
