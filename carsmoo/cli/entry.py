@@ -17,6 +17,7 @@ from carsmoo.cli.compare import compare
 from carsmoo.cli.cost import cost, zoo
 from carsmoo.cli.export import export
 from carsmoo.cli.latency import latency
+from carsmoo.cli.predict import predict
 from carsmoo.cli.search import plot, report, resume, search
 from carsmoo.cli.train import fidelity, train
 from carsmoo.utils.launch import Launch
@@ -31,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (search, resume, plot, report, train, fidelity, export, compare, cost, zoo):
+for command in (search, resume, plot, report, train, fidelity, export, predict, compare, cost, zoo):
     app.command()(command)
 app.add_typer(latency, name="latency")
 
