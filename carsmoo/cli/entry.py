@@ -22,6 +22,7 @@ from carsmoo.cli.cost import cost, zoo
 from carsmoo.cli.doctor import doctor
 from carsmoo.cli.export import export
 from carsmoo.cli.latency import latency
+from carsmoo.cli.predict import predict
 from carsmoo.cli.search import plot, report, resume, search
 from carsmoo.cli.train import fidelity, train
 from carsmoo.utils.launch import Launch
@@ -35,7 +36,8 @@ app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
 )
-for command in (search, resume, plot, report, train, fidelity, export, compare, cost, zoo, config, doctor):
+COMMANDS = (search, resume, plot, report, train, fidelity, export, predict, compare, cost, zoo, config, doctor)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(latency, name="latency")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 from moocore import is_nondominated
@@ -18,7 +20,7 @@ from carsmoo.space.genotype import Genotype
 from carsmoo.space.html import front_html
 from carsmoo.space.words import Column, operations, provenance, score_of
 from carsmoo.utils.files import write_whole
-from carsmoo.utils.validation import choice, instance, numbers, one_line, short
+from carsmoo.utils.validation import choice, instance, numbers, one_line, short, shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -44,6 +46,9 @@ class Front:
         >>> front = Front.from_objectives(networks, F, ("error", "params"), ("percent", "millions"), about)
         >>> len(front), front.column("params").tolist()
         (2, [2.7, 2.4])
+        >>> genotype, values = front[0]
+        >>> values
+        {'error': 2.87, 'params': 2.7}
         >>> front
         Front(2 networks; error 2.870 to 3.000 percent, parameters 2.400 to 2.700 M; as published)
     """
@@ -94,6 +99,31 @@ class Front:
     def __iter__(self) -> Iterator[tuple[Genotype, dict[str, float]]]:
         for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
             yield genotype, dict(zip(self.names, row, strict=True))
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> tuple[Genotype, dict[str, float]]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Front: ...
+
+    def __getitem__(self, place: SupportsIndex | slice) -> tuple[Genotype, dict[str, float]] | Front:
+        """Return the network at a place and its objectives by name, as iterating yields them; of a slice a front.
+
+        Raises:
+            TypeError: for a place that is no integer.
+            IndexError: if there is no such place.
+        """
+        if isinstance(place, slice):
+            return dataclasses.replace(
+                self, genotypes=self.genotypes[place], F=self.F[place].copy(), about=dict(self.about)
+            )
+        try:
+            k = operator.index(place)
+        except TypeError:
+            raise TypeError(f"front: expected a place as an integer, or a slice, got {shown(place)}") from None
+        if not -len(self) <= k < len(self):
+            raise IndexError(f"front: expected the place of one of {self._size}, got {k}")
+        return self.genotypes[k], dict(zip(self.names, self.F[k].tolist(), strict=True))
 
     def __repr__(self) -> str:
         ranges = ", ".join(column.span(values) for column, values in zip(self.columns, self.F.T.tolist(), strict=True))

@@ -126,3 +126,22 @@ def test_a_frame_without_pandas_names_what_installs_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"to_frame: expected pandas, got none; pip install 'carsmoo\[frame\]'"):
         small().to_frame()
+
+
+def test_a_place_gives_what_iterating_yields_and_a_slice_a_front() -> None:
+    made = front()
+    assert [made[k] for k in range(len(made))] == list(made)
+    assert (made[-1], made[np.int64(2)]) == (list(made)[3], (NETWORKS[0], {"error": 0.2, "params": 3.0}))
+    part = made[1:3]
+    assert isinstance(part, Front)
+    assert list(part) == list(made)[1:3]
+    assert (part.names, part.units, part.about) == (made.names, made.units, made.about)
+    part.F[0, 0] = 9.0
+    assert made.F[1, 0] == 0.1
+    assert len(made[4:]) == 0
+    assert made[made.best("params")][1]["params"] == 2.0
+    for k in (4, -5):
+        with pytest.raises(IndexError, match=f"front: expected the place of one of 4 networks, got {k}"):
+            made[k]
+    with pytest.raises(TypeError, match="front: expected a place as an integer, or a slice, got 'error'"):
+        made["error"]  # type: ignore[call-overload]

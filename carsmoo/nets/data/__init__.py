@@ -2,7 +2,7 @@
 
 From name to images: ``spec`` parses it, ``sources`` reads (``clutter`` makes images, ``folders`` finds files and a
 folder's own splits, ``pixels`` says what numbers mean), ``splits`` draws what a source does not split itself,
-``transforms`` augments.
+``transforms`` augments. ``reading`` does with other images what was done with those of a data set.
 
 A name is ``NAME[:WHERE][?option=value&...]``; on a command line, quote it.
 

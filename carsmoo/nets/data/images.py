@@ -15,6 +15,7 @@ from torch import Tensor
 from typing_extensions import TypeVar  # which torch requires; typing's has defaults from Python 3.13
 
 from carsmoo.nets.data.pixels import as_array, as_images
+from carsmoo.nets.data.reading import Reading
 from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE, Split, Stream, drawn
 from carsmoo.nets.data.transforms import Augmentation, fitted
 
@@ -40,6 +41,7 @@ class ImageData(Generic[P]):
         std: of each colour, (c,).
         augmentation: for training images, where a recipe does not say otherwise.
         class_names: of the classes in their order; None where they have none.
+        reading: how the images were read, for others that a trained network is shown; None if not known.
         sha256: of images in files: of their paths below their folder, their sizes in bytes and their classes, and of
             all else that decides what is seen of them. A file whose content changes without its size is not noticed.
 
@@ -56,6 +58,7 @@ class ImageData(Generic[P]):
     std: Tensor
     augmentation: Augmentation
     class_names: tuple[str, ...] | None = None
+    reading: Reading | None = None
     sha256: str | None = None
 
     def __post_init__(self) -> None:
@@ -133,7 +136,7 @@ class ImageData(Generic[P]):
         """
         pairs = {"images": (images, labels), "validation": validation, "test": test}
         found = {what: pair for what, pair in pairs.items() if pair is not None}
-        pixels = as_images({what: pair[0] for what, pair in found.items()})
+        pixels, white = as_images({what: pair[0] for what, pair in found.items()})
         given = {
             what: (fitted(pixels[what], size), _labels(what, pair[1], len(pixels[what])))
             for what, pair in found.items()
@@ -166,6 +169,7 @@ class ImageData(Generic[P]):
             std=std,
             augmentation=augmentation or Augmentation(),
             class_names=names,
+            reading=Reading.of_arrays(pixels.values(), white, resized=size is not None),
         )
 
 

@@ -17,6 +17,7 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data.folders import Files, listed
 from carsmoo.nets.data.images import ImageData, Pair, StreamedData, TrainingData
 from carsmoo.nets.data.pixels import White, of_item, white_in
+from carsmoo.nets.data.reading import Reading
 from carsmoo.nets.data.sources import READERS
 from carsmoo.nets.data.spec import DatasetSpec
 from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE, Stream, drawn
@@ -146,10 +147,11 @@ def _in_memory(spec: DatasetSpec) -> ImageData:
     found = READERS[spec.name](spec)
     spec.require_images(np.size(found.train[1]))
     arguments = found._asdict()
-    images, labels = arguments.pop("train")
+    (images, labels), reading = arguments.pop("train"), arguments.pop("reading")
     asked = {"name": spec.title, "size": spec.size, "limit": spec.images, "split_seed": spec.split_seed}
     data = ImageData.from_arrays(images, labels, **{**arguments, **asked})
-    return dataclasses.replace(data, augmentation=spec.changed(found.augmentation or natural(data.image_shape)))
+    augmentation = spec.changed(found.augmentation or natural(data.image_shape))
+    return dataclasses.replace(data, augmentation=augmentation, reading=reading or data.reading)
 
 
 def _streamed(spec: DatasetSpec) -> StreamedData:
@@ -184,6 +186,7 @@ def _streamed(spec: DatasetSpec) -> StreamedData:
         std=std,
         augmentation=augmentation,
         class_names=listing.classes,
+        reading=Reading(resize="middle", white=white),
         sha256=_digest(os.fspath(listing.root), splits, seen),
     )
 

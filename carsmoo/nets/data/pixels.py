@@ -53,8 +53,8 @@ def to_bytes(what: str, pixels: NDArray[Any], white: White) -> NDArray[np.uint8]
     return (pixels >> (int(white.whole).bit_length() - 8)).astype(np.uint8)
 
 
-def as_images(parts: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    """Return the images of all splits of a set as (n, c, h, w), uint8 or float32.
+def as_images(parts: Mapping[str, ArrayLike]) -> tuple[dict[str, NDArray[Any]], White]:
+    """Return the images of all splits of a set as (n, c, h, w), uint8 or float32, and what meant white in them.
 
     Bytes stay bytes, True and False become 255 and 0, other whole numbers become bytes by the highest of all splits
     (:func:`white_of`). Floating numbers stay in their own range.
@@ -67,20 +67,34 @@ def as_images(parts: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
     """
     arrays = {name: colours_first(name, as_array(name, images)) for name, images in parts.items()}
     deep = {name: X for name, X in arrays.items() if X.dtype != np.uint8 and np.issubdtype(X.dtype, np.integer)}
+    white = White()
     for name, X in deep.items():
         _require_pixels(name, X)
     if deep:
         name = max(deep, key=lambda name: int(deep[name].max()))
         white = White(whole=int(white_of(name, int(deep[name].max()), floating=False)))
         arrays |= {name: to_bytes(name, X, white) for name, X in deep.items()}
-    found = {name: _float_or_byte(name, X) for name, X in arrays.items()}
+    found = {name: float_or_byte(name, X) for name, X in arrays.items()}
     spans = {name: 255.0 if X.dtype == np.uint8 else float(np.abs(X).max()) for name, X in found.items()}
     low, high = min(spans, key=lambda name: spans[name] or np.inf), max(spans, key=lambda name: spans[name])
     if spans[high] > FARTHEST * (spans[low] or np.inf):
         raise ValueError(
             f"{high}: expected pixels in the range of {low}, up to {spans[low]:.6g}, got up to {spans[high]:.6g}"
         )
-    return found
+    return found, white
+
+
+def float_or_byte(name: str, X: NDArray[Any]) -> NDArray[Any]:
+    """Return bytes as they are, True and False as 255 and 0, floating numbers as float32; others are refused."""
+    if X.dtype == np.uint8:
+        return X
+    if X.dtype == np.bool_:
+        return X.astype(np.uint8) * np.uint8(255)
+    if not np.issubdtype(X.dtype, np.floating):
+        raise ValueError(f"{name}: expected whole or floating numbers, got {X.dtype}")
+    if not (np.abs(X) <= np.finfo(np.float32).max).all():
+        raise ValueError(f"{name}: expected finite numbers of float32, got NaN or larger ones")
+    return X.astype(np.float32)
 
 
 def as_array(name: str, numbers: Any) -> NDArray[Any]:
@@ -150,7 +164,20 @@ def header(name: str, path: str) -> tuple[tuple[int, int], str]:
 
 def decoded(name: str, path: str, mode: str, white: White) -> Image.Image:
     """Return the picture of a file of the source ``name``, upright, as 8-bit grey ("L") or colour ("RGB")."""
-    image = _upright(name, path)
+    return in_bytes(name, path, upright(name, path), mode, white)
+
+
+def upright(name: str, path: str, image: Image.Image | None = None) -> Image.Image:
+    """Return the picture of a file of the source ``name``, or one that is open, decoded and as the camera was held."""
+    with _naming(name, path):
+        if image is not None:
+            return ImageOps.exif_transpose(image)
+        with Image.open(path) as opened:
+            return ImageOps.exif_transpose(opened)
+
+
+def in_bytes(name: str, path: str, image: Image.Image, mode: str, white: White) -> Image.Image:
+    """Return an upright picture, that of a file of the source ``name``, as 8-bit grey ("L") or colour ("RGB")."""
     if is_deep(image):
         image = Image.fromarray(to_bytes(f"{name}: {readable(path)}", np.asarray(image), white))
     with _naming(name, path):  # some modes of Pillow have no way to others
@@ -167,7 +194,7 @@ def white_in(name: str, paths: Iterable[str]) -> White:
             deep = is_deep(image)  # of 16 bits a colour Pillow gives the higher 8
             cut = not deep and any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
         if deep:
-            pixels = np.asarray(_upright(name, path))
+            pixels = np.asarray(upright(name, path))
             _require_pixels(f"{name}: {readable(path)}", pixels)
             kind, most = "floating" if np.issubdtype(pixels.dtype, np.floating) else "whole", float(pixels.max())
         elif cut:
@@ -201,28 +228,11 @@ def _is_first(a: int, b: int, c: int) -> bool | None:
     return True if a == b == c or (a < c and a not in (1, 3)) else None
 
 
-def _float_or_byte(name: str, X: NDArray[Any]) -> NDArray[Any]:
-    if X.dtype == np.uint8:
-        return X
-    if X.dtype == np.bool_:
-        return X.astype(np.uint8) * np.uint8(255)
-    if not np.issubdtype(X.dtype, np.floating):
-        raise ValueError(f"{name}: expected whole or floating numbers, got {X.dtype}")
-    if not (np.abs(X) <= np.finfo(np.float32).max).all():
-        raise ValueError(f"{name}: expected finite numbers of float32, got NaN or larger ones")
-    return X.astype(np.float32)
-
-
 def _flat(image: Image.Image, mode: str) -> Image.Image:
     """Return a picture of bytes as ``"L"`` or ``"RGB"``; transparency is dropped."""
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert(mode)
-
-
-def _upright(name: str, path: str) -> Image.Image:
-    with _naming(name, path), Image.open(path) as image:
-        return ImageOps.exif_transpose(image)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 from sklearn.datasets import load_digits
 from torchvision import datasets
 
@@ -23,12 +22,14 @@ from carsmoo.nets.data.clutter import COUNTS, LEVEL, drawings, painted
 from carsmoo.nets.data.folders import Files, listed
 from carsmoo.nets.data.images import Pair
 from carsmoo.nets.data.pixels import White, decoded, header, mode_of, of_picture, white_in
+from carsmoo.nets.data.reading import Reading
 from carsmoo.nets.data.spec import DatasetSpec, readable
 from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE
-from carsmoo.nets.data.transforms import Augmentation, require_half, require_memory
+from carsmoo.nets.data.transforms import Augmentation, fit, require_half, require_memory
 from carsmoo.utils.validation import short
 
 DEBIAN = Path("/usr/share/datasets")  # where the package dataset-fashion-mnist puts its files
+DIGITS = tuple("0123456789")  # names of classes
 _DIGITS = {"test": 360 / 1797, "validation": 477 / 1437}  # shares of the splits of scikit-learn's digits
 _ARRAYS = ["images", "labels", "test_images", "test_labels"]
 _BROKEN = (  # what zipfile and NumPy raise for files that are no npz or damaged
@@ -56,6 +57,7 @@ class Found(NamedTuple):
     augmentation: Augmentation | None = None  # None: that of natural images in colour, none in grey
     test_share: float = TEST_SHARE
     validation_share: float = VALIDATION_SHARE
+    reading: Reading | None = None  # of pictures in files; that of arrays is told from them
 
 
 def digits(spec: DatasetSpec) -> Found:
@@ -63,6 +65,7 @@ def digits(spec: DatasetSpec) -> Found:
     images, labels = _digits(spec)
     return Found(
         ((images * LEVEL).astype(np.uint8), labels),
+        class_names=DIGITS,
         augmentation=Augmentation(),
         test_share=_DIGITS["test"],
         validation_share=_DIGITS["validation"],
@@ -77,7 +80,7 @@ def cluttered_digits(spec: DatasetSpec) -> Found:
     images, labels = _digits(spec)
     made = drawings(labels, _DIGITS, spec.split_seed)
     train, validation, test = ((painted(images, made[split]), labels[made[split].digit]) for split in COUNTS)
-    return Found(train, validation, test, augmentation=Augmentation())
+    return Found(train, validation, test, DIGITS, Augmentation())
 
 
 def mnist(spec: DatasetSpec) -> Found:
@@ -122,7 +125,7 @@ def svhn(spec: DatasetSpec) -> Found:
     file = spec.path() / "train_32x32.mat"
     parts = [_torchvision(spec, datasets.SVHN, file, split=split) for split in ("train", "test")]
     train, test = ((part.data, part.labels) for part in parts)
-    return Found(train, test=test, class_names=tuple("0123456789"), augmentation=Augmentation(pad=4))
+    return Found(train, test=test, class_names=DIGITS, augmentation=Augmentation(pad=4))
 
 
 def npz(spec: DatasetSpec) -> Found:
@@ -162,6 +165,7 @@ def folder(spec: DatasetSpec) -> Found:
     size, mode, paths = spec.size, None, listing.paths
     if spec.name == "imagenet":
         size, mode, natural = size or (224, 224), "RGB", Augmentation(pad=4, flip=True)
+    asked = size is not None
     if size is None or mode is None:
         headers = [header(spec.name, path) for path in paths]
         size = size or _one_size(spec.name, paths, [size for size, _ in headers])
@@ -172,7 +176,9 @@ def folder(spec: DatasetSpec) -> Found:
         split: (_decoded(spec.name, part, size, mode, white), [label for _, label in part])
         for split, part in listing.files.items()
     }
-    return Found(pairs["train"], pairs.get("validation"), pairs.get("test"), listing.classes, natural)
+    reading = Reading(resize="fit" if asked else None, white=white)
+    splits = pairs["train"], pairs.get("validation"), pairs.get("test")
+    return Found(*splits, listing.classes, natural, reading=reading)
 
 
 def _digits(spec: DatasetSpec) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -253,10 +259,7 @@ def _one_size(name: str, paths: list[str], sizes: list[tuple[int, int]]) -> tupl
 def _decoded(name: str, files: Files, size: tuple[int, int], mode: str, white: White) -> NDArray[np.uint8]:
     result = np.empty((len(files), 3 if mode == "RGB" else 1, *size), dtype=np.uint8)
     for k, (path, _) in enumerate(files):
-        whole = decoded(name, path, mode, white)
-        if whole.size != size[::-1]:
-            whole = ImageOps.fit(whole, size[::-1], Image.Resampling.BILINEAR)
-        result[k] = of_picture(whole, mode)
+        result[k] = of_picture(fit(decoded(name, path, mode, white), size), mode)
     return result
 
 

@@ -107,7 +107,7 @@ def expanded(path: str) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def readable(path: str | Path) -> str:
+def readable(path: str | os.PathLike[str]) -> str:
     """Return a path as text on one line."""
     text = os.fspath(path)
     return text if text.isprintable() else repr(text)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.v2 import functional as pictures
 
@@ -205,6 +205,11 @@ def middle(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         scaled[0] = int(scaled[1] * height / width)
     cropped: Image.Image = pictures.center_crop(pictures.resize(image, scaled), list(size))
     return cropped
+
+
+def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return a picture scaled to cover a (height, width), then cropped in the middle; one of that size as it is."""
+    return image if image.size == size[::-1] else ImageOps.fit(image, size[::-1], Image.Resampling.BILINEAR)
 
 
 def _uniform(low: float, high: float, generator: torch.Generator) -> float:

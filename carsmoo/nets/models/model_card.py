@@ -7,7 +7,9 @@ A card is a mapping of plain values, written as JSON beside the weights and into
 - ``genotype``: the four fields of a :class:`~carsmoo.Genotype`;
 - ``network``: all fields of a :class:`~carsmoo.NetworkConfig`;
 - ``data``: None for a network without training, else ``name``, ``images`` (channels, height, width), ``classes``,
-  ``class_names`` (None if not known), ``mean`` and ``std`` by colour, in the units of the images' pixels;
+  ``class_names`` (their numbers as text where they have no names, None in old cards), ``mean`` and ``std`` by colour,
+  in the units of the images' pixels, and ``reading``, by which other images are read as those of the data were
+  (:meth:`carsmoo.nets.data.reading.Reading.to_plain`; None if not known, which old cards leave out);
 - ``recipe``: how the weights came about, a mapping of the trainer's own;
 - ``accuracy``: a list of what was measured, each with ``split``, ``epoch``, ``weights`` and ``error`` (a fraction);
 - ``costs``: ``params`` and ``flops`` (multiply-adds of one image);
@@ -26,6 +28,7 @@ from typing import Any
 from carsmoo import cost
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import with_new_names
+from carsmoo.nets.data.reading import Reading
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.validation import finite, integer, number, one_line, shown
 
@@ -33,7 +36,7 @@ FORMAT = 1
 """Version of the card's form; others are refused."""
 
 FIELDS = ("format", "file", "genotype", "network", "data", "recipe", "accuracy", "costs", "versions")
-_DATA = ("name", "images", "classes", "class_names", "mean", "std")
+_DATA = ("name", "images", "classes", "class_names", "mean", "std", "reading")
 _ACCURACY = ("split", "epoch", "weights", "error")
 
 
@@ -44,11 +47,13 @@ def data_card(
     mean: Sequence[float],
     std: Sequence[float],
     class_names: Sequence[str] | None = None,
+    reading: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the part ``data`` of a card, with class names in the order of their numbers, if there are any."""
-    names = list(class_names) if class_names else None
+    """Return the part ``data`` of a card, with class names in the order of their numbers."""
+    names = list(class_names) if class_names else list(map(str, range(classes)))
     numbers = {"mean": [float(m) for m in mean], "std": [float(s) for s in std]}
-    return {"name": name, "images": list(images), "classes": classes, "class_names": names, **numbers}
+    told = {"name": name, "images": list(images), "classes": classes, "class_names": names, **numbers}
+    return {**told, "reading": None if reading is None else dict(reading)}
 
 
 def to_json(card: Mapping[str, Any]) -> str:
@@ -104,6 +109,8 @@ def _checked(card: Any) -> dict[str, Any]:
         config = NetworkConfig(**_fields("network", found["network"], fields))
     except TypeError as error:
         raise ValueError(f"network: {error}") from None
+    if isinstance(found["data"], dict):
+        found["data"].setdefault("reading", None)
     if found["data"] is not None:
         _check_data(_fields("data", found["data"], _DATA), config)
     _require("recipe", isinstance(found["recipe"], dict), "an object", found["recipe"])
@@ -138,6 +145,8 @@ def _check_data(data: Mapping[str, Any], config: NetworkConfig) -> None:
         fits = isinstance(values, list) and len(values) == colours
         fits = fits and all((found := finite(v)) is not None and found > least for v in values)
         _require(f"data.{name}", fits, f"{colours} numbers{'' if name == 'mean' else ' above 0'}", values)
+    if data["reading"] is not None:
+        Reading.from_plain(data["reading"], "data.reading").require_colours(colours, "data.reading")
 
 
 def _check_accuracy(entry: Mapping[str, Any]) -> None:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors
 from torch import Tensor
 
 from carsmoo import cost
 from carsmoo.config.network import NetworkConfig
+from carsmoo.nets.data.reading import ImageLike, Reading
 from carsmoo.nets.models import model_card as cards
+from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.network import Network
+from carsmoo.nets.models.prediction import Prediction, as_items, batches, predictions
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
@@ -50,10 +56,52 @@ class SavedNetwork(Network):
 
     @property
     def class_names(self) -> list[str] | None:
-        """Names of the classes in the order of the logits, None if not known."""
+        """Names of the classes in the order of the logits, numbers where they have none; None without training data."""
         data = self.card["data"]
-        names: list[str] | None = None if data is None else data["class_names"]
-        return names
+        return None if data is None else data["class_names"] or list(map(str, range(data["classes"])))
+
+    @overload
+    def predict(self, images: str | os.PathLike[str] | Image.Image) -> Prediction: ...
+
+    @overload
+    def predict(self, images: list[ImageLike] | tuple[ImageLike, ...]) -> list[Prediction]: ...
+
+    @overload
+    def predict(self, images: NDArray[Any] | Tensor) -> Prediction | list[Prediction]: ...
+
+    def predict(self, images: ImageLike | list[Any] | tuple[Any, ...]) -> Prediction | list[Prediction]:
+        """Return the classes of images, read as the data were that the network was trained on.
+
+        Files and pictures are turned upright, brought to the network's colours (transparency is dropped) and to 8 bits,
+        and scaled and cropped as those of the data were for its error. Arrays and tensors go the same way from
+        there on: bytes; floating numbers in the data's range, for data in bytes in 0..1; not normalised.
+
+        Args:
+            images: the path of a file, a PIL image, or an array or tensor (h, w), (c, h, w) or (h, w, c), for which a
+                :class:`~carsmoo.nets.models.prediction.Prediction` is returned; or a list of those, or an array or
+                tensor (n, c, h, w) or (n, h, w, c), for which a list of them is.
+
+        Raises:
+            TypeError: for anything else.
+            ValueError: naming the image that cannot be read, has other colours, another size where the data had but
+                one, or numbers that do not fit; or if the network was trained on nothing.
+        """
+        data, names = self.card["data"], self.class_names
+        if data is None or names is None:
+            raise ValueError("predict: expected a network that was trained on images, got one that was not")
+        items, alone = as_items(images)
+        reading = Reading.from_plain(data["reading"]) if data["reading"] is not None else Reading(pixels="unknown")
+        training, weight = self.training, self.classifier.weight
+        found: list[Prediction] = []
+        self.eval()
+        try:
+            with torch.no_grad(), precision(weight.device):
+                for batch in batches(items, reading, self.config.input_shape):
+                    logits = self(self.preprocess(batch.to(weight.device)).to(weight.dtype))
+                    found += predictions(logits, names)
+        finally:
+            self.train(training)
+        return found[0] if alone else found
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Return raw images (n, c, h, w), with pixels as in the data it was trained on, normalised for the network.

@@ -283,7 +283,8 @@ class _Training:
 def card_of_data(data: TrainingData) -> dict[str, Any]:
     """Return what a card tells of data."""
     moments = data.mean.tolist(), data.std.tolist()
-    return data_card(data.name, data.image_shape, data.classes, *moments, data.class_names)
+    reading = None if data.reading is None else data.reading.to_plain()
+    return data_card(data.name, data.image_shape, data.classes, *moments, data.class_names, reading)
 
 
 def error_in(card: Mapping[str, Any], split: str) -> float | None:

@@ -52,7 +52,7 @@ def test_shapes_that_may_have_their_colours_last_are_refused(shape: tuple[int, .
 @pytest.mark.parametrize(("highest", "shift"), [(200, 0), (1023, 2), (1024, 4), (4095, 4), (16_000, 6), (32_000, 8)])
 def test_whole_numbers_become_bytes_by_the_highest_of_all_splits(kind: type, highest: int, shift: int) -> None:
     X, other = RNG.integers(0, 100, (3, 5, 6)).astype(kind), np.full((2, 5, 6), highest, kind)
-    found = as_images({"images": X, "test": other})
+    found = as_images({"images": X, "test": other})[0]
     assert found["images"].dtype == found["test"].dtype == np.uint8
     assert np.array_equal(found["images"], X[:, None] >> shift)
     assert (found["test"] == highest >> shift).all()
@@ -60,13 +60,13 @@ def test_whole_numbers_become_bytes_by_the_highest_of_all_splits(kind: type, hig
 
 def test_floating_numbers_stay_and_bits_become_black_and_white() -> None:
     for X in (RNG.random((3, 5, 6)), RNG.normal(size=(3, 5, 6)), 255 * RNG.random((3, 5, 6)).astype(np.float16)):
-        found = as_images({"images": X})["images"]
+        found = as_images({"images": X})[0]["images"]
         assert found.dtype == np.float32
         assert np.array_equal(found[:, 0], X.astype(np.float32))
     X = RNG.random((3, 5, 6)) < 0.5
-    assert np.array_equal(as_images({"images": X})["images"][:, 0], np.where(X, 255, 0))
+    assert np.array_equal(as_images({"images": X})[0]["images"][:, 0], np.where(X, 255, 0))
     byte = RNG.integers(0, 256, (3, 5, 6), dtype=np.uint8)
-    assert np.shares_memory(as_images({"images": byte})["images"], byte)
+    assert np.shares_memory(as_images({"images": byte})[0]["images"], byte)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ CHANGES: list[Change] = [
       if (name, value) not in FIT),
     *(drop("network", name) for name in CONFIG.__dict__),
     *(put("network", name, value=value) for name in CONFIG.__dict__ for value in ("x", -1, {}, [1, 2])),
-    *(drop("data", name) for name in DATA),
+    *(drop("data", name) for name in DATA if name != "reading"),
     *(put("data", name, value=value) for name in DATA for value in (-1, {}, [True], 1e400)),
     *(drop("genotype", name) for name in ("normal", "reduce", "normal_concat", "reduce_concat")),
     *(put("accuracy", 0, name, value=value) for name in ACCURACY for value in (None, [], -0.5)),
