@@ -33,8 +33,8 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
 from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
@@ -42,19 +42,17 @@ from benchmarks.truth.sets import SETS, architectures
 from benchmarks.truth.summary import by_name, load_truth, seeds, tau
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.nets.data import ImageData, Split
-from carsmoo.nets.data.splits import at_random
-from carsmoo.nets.models.network import Network
 from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.problems.trust import trust_of
 from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
 
-EPOCHS = {"default": (1, 2, 4, 9, 18), "own": (2, 4, 9, 18)}
+EPOCHS = {"default": (1, 2, 4, 9, 18), "ensemble": (4, 8, 16), "own": (4, 9, 18)}
 """Epochs of search-train that all architectures share, by lever."""
 
 IMAGES = 1000
-"""Of search-validation, of each class its share, that networks are scored on."""
+"""Of search-validation, of each class its share, that networks are scored on, an equal part by each supernet."""
 
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
@@ -70,19 +68,22 @@ class Lever:
     Args:
         label: in the picture.
         plan: settings of the supernet's training that differ from the defaults.
+        epochs_each: epochs of each supernet of an ensemble; None for one supernet that has all.
     """
 
     label: str
     plan: dict[str, Any]
+    epochs_each: int | None = None
 
 
 QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "weight_decay": 5e-4}
 
 LEVERS = {
     "default": Lever(label="supernet, defaults", plan={}),
+    "ensemble": Lever(label="supernets of 2 epochs each", plan={}, epochs_each=2),
     "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
 }
-"""By name. Both fall to their least learning rate at the end of their epochs."""
+"""By name. All fall to their least learning rate at the end of their epochs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,42 +105,41 @@ class Task:
 
 def measure(task: Task) -> dict[str, Any]:
     """Return what a search would know of the random architectures of a truth set: their scores on two halves."""
-    made = SETS[task.data]
+    made, lever = SETS[task.data], LEVERS[task.lever]
     chosen = [one for one in architectures() if one.group != "published"]
+    supernets = max(task.epochs // lever.epochs_each, 1) if lever.epochs_each else 1
     plan = SupernetTraining(
-        **{
-            **LEVERS[task.lever].plan,
-            "warmup_epochs": task.epochs,
-            "n_generations": 0,
-            "pop_size": len(chosen),
-            "score_images": 100,
-        }
+        **lever.plan,
+        n_supernets=supernets,
+        warmup_epochs=task.epochs,
+        n_generations=0,
+        pop_size=len(chosen),
+        score_images=IMAGES // supernets,
     )
     recipe = made.recipe
     shape = NetworkConfig(channels=recipe.channels, layers=recipe.layers, bn_affine=plan.weights == "own")
     data = f"{made.data}{'&' if '?' in made.data else '?'}pad=0"  # as the truth sets' recipe
-    problem = CARSProblem(data, network=shape, training=plan, seed=task.seed)
+    problem = CARSProblem(data, objectives=("loss", "params"), network=shape, training=plan, seed=task.seed)
     clock = PhaseClock(time.process_time)
     problem.listeners.append(clock)
-    problem.evaluate(problem.space.encode([one.genotype for one in chosen]))
-    trust, images = problem.trust, at_random(problem.images.validation, IMAGES, task.seed)
-    scores = {one.name: of_network(problem.subnet(one.genotype), problem.images, images) for one in chosen}
+    genotypes = [one.genotype for one in chosen]
+    problem.evaluate(problem.space.encode(genotypes))
+    tallies = {what: problem.tallies(genotypes, what) for what in SCORES}
+    trust = trust_of(tallies["loss"], updates=None if problem.trust is None else problem.trust.updates, score="loss")
     return {
         **dataclasses.asdict(task),
         "core_seconds": round(clock.take()["warm-up"], 1),
-        "updates": None if trust is None else trust.updates,
-        **{what: {name: score[what] for name, score in scores.items()} for what in SCORES},
+        **{name: getattr(trust, name) for name in ("updates", "members", "n_members")},
+        **{what: dict(zip([one.name for one in chosen], halves(tallies[what]), strict=True)) for what in SCORES},
         "torch": torch.__version__,
     }
 
 
-@torch.no_grad()
-def of_network(network: Network, data: ImageData, images: Split) -> dict[str, list[float]]:
-    """Return the mean error and cross entropy of a network on the even and on the odd ones of some images."""
-    logits = torch.cat([network(data.normalise(part)) for part, _ in images.batches(250)])
-    found = {"error": (logits.argmax(dim=1) != images.labels).float()}
-    found["loss"] = F.cross_entropy(logits, images.labels, reduction="none")
-    return {what: [round(float(values[half::2].mean()), 6) for half in (0, 1)] for what, values in found.items()}
+def halves(tallies: NDArray[Any]) -> list[list[float]]:
+    """Return the mean scores of networks on the even and on the odd images, (n, 2)."""
+    summed = tallies.sum(axis=1) if tallies.ndim > 3 else tallies
+    means: list[list[float]] = (summed[:, 0] / summed[:, 1]).round(6).tolist()
+    return means
 
 
 def stored(folder: Path) -> list[dict[str, Any]]:

@@ -47,8 +47,8 @@ class FrontOutput(Output):  # type: ignore[misc]
     def update(self, algorithm: Any) -> None:
         """Read the row from an algorithm."""
         super().update(algorithm)
-        halves = getattr(getattr(algorithm.problem, "trust", None), "halves", None)
-        self.trust.set(None if halves is None else f"{halves:.2f}")
+        ceiling = getattr(getattr(algorithm.problem, "trust", None), "ceiling", None)
+        self.trust.set(None if ceiling is None else f"{ceiling:.2f}")
         feasible = algorithm.pop[algorithm.pop.get("feas")]
         if len(feasible) == 0:
             self.front.set(0)

@@ -37,7 +37,11 @@ RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """New names by old ones, by the section of the settings. An old name is refused where somebody writes it."""
 
-ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType({"training": {"weights": "shared", "score_images": None}})
+ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "training": {"weights": "shared", "score_images": None, "n_supernets": 1, "schedule": "cosine"},
+    }
+)
 """What held before a field was there, by the section of the settings."""
 
 

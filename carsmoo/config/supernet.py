@@ -22,6 +22,9 @@ class SupernetTraining:
             weights, inherited from its nearest relatives and trained further. Networks take turns at the batches then,
             so that a generation costs what it costs with shared weights, and newborns as much again; the warm-up is the
             first population's training.
+        n_supernets: supernets that differ by their seeds, share the epochs, equal parts of the warm-up and generations
+            in turn, and score by their mean. One alone orders networks by its first weights as much as by what they
+            are.
         warmup_epochs: epochs of training on uniformly drawn architectures before the first score (E_warm).
         n_generations: generations of evolution that the learning rate is planned for (E_evo).
         epochs_per_generation: epochs of training in a generation (I_param).
@@ -34,7 +37,10 @@ class SupernetTraining:
         ghost_batches: parts of nearly equal size that a step's batch is split into, each normalised by itself (Hoffer
             et al. 2017), so that as many processes have the same to do whatever the architectures cost.
         learning_rate: that of SGD at the start.
-        learning_rate_min: that at the planned end, reached by a cosine and kept beyond it.
+        learning_rate_min: that at the end of the schedule.
+        schedule: ``"cosine"``, one fall from the start to the planned end, kept beyond it, or ``"restarts"``, a fall
+            over the warm-up and one over each generation (Loshchilov and Hutter 2017), so that networks are always
+            scored at the least rate.
         momentum: of SGD.
         weight_decay: of SGD.
         grad_clip: largest norm of a step's gradient.
@@ -64,6 +70,7 @@ class SupernetTraining:
     """
 
     weights: Literal["shared", "own"] = "shared"
+    n_supernets: int = setting(1, 1)
     warmup_epochs: int = 110
     n_generations: int = 50
     epochs_per_generation: int = setting(1, 1)
@@ -74,6 +81,7 @@ class SupernetTraining:
     ghost_batches: int = setting(1, 1)
     learning_rate: float = setting(0.016, open_low=True)
     learning_rate_min: float = 0.001
+    schedule: Literal["cosine", "restarts"] = "cosine"
     momentum: float = setting(0.9, 0, 1, open_high=True)
     weight_decay: float = 3e-4
     grad_clip: float = setting(5.0, open_low=True)
@@ -87,10 +95,12 @@ class SupernetTraining:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        shared = {"subnets_per_step": 1, "ghost_batches": 1, "flops_grouping_window": 1, "racing": False}
-        for name, value in shared.items():
+        of_one = ("n_supernets", "subnets_per_step", "ghost_batches", "flops_grouping_window")
+        for name, value in {**dict.fromkeys(of_one, 1), "racing": False}.items():
             if self.weights == "own" and getattr(self, name) != value:
                 raise ValueError(f"{name}: expected {value} with weights='own', got {getattr(self, name)}")
+        if self.n_supernets > 1 and self.racing:
+            raise ValueError(f"racing: expected False with {self.n_supernets} supernets, got True")
         if self.flops_grouping_window > 1 and self.pop_size % (self.flops_grouping_window * self.subnets_per_step):
             raise ValueError(
                 f"flops_grouping_window: expected it times subnets_per_step to divide pop_size {self.pop_size}, got "
@@ -114,11 +124,16 @@ class SupernetTraining:
 
     @property
     def planned_epochs(self) -> int:
-        """Epochs over which the learning rate falls."""
+        """Epochs of the warm-up and all generations."""
         return self.warmup_epochs + self.n_generations * self.epochs_per_generation
 
     def learning_rate_at(self, progress: float) -> float:
-        """Return the learning rate after ``progress`` epochs, a cosine from the start to the planned end."""
-        done = min(progress / self.planned_epochs, 1.0) if self.planned_epochs else 1.0
+        """Return the learning rate after ``progress`` epochs, a cosine from the start to the end of the schedule."""
+        length = self.planned_epochs
+        if self.schedule == "restarts":
+            late = progress - self.warmup_epochs
+            progress, length = (late, self.epochs_per_generation) if late >= 0 else (progress, self.warmup_epochs)
+            progress %= length
+        done = min(progress / length, 1.0) if length else 1.0
         span = self.learning_rate - self.learning_rate_min
         return self.learning_rate_min + span * (1 + math.cos(math.pi * done)) / 2

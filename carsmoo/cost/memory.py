@@ -60,7 +60,7 @@ def require_search(
     require_count("pop_size", plan.pop_size, space.n_var)
     require_count("subnets_per_step", plan.subnets_per_step * plan.flops_grouping_window, space.n_var)
     batch = -(-min(plan.batch_size, images) // plan.ghost_batches)
-    require_step(network, supernet_params(space, network), batch, (space.nodes, space.nodes), memory)
+    require_step(network, plan.n_supernets * supernet_params(space, network), batch, (space.nodes, space.nodes), memory)
 
 
 def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:

@@ -1,16 +1,18 @@
 """Trust: how far the order of scored networks is more than noise, from what a search knows of them anyway.
 
 Tallies are numbers, (n, 2, 2): of each network the sum of its score over images and how many those were, each on the
-even and the odd ones of those that score. Of errors the sum counts the images that are wrong; of losses it is in nats.
-It is measured while a search runs and takes no further forward pass.
+even and the odd ones of those that score. Where k supernets score they are (n, k, 2, 2), those of each. Of errors the
+sum counts the images that are wrong; of losses it is in nats. It is measured while a search runs and takes no further
+forward pass.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,9 @@ class Trust:
         distinct: share of the pairs of networks whose scores differ by more than two standard deviations of the
             difference: of errors that of two binomial proportions, of losses that between the halves.
         updates: median number of steps that the weights of an operation have been trained for.
+        members: mean Kendall's tau-b between the orders of two supernets, where there are several: near 0 if networks
+            are ordered by what a supernet began with.
+        n_members: how many supernets score.
 
     Example:
         >>> from carsmoo import Trust
@@ -51,27 +56,36 @@ class Trust:
     successive: float | None
     distinct: float | None
     updates: float | None
+    members: float | None = None
+    n_members: int = 1
 
     @property
     def ceiling(self) -> float | None:
-        """Kendall's tau that the order has with the one on endlessly many images, if scores are normal; halves above 0.
+        """Kendall's tau that the order has with the one on endlessly many images by endlessly many supernets.
 
-        Each half has half of the images; both together have the reliability of Spearman and Brown.
+        That is the lower of what halves and supernets tell, if scores are normal: parts that agree with some tau, above
+        0, have together the reliability of Spearman and Brown. Of one supernet only the images are told.
         """
-        if self.halves is None:
-            return None
-        r = math.sin(math.pi / 2 * max(self.halves, 0.0))
-        return 2 / math.pi * math.asin(math.sqrt(2 * r / (1 + r)))
+        parts = [(self.halves, 2), (self.members, self.n_members)]
+        return min((_of_whole(tau, n) for tau, n in parts if tau is not None), default=None)
 
     @property
     def warning(self) -> str | None:
         """What a low trust means, in a sentence; None where it is not low, or not known."""
         if self.ceiling is None or self.ceiling >= LOW:
             return None
-        return (
-            "the order of these networks is mostly noise: two halves of search-validation agree with tau "
-            f"{self.halves:.2f}; train longer or score on more images"
-        )
+        if self.members is not None and _of_whole(self.members, self.n_members) == self.ceiling:
+            why = f"supernets agree with tau {self.members:.2f}; train longer or more of them"
+        else:
+            halves = f"two halves of search-validation agree with tau {self.halves:.2f}"
+            why = f"{halves}; train longer or score on more images"
+        return f"the order of these networks is mostly noise: {why}"
+
+
+def _of_whole(tau: float, n: int) -> float:
+    """Return the tau of the mean of ``n`` parts, any two of which agree with ``tau``, with that of endlessly many."""
+    r = math.sin(math.pi / 2 * max(tau, 0.0))
+    return 2 / math.pi * math.asin(math.sqrt(n * r / (1 + (n - 1) * r)))
 
 
 def halves_of(sums: NDArray[Any]) -> NDArray[np.int64]:
@@ -83,7 +97,7 @@ def halves_of(sums: NDArray[Any]) -> NDArray[np.int64]:
 
 def scores_of(tallies: ArrayLike) -> NDArray[np.float64]:
     """Return the mean scores, (n,), that tallies (n, 2, 2) make: errors as fractions, or losses in nats."""
-    summed, met = np.sum(tallies, axis=2).T
+    summed, met = _together(np.asarray(tallies)).sum(axis=2).T
     scores: NDArray[np.float64] = summed / met
     return scores
 
@@ -99,7 +113,7 @@ def trust_of(
         updates: see :class:`Trust`.
         score: what the tallies are of, ``"error"`` or ``"loss"``.
     """
-    tallies = np.asarray(tallies)
+    of_each, tallies = np.asarray(tallies), _together(np.asarray(tallies))
     summed, met = tallies[:, 0], tallies[:, 1]
     halves = _tau(*(summed / met).T) if met.all() else None
     scores, again = scores_of(tallies), np.full(len(tallies), np.nan) if before is None else np.asarray(before)
@@ -110,7 +124,21 @@ def trust_of(
         successive=_tau(scores[both], again[both]),
         distinct=_distinct(scores, variance) if len(tallies) >= FEW else None,
         updates=updates,
+        members=_between([scores_of(one) for one in of_each.swapaxes(0, 1)]) if of_each.ndim > 3 else None,
+        n_members=of_each.shape[1] if of_each.ndim > 3 else 1,
     )
+
+
+def _together(tallies: NDArray[Any]) -> NDArray[Any]:
+    """Return tallies (n, 2, 2), added up over supernets where there are several."""
+    return tallies.sum(axis=1) if tallies.ndim > 3 else tallies
+
+
+def _between(scores: Sequence[NDArray[np.float64]]) -> float | None:
+    """Return the mean tau of all pairs of orders, None where none is defined."""
+    found = [_tau(one, other) for one, other in combinations(scores, 2)]
+    known = [tau for tau in found if tau is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _tau(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:

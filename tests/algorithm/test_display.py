@@ -38,7 +38,7 @@ def test_trust_is_a_column_where_the_problem_tells_one(capsys: pytest.CaptureFix
     minimize(Trusted(generations=2), PNSGA3(), verbose=True)
     header, *rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if "|" in line]
     assert header[-1].strip() == "trust"
-    assert [row[-1].strip() for row in rows] == ["-", "0.31"]
+    assert [row[-1].strip() for row in rows] == ["-", "0.59"]
 
 
 def test_a_start_without_feasible_individuals_prints_dashes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.cost.memory import require_search
-from carsmoo.cost.objectives import Objective, Objectives, ValueCache
+from carsmoo.cost.objectives import SCORES, Objective, Objectives, ValueCache
 from carsmoo.nets.data import DataLike, ImageData, load
 from carsmoo.nets.distributed.group import ALONE, Group, current
 from carsmoo.nets.latency.measure import cached
@@ -179,12 +179,28 @@ class CARSProblem(GenotypeProblem):
         listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
         return running.errors(genotypes, self.images.validation, statistics, listener)
 
+    def tallies(self, genotypes: Sequence[Genotype], score: Literal["error", "loss"] = "error") -> NDArray[Any]:
+        """Return what scores of genotypes are made of, whatever the objectives are: (n, 2, 2), or by each supernet.
+
+        See :mod:`carsmoo.problems.trust`.
+
+        Raises:
+            ValueError: for another score.
+        """
+        choice("score", score, SCORES)
+        running = self._running(begin=True)
+        if score == self._score:
+            return self._tallies(np.array([self.space.encode(one) for one in genotypes]))
+        return running.scores(genotypes, score, unheard, None)
+
     @property
     def supernet(self) -> Supernet:
         """The shared weights of a problem that has begun."""
         world = self._running()
         if not isinstance(world, SupernetState):
-            raise TypeError("supernet: expected a problem with shared weights, got one with weights='own'")
+            plan = self.training
+            got = "weights='own'" if plan.weights == "own" else f"n_supernets={plan.n_supernets}"
+            raise TypeError(f"supernet: expected a problem with one supernet, got one with {got}")
         return world.supernet
 
     def _begin(self) -> None:
@@ -226,9 +242,8 @@ class CARSProblem(GenotypeProblem):
             self._last = Scored.after(self._last, self.time, X, self._tallies(X), updates, self._score)
 
     def _tallies(self, X: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the current tallies, (n, 2, 2); see :mod:`carsmoo.problems.trust`."""
-        tallies: NDArray[Any] = self._known.look_up(X, self._scored_anew).reshape(len(X), 2, 2)
-        return tallies
+        """Return the current tallies, (n, 2, 2) or (n, k, 2, 2); see :mod:`carsmoo.problems.trust`."""
+        return self._known.look_up(X, self._scored_anew) if len(X) else np.empty((0, 2, 2))
 
     def _scored_anew(self, X: NDArray[np.int64]) -> NDArray[Any]:
         self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))

@@ -1,8 +1,8 @@
-"""What a search's networks get their weights from: all from one supernet, or each its own. The problem asks alike."""
+"""What a search's networks get their weights from: one supernet, several, or each its own. The problem asks alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.models.network import Network
+from carsmoo.nets.supernet.ensemble import Ensemble
 from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.training_state import SupernetState
@@ -41,7 +42,7 @@ class World(Protocol):
         """Train for a generation on a population (n, n_var)."""
 
     def scores(self, genotypes: Sequence[Genotype], score: str, listener: Listener, race: Race | None) -> NDArray[Any]:
-        """Return the tallies of the images of search-validation that score, (n, 2, 2); of errors or of losses."""
+        """Return the tallies of the images that score, of errors or losses; see :mod:`carsmoo.problems.trust`."""
 
     def errors(
         self, genotypes: Sequence[Genotype], split: Split, statistics: str | None, listener: Listener
@@ -68,5 +69,9 @@ def new_world(
     group: Group,
 ) -> World:
     """Return the world that a plan asks for, with new weights in the memory format named ``layout``."""
-    kind = OwnWeights if plan.weights == "own" else SupernetState
+    kind: Callable[..., World] = SupernetState
+    if plan.weights == "own":
+        kind = OwnWeights
+    elif plan.n_supernets > 1:
+        kind = Ensemble
     return kind(space, network, plan, data, seed, layout, group)

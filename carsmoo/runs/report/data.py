@@ -200,8 +200,14 @@ def _trust(event: Event) -> Trust | None:
     told = event.inner("trust", "figures by name")
     if told is None:
         return None
-    taus = {name: told.within(name, -1, 1) for name in ("halves", "successive")}
-    return Trust(**taus, distinct=told.within("distinct", 0, 1), updates=told.within("updates", 0, 1e15))
+    taus = {name: told.within(name, -1, 1) for name in ("halves", "successive", "members")}
+    supernets = told.within("n_members", 1, 1e6)
+    return Trust(
+        **taus,
+        distinct=told.within("distinct", 0, 1),
+        updates=told.within("updates", 0, 1e15),
+        n_members=1 if supernets is None else int(supernets),
+    )
 
 
 def _loss(event: Event) -> Loss:

@@ -44,6 +44,7 @@ def render(report: RunReport) -> str:
         report=report,
         columns=columns,
         error=report.front.names.index(report.front.score),
+        score=report.front.score,
         about=provenance(report.front.about),
         agreement=_agreement(report),
         trained_about=provenance(report.trained.front.about) if report.trained else "",
@@ -237,14 +238,19 @@ def _times(report: RunReport) -> list[dict[str, Any]]:
 
 
 def _trust_rows(report: RunReport) -> list[list[str]]:
-    """Return the generations that tell their trust: number, agreement of halves, of scorings, share, steps."""
+    """Return the generations that tell their trust: number, what is expected, agreement of parts, share, steps."""
 
     def told(value: float | None, decimals: int = 2) -> str:
         return "–" if value is None else f"{value:.{decimals}f}"
 
     known = [(one.number, one.trust) for one in report.generations if one.trust is not None]
     return [
-        [str(k), told(trust.halves), told(trust.successive), told(trust.distinct), told(trust.updates, 0)]
+        [
+            str(k),
+            *(told(tau) for tau in (trust.ceiling, trust.halves, trust.members, trust.successive)),
+            told(trust.distinct),
+            told(trust.updates, 0),
+        ]
         for k, trust in known
     ]
 
