@@ -242,6 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_fidelity", description="How true scores are.")
     parser.add_argument("--data", choices=list(SETS), nargs="+", default=list(SETS))
     parser.add_argument("--levers", choices=list(LEVERS), nargs="+", default=list(LEVERS))
+    parser.add_argument("--epochs", type=int, nargs="+", help="of these only")
     parser.add_argument("--seeds", type=int, default=2, help="of each measurement")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the result files are")
     parser.add_argument("--redraw", action="store_true", help="print what is stored, without measuring")
@@ -253,6 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Task(data=data, lever=lever, epochs=epochs, seed=seed)
             for seed, data, lever in settings
             for epochs in EPOCHS[lever]
+            if not options.epochs or epochs in options.epochs
         ]
         for task in tasks:
             if task not in map(key, stored(options.out)):

@@ -49,7 +49,9 @@ class Preset:
     """
 
     training: SupernetTraining = field(
-        default_factory=lambda: SupernetTraining(warmup_epochs=4, n_generations=10, score_images=400)
+        default_factory=lambda: SupernetTraining(
+            n_supernets=4, schedule="restarts", warmup_epochs=8, n_generations=10, score_images=200
+        )
     )
     own: SupernetTraining = field(
         default_factory=lambda: SupernetTraining(
@@ -64,7 +66,7 @@ class Preset:
         )
     )
     published: tuple[str, ...] = ("DARTS-V2", "CARS-A", "CARS-E", "CARS-I")
-    taken: int = 6
+    taken: int = 4
     population: int = 6
     tournament: int = 3
 
