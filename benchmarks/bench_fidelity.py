@@ -4,15 +4,20 @@ Each truth set's random architectures are scored by what a search knows of them 
 share: by a supernet after a warm-up, or by weights of their own after their first round. Kendall's tau compares the
 scores with the test errors of the same architectures trained alone (``benchmarks/truth``), means over seeds.
 
-Figures, for each truth set NAME:
+Figures, for each truth set NAME, means over seeds:
 
-- ``tau_NAME``, ``core_seconds_tau_NAME``: own weights at the epochs of ``PRESET``; ``tau_shared_NAME``: the default's
-  supernet at as many; ``best_shared_NAME``: the best tau that a supernet reaches at any;
-- ``tau_loss_NAME``, ``tau_shared_loss_NAME``: the same ordered by the cross entropy instead of the error;
+- ``tau_NAME``, ``core_seconds_tau_NAME``: four supernets of two epochs each, by the cross entropy;
+- ``tau_shared_NAME``, ``tau_shared_error_NAME``: one supernet at its next larger budget, by the cross entropy and by
+  the error; ``best_shared_error_NAME``: the best that it reaches by the error at any;
+- ``tau_own_NAME``: own weights at their largest budget, by the cross entropy;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
-- ``compute_to_tau_gain_NAME``: core-seconds with which the default's supernet reaches its best tau, over those with
-  which own weights reach as much.
+- ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
+  those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
+  supernets of two epochs each.
+
+Over all measurements ``trust_correlation``, Spearman's of the tau that the trust figures expect (``Trust.ceiling``)
+with the true one, and ``trust_correlation_ensembles``, of ensembles alone, with their numbers ``trust_n``.
 
     python -m benchmarks.bench_fidelity --data cifar16
 
@@ -35,6 +40,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
 from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
@@ -43,7 +49,7 @@ from benchmarks.truth.summary import by_name, load_truth, seeds, tau
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.problems.trust import trust_of
+from carsmoo.problems.trust import Trust, trust_of
 from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
@@ -57,7 +63,7 @@ IMAGES = 1000
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
 
-PRESET = 18
+TOLD = {"ensemble": 8, "default": 9, "own": 18}
 """Of these, those at which figures are told."""
 
 
@@ -79,7 +85,7 @@ class Lever:
 QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "weight_decay": 5e-4}
 
 LEVERS = {
-    "default": Lever(label="supernet, defaults", plan={}),
+    "default": Lever(label="one supernet", plan={}),
     "ensemble": Lever(label="supernets of 2 epochs each", plan={}, epochs_each=2),
     "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
 }
@@ -173,36 +179,63 @@ def curves(
     return found
 
 
-def gain(shared: Sequence[tuple[float, float]], own: Sequence[tuple[float, float]]) -> float | None:
-    """Return the compute of the best shared tau over the least with which own weights reach it; None if they do not."""
-    seconds, best = max(shared, key=lambda point: (point[1], -point[0]))
-    enough = [s for s, reached in own if reached >= best]
+def gain(before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]]) -> float | None:
+    """Return the compute of the best tau of one curve over the least with which another has it; None if it has not."""
+    seconds, best = max(before, key=lambda point: (point[1], -point[0]))
+    enough = [s for s, reached in after if reached >= best]
     return seconds / min(enough) if enough else None
 
 
-def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float | None]:
-    """Return the figures of all truth sets that have measurements."""
+def at(
+    records: Sequence[dict[str, Any]], data: str, folder: Path, lever: str, score: str
+) -> tuple[float | None, float | None]:
+    """Return core-seconds and tau of a lever at the epochs at which it is told."""
+    told = [r for r in records if r["epochs"] == TOLD[lever]]
+    found = curves(told, data, folder, score).get(lever)
+    return found[0] if found else (None, None)
+
+
+def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]:
+    """Return the figures of all truth sets that have measurements, and those of trust."""
     found: dict[str, float | None] = {}
     for data in dict.fromkeys(r["data"] for r in records):
-        truth, lines = load_truth(data, folder), curves(records, data, folder)
+        truth = load_truth(data, folder)
         random = truth.at([group != "published" for group in truth.groups])
-        found[f"n_{data}"] = len(random.names)
-        found[f"tau_params_{data}"] = tau(random.test, -random.params)
         size = dict(zip(truth.names, truth.params.tolist(), strict=True))
         between = seeds(by_name(read(folder / f"{data}.jsonl")[1], "test"), size)
+        by_error, by_loss = (curves(records, data, folder, score) for score in SCORES)
+        found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
-        preset = [r for r in records if r["epochs"] == PRESET]
-        for lever, name in (("own", "tau"), ("default", "tau_shared")):
-            for score, told in (("error", name), ("loss", f"{name}_loss")):
-                for seconds, reached in curves(preset, data, folder, score).get(lever, []):
-                    found[f"{told}_{data}"] = reached
-                    found[f"core_seconds_{name}_{data}"] = seconds
-        shared = lines.get("default", [])
-        if shared:
-            found[f"best_shared_{data}"] = max(reached for _, reached in shared)
-        if lines.get("default") and lines.get("own"):
-            found[f"compute_to_tau_gain_{data}"] = gain(lines["default"], lines["own"])
-    return found
+        found[f"core_seconds_tau_{data}"], found[f"tau_{data}"] = at(records, data, folder, "ensemble", "loss")
+        found[f"core_seconds_tau_shared_{data}"], found[f"tau_shared_{data}"] = at(
+            records, data, folder, "default", "loss"
+        )
+        found[f"tau_shared_error_{data}"] = at(records, data, folder, "default", "error")[1]
+        found[f"tau_own_{data}"] = at(records, data, folder, "own", "loss")[1]
+        if "default" in by_error:
+            found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
+            found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
+            found[f"compute_to_tau_gain_ensemble_{data}"] = gain(by_error["default"], by_loss.get("ensemble", []))
+    for name, chosen in (("", records), ("_ensembles", [r for r in records if r.get("n_members", 1) > 1])):
+        pairs = [pair for record in chosen if None not in (pair := trusted(record, folder))]
+        if len(pairs) > 2:
+            found[f"trust_correlation{name}"] = float(spearmanr(*zip(*pairs, strict=True)).statistic)
+            found[f"trust_n{name}"] = len(pairs)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def trusted(record: dict[str, Any], folder: Path) -> tuple[float | None, float | None]:
+    """Return the tau that a measurement's trust expects of its order by the cross entropy, and the true one."""
+    truth = load_truth(record["data"], folder)
+    trust = Trust(
+        halves=tau(*np.array(list(record["loss"].values())).T),
+        successive=None,
+        distinct=None,
+        updates=record["updates"],
+        members=record.get("members"),
+        n_members=record.get("n_members", 1),
+    )
+    return trust.ceiling, tau(truth.test, scores(record, truth.names, "loss"))
 
 
 def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
@@ -211,10 +244,14 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
     told = figures(records, folder)
     figure, axes = panels(1, len(names), 4.2 * len(names), 3.2, wspace=0.1)
     for axis, data in zip(np.atleast_1d(axes), names, strict=True):
-        for k, (lever, points) in enumerate(curves(records, data, folder).items()):
-            axis.plot(*zip(*points, strict=True), marker=MARKS[k], color=SHADES[k], label=LEVERS[lever].label)
+        by_error, by_loss = (curves(records, data, folder, score) for score in SCORES)
+        lines = [(LEVERS[lever].label + ", loss", points) for lever, points in by_loss.items()]
+        if "default" in by_error:
+            axis.plot(*zip(*by_error["default"], strict=True), marker="x", color="0.6", label="supernet, error")
+        for k, (label, points) in enumerate(lines):
+            axis.plot(*zip(*points, strict=True), marker=MARKS[k], color=SHADES[k], label=label)
         for name, label, style in (("tau_seeds", "two trainings", "--"), ("tau_params", "parameters", ":")):
-            level = told[f"{name}_{data}"]
+            level = told.get(f"{name}_{data}")
             if level is not None:
                 axis.axhline(level, color="0.5", linestyle=style, label=label)
         axis.set_xscale("log")
@@ -266,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(line)
     if records:
         draw(records, options.out).savefig(options.out / "fidelity.png", dpi=200)
-    told = {name: None if v is None else round(v, 4) for name, v in figures(records, options.out).items()}
+    told = {name: round(value, 4) for name, value in figures(records, options.out).items()}
     print("RESULT " + json.dumps({"name": "fidelity", "figures": told}))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import bench_fidelity
-from benchmarks.bench_fidelity import LEVERS, PRESET, Task, figures, gain, key, measure
+from benchmarks.bench_fidelity import LEVERS, TOLD, Task, figures, gain, key, measure
 from benchmarks.truth.records import RESULTS, append_line, read
 from benchmarks.truth.sets import SETS, TruthSet, architectures
 from benchmarks.truth.summary import load_truth
@@ -19,7 +19,7 @@ TINY = TruthSet(
 )
 
 
-@pytest.mark.parametrize("lever", ["own", "default"])
+@pytest.mark.parametrize("lever", ["own", "default", "ensemble"])
 def test_a_measurement_tells_the_scores_of_the_random_architectures(
     lever: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,7 +37,7 @@ def test_a_measurement_tells_the_scores_of_the_random_architectures(
     assert one["core_seconds"] > 0
 
 
-def test_the_gain_is_the_compute_of_the_best_shared_order_over_the_least_that_own_weights_need_for_it() -> None:
+def test_the_gain_is_the_compute_of_the_best_tau_over_the_least_that_another_curve_needs_for_it() -> None:
     shared = [(10.0, 0.1), (40.0, 0.3), (160.0, 0.3)]
     assert gain(shared, [(5.0, 0.2), (8.0, 0.3), (16.0, 0.5)]) == 5.0  # 40 over 8
     assert gain(shared, [(5.0, 0.2), (8.0, 0.25)]) is None
@@ -54,24 +54,33 @@ def record(
     }
 
 
-def test_figures_are_of_the_preset_and_follow_the_scores(tmp_path: Path) -> None:
+def test_figures_are_of_the_told_epochs_and_follow_the_scores(tmp_path: Path) -> None:
     for name in ("cifar16.jsonl", "architectures.jsonl"):
         shutil.copy(RESULTS / name, tmp_path / name)
     truth = load_truth("cifar16", tmp_path)
     right = dict(zip(truth.names, truth.test.tolist(), strict=True))
     wrong = {name: -error for name, error in right.items()}
     records = [
-        record("own", PRESET, right, wrong, 8.0),
-        record("own", 4, right, right, 2.0),
-        record("default", PRESET, wrong, right, 6.0),
-        record("default", 4, wrong, wrong, 1.0),
+        record("ensemble", 8, wrong, right, 8.0) | {"members": 0.5, "n_members": 4},
+        record("ensemble", 4, wrong, wrong, 4.0) | {"members": -0.1, "n_members": 2},
+        record("default", 9, right, right, 9.0),
+        record("default", 4, wrong, wrong, 5.0),
+        record("default", 2, wrong, right, 3.0),
+        record("own", 18, wrong, wrong, 30.0),
     ]
     found = figures(records, tmp_path)
-    assert [found["tau_cifar16"], found["tau_loss_cifar16"]] == pytest.approx([1.0, -1.0])
-    assert [found["tau_shared_cifar16"], found["tau_shared_loss_cifar16"]] == pytest.approx([-1.0, 1.0])
-    assert (found["core_seconds_tau_cifar16"], found["core_seconds_tau_shared_cifar16"]) == (8.0, 6.0)
-    assert found["compute_to_tau_gain_cifar16"] == 0.5  # 1 over 2
-    assert found["best_shared_cifar16"] == pytest.approx(-1.0)
+    assert (found["tau_cifar16"], found["core_seconds_tau_cifar16"]) == (pytest.approx(1.0), 8.0)
+    assert (found["tau_shared_cifar16"], found["core_seconds_tau_shared_cifar16"]) == (pytest.approx(1.0), 9.0)
+    assert [found["tau_shared_error_cifar16"], found["tau_own_cifar16"]] == pytest.approx([1.0, -1.0])
+    assert found["best_shared_error_cifar16"] == pytest.approx(1.0)
+    assert found["compute_to_tau_gain_cifar16"] == 3.0  # 9 over 3
+    assert found["compute_to_tau_gain_ensemble_cifar16"] == 9 / 8
+    assert found["trust_n"] == 6
+    assert "trust_n_ensembles" not in found  # two do not make a correlation
+    more = record("ensemble", 16, wrong, right, 16.0) | {"members": 0.9, "n_members": 8}
+    told = figures([*records, more], tmp_path)
+    assert told["trust_n_ensembles"] == 3
+    assert told["trust_correlation_ensembles"] == pytest.approx(0.87, abs=0.01)  # 1, 2, 3 against 1, 2.5, 2.5
 
 
 def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,11 +88,11 @@ def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pyt
         shutil.copy(RESULTS / name, tmp_path / name)
     _, trained = read(tmp_path / "cifar16.jsonl")
     errors = {row["name"]: row["test"] for row in trained}
-    append_line(tmp_path / bench_fidelity.FILE, record("own", PRESET, errors, errors, 3.0))
+    append_line(tmp_path / bench_fidelity.FILE, record("own", TOLD["own"], errors, errors, 3.0))
     bench_fidelity.main(["--redraw", "--out", str(tmp_path)])
     said = capsys.readouterr().out.splitlines()
-    assert said[1].split()[:5] == ["cifar16", "own", str(PRESET), "0", "3"]
-    assert json.loads(said[-1].removeprefix("RESULT "))["figures"]["core_seconds_tau_cifar16"] == 3.0
+    assert said[1].split()[:5] == ["cifar16", "own", str(TOLD["own"]), "0", "3"]
+    assert json.loads(said[-1].removeprefix("RESULT "))["figures"]["tau_own_cifar16"] > 0.8
     assert (tmp_path / "fidelity.png").stat().st_size > 1000
 
 
