@@ -40,6 +40,7 @@ def render(report: RunReport) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     columns = report.front.columns
+    trust_heads, trust_rows = _trust_rows(report)
     return environment.from_string(parts["page.html"]).render(
         report=report,
         columns=columns,
@@ -53,7 +54,8 @@ def render(report: RunReport) -> str:
         headline=_headline(report),
         started=datetime.fromtimestamp(report.started, timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         times=_times(report),
-        trust=_trust_rows(report),
+        trust=trust_rows,
+        trust_heads=trust_heads,
         warning=_warning(report),
         settings=_settings(report),
         machine=_machine(report),
@@ -237,22 +239,28 @@ def _times(report: RunReport) -> list[dict[str, Any]]:
     ]
 
 
-def _trust_rows(report: RunReport) -> list[list[str]]:
-    """Return the generations that tell their trust: number, what is expected, agreement of parts, share, steps."""
+_TRUST = {
+    "ceiling": "expected tau",
+    "halves": "tau of two halves",
+    "members": "of two supernets",
+    "successive": "with the one before",
+    "distinct": "pairs told apart",
+    "updates": "steps per weight",
+}
+"""The figures of trust that are told, where a run has them, and their heads."""
 
-    def told(value: float | None, decimals: int = 2) -> str:
-        return "–" if value is None else f"{value:.{decimals}f}"
+
+def _trust_rows(report: RunReport) -> tuple[list[str], list[list[str]]]:
+    """Return the heads of a table of trust, and its rows: number of a generation, figures."""
+
+    def told(name: str, value: float | None) -> str:
+        return "–" if value is None else f"{value:.{0 if name == 'updates' else 2}f}"
 
     known = [(one.number, one.trust) for one in report.generations if one.trust is not None]
-    return [
-        [
-            str(k),
-            *(told(tau) for tau in (trust.ceiling, trust.halves, trust.members, trust.successive)),
-            told(trust.distinct),
-            told(trust.updates, 0),
-        ]
-        for k, trust in known
-    ]
+    several = any(trust.members is not None for _, trust in known)
+    names = [name for name in _TRUST if several or name != "members"]
+    rows = [[str(k), *(told(name, getattr(trust, name)) for name in names)] for k, trust in known]
+    return [_TRUST[name] for name in names], rows
 
 
 def _warning(report: RunReport) -> str:
