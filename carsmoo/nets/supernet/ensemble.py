@@ -75,7 +75,9 @@ class Ensemble:
             before = sum(plans[:k])
 
             def further(step: Step, before: int = before) -> None:
-                listener(dataclasses.replace(self._told(step), done=before + step.done, total=sum(plans)))
+                if step.phase == "warm-up":
+                    step = dataclasses.replace(step, done=before + step.done, total=sum(plans))
+                listener(self._told(step))
 
             member.warm_up(further)
 
