@@ -47,8 +47,10 @@ class FrontOutput(Output):  # type: ignore[misc]
     def update(self, algorithm: Any) -> None:
         """Read the row from an algorithm."""
         super().update(algorithm)
-        ceiling = getattr(getattr(algorithm.problem, "trust", None), "ceiling", None)
-        self.trust.set(None if ceiling is None else f"{ceiling:.2f}")
+        trust = getattr(algorithm.problem, "trust", None)
+        ceiling = getattr(trust, "ceiling", None)
+        bound = "" if getattr(trust, "members", None) is not None else "≤"  # of images alone
+        self.trust.set(None if ceiling is None else f"{bound}{ceiling:.2f}")
         feasible = algorithm.pop[algorithm.pop.get("feas")]
         if len(feasible) == 0:
             self.front.set(0)

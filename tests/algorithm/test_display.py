@@ -32,13 +32,14 @@ def test_trust_is_a_column_where_the_problem_tells_one(capsys: pytest.CaptureFix
     class Trusted(ToyProblem):
         @property
         def trust(self) -> Trust | None:
+            told = {} if self.time < 2 else {"members": 0.1, "n_members": 4}
             halves = None if self.time == 0 else 0.3149
-            return Trust(halves=halves, successive=None, distinct=None, updates=None)
+            return Trust(halves=halves, successive=None, distinct=None, updates=None, **told)
 
-    minimize(Trusted(generations=2), PNSGA3(), verbose=True)
+    minimize(Trusted(generations=3), PNSGA3(), verbose=True)
     header, *rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if "|" in line]
     assert header[-1].strip() == "trust"
-    assert [row[-1].strip() for row in rows] == ["-", "0.59"]
+    assert [row[-1].strip() for row in rows] == ["-", "≤0.59", "0.45"]
 
 
 def test_a_start_without_feasible_individuals_prints_dashes(capsys: pytest.CaptureFixture[str]) -> None:
