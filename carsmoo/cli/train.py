@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from carsmoo.runs import retrained_front
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.correlation import too_few
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Listener, ProgressBars, Step
 
@@ -55,7 +57,10 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Directory for the network of a genotype.")] = None,
     inexact: Inexact = False,
 ) -> None:
-    """Train the networks of a run's front alone, or the network of one genotype, and keep their weights."""
+    """Train the networks of a run's front alone, or the network of one genotype, and keep their weights.
+
+    The network of lowest error, or loss, in the search goes first, the others follow in the front's order.
+    """
     _require_one(jobs)
     plan = TrainingRecipe.preset(recipe)
     changes = _changes(config, settings, network)
@@ -94,7 +99,8 @@ def train(
     show(trained_table(trained), 120)
     print(_best(trained))
     searched_by = {"error": "errors", "loss": "losses"}[front.score]
-    print(f"Kendall's tau of the search's {searched_by} and the errors trained alone: {correlation}")
+    told = f"Kendall's tau of the search's {searched_by} and the errors trained alone: {correlation}"
+    print(told if correlation.tells else too_few(correlation.n))
     networks, name = run.path / retrained_front.NETWORKS, retrained_front.FINAL
     print(f"networks are in {networks}, the final front in {run.path}: {name}.csv, .json, .png")
 
@@ -124,9 +130,10 @@ def fidelity(
         result = measure(run, networks, plan, **options, listener=listener, group=group)
     if not group.is_main:
         return
-    for kind, name in (("recalibrated", "batch norm recalibrated"), ("batch", "batch norm of each batch")):
-        found = Correlation(**result["supernet"]["kendall"][kind])
-        print(f"Kendall's tau, {name}: {found}")
+    kinds = {"recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
+    found = {name: Correlation(**result["supernet"]["kendall"][kind]) for kind, name in kinds.items()}
+    told = [f"Kendall's tau, {name}: {one}" for name, one in found.items() if one.tells]
+    print("\n".join(told) or too_few(networks))
     print(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
 
 
@@ -162,16 +169,17 @@ def _changes(config: Path | None, settings: list[str] | None, network: str | Non
 
 
 def _chosen(front: Any, only: list[int] | None, top: int | None) -> list[int]:
-    """Return the places of the networks that a user chose, from 0."""
+    """Return the places of the networks that a user chose, from 0: the best one of the search, then the others."""
     if only and top:
         raise ValueError("top: expected --only or --top, got both")
     if only:
         for number in only:
             if number > len(front):
                 raise ValueError(f"only: expected a network among 1..{len(front)}, got {number}")
-        return sorted({number - 1 for number in only})
     order: list[int] = front.column(front.score).argsort(kind="stable").tolist()
-    return sorted(order[: top or len(front)])
+    chosen = {number - 1 for number in only} if only else set(order[: top or len(front)])
+    first = min(chosen, key=order.index)
+    return [first, *sorted(chosen - {first})]
 
 
 def _require_one(jobs: int | None) -> None:
@@ -187,6 +195,7 @@ def _require_one(jobs: int | None) -> None:
 def _training(device: str | None, places: Sequence[int]) -> Iterator[tuple[Group, Callable[[str], None], Listener]]:
     """Join the processes launched together; the first one draws progress bars and says a line of each trained network.
 
+    The bars show the epochs of what it trains itself and, as it waits for other ranks, how many networks are done.
     SIGINT and SIGTERM end it at once, with the exit code that a shell expects. The networks' places in the front count
     from 0, in the order in which they are trained.
     """
@@ -196,8 +205,8 @@ def _training(device: str | None, places: Sequence[int]) -> Iterator[tuple[Group
         raise InterruptedRunError(signum)
 
     def hear(step: Step) -> None:
-        if group.is_main:
-            bars(step)
+        if group.is_main and (step.phase != NETWORKS or group.size > 1):
+            bars(_drawn(step, places))
         if step.phase == NETWORKS and step.done:
             with bars.hidden():
                 tell(_line(places[step.done - 1] + 1, step.figures))
@@ -210,6 +219,15 @@ def _training(device: str | None, places: Sequence[int]) -> Iterator[tuple[Group
         except InterruptedRunError as stop:
             tell("interrupted; the same command goes on from the last whole epoch")
             raise typer.Exit(stop.exit_code) from None
+
+
+def _drawn(step: Step, places: Sequence[int]) -> Step:
+    """Return a step as it is drawn: of an epoch's figures those that tell how the network does, and which it is."""
+    if "network" not in step.figures:
+        return step
+    figures = {"network": places[int(step.figures["network"]) - 1] + 1}
+    told = {name: step.figures[name] for name in ("epoch", "loss", "error") if name in step.figures}
+    return dataclasses.replace(step, figures=figures | told)
 
 
 def _headline(recipe: TrainingRecipe, n: int, data: str) -> str:
@@ -227,9 +245,9 @@ def _line(number: int, figures: Mapping[str, float]) -> str:
 
 
 def _best(trained: Any) -> str:
-    places, errors, lowest = retrained_front.places_of(trained), trained.column("error"), trained.best()
-    told = f"lowest test error: network {places[lowest]}, {errors[lowest]:.2%}"
-    if "held_out_error" not in trained.names:
-        return told
-    chosen = trained.best("held_out_error")
-    return f"best network by the images held out: network {places[chosen]}, {errors[chosen]:.2%} on test; {told}"
+    """Return the line of the network that is chosen without the test split, with its test error."""
+    places, by = retrained_front.places_of(trained), retrained_front.chosen_by(trained)
+    if by is None:
+        raise ValueError(f"final front: expected a column to choose by, got {', '.join(trained.names)}")
+    chosen, how = trained.best(by), retrained_front.CHOSEN_BY[by]
+    return f"best network by {how}: network {places[chosen]}, {trained.column('error')[chosen]:.2%} error on test"

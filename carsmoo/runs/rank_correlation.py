@@ -150,6 +150,9 @@ def _result(
 
 def _draw(run: RunDirectory, supernet: Any, alone: NDArray[np.float64], result: dict[str, Any]) -> None:
     names = {"recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
-    labelled = {f"{names[kind]}: tau {rank_correlation(errors, alone)}": errors for kind, errors in supernet.items()}
+    labelled = {}
+    for kind, errors in supernet.items():
+        found = rank_correlation(errors, alone)
+        labelled[f"{names[kind]}: tau {found}" if found.tells else names[kind]] = errors
     drawn = plot_ranks(labelled, alone, title=f"{len(alone)} networks of the {result['source']}")
     plots.save_both(drawn, run.path / FIDELITY)

@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 NETWORKS, FINAL = "networks", "final-front"
 
+CHOSEN_BY = {
+    "held_out_error": "the images held out",
+    "search_error": "the search's errors",
+    "search_loss": "the search's losses",
+}
+"""What one of the retrained networks is chosen by, the first that they have: never the test split; and its words."""
+
 
 def short_name(genotype: Genotype) -> str:
     """Return a genotype's published name, or else eight letters that tell it from others."""
@@ -223,16 +230,20 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
         return None
     final = Front.load(path)
     places = places_of(final, str(path))
-    ways = ("held_out_error", "search_error", "search_loss")
-    by = next((name for name in ways if name in final.names), None)
+    by = chosen_by(final)
     if by is None:
-        raise ValueError(f"{path}: expected a column {' or '.join(ways)}, got {', '.join(final.names)}")
+        raise ValueError(f"{path}: expected a column {' or '.join(CHOSEN_BY)}, got {', '.join(final.names)}")
     chosen = places[final.best(by)] if number is None else number
     if chosen not in places:
         return None
     genotype = final.genotypes[places.index(chosen)]
     folder = run.path / NETWORKS / f"{chosen}-{short_name(genotype)}"
     return folder if folder.is_dir() else None
+
+
+def chosen_by(final: Front) -> str | None:
+    """Return the column by which one of a retrained front's networks is chosen; None if it has none of them."""
+    return next((name for name in CHOSEN_BY if name in final.names), None)
 
 
 def places_of(final: Front, where: str = "final front") -> list[int]:
@@ -261,7 +272,7 @@ def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlatio
         np.column_stack([sizes[places], final.column("error")]),
         f"{label}, as searched" if label != other else other,
         score=front.score,
-        title=f"Kendall's tau {correlation}",
+        title=f"Kendall's tau {correlation}" if correlation.tells else "",
     )
     plots.save_both(drawn, run.path / FINAL)
 

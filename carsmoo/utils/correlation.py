@@ -10,6 +10,9 @@ from scipy.stats import kendalltau
 
 from carsmoo.utils.validation import numbers
 
+FEWEST = 6
+"""Networks of which a correlation is told, so many or more: of fewer even a strong one is often chance."""
+
 
 @dataclass(frozen=True)
 class Correlation:
@@ -25,10 +28,20 @@ class Correlation:
     p: float | None
     n: int
 
+    @property
+    def tells(self) -> bool:
+        """Whether it is of enough values, 6 or more, to tell anything."""
+        return self.n >= FEWEST
+
     def __str__(self) -> str:
         if self.tau is None or self.p is None:
             return f"not defined (n = {self.n})"
         return f"{self.tau:.2f} (p = {self.p:.2g}, n = {self.n})"
+
+
+def too_few(n: int) -> str:
+    """Return the line that stands for a correlation of so few networks that it tells nothing."""
+    return f"so few networks (n = {n}, fewer than {FEWEST}) tell nothing of how their orders agree"
 
 
 def rank_correlation(one: ArrayLike, other: ArrayLike) -> Correlation:

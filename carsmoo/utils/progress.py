@@ -53,7 +53,7 @@ def unheard(step: Step) -> None:
 class ProgressBars:
     """A listener that draws a progress bar for the current phase, with the time left, and clears it at its end.
 
-    A console that is no terminal is left alone.
+    The figures of a step stay until another one has some. A console that is no terminal is left alone.
 
     Args:
         console: where to draw; standard error if not given.
@@ -84,8 +84,11 @@ class ProgressBars:
             )
             self._progress.add_task(step.phase, total=step.total, unit=step.unit, figures="")
             self._progress.start()
-        figures = "  ".join(f"{name} {value:.3g}" for name, value in step.figures.items())
-        self._progress.update(self._progress.task_ids[0], completed=step.done, total=step.total, figures=figures)
+        task = self._progress.task_ids[0]
+        self._progress.update(task, completed=step.done, total=step.total)
+        if step.figures:
+            told = "  ".join(f"{name} {value:.3g}" for name, value in step.figures.items())
+            self._progress.update(task, figures=told)
         if step.done >= step.total:
             self.close()
 

@@ -162,9 +162,9 @@ def test_networks_of_a_killed_rank_are_trained_on(run: RunDirectory, undisturbed
     done = launch("SIGKILL", 2, "train", run.path, *TRAIN, restarts=1)
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("network ")] == [
+        "network 3",
         "network 1",
         "network 2",
-        "network 3",
     ]
     require_no_traceback_of_ours(done)
     require_same_networks(run, undisturbed)

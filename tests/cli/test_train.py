@@ -1,16 +1,23 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from carsmoo import plots
 from carsmoo.cli.entry import main
+from carsmoo.cli.train import _drawn
+from carsmoo.config.search import SearchConfig
 from carsmoo.nets.models.serialization import load
+from carsmoo.nets.retraining.job import Job
+from carsmoo.runs import retrained_front
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.retrained_front import restored
 from carsmoo.space.front import Front
+from carsmoo.utils.progress import Listener, Step
 from carsmoo.zoo import GENOTYPES
 from tests.support.images import draw_folder
 
@@ -34,9 +41,13 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_front_is_trained_in_two_parts(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     front = Front.load(run_dir / "front.json")
     assert call("train", run_dir, *TINY, "--top", 1) == 0
-    assert "Kendall's tau" in capsys.readouterr().out
+    assert "so few networks (n = 1, fewer than 6) tell nothing of how their orders agree\n" in capsys.readouterr().out
     assert Front.load(run_dir / "final-front.json").about["places"] == [1 + int(front.column("error").argmin())]
     assert call("train", run_dir, *TINY) == 0
+    said = capsys.readouterr().out
+    first = 1 + front.best()
+    others = [place for place in range(1, len(front) + 1) if place != first]
+    assert [int(place) for place in re.findall(r"^network (\d+): ", said, re.M)] == [first, *others]
     final = Front.load(run_dir / "final-front.json")
     assert final.genotypes == front.genotypes
     assert final.genotypes == Front.load(run_dir / "final-front.csv").genotypes
@@ -63,7 +74,7 @@ def test_a_search_by_loss_is_trained_drawn_and_reported(tmp_path: Path, capsys: 
     front = Front.load(run / "front.json")
     assert (front.names, front.units) == (("loss", "params"), ("nats", "millions"))
     assert call("train", run, *TINY, "--top", 2) == 0
-    assert "tau of the search's losses" in capsys.readouterr().out
+    assert "best network by the images held out: network " in capsys.readouterr().out
     final = Front.load(run / "final-front.json")
     assert set(final.column("search_loss")) == set(np.sort(front.column("loss"))[:2])
     assert call("report", run) == 0
@@ -110,9 +121,70 @@ def test_one_genotype(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert load(tmp_path / "one").genotype == GENOTYPES["CARS-E"]
 
 
-def test_fidelity_tells_tau_for_both_kinds_of_batch_norm(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def card(job: Job, error: float, held_out: float | None) -> dict[str, Any]:
+    accuracy = [{"split": "test", "epoch": 1, "error": error}]
+    if held_out is not None:
+        accuracy.insert(0, {"split": "held-out", "epoch": 1, "error": held_out})
+    recipe = {"settings": {}, "start": "random", "seconds": 1.0}
+    costs = {"params": 1000, "flops": 1000}
+    return {"folder": job.folder.name, "costs": costs, "accuracy": accuracy, "recipe": recipe, "data": {"name": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("test", "held_out", "told"),
+    [
+        ([0.3, 0.2, 0.01, 0.4, 0.5, 0.6], [0.1, 0.05, 0.4, 0.2, 0.2, 0.2], "the images held out: network 2, 20.00%"),
+        ([0.3, 0.2, 0.01, 0.25, 0.5], None, "the search's errors: network 4, 25.00%"),
+    ],
+)
+def test_the_searchs_best_is_trained_first_and_the_test_split_chooses_nothing(
+    test: list[float],
+    held_out: list[float] | None,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    n, run = len(test), RunDirectory.create(tmp_path / "run", SearchConfig(data="digits"))
+    F = np.column_stack([[0.5, 0.45, 0.4, 0.1, 0.3, 0.2][:n], np.arange(n)])
+    run.write_front(Front(tuple(GENOTYPES.values())[:n], F, ("error", "params"), ("", "millions"), {}))
+    begun: list[int] = []
+
+    def train_jobs(jobs: list[Job], processes: int, listener: Listener, group: object) -> list[dict[str, Any]]:
+        begun.extend(int(job.folder.name.split("-")[0]) for job in jobs)
+        return [card(job, test[k - 1], held_out and held_out[k - 1]) for job, k in zip(jobs, begun, strict=True)]
+
+    drawn: list[Any] = []
+    monkeypatch.setattr(retrained_front, "train_jobs", train_jobs)
+    monkeypatch.setattr(plots, "save_both", lambda ax, path: drawn.append(ax))
+    assert call("train", run.path, *TINY) == 0
+    assert begun == [4, *(k for k in range(1, n + 1) if k != 4)]
+    final = Front.load(run.path / "final-front.json")
+    assert final.column("error").tolist() == test
+    assert final.about["places"] == list(range(1, n + 1))
+    assert final.about["kendall"]["n"] == n
+    said = capsys.readouterr().out
+    assert f"\nbest network by {told} error on test\n" in said
+    assert "lowest" not in said
+    assert "1.00%" in said  # in the table alone
+    assert ("Kendall's tau of the search's errors" in said) == (n == 6)
+    assert ("so few networks (n = 5, fewer than 6)" in said) == (n == 5)
+    assert drawn[0].get_title().startswith("Kendall's tau") == (n == 6)
+
+
+def test_a_bar_tells_of_an_epoch_which_network_and_how_it_does() -> None:
+    figures = {"network": 2, "epoch": 3, "loss": 0.5, "learning_rate": 0.1, "error": 0.25, "seconds": 9.0}
+    step = Step(phase="training", done=3, total=9, unit="epochs", figures=figures)
+    assert _drawn(step, [4, 0]).figures == {"network": 1, "epoch": 3, "loss": 0.5, "error": 0.25}
+    bare = Step(phase="training", done=3, total=9, unit="steps")
+    assert _drawn(bare, [4, 0]) == bare
+
+
+def test_fidelity_tells_no_tau_of_three_networks(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("fidelity", run_dir, "--networks", 3, *TINY) == 0
-    assert capsys.readouterr().out.count("Kendall's tau") == 2
+    said = capsys.readouterr().out
+    assert "so few networks (n = 3, fewer than 6)" in said
+    assert "tau" not in said
     found = json.loads((run_dir / "fidelity.json").read_text())
     sizes = [network["params"] for network in found["networks"]]
     assert sizes == sorted(sizes)

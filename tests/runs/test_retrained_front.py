@@ -4,16 +4,31 @@ from typing import Any
 import numpy as np
 import pytest
 
+from carsmoo import plots
 from carsmoo.cli.tables import trained_table
 from carsmoo.cli.train import _best
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.distributed.group import ALONE
 from carsmoo.plots.retrained import plot_final_front, plot_ranks
+from carsmoo.runs import rank_correlation
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.retrained_front import jobs_for, require_results, short_name, train_jobs, trained_folder
 from carsmoo.space.front import Front
 from carsmoo.utils.progress import unheard
 from carsmoo.zoo import GENOTYPES
+
+
+@pytest.mark.parametrize("n", [5, 6])
+def test_a_picture_of_ranks_tells_tau_of_six_networks_or_more(
+    n: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(plots, "save_both", lambda ax, path: drawn.append(ax))
+    errors = np.linspace(0.1, 0.2, n)
+    rank_correlation._draw(RunDirectory(tmp_path), {"batch": errors}, errors, {"source": "front"})
+    (text,) = drawn[0].get_legend().get_texts()
+    tau = ": tau 1.00 (p = 0.0028, n = 6)" if n == 6 else ""
+    assert text.get_text() == f"batch norm of each batch{tau}"
 
 
 def test_short_names() -> None:
@@ -54,7 +69,9 @@ def test_a_trained_front_without_fitting_places_is_named(places: Any, tmp_path: 
 def test_a_trained_front_without_an_error_to_choose_by_is_named(tmp_path: Path) -> None:
     front = Front.from_objectives([GENOTYPES["CARS-A"]], [[0.1]], ("error",), ("",), {"places": [1]})
     front.to_json(tmp_path / "final-front.json")
-    with pytest.raises(ValueError, match=r"final-front\.json: expected a column search_error, got error"):
+    with pytest.raises(
+        ValueError, match=r"final-front\.json: expected a column held_out_error or .* or search_loss, got error"
+    ):
         trained_folder(RunDirectory(tmp_path))
 
 

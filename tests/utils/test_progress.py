@@ -22,6 +22,22 @@ def test_bars_show_the_phase_and_what_is_left_and_go_away_at_its_end() -> None:
     assert "scoring" in screen.getvalue()
 
 
+def test_figures_stay_until_others_come() -> None:
+    screen = io.StringIO()
+    bars = ProgressBars(Console(file=screen, force_terminal=True, width=100))
+    bars(Step(phase="training", done=1, total=9, unit="steps", figures={"error": 0.25}))
+    with bars.hidden():
+        before = len(screen.getvalue())
+        bars(Step(phase="training", done=2, total=9, unit="steps"))
+    assert "error 0.25" in screen.getvalue()[before:]
+    bars(Step(phase="training", done=3, total=9, unit="steps", figures={"error": 0.125}))
+    with bars.hidden():
+        before = len(screen.getvalue())
+    assert "error 0.125" in screen.getvalue()[before:]
+    assert "error 0.25" not in screen.getvalue()[before:]
+    bars.close()
+
+
 def test_a_new_phase_starts_its_own_bar() -> None:
     screen = io.StringIO()
     bars = ProgressBars(Console(file=screen, force_terminal=True, width=100))

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import hashlib
 import json
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -20,6 +21,7 @@ from carsmoo.nets.data import TrainingData, load_for_training
 from carsmoo.nets.distributed.group import Group, current, shards
 from carsmoo.nets.distributed.results import SharedResults
 from carsmoo.nets.retraining.job import Job, epochs_left, figures_of, making, require_place, train
+from carsmoo.nets.retraining.logs import followed
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import StoppedError, one_line
 
@@ -38,12 +40,14 @@ def train_each(
     Each network comes out the same whichever others are trained beside it, on the same number of threads.
 
     Args:
-        jobs: the networks; those that are there already are left alone.
+        jobs: the networks, begun in this order; those that are there already are left alone.
         processes: networks trained at a time, which share torch's threads. None: on the CPU as many as there are
             threads, on other devices one. Each rank of several trains one at a time.
         listener: called after each network, in the order of the jobs, with what
             :func:`~carsmoo.nets.retraining.job.figures_of` its card, the phase :data:`NETWORKS`; and as
-            :func:`~carsmoo.nets.retraining.job.train` does for those that this process trains itself.
+            :func:`~carsmoo.nets.retraining.job.train` does for those that this process trains itself, the figures with
+            ``network``, the place of the job, from 1. Of those trained side by side it hears by
+            :func:`~carsmoo.nets.retraining.logs.followed`, from another thread, one call at a time.
         group: ranks over which the networks are spread, see :class:`~carsmoo.CARSProblem`. All call this
             alike and get all cards; their folders are on a disk that all of them see.
 
@@ -65,6 +69,7 @@ def train_each(
     shared = [dataclasses.replace(job, threads=job.threads or threads) for job in jobs]
     cards: list[dict[str, Any]] = []
     step = partial(Step, phase=NETWORKS, total=len(jobs), unit="networks")
+    listener = listener if n == 1 else _in_turn(listener)
     listener(step(done=0))
     try:
         with closing(_run(shared, n, listener) if group.size == 1 else _spread(shared, group, listener)) as found:
@@ -80,27 +85,48 @@ def train_each(
 
 def _run(jobs: Sequence[Job], n: int, listener: Listener) -> Generator[dict[str, Any], None, None]:
     if n == 1:
-        yield from (train(job, listener) for job in jobs)
+        yield from (train(job, _numbered(listener, k)) for k, job in enumerate(jobs, 1))
     else:
-        yield from Parallel(n_jobs=n, return_as="generator")(delayed(train)(job) for job in jobs)
+        with followed(jobs, listener):
+            yield from Parallel(n_jobs=n, return_as="generator")(delayed(train)(job) for job in jobs)
+
+
+def _in_turn(listener: Listener) -> Listener:
+    """Return a listener that several threads may call."""
+    lock = threading.Lock()
+
+    def hear(step: Step) -> None:
+        with lock:
+            listener(step)
+
+    return hear
+
+
+def _numbered(listener: Listener, place: int) -> Listener:
+    """Return a listener that adds a network's place to the figures."""
+
+    def hear(step: Step) -> None:
+        figures = step.figures and {"network": place, **step.figures}
+        listener(dataclasses.replace(step, figures=figures))
+
+    return hear
 
 
 def _spread(jobs: Sequence[Job], group: Group, listener: Listener) -> Generator[dict[str, Any], None, None]:
-    """Yield the cards of networks of which each rank trains its own, the most costly first."""
+    """Yield the cards of networks of which each rank trains its own in their order, the costs spread evenly."""
     given = {_key(job): job for job in jobs}
     images = {key: load_for_training(job.data, job.recipe) for key, job in given.items()}
     costs = group.decide(lambda: _costs(jobs, images))
     group.require_same("networks to train", _digest(jobs, images))
     images.clear()
-    own = sorted(shards(costs, group.size)[group.rank], key=lambda k: (-costs[k], k))
 
     def hear(step: Step) -> None:
         listener(step)
         (results.check if step.boundary else results.beat)()
 
     with SharedResults(group, len(jobs)) as results:
-        for k in own:
-            results.post(k, _trained(jobs[k], hear))
+        for k in shards(costs, group.size)[group.rank]:
+            results.post(k, _trained(jobs[k], _numbered(hear, k + 1)))
         yield from results
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from carsmoo.runs.report.data import RunReport, extract
+from carsmoo.runs.report.facts import agreement, duration, facts, trained_about, trained_error
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import Genotype
 from carsmoo.space.words import Column, operations, provenance
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener, Step, unheard
-from carsmoo.utils.validation import finite
 
 
 def render(report: RunReport) -> str:
@@ -47,10 +47,10 @@ def render(report: RunReport) -> str:
         error=report.front.names.index(report.front.score),
         score=report.front.score,
         about=provenance(report.front.about),
-        agreement=_agreement(report),
+        agreement=agreement(report),
         trained_about=provenance(report.trained.front.about) if report.trained else "",
         rows=_rows(report, columns),
-        facts=_facts(report, columns),
+        facts=facts(report, columns),
         headline=_headline(report),
         started=datetime.fromtimestamp(report.started, timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         times=_times(report),
@@ -110,8 +110,8 @@ def document(report: RunReport) -> dict[str, Any]:
         "networks": [
             {
                 "F": values,
-                "trained": _trained_error(report, row),
-                "trainedAbout": _trained_about(report, row),
+                "trained": trained_error(report, row),
+                "trainedAbout": trained_about(report, row),
                 "text": str(genotype),
                 "cells": [
                     {"name": "normal", "edges": genotype.normal, "concat": genotype.normal_concat},
@@ -127,20 +127,11 @@ def document(report: RunReport) -> dict[str, Any]:
     }
 
 
-def duration(seconds: float) -> str:
-    """Return a time in words, in two units at most."""
-    if seconds < 180:
-        return f"{seconds:.0f} s" if seconds >= 3 else f"{seconds:.2f} s"
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
 def _rows(report: RunReport, columns: Sequence[Column]) -> list[dict[str, Any]]:
     place = report.trained.place if report.trained else (None,) * len(report.front)
     rows = []
     for genotype, values, row in zip(report.front.genotypes, report.front.F.tolist(), place, strict=True):
-        trained = _trained_error(report, row)
+        trained = trained_error(report, row)
         rows.append(
             {
                 "numbers": [column.number(value) for column, value in zip(columns, values, strict=True)],
@@ -155,29 +146,6 @@ def _cell_words(genotype: Genotype) -> list[tuple[str, str]]:
     return [("normal", operations(genotype.normal)), ("reduction", operations(genotype.reduce))]
 
 
-def _trained_error(report: RunReport, row: int | None) -> float | None:
-    if row is None or report.trained is None or "error" not in report.trained.front.names:
-        return None
-    return float(report.trained.front.column("error")[row])
-
-
-def _trained_about(report: RunReport, row: int | None) -> str:
-    if row is None or report.trained is None:
-        return ""
-    about = dict(report.trained.front.about)
-    if isinstance(about.get("epoch"), list) and len(about["epoch"]) == len(report.trained.front):
-        about["epoch"] = about["epoch"][row]
-    return provenance(about)
-
-
-def _agreement(report: RunReport) -> str:
-    """Return the rank correlation between supernet and retrained networks in words, where the run holds it."""
-    kendall = report.trained.front.about.get("kendall") if report.trained else None
-    tau = finite(kendall.get("tau")) if isinstance(kendall, dict) else None
-    n = len(report.trained.front) if report.trained else 0
-    return f"Kendall’s tau between the two orders: {tau:.2f} (n = {n})." if tau is not None else ""
-
-
 def _headline(report: RunReport) -> str:
     config = report.config
     if config is None:
@@ -190,36 +158,6 @@ def _headline(report: RunReport) -> str:
         f"population {config.algorithm.pop_size or plan.pop_size}; "
         f"protection {config.algorithm.protection}; seed {config.seed}"
     )
-
-
-def _facts(report: RunReport, columns: Sequence[Column]) -> list[tuple[str, str, str]]:
-    """Return the figures that a reader wants first: name, value, what it belongs to."""
-    front, error = report.front, report.front.names.index(report.front.score)
-    facts = []
-    if len(front):
-        facts.append((f"lowest {columns[error].name}", columns[error].text(front.F[:, error].min()), _about(front)))
-    if report.test_error is not None:
-        facts.append(("the same network on test", f"{100 * report.test_error:.2f} %", _about(front, "test")))
-    if report.trained and "error" in report.trained.front.names and len(report.trained.front):
-        best = float(report.trained.front.column("error").min())
-        facts.append(("lowest, trained in full", f"{100 * best:.2f} %", provenance(report.trained.front.about)))
-    if len(front) and len(columns) > 1:
-        k = next(k for k in range(len(columns)) if k != error)
-        low, high = columns[k].number(front.F[:, k].min()), columns[k].text(front.F[:, k].max())
-        facts.append(
-            (
-                f"{len(front)} network{'s' if len(front) > 1 else ''} found",
-                f"{low}–{high}" if len(front) > 1 else high,
-                f"{columns[k].name}, smallest to largest",
-            )
-        )
-    scored = f"{report.generations[-1].evaluations} evaluations" if report.generations else "no generation logged"
-    facts.append(("search", duration(report.seconds), f"{len(report.generations)} generations, {scored}"))
-    return facts
-
-
-def _about(front: Front, split: str | None = None) -> str:
-    return provenance({**front.about, **({"split": split} if split else {})})
 
 
 def _times(report: RunReport) -> list[dict[str, Any]]:
