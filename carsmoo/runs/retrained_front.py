@@ -100,7 +100,7 @@ def jobs_for(
     from carsmoo.nets.retraining.trainer import inherited, transferable
 
     initial: list[Any] = [None] * len(genotypes)
-    if searched is not None and searched.training.weights == "own":
+    if searched is not None and (searched.training.weights == "own" or searched.training.n_supernets > 1):
         initial = [transferable(searched.subnet(genotype)) for genotype in genotypes]
     elif searched is not None:
         images = load_for_training(data, recipe)

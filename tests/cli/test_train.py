@@ -82,6 +82,17 @@ def test_a_search_by_loss_is_trained_drawn_and_reported(tmp_path: Path, capsys: 
     assert call("export", run, "--format", "safetensors", "--out", tmp_path / "taken") == 0
 
 
+def test_networks_of_several_supernets_start_with_the_weights_of_the_first(tmp_path: Path) -> None:
+    run, several = tmp_path / "run", ["--set", "training.n_supernets=2", "--set", "training.warmup_epochs=2"]
+    several += ["--set", "training.pop_size=4", "--set", "training.n_generations=1", "--set", "network.channels=2"]
+    assert call("search", "--out", run, "--preset", "smoke", *several) == 0
+    first = restored(RunDirectory(run))[0].subnet(Front.load(run / "front.json").genotypes[0])
+    still = ["--set", "epochs=1", "--set", "learning_rate=1e-12", "--jobs", 1, "--only", 1]
+    assert call("train", run, "--inherit", *still) == 0
+    (folder,) = (run / "networks").iterdir()
+    assert np.allclose(load(folder).classifier.weight.detach(), first.classifier.weight.detach(), atol=1e-6)
+
+
 def test_what_is_exported_of_a_trained_run_are_the_trained_weights(run_dir: Path, tmp_path: Path) -> None:
     assert call("train", run_dir, *TINY, "--only", 1) == 0  # nothing to do where the test before has run
     assert call("export", run_dir, "--network", 1, "--format", "safetensors", "--out", tmp_path / "trained") == 0
