@@ -24,6 +24,10 @@ from carsmoo.utils.trees import Arrays
 LOW = 0.5
 """Expected tau with the order without noise below which an order is called mostly noise."""
 
+YOUNG = 100
+"""Steps of an operation below which orders by shared weights were never measured to be true
+(``benchmarks/bench_fidelity.py``: tau with the truth from -0.1 to 0.4, on three data sets)."""
+
 FEW = 3
 """Networks that an order needs at least."""
 
@@ -45,6 +49,7 @@ class Trust:
         members: mean Kendall's tau-b between the orders of two supernets, where there are several: near 0 if networks
             are ordered by what a supernet began with.
         n_members: how many supernets score.
+        shared: whether networks share weights, so that ``updates`` are those of an operation, not of a network.
 
     Example:
         >>> from carsmoo import Trust
@@ -58,6 +63,7 @@ class Trust:
     updates: float | None
     members: float | None = None
     n_members: int = 1
+    shared: bool = True
 
     @property
     def ceiling(self) -> float | None:
@@ -72,8 +78,15 @@ class Trust:
     @property
     def warning(self) -> str | None:
         """What a low trust means, in a sentence; None where it is not low, or not known."""
-        if self.ceiling is None or self.ceiling >= LOW:
+        if self.ceiling is None:
             return None
+        if self.ceiling >= LOW:
+            if not self.shared or self.updates is None or self.updates >= YOUNG:
+                return None
+            return (
+                f"the shared weights are young, {self.updates:.0f} steps each: with fewer than {YOUNG} they were never "
+                "seen to order networks well; train longer, or train some networks alone"
+            )
         if self.members is not None and _of_whole(self.members, self.n_members) == self.ceiling:
             why = f"supernets agree with tau {self.members:.2f}; train longer or more of them"
         else:
@@ -103,7 +116,11 @@ def scores_of(tallies: ArrayLike) -> NDArray[np.float64]:
 
 
 def trust_of(
-    tallies: ArrayLike, before: ArrayLike | None = None, updates: float | None = None, score: str = "error"
+    tallies: ArrayLike,
+    before: ArrayLike | None = None,
+    updates: float | None = None,
+    score: str = "error",
+    shared: bool = True,
 ) -> Trust:
     """Return the trust in the order of n different networks.
 
@@ -112,6 +129,7 @@ def trust_of(
         before: scores of the generation before, (n,), NaN where it scored no such network; None if there is none.
         updates: see :class:`Trust`.
         score: what the tallies are of, ``"error"`` or ``"loss"``.
+        shared: see :class:`Trust`.
     """
     of_each, tallies = np.asarray(tallies), _together(np.asarray(tallies))
     summed, met = tallies[:, 0], tallies[:, 1]
@@ -126,6 +144,7 @@ def trust_of(
         updates=updates,
         members=_between([scores_of(one) for one in of_each.swapaxes(0, 1)]) if of_each.ndim > 3 else None,
         n_members=of_each.shape[1] if of_each.ndim > 3 else 1,
+        shared=shared,
     )
 
 
@@ -190,12 +209,13 @@ class Scored:
         tallies: NDArray[Any],
         updates: float | None,
         score: str = "error",
+        shared: bool = True,
     ) -> Scored:
         """Return what has just been scored, its trust measured against the generation ``last``."""
         keys = [] if last is None else [x.tobytes() for x in last.X]
         known = dict(zip(keys, [] if last is None else scores_of(last.tallies), strict=True))
         before = np.array([known.get(x.tobytes(), np.nan) for x in X])
-        trust = trust_of(tallies, before, updates, score)
+        trust = trust_of(tallies, before, updates, score, shared)
         return cls(time=time, X=X, tallies=tallies, trust=trust)
 
     def state_dict(self) -> Arrays:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from carsmoo.problems.trust import LOW, Scored, Trust, halves_of, scores_of, trust_of
+from carsmoo.problems.trust import LOW, YOUNG, Scored, Trust, halves_of, scores_of, trust_of
 
 
 def counts(even: list[int], odd: list[int], met: tuple[int, int] = (100, 100)) -> np.ndarray:
@@ -64,6 +64,32 @@ def test_pairs_of_losses_are_distinct_where_they_differ_by_more_than_halves_do()
     assert 2 * math.sqrt(2 * 0.04 / 3) == pytest.approx(0.3266, abs=1e-4)
     closer = np.array([[[100, 120], [130, 150], [300, 360]], met]).transpose(1, 0, 2)
     assert trust_of(closer, score="loss").distinct == pytest.approx(2 / 3)  # 1.1 and 1.4 are not, 1.1 and 3.3 are
+
+
+def test_young_shared_weights_are_said_to_be_so() -> None:
+    steady = {"halves": 0.9, "successive": None, "distinct": None}
+    young = Trust(**steady, updates=YOUNG - 1)
+    assert young.warning is not None
+    assert "the shared weights are young, 99 steps each" in young.warning
+    assert Trust(**steady, updates=YOUNG).warning is None
+    assert Trust(**steady, updates=None).warning is None
+    assert Trust(**steady, updates=20, shared=False).warning is None
+    low = Trust(**{**steady, "halves": 0.0}, updates=20)
+    assert "two halves" in str(low.warning)
+
+
+def test_supernets_that_differ_bound_what_can_be_expected() -> None:
+    # three networks, two supernets: 1 < 2 < 3 by the one, 2 < 1 < 3 by the other: tau (3 - 0 - 2) / 3
+    one, other = counts([10, 20, 30], [10, 20, 30]), counts([20, 10, 30], [20, 10, 30])
+    found = trust_of(np.stack([one, other], axis=1))
+    assert (found.members, found.n_members) == (pytest.approx(1 / 3), 2)
+    assert found.halves == pytest.approx(1.0)
+    r = math.sin(math.pi / 6)
+    assert found.ceiling == pytest.approx(2 / math.pi * math.asin(math.sqrt(2 * r / (1 + r))))
+    apart = trust_of(np.stack([one, counts([30, 20, 10], [30, 20, 10])], axis=1))
+    assert apart.members == -1.0
+    assert apart.ceiling == 0.0
+    assert "supernets agree with tau -1.00; train longer or more of them" in str(apart.warning)
 
 
 def test_what_is_not_defined_is_none() -> None:

@@ -238,8 +238,8 @@ class CARSProblem(GenotypeProblem):
         super()._evaluate(X, out, *args, **kwargs)
         if len(X) and (self._last is None or self._last.time != self.time):
             X = np.unique(self.space.canonical(X), axis=0)
-            updates = self._running().updates
-            self._last = Scored.after(self._last, self.time, X, self._tallies(X), updates, self._score)
+            told = self._tallies(X), self._running().updates, self._score, self.training.weights == "shared"
+            self._last = Scored.after(self._last, self.time, X, *told)
 
     def _tallies(self, X: NDArray[np.int64]) -> NDArray[Any]:
         """Return the current tallies, (n, 2, 2) or (n, k, 2, 2); see :mod:`carsmoo.problems.trust`."""

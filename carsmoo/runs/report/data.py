@@ -200,13 +200,16 @@ def _trust(event: Event) -> Trust | None:
     told = event.inner("trust", "figures by name")
     if told is None:
         return None
-    taus = {name: told.within(name, -1, 1) for name in ("halves", "successive", "members")}
+    halves, successive, members = (told.within(name, -1, 1) for name in ("halves", "successive", "members"))
     supernets = told.within("n_members", 1, 1e6)
     return Trust(
-        **taus,
+        halves=halves,
+        successive=successive,
+        members=members,
         distinct=told.within("distinct", 0, 1),
         updates=told.within("updates", 0, 1e15),
         n_members=1 if supernets is None else int(supernets),
+        shared=told.fields.get("shared", True) is not False,
     )
 
 
