@@ -36,7 +36,7 @@ def test_each_phase_of_a_search_is_a_line_and_the_table_has_its_rows(
     assert phases(said.err) == PHASES
     assert [line.split("|")[0].strip() for line in said.out.splitlines() if " | " in line][:3] == ["n_gen", "1", "2"]
     assert "warm-up: 0/" not in said.out
-    assert "whole run" in said.err.splitlines()[-1]
+    assert "whole run" in said.err.splitlines()[3]  # as training begins, by the epochs of warm-up
     assert call("resume", tmp_path / "run", "--generations", 2) == 0
     said = capsys.readouterr()
     assert phases(said.err)[-2:] == ["training", "scoring"]
