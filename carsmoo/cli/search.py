@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from carsmoo.cli.common import Config, Inexact, Preset, RunDir, Settings, preset_of, run_at, saying, show, together
+from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import front_table
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings
@@ -21,7 +22,11 @@ from carsmoo.space.front import Front
 from carsmoo.space.words import weights_in_words
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import ProgressBars
+from carsmoo.utils.time_left import Plan, SearchEstimate
 from carsmoo.utils.validation import StoppedError
+
+if TYPE_CHECKING:
+    from carsmoo.nets.distributed.group import Group
 
 DATA_HELP = (
     "Images; short for --set data=.... Names: digits, cluttered-digits, mnist, fashion-mnist, cifar10, cifar100, svhn, "
@@ -42,10 +47,13 @@ def search(
     settings: Settings = None,
     every: Every = 1,
     tensorboard: TensorBoard = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Search for networks and write the front, its picture and a log to a directory."""
     from carsmoo.nets.data.spec import absolute
 
+    telling = Telling.of(quiet, as_json)
     plan = preset_of(preset, config).updated({} if data is None else {"data": data})
     plan = plan.updated(parse_settings(settings or []))
     plan = plan.updated({"data": absolute(plan.data)})  # so that the run goes on from any directory
@@ -54,9 +62,9 @@ def search(
     if not Launch.here().job:
         RunDirectory(out).require_empty()
     with together(plan.device) as group:
-        session = Session(out, say=saying(group), every=every, tensorboard=tensorboard, group=group)
+        session = _session(out, group, telling, every=every, tensorboard=tensorboard)
         session.start_or_resume(plan)
-        _search(session)
+        _search(session, telling)
 
 
 def resume(
@@ -67,13 +75,16 @@ def resume(
     inexact: Inexact = False,
     every: Every = 1,
     tensorboard: TensorBoard = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Go on with a search where it was saved last, with the results of one that was never stopped."""
+    telling = Telling.of(quiet, as_json)
     config = run_at(run_dir).config()
     with together(None if config is None else config.device) as group:
-        session = Session(run_dir, say=saying(group), every=every, tensorboard=tensorboard, group=group)
+        session = _session(run_dir, group, telling, every=every, tensorboard=tensorboard)
         session.resume(generations, exact=not inexact)
-        _search(session)
+        _search(session, telling)
 
 
 def plot(run_dir: RunDir) -> None:
@@ -85,14 +96,28 @@ def plot(run_dir: RunDir) -> None:
     print(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
 
 
-def _search(session: Session) -> None:
+def _session(path: Path, group: Group, telling: Telling, **options: Any) -> Session:
+    """Return a search in a directory that tells as much as a user asks for."""
+    tell = saying(group)
+    usual = telling is Telling.USUAL
+    return Session(path, group=group, say=tell if usual else _unsaid, warn=tell, verbose=usual, **options)
+
+
+def _unsaid(text: str) -> None:
+    """Say nothing."""
+
+
+def _search(session: Session, telling: Telling) -> None:
     """Run a search that was started or resumed, to its end or until a signal comes, and tell what it found."""
     run, problem, is_main = session.run_dir, session.problem, session.group.is_main
-    if is_main:
+    if is_main and telling is Telling.USUAL:
         print(_headline(session.plan, problem))
     with session.interruption.listening():
         try:
-            front = session.run()
+            with progress_lines(telling, is_main, _estimate(session)) as lines:
+                if lines is not None:
+                    problem.run_listeners.append(lines)
+                front = session.run()
             if not is_main:
                 return
             _show(front)
@@ -132,6 +157,18 @@ def _interrupted(session: Session) -> None:
         _warn(session.problem)
         print(f"interrupted; this is the front of generation {front.about['generation'] + 1}, kept in {run.path}")
     print(f"go on with: carsmoo resume {run.path}")
+
+
+def _estimate(session: Session) -> SearchEstimate:
+    """Return what tells the time left of a search; its first generation only scores."""
+    training = session.problem.training
+    return SearchEstimate(
+        Plan(
+            warmup_epochs=training.warmup_epochs,
+            generations=session.algorithm.termination.n_max_gen - 1,
+            epochs_per_generation=training.epochs_per_generation,
+        )
+    )
 
 
 def _headline(plan: SearchConfig, problem: Any) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from carsmoo.cli.common import Config, Inexact, path_or_genotype, run_at, saying, show, together
+from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import trained_table
 from carsmoo.compare.statistics import Correlation
 from carsmoo.config.retraining import TrainingRecipe
@@ -24,6 +25,7 @@ from carsmoo.space.genotype import Genotype
 from carsmoo.utils.correlation import too_few
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Listener, ProgressBars, Step
+from carsmoo.utils.time_left import NetworksEstimate
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
@@ -56,19 +58,22 @@ def train(
     device: Annotated[str | None, typer.Option(help="Where to compute.")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the network of a genotype.")] = None,
     inexact: Inexact = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Train the networks of a run's front alone, or the network of one genotype, and keep their weights.
 
     The network of lowest error, or loss, in the search goes first, the others follow in the front's order.
     """
     _require_one(jobs)
+    telling = Telling.of(quiet, as_json)
     plan = TrainingRecipe.preset(recipe)
     changes = _changes(config, settings, network)
     found = path_or_genotype(what)
     if isinstance(found, Genotype):
         if inherit or only or top:
             raise ValueError(f"train: expected a run's directory for --inherit, --only and --top, got {what!r}")
-        _train_one(found, plan.updated(changes), data or "digits", device, out, inexact)
+        _train_one(found, plan.updated(changes), data or "digits", device, out, inexact, telling)
         return
     if out is not None:
         raise ValueError("out: expected none for a run, whose networks go to its directory")
@@ -80,7 +85,7 @@ def train(
         raise ValueError(f"run: expected a front with errors or losses, got {', '.join(front.names)}")
     chosen, where = _chosen(front, only, top), device or searched.device
     retrained_front.require_results(run)
-    with _training(where, chosen) as (group, tell, listener):
+    with _training(where, chosen, telling) as (group, tell, listener):
         problem = None
         if inherit:
             shape = searched.network
@@ -90,7 +95,8 @@ def train(
         options: dict[str, Any] = {"device": where, "exact": not inexact, "searched": problem}
         folder = run.path / retrained_front.NETWORKS
         trainings = retrained_front.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
-        tell(_headline(plan, len(chosen), data or searched.data))
+        if telling is Telling.USUAL:
+            tell(_headline(plan, len(chosen), data or searched.data))
         cards = retrained_front.train_jobs([trainings[k] for k in chosen], jobs, listener, group)
     if not group.is_main:
         return
@@ -138,7 +144,13 @@ def fidelity(
 
 
 def _train_one(
-    genotype: Genotype, recipe: TrainingRecipe, data: str, device: str | None, out: Path | None, inexact: bool
+    genotype: Genotype,
+    recipe: TrainingRecipe,
+    data: str,
+    device: str | None,
+    out: Path | None,
+    inexact: bool,
+    telling: Telling,
 ) -> None:
     """Train the network of one genotype in a directory."""
     if out is None:
@@ -151,8 +163,9 @@ def _train_one(
     if out.is_symlink():
         out = out.resolve()  # the user's own, where no link within it is followed
     job = Job(folder=out, genotype=genotype, recipe=recipe, data=data, device=device, exact=not inexact)
-    with _training(device, range(1)) as (group, tell, listener):
-        tell(_headline(recipe, 1, data))
+    with _training(device, range(1), telling) as (group, tell, listener):
+        if telling is Telling.USUAL:
+            tell(_headline(recipe, 1, data))
         train_each([job], 1, listener, group)
     tell(f"results are in {out}: network.json, best.safetensors, last.safetensors, log.jsonl")
 
@@ -192,8 +205,10 @@ def _require_one(jobs: int | None) -> None:
 
 
 @contextmanager
-def _training(device: str | None, places: Sequence[int]) -> Iterator[tuple[Group, Callable[[str], None], Listener]]:
-    """Join the processes launched together; the first one draws progress bars and says a line of each trained network.
+def _training(
+    device: str | None, places: Sequence[int], telling: Telling = Telling.USUAL
+) -> Iterator[tuple[Group, Callable[[str], None], Listener]]:
+    """Join the processes launched together; the first one tells progress and says a line of each trained network.
 
     The bars show the epochs of what it trains itself and, as it waits for other ranks, how many networks are done.
     SIGINT and SIGTERM end it at once, with the exit code that a shell expects. The networks' places in the front count
@@ -205,8 +220,10 @@ def _training(device: str | None, places: Sequence[int]) -> Iterator[tuple[Group
         raise InterruptedRunError(signum)
 
     def hear(step: Step) -> None:
-        if group.is_main and (step.phase != NETWORKS or group.size > 1):
+        if group.is_main and telling is Telling.USUAL and (step.phase != NETWORKS or group.size > 1):
             bars(_drawn(step, places))
+        if lines is not None:
+            lines(step)
         if step.phase == NETWORKS and step.done:
             with bars.hidden():
                 tell(_line(places[step.done - 1] + 1, step.figures))
@@ -214,7 +231,8 @@ def _training(device: str | None, places: Sequence[int]) -> Iterator[tuple[Group
     with together(device) as group, handled(leave):
         tell = saying(group)
         try:
-            with closing(ProgressBars()) as bars:
+            estimate = NetworksEstimate(NETWORKS) if group.size == 1 else None  # others train beside those seen here
+            with closing(ProgressBars()) as bars, progress_lines(telling, group.is_main, estimate) as lines:
                 yield group, tell, hear
         except InterruptedRunError as stop:
             tell("interrupted; the same command goes on from the last whole epoch")

@@ -34,10 +34,12 @@ class Session:
     Args:
         path: the directory.
         say: called with what is worth telling.
+        warn: called with what a user should know of the results; ``say`` if not given.
         group: the processes that search together, see :class:`~carsmoo.CARSProblem`; each has a session
             and calls it alike, and rank 0 alone writes.
         every: boundaries from one checkpoint to the next.
         tensorboard: whether figures are written for TensorBoard too.
+        verbose: whether progress bars are drawn, on a terminal, and a row of each generation is printed.
 
     Attributes:
         run_dir: the directory.
@@ -50,17 +52,28 @@ class Session:
     problem: Any
     algorithm: Any
 
-    def __init__(self, path: Path, *, say: Say, group: Group, every: int = 1, tensorboard: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        say: Say,
+        group: Group,
+        warn: Say | None = None,
+        every: int = 1,
+        tensorboard: bool = False,
+        verbose: bool = True,
+    ) -> None:
         self.run_dir = RunDirectory(path)
         self.group = group
         self.launch = Launch.here()
         self.say = say
+        self.warn = say if warn is None else warn
         self.every = every
         self.log = RunLog(self.run_dir)
         self.interruption = Interruption(
             lambda: self._close_bars("finishing the step at hand; once more stops at once")
         )
-        self._tensorboard = tensorboard
+        self._tensorboard, self._verbose = tensorboard, verbose
 
     def start(self, plan: SearchConfig) -> None:
         """Start a new search; what does not fit in the plan, or another run in the directory, is refused by name."""
@@ -133,7 +146,8 @@ class Session:
         if self.group.is_main:
             begin(plan)
         _set_threads(problem.fastest_threads())
-        options = {"seed": plan.seed, "verbose": True, "callback": callbacks, "termination": _n_gen(generations)}
+        options: dict[str, Any] = {"seed": plan.seed, "verbose": self._verbose, "callback": callbacks}
+        options["termination"] = _n_gen(generations)
         self.plan, self.problem, self.algorithm = plan, problem, algorithm.setup(problem, **options)
 
     def _resume_unsaved(self, config: SearchConfig, generations: int | None) -> None:
@@ -153,7 +167,7 @@ class Session:
         """Resume from the newest checkpoint that is whole."""
         snapshot = self.run_dir.snapshot()
         for name in snapshot.damaged:
-            self.say(f"{name} is damaged; going on from the checkpoint before it")
+            self.warn(f"{name} is damaged; going on from the checkpoint before it")
         plan = config or snapshot.config
         if plan is None:
             where = self.run_dir.path
@@ -167,10 +181,10 @@ class Session:
         problem, algorithm = build(plan, self.group)
         before, now, job = held.get("processes"), problem.reproducibility().get("processes"), self.launch.job
         if before != now and job and self.group.decide(lambda: self.run_dir.last_job() == job):
-            self.say(f"{now or 1} processes after {before or 1}: the last bits may differ")
+            self.warn(f"{now or 1} processes after {before or 1}: the last bits may differ")
             exact = False
         self.log = RunLog(self.run_dir, snapshot.seconds)
-        options: dict[str, Any] = {"termination": _n_gen(generations), "verbose": True, "exact": exact}
+        options: dict[str, Any] = {"termination": _n_gen(generations), "verbose": self._verbose, "exact": exact}
         made = resume_snapshot(snapshot, problem, algorithm, callback=self._callbacks(done), **options)
         self.problem, self.algorithm = made
         if self.group.is_main:
