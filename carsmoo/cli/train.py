@@ -222,7 +222,7 @@ def _training(
     def hear(step: Step) -> None:
         if group.is_main and telling is Telling.USUAL and (step.phase != NETWORKS or group.size > 1):
             bars(_drawn(step, places))
-        if lines is not None:
+        if lines is not None and (step.phase != NETWORKS or step.total > 1):
             lines(step)
         if step.phase == NETWORKS and step.done:
             with bars.hidden():
