@@ -6,10 +6,11 @@ scores with the test errors of the same architectures trained alone (``benchmark
 
 Figures, for each truth set NAME, means over seeds:
 
-- ``tau_NAME``, ``core_seconds_tau_NAME``: four supernets of two epochs each, by the cross entropy;
+- ``tau_NAME``, ``core_seconds_tau_NAME``: own weights at their largest budget, by the error; ``tau_loss_NAME``: by the
+  cross entropy;
 - ``tau_shared_NAME``, ``tau_shared_error_NAME``: one supernet at its next larger budget, by the cross entropy and by
   the error; ``best_shared_error_NAME``: the best that it reaches by the error at any;
-- ``tau_own_NAME``: own weights at their largest budget, by the cross entropy;
+- ``tau_ensemble_NAME``, ``core_seconds_tau_ensemble_NAME``: four supernets of two epochs each, by the cross entropy;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
@@ -206,12 +207,11 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         by_error, by_loss = (curves(records, data, folder, score) for score in SCORES)
         found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
-        found[f"core_seconds_tau_{data}"], found[f"tau_{data}"] = at(records, data, folder, "ensemble", "loss")
-        found[f"core_seconds_tau_shared_{data}"], found[f"tau_shared_{data}"] = at(
-            records, data, folder, "default", "loss"
-        )
+        told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
+        for name, way in told.items():
+            found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, folder, *way)
+        found[f"tau_loss_{data}"] = at(records, data, folder, "own", "loss")[1]
         found[f"tau_shared_error_{data}"] = at(records, data, folder, "default", "error")[1]
-        found[f"tau_own_{data}"] = at(records, data, folder, "own", "loss")[1]
         if "default" in by_error:
             found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])

@@ -42,7 +42,7 @@ class ProgressLines:
         clock: gives the time in seconds.
         write: takes a line, without its end.
         estimate: tells the time left of all; None where nobody knows.
-        as_json: whether a line is a JSON object; see :meth:`line`.
+        as_json: whether a line is a JSON object; see ``line``.
     """
 
     def __init__(

@@ -69,9 +69,10 @@ def test_figures_are_of_the_told_epochs_and_follow_the_scores(tmp_path: Path) ->
         record("own", 18, wrong, wrong, 30.0),
     ]
     found = figures(records, tmp_path)
-    assert (found["tau_cifar16"], found["core_seconds_tau_cifar16"]) == (pytest.approx(1.0), 8.0)
+    assert (found["tau_cifar16"], found["core_seconds_tau_cifar16"]) == (pytest.approx(-1.0), 30.0)
+    assert (found["tau_ensemble_cifar16"], found["core_seconds_tau_ensemble_cifar16"]) == (pytest.approx(1.0), 8.0)
     assert (found["tau_shared_cifar16"], found["core_seconds_tau_shared_cifar16"]) == (pytest.approx(1.0), 9.0)
-    assert [found["tau_shared_error_cifar16"], found["tau_own_cifar16"]] == pytest.approx([1.0, -1.0])
+    assert [found["tau_shared_error_cifar16"], found["tau_loss_cifar16"]] == pytest.approx([1.0, -1.0])
     assert found["best_shared_error_cifar16"] == pytest.approx(1.0)
     assert found["compute_to_tau_gain_cifar16"] == 3.0  # 9 over 3
     assert found["compute_to_tau_gain_ensemble_cifar16"] == 9 / 8
@@ -92,7 +93,7 @@ def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pyt
     bench_fidelity.main(["--redraw", "--out", str(tmp_path)])
     said = capsys.readouterr().out.splitlines()
     assert said[1].split()[:5] == ["cifar16", "own", str(TOLD["own"]), "0", "3"]
-    assert json.loads(said[-1].removeprefix("RESULT "))["figures"]["tau_own_cifar16"] > 0.8
+    assert json.loads(said[-1].removeprefix("RESULT "))["figures"]["tau_cifar16"] > 0.8
     assert (tmp_path / "fidelity.png").stat().st_size > 1000
 
 

@@ -47,7 +47,7 @@ def train_each(
             :func:`~carsmoo.nets.retraining.job.figures_of` its card, the phase :data:`NETWORKS`; and as
             :func:`~carsmoo.nets.retraining.job.train` does for those that this process trains itself, the figures with
             ``network``, the place of the job, from 1. Of those trained side by side it hears by
-            :func:`~carsmoo.nets.retraining.logs.followed`, from another thread, one call at a time.
+            ``nets/retraining/logs.py``, from another thread, one call at a time.
         group: ranks over which the networks are spread, see :class:`~carsmoo.CARSProblem`. All call this
             alike and get all cards; their folders are on a disk that all of them see.
 
