@@ -51,5 +51,8 @@ nitpick_ignore_regex = [
         r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|ImageLike|carsmoo\.nets\.latency\.(measure|timing)\.Key|MakeAlgorithm|MakeProblem|Listener",
     ),  # names of unions of types
     # what public names take or return, and is not public itself
-    ("py:class", r"(carsmoo\.(nets\.models\.batch_norm|nets\.data\.(pixels|reading)|cost\.structure)\..*)|Source|Layer"),
+    (
+        "py:class",
+        r"(carsmoo\.(nets\.models\.batch_norm|nets\.data\.(pixels|reading)|cost\.structure)\..*)|Source|Layer",
+    ),
 ]
