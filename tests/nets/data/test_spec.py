@@ -56,7 +56,7 @@ def test_a_name_with_its_path_made_absolute_means_the_same(tmp_path: Path, monke
         ("digits?flip=1", "data: expected flip=yes or flip=no, got 'flip=1'"),
         ("digits?pad=-1", "data: expected pad=NUMBER"),
         ("digits?images=1798", "data: expected images of at most 1797, got 1798"),
-        ("digits?images=12", "class 0: expected at least 3 images, one for each split, got [12]"),
+        ("digits?images=12", "class '0': expected at least 3 images, one for each split, got [12]"),
         ("digits?\n", "data: expected options among"),
         (
             "folder:what?/photos",

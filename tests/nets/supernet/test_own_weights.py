@@ -234,7 +234,7 @@ def test_two_ranks_find_what_one_does_bit_for_bit() -> None:
 def test_there_is_no_supernet() -> None:
     made = problem()
     made.evaluate(vectors(2))
-    with pytest.raises(TypeError, match="supernet: expected a problem with shared weights, got one with weights='own'"):
+    with pytest.raises(TypeError, match="supernet: expected a problem with one supernet, got one with weights='own'"):
         _ = made.supernet
     network = made.subnet(SPACE.decode(vectors(2)[0]))
     assert isinstance(network, Network)
