@@ -61,6 +61,9 @@ EPOCHS = {"default": (1, 2, 4, 9, 18), "ensemble": (4, 8, 16), "own": (4, 9, 18)
 IMAGES = 1000
 """Of search-validation, of each class its share, that networks are scored on, an equal part by each supernet."""
 
+TICKS = (5, 10, 30, 100, 300)
+"""Core-seconds that are marked in the picture."""
+
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
 
@@ -242,21 +245,26 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
     """Draw tau over compute, one line a lever, with the ceiling and the parameters' own tau."""
     names = list(dict.fromkeys(r["data"] for r in records))
     told = figures(records, folder)
-    figure, axes = panels(1, len(names), 4.2 * len(names), 3.2, wspace=0.1)
+    figure, axes = panels(1, len(names), 4.2 * len(names), 3.6, wspace=0.1)
+    places = list(LEVERS)
     for axis, data in zip(np.atleast_1d(axes), names, strict=True):
         by_error, by_loss = (curves(records, data, folder, score) for score in SCORES)
-        lines = [(LEVERS[lever].label + ", loss", points) for lever, points in by_loss.items()]
         if "default" in by_error:
-            axis.plot(*zip(*by_error["default"], strict=True), marker="x", color="0.6", label="supernet, error")
-        for k, (label, points) in enumerate(lines):
-            axis.plot(*zip(*points, strict=True), marker=MARKS[k], color=SHADES[k], label=label)
+            axis.plot(*zip(*by_error["default"], strict=True), marker="x", color="0.6", label="one supernet, error")
+        for lever, points in by_loss.items():
+            look = {"marker": MARKS[places.index(lever)], "color": SHADES[places.index(lever)]}
+            axis.plot(*zip(*points, strict=True), label=f"{LEVERS[lever].label}, loss", **look)
         for name, label, style in (("tau_seeds", "two trainings", "--"), ("tau_params", "parameters", ":")):
             level = told.get(f"{name}_{data}")
             if level is not None:
                 axis.axhline(level, color="0.5", linestyle=style, label=label)
         axis.set_xscale("log")
+        axis.set_xticks(TICKS, labels=[str(tick) for tick in TICKS])
+        axis.minorticks_off()
+        axis.set_xlim(TICKS[0], TICKS[-1])
         finish(axis, "core-seconds of training", "Kendall's tau with the truth", data)
-        axis.legend(frameon=False, fontsize=7)
+    handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
     return figure
 
 
