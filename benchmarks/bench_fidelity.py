@@ -269,12 +269,16 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
 
 
 def lines_of(records: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
-    """Yield a table of all measurements."""
-    yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'seed':>6}{'core-s':>9}{'error':>8}{'tau':>7}{'by loss':>9}"
+    """Yield a table of all measurements; ``size`` is the tau of the loss with "more parameters first"."""
+    heads = "".join(f"{head:>9}" for head in ("by loss", "size", "members"))
+    yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'seed':>6}{'core-s':>9}{'error':>8}{'tau':>7}{heads}"
     for record in records:
         truth = load_truth(record["data"], folder)
-        taus = [tau(truth.test, scores(record, truth.names, score)) for score in SCORES]
-        told = "".join(f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(taus, (7, 9), strict=True))
+        error, loss = (scores(record, truth.names, score) for score in SCORES)
+        found = [tau(truth.test, error), tau(truth.test, loss), tau(-truth.params, loss), record.get("members")]
+        told = "".join(
+            f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(found, (7, 9, 9, 9), strict=True)
+        )
         mean = np.mean(list(record["error"].values()))
         yield (
             f"{record['data']:<9}{record['lever']:<9}{record['epochs']:>7}{record['seed']:>6}"

@@ -18,7 +18,9 @@ def config(
     preset: Annotated[
         str | None, typer.Option(help="Settings of a search: demo, cifar10-paper, smoke. Default: demo.")
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Those of full training instead: quick, cifar, imagenet.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Those of full training instead: quick, demo, cifar, imagenet.")
+    ] = None,
 ) -> None:
     """Print every setting of a search or of full training as --set takes it, with its type and its meaning."""
     if preset is not None and recipe is not None:

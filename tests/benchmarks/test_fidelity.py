@@ -11,7 +11,7 @@ from benchmarks import bench_fidelity
 from benchmarks.bench_fidelity import LEVERS, TOLD, Task, figures, gain, key, measure
 from benchmarks.truth.records import RESULTS, append_line, read
 from benchmarks.truth.sets import SETS, TruthSet, architectures
-from benchmarks.truth.summary import load_truth
+from benchmarks.truth.summary import load_truth, tau
 from carsmoo.config.retraining import TrainingRecipe
 
 TINY = TruthSet(
@@ -93,6 +93,9 @@ def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pyt
     bench_fidelity.main(["--redraw", "--out", str(tmp_path)])
     said = capsys.readouterr().out.splitlines()
     assert said[1].split()[:5] == ["cifar16", "own", str(TOLD["own"]), "0", "3"]
+    truth = load_truth("cifar16", tmp_path)
+    assert float(said[1].split()[8]) == pytest.approx(tau(-truth.params, [errors[n] for n in truth.names]), abs=0.006)
+    assert said[1].split()[9] == "-"
     assert json.loads(said[-1].removeprefix("RESULT "))["figures"]["tau_cifar16"] > 0.8
     assert (tmp_path / "fidelity.png").stat().st_size > 1000
 
