@@ -49,9 +49,7 @@ class Preset:
     """
 
     training: SupernetTraining = field(
-        default_factory=lambda: SupernetTraining(
-            n_supernets=4, schedule="restarts", warmup_epochs=8, n_generations=10, score_images=200
-        )
+        default_factory=lambda: SupernetTraining(warmup_epochs=12, n_generations=10, score_images=400)
     )
     own: SupernetTraining = field(
         default_factory=lambda: SupernetTraining(
