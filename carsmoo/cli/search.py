@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from carsmoo.cli.common import Config, Inexact, Preset, RunDir, Settings, preset_of, run_at, saying, show, together
+from carsmoo.cli.common import Config, Inexact, RunDir, Settings, preset_of, run_at, saying, show, together
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import front_table
 from carsmoo.config.search import SearchConfig
-from carsmoo.config.toml import parse_settings
+from carsmoo.config.supernet import AUTO, PLANNED
+from carsmoo.config.toml import parse_settings, read_toml
 from carsmoo.plots.style import require_drawable
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.figures import draw_cells, draw_run
@@ -42,8 +43,15 @@ TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write figures 
 def search(
     out: Annotated[Path, typer.Option(help="Directory for the run; new or empty.")],
     config: Config = None,
-    preset: Preset = "demo",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Settings to start from: demo, cifar10-paper, smoke; without any the plan follows the data."),
+    ] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME[:PATH][?OPTION=VALUE&...]", help=DATA_HELP)] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time for the whole search, such as 90s, 10m or 2h, that the plan fits in."),
+    ] = None,
     settings: Settings = None,
     every: Every = 1,
     tensorboard: TensorBoard = False,
@@ -54,8 +62,7 @@ def search(
     from carsmoo.nets.data.spec import absolute
 
     telling = Telling.of(quiet, as_json)
-    plan = preset_of(preset, config).updated({} if data is None else {"data": data})
-    plan = plan.updated(parse_settings(settings or []))
+    plan = _plan(preset, config, data, budget, parse_settings(settings or []))
     plan = plan.updated({"data": absolute(plan.data)})  # so that the run goes on from any directory
     if plan.latency is not None:
         plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
@@ -63,6 +70,8 @@ def search(
         RunDirectory(out).require_empty()
     with together(plan.device) as group:
         session = _session(out, group, telling, every=every, tensorboard=tensorboard)
+        if plan.training.budget not in (None, AUTO) and telling is Telling.USUAL:
+            saying(group)(f"measuring what fits in {plan.training.budget}")
         session.start_or_resume(plan)
         _search(session, telling)
 
@@ -94,6 +103,23 @@ def plot(run_dir: RunDir) -> None:
     draw_run(run)
     draw_cells(run)
     print(f"drawn in {run_dir}: " + ", ".join(name for name in _files(run) if name.endswith(("png", "pdf"))))
+
+
+def _plan(
+    preset: str | None, file: Path | None, data: str | None, budget: str | None, settings: dict[str, Any]
+) -> SearchConfig:
+    """Return the settings of a search: preset, file, data, budget and single settings, the last ones over the first.
+
+    Where nothing says how long the search is, its plan follows the images, if they are not the demo's.
+    """
+    plan = preset_of(preset or "demo", file).updated({} if data is None else {"data": data})
+    sections = [{} if file is None else read_toml(file).get("training", {}), settings.get("training", {})]
+    said = {name for section in sections if isinstance(section, dict) for name in section}
+    named = preset is not None or not said.isdisjoint(PLANNED)
+    follows = not named and plan.updated(settings).data.partition("?")[0] != SearchConfig.data
+    if budget is not None or follows:
+        plan = plan.with_budget(budget or AUTO)
+    return plan.updated(settings)
 
 
 def _session(path: Path, group: Group, telling: Telling, **options: Any) -> Session:

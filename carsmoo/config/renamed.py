@@ -39,7 +39,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "training": {"weights": "shared", "score_images": None, "n_supernets": 1, "schedule": "cosine"},
+        "training": {"weights": "shared", "score_images": None, "n_supernets": 1, "schedule": "cosine", "budget": None},
     }
 )
 """What held before a field was there, by the section of the settings."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Literal
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import sections_with_new_names
-from carsmoo.config.supernet import SupernetTraining
+from carsmoo.config.supernet import PLANNED, SupernetTraining
 from carsmoo.config.toml import TomlSettings, _read
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.validation import choice
@@ -98,6 +99,15 @@ class SearchConfig(TomlSettings):
             ),
         }
         return presets[choice("preset", name, presets)]()
+
+    def with_budget(self, budget: str) -> SearchConfig:
+        """Return the configuration with a budget in the place of its warm-up, generations and epochs.
+
+        Raises:
+            ValueError: for a budget of another form.
+        """
+        usual = {name: getattr(SupernetTraining, name) for name in PLANNED}
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, **usual, budget=budget))
 
     @classmethod
     def from_toml(cls, text: str) -> SearchConfig:

@@ -8,6 +8,13 @@ from typing import Any, Literal
 
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.renamed import refuses_old_names
+from carsmoo.utils.durations import seconds_of
+
+AUTO = "auto"
+"""The budget of a plan that follows the images instead of a time."""
+
+PLANNED = ("warmup_epochs", "n_generations", "epochs_per_generation")
+"""Fields that a budget plans."""
 
 
 @refuses_old_names("training")
@@ -59,6 +66,10 @@ class SupernetTraining:
             is channels-last unless the other is measured to be much faster on the machine at hand. The last bits of a
             score depend on it, so that with ``"auto"`` one seed may give another run on a busy day. A resumed run
             keeps what it began with.
+        budget: the time that the whole search may take, such as ``"10m"``, or ``"auto"`` for about as many steps as the
+            demo's. Warm-up, generations and epochs are then planned by the images and, for a time, by what this machine
+            is measured to need, and so are width, depth and the size of images where they are the usual ones. A problem
+            and the configuration of a run hold what was planned, and no budget.
 
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.
@@ -92,6 +103,7 @@ class SupernetTraining:
     score_memory: int = setting(2048, 1)
     racing: bool = False
     memory_format: Literal["channels_last", "contiguous", "auto"] = "channels_last"
+    budget: str | None = None
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -111,10 +123,22 @@ class SupernetTraining:
                 f"ghost_batches: expected at most half of batch_size {self.batch_size}, for batch norm, got "
                 f"{self.ghost_batches}"
             )
+        self._check_budget()
         if self.learning_rate_min > self.learning_rate:
             raise ValueError(
                 f"learning_rate_min: expected at most learning_rate {self.learning_rate}, got {self.learning_rate_min}"
             )
+
+    def _check_budget(self) -> None:
+        if self.budget is None:
+            return
+        if self.budget != AUTO:
+            seconds_of("budget", self.budget)
+        if self.weights != "shared" or self.n_supernets != 1:
+            raise ValueError("budget: expected one supernet beside it, got weights='own' or n_supernets above 1")
+        for name in PLANNED:
+            if getattr(self, name) != getattr(SupernetTraining, name):
+                raise ValueError(f"budget: expected no {name} beside it, which it plans, got {getattr(self, name)}")
 
     @classmethod
     def paper(cls, **fields: Any) -> SupernetTraining:

@@ -92,9 +92,13 @@ class RunDirectory(SearchStore):
         return written or (self.log_path.is_file() and self.log_path.stat().st_size > 0 and is_own(self.log_path))
 
     def is_of(self, config: SearchConfig, job: str) -> bool:
-        """Return whether the directory holds a run of this configuration that this launch has begun or resumed."""
+        """Return whether the directory holds a run of this configuration that this launch has begun or resumed.
+
+        One with a budget is whatever was planned by it.
+        """
         try:
-            return self.config() == config and (not self.log_path.is_file() or self.last_job() == job)
+            same = config.training.budget is not None or self.config() == config
+            return same and (not self.log_path.is_file() or self.last_job() == job)
         except (ValueError, TypeError):
             return False
 

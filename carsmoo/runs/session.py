@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carsmoo.algorithm.continuous import Callbacks, RunCallback
 from carsmoo.config.search import SearchConfig
-from carsmoo.runs.build import build
+from carsmoo.runs.build import build, config_of
 from carsmoo.runs.checkpoint import Checkpoint
+from carsmoo.runs.deadline import Deadline
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.log import RunLog, front_of
 from carsmoo.runs.resume import resume_snapshot
@@ -21,6 +23,7 @@ from carsmoo.utils.validation import StoppedError, one_line
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
+    from carsmoo.nets.supernet.budget import BudgetPlan
 
 PICTURES = tuple(f"{name}.{ending}" for name in ("front", "generations") for ending in ("png", "pdf"))
 """Files that are drawn when a search ends."""
@@ -46,6 +49,7 @@ class Session:
         plan: the configuration.
         problem: the problem, once started or resumed.
         algorithm: the algorithm, once started or resumed.
+        seconds_left: of the budget that a search was started with, once it is planned; None if it has none.
     """
 
     plan: SearchConfig
@@ -74,6 +78,7 @@ class Session:
             lambda: self._close_bars("finishing the step at hand; once more stops at once")
         )
         self._tensorboard, self._verbose = tensorboard, verbose
+        self.seconds_left: float | None = None
 
     def start(self, plan: SearchConfig) -> None:
         """Start a new search; what does not fit in the plan, or another run in the directory, is refused by name."""
@@ -141,10 +146,20 @@ class Session:
 
     def _start(self, plan: SearchConfig, begin: Callable[[SearchConfig], None], generations: int | None = None) -> None:
         """Set up a search from its beginning, which rank 0 writes down once nothing is found wrong with the plan."""
+        begun = time.monotonic()
         problem, algorithm = build(plan, self.group)
+        planned: BudgetPlan | None = problem.budget_plan
+        if planned is not None:
+            plan = config_of(problem, algorithm) or plan
+            if planned.budget is not None:
+                self.seconds_left = planned.budget - (time.monotonic() - begun)
         callbacks = self._callbacks()
         if self.group.is_main:
             begin(plan)
+            if planned is not None:
+                self.run_dir.log("plan", **planned.figures())
+                for line in planned.lines():
+                    self.say(line)
         _set_threads(problem.fastest_threads())
         options: dict[str, Any] = {"seed": plan.seed, "verbose": self._verbose, "callback": callbacks}
         options["termination"] = _n_gen(generations)
@@ -204,7 +219,8 @@ class Session:
             logs.append(TensorBoardLog(self.run_dir.path / "tensorboard", generation))
         checkpoint = Checkpoint(self.run_dir.path, self.every)
         checkpoint.store = self.run_dir  # which this session has locked
-        return Callbacks(*logs, checkpoint, self.interruption)
+        deadline = [] if self.seconds_left is None else [Deadline(self.seconds_left, self.warn)]
+        return Callbacks(*logs, checkpoint, *deadline, self.interruption)
 
     def _close_bars(self, text: str | None = None) -> None:
         """Clear the progress bars, and say something below them."""

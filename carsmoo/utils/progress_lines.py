@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from carsmoo.utils.durations import duration
 from carsmoo.utils.progress import Step
 from carsmoo.utils.time_left import Estimate, phase_left
 
@@ -153,10 +154,3 @@ def json_line(step: Step, figures: dict[str, float], seconds: float, left: float
         "figures": {name: value if math.isfinite(value) else None for name, value in figures.items()},
     }
     return json.dumps(told, allow_nan=False)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in words, two digits or more: ``"45 s"``, ``"12 min"``, ``"3.4 h"``."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"

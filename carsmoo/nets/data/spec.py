@@ -102,6 +102,13 @@ def absolute(text: str) -> str:
     return f"{name}:{path}" + (f"?{tail}" if tail or "?" in path else "")
 
 
+def with_size(text: str, size: tuple[int, int]) -> str:
+    """Return the name of images with the option ``size`` added, which it does not have."""
+    name, where, tail = _parts(text)
+    options = f"{tail}&" if tail else ""
+    return f"{name}:{where}?{options}size={size[0]}x{size[1]}"
+
+
 def expanded(path: str) -> Path:
     """Return a path with the home that a leading ``~`` means, or with the ``~`` where that is not known."""
     return Path(os.path.expanduser(path))

@@ -24,6 +24,7 @@ from carsmoo.nets.models.device import environment, memory_of, pick
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.autotune import memory_format, threads
+from carsmoo.nets.supernet.budget import BudgetPlan, planned_together, usual_training
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.training_state import SupernetState, layout_of, sharding_of
 from carsmoo.nets.supernet.world import World, new_world
@@ -49,7 +50,8 @@ class CARSProblem(GenotypeProblem):
             among them, and besides ``"params"`` (millions), ``"flops"`` (millions of multiply-adds of one image),
             ``"latency"`` (ms at batch 1), or a function of a genotype, known by its name, that returns a number.
         network: the networks searched for; the supernet has their widths and depth.
-        training: how the shared weights are trained and the subnets scored, and the plan of the search.
+        training: how the shared weights are trained and the subnets scored, and the plan of the search; if not given it
+            follows the images, see ``budget``.
         device: where to compute; a CUDA device if there is one, else the CPU.
         seed: fixes initial weights, order and augmentation of images, and the architectures that training draws; an
             algorithm that is given no seed takes it too.
@@ -58,6 +60,10 @@ class CARSProblem(GenotypeProblem):
             that it began with.
         group: the processes that train and score together, each of which makes this problem and calls it alike; that of
             ``torch.distributed`` where it is initialised, else this process alone.
+        budget: the time that all may take, such as ``"10m"``; see :class:`~carsmoo.SupernetTraining`.
+
+    Attributes:
+        budget_plan: what was planned where a budget was given, and what it is expected to take; else None.
 
     Raises:
         TypeError, ValueError: naming the argument, what was expected and what was given.
@@ -87,15 +93,24 @@ class CARSProblem(GenotypeProblem):
         seed: int = 0,
         latency: LatencyTable | str | Path | None = None,
         group: Group | None = None,
+        budget: str | None = None,
     ) -> None:
         space = instance("space", DARTSSpace() if space is None else space, DARTSSpace)
-        self.training = instance("training", SupernetTraining() if training is None else training, SupernetTraining)
+        training = instance("training", usual_training(data) if training is None else training, SupernetTraining)
+        training = training if budget is None else dataclasses.replace(training, budget=budget)
         integer("seed", seed, 0)
         self._group = current() if group is None else instance("group", group, Group)
+        self._device_given, self.device = device, pick(device)
+        self.budget_plan: BudgetPlan | None = None
+        if training.budget is not None:
+            if network is not None:
+                instance("network", network, NetworkConfig)
+            plan = planned_together(self._group, data, space, network, training, self.device)
+            self.budget_plan, data, network, training = plan, plan.data, plan.network, plan.training
+        self.training = training
         if self._group.size > 1 and self.training.racing:
             raise ValueError(f"racing: expected False with {self._group.size} processes, which race apart, got True")
         self._shape = instance("network", NetworkConfig() if network is None else network, NetworkConfig)
-        self._device_given, self.device = device, pick(device)
         self.data_given = data
         self._data: ImageData | None = load(data).to(self.device)
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)

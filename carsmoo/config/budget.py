@@ -1,0 +1,253 @@
+"""What fits in a time: the plan of a search from the images, and from what a step and a score take of a machine.
+
+Nothing here measures; see :mod:`carsmoo.nets.supernet.budget`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from carsmoo.config.network import NetworkConfig, Stem
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.space.genotype import DARTSSpace
+
+ENOUGH = 150
+"""Steps that an operation on an edge should be trained for before a wider or deeper network is worth its time."""
+
+STEPS = 1650, 750
+"""Steps of warm-up and of all generations where no time is told: those of the demo."""
+
+RESERVE = 12.0, 0.04
+"""Seconds, and share of a budget, that are left to imports, pictures and noise."""
+
+WARM = 0.55
+"""Share of the time that the warm-up takes, the first scores included."""
+
+SMALLER = 0.85
+"""What a step of a generation takes of one in the warm-up: networks kept are smaller than those drawn uniformly."""
+
+GENERATIONS = 4, 10, 50
+"""Fewest, as many as are worth scoring on fewer images, and most."""
+
+SCORED = (2000, 1000, 500, 250, 120)
+"""Images of search-validation that networks may be scored on."""
+
+NETWORKS = ((4, 3), (8, 3), (8, 5), (16, 5), (16, 8), (24, 8), (36, 8))
+"""Channels and cells of the networks that a plan may take."""
+
+SMALL = 48
+"""Shorter side of images, in px, up to which they are taken as they are."""
+
+LARGE = 96
+"""Shorter side, in px, from which a network begins with three layers of stride 2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """The images of a search, as far as its plan depends on them.
+
+    Attributes:
+        train: how many train the shared weights.
+        validation: how many there are to score networks on.
+        shape: (channels, height, width) of one.
+        classes: how many classes they have.
+    """
+
+    train: int
+    validation: int
+    shape: tuple[int, int, int]
+    classes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """What a machine needs.
+
+    Attributes:
+        step: seconds of a training step on one batch, a mean over architectures.
+        network: seconds that a network of a population needs to be scored, however many images there are.
+        image: seconds that it needs for each image that it is scored on or calibrated with.
+    """
+
+    step: float
+    network: float
+    image: float
+
+    def scaled(self, factor: float) -> Rates:
+        """Return what networks need that take so many times the time."""
+        return Rates(step=factor * self.step, network=factor * self.network, image=factor * self.image)
+
+    def scoring(self, networks: int, images: int) -> float:
+        """Return the seconds that scoring so many networks on so many images takes."""
+        return networks * (self.network + images * self.image)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """A size of networks and images; each of :func:`ladder` takes more time than the one before it.
+
+    Attributes:
+        channels: of the first cell.
+        layers: cells.
+        stem: of the network.
+        size: (height, width) of images.
+    """
+
+    channels: int
+    layers: int
+    stem: Stem
+    size: tuple[int, int]
+
+    @property
+    def work(self) -> float:
+        """What a step takes, about, in arbitrary units; small networks wait for Python, not for numbers."""
+        pixels = self.size[0] * self.size[1] / (64 if self.stem == "imagenet" else 1)
+        return float(self.layers * (self.channels**1.5 * pixels + 1e4))
+
+    def network(self, like: NetworkConfig) -> NetworkConfig:
+        """Return the network of this size, in all else like another one."""
+        return dataclasses.replace(like, channels=self.channels, layers=self.layers, stem=self.stem)
+
+
+def ladder(size: tuple[int, int], given: NetworkConfig | None, *, resizable: bool) -> list[Rung]:
+    """Return the sizes that a plan may take, the cheapest first.
+
+    Args:
+        size: (height, width) of the images as they are.
+        given: a network whose width, depth and stem are kept; None where they are free.
+        resizable: whether images may be scaled down.
+    """
+    short = min(size)
+    stem: Stem = "imagenet" if short >= LARGE else "cifar"
+    sides: dict[Stem, tuple[int, ...]] = {
+        "cifar": (32, 32, 32, 48, 48, 64, 64),
+        "imagenet": (96, 96, 96, 128, 128, 160, 224),
+    }
+    rungs = []
+    for (channels, layers), side in zip(NETWORKS, sides[stem], strict=True):
+        scaled = _scaled(size, side) if resizable and short > SMALL and side < short else size
+        if given is None:
+            rungs.append(Rung(channels=channels, layers=layers, stem=stem, size=scaled))
+        else:
+            rungs.append(Rung(channels=given.channels, layers=given.layers, stem=given.stem, size=scaled))
+    return list(dict.fromkeys(rungs))
+
+
+def _scaled(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return a size whose shorter side is ``side``, and whose longer one is at most twice that."""
+    height, width = size
+    ratio = min(max(height, width) / min(height, width), 2.0)
+    longer = round(side * ratio)
+    return (side, longer) if height <= width else (longer, side)
+
+
+def batch_of(images: Images, given: SupernetTraining) -> int:
+    """Return the images of a step: half the usual number where an epoch has fewer than ten steps."""
+    usual = SupernetTraining.batch_size
+    return usual // 2 if given.batch_size == usual and images.train < 10 * usual else given.batch_size
+
+
+def untimed(images: Images, given: SupernetTraining) -> SupernetTraining:
+    """Return the plan that has about as many steps as the demo, whatever the number of images."""
+    batch = batch_of(images, given)
+    per_epoch = max(images.train // batch, 1)
+    warm, later = (-(-steps // per_epoch) for steps in STEPS)
+    fewest, most = GENERATIONS[1:]
+    epochs = max(later // most, 1)
+    return dataclasses.replace(
+        given,
+        budget=None,
+        batch_size=batch,
+        warmup_epochs=max(warm, 1),
+        n_generations=min(max(later // epochs, fewest), most),
+        epochs_per_generation=epochs,
+        score_images=given.score_images if images.validation <= SCORED[1] else given.score_images or SCORED[1],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed:
+    """A plan of a search, and what it takes.
+
+    Attributes:
+        training: the plan.
+        seconds: that it is expected to take.
+        updates: steps that the median operation on an edge is trained for.
+    """
+
+    training: SupernetTraining
+    seconds: float
+    updates: float
+
+
+def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining, space: DARTSSpace) -> Timed | None:
+    """Return the plan that fills a time, None where no useful one fits in it.
+
+    Args:
+        seconds: that are left for all of the search.
+        images: what it sees.
+        rates: what the machine needs for the network.
+        given: settings that are kept, but for warm-up, generations and epochs; and for the images of a step and of a
+            score where they are the usual ones.
+        space: the architectures.
+    """
+    usable = seconds * (1 - RESERVE[1]) - RESERVE[0]
+    batch = batch_of(images, given)
+    per_epoch = max(images.train // batch, 1)
+    epoch, calibration = per_epoch * rates.step, min(given.bn_calibration_images, images.train)
+    fewest, wanted, most = GENERATIONS
+    counts = [images.validation, *(n for n in SCORED if n < images.validation)]
+    if given.score_images is not None:
+        counts = [min(given.score_images, images.validation)]
+    share, found = (1 - WARM) * usable, None
+    for count in counts:
+        scoring = rates.scoring(given.pop_size, count + calibration)
+        epochs = max(round(3 * scoring / (SMALLER * epoch)), 1)  # so that training takes as long as scoring
+        generations = min(int(share / (epochs * SMALLER * epoch + 3 * scoring)), most)
+        if generations >= fewest:
+            found = count, scoring, epochs, generations
+        if generations >= wanted:
+            break
+    if found is None:
+        return None
+    count, scoring, epochs, generations = found
+    epochs = max(int((share / generations - 3 * scoring) / (SMALLER * epoch)), epochs)
+    later = generations * (epochs * SMALLER * epoch + 3 * scoring)
+    warm = int((usable - later - scoring) / epoch)
+    if warm < 1:
+        return None
+    plan = dataclasses.replace(
+        given,
+        budget=None,
+        batch_size=batch,
+        warmup_epochs=warm,
+        n_generations=generations,
+        epochs_per_generation=epochs,
+        score_images=None if count >= images.validation else count,
+    )
+    told = seconds * RESERVE[1] / 2 + RESERVE[0] + warm * epoch + scoring + later
+    return Timed(training=plan, seconds=told, updates=updates_of(space, plan, per_epoch))
+
+
+def updates_of(space: DARTSSpace, plan: SupernetTraining, per_epoch: int) -> float:
+    """Return the steps that the median operation on an edge is trained for, of architectures drawn uniformly."""
+    return per_epoch * plan.planned_epochs / steps_for(space, plan, 1.0)
+
+
+def steps_for(space: DARTSSpace, plan: SupernetTraining, updates: float) -> float:
+    """Return the steps in which the median operation on an edge is trained for so many, see :func:`updates_of`."""
+    edges = [2 / inputs for inputs in range(2, 2 + space.nodes) for _ in range(inputs)]
+    return updates * len(space.ops) / (float(np.median(edges)) * plan.subnets_per_step)
+
+
+def least_seconds(images: Images, rates: Rates, given: SupernetTraining, space: DARTSSpace, updates: float) -> float:
+    """Return the budget, in seconds, from which a plan trains each operation for so many steps, or there is any."""
+    low, high = RESERVE[0], 1e9
+    while high > 1.02 * low:
+        middle = (low * high) ** 0.5
+        found = timed(middle, images, rates, given, space)
+        low, high = (low, middle) if found is not None and found.updates >= updates else (middle, high)
+    return high

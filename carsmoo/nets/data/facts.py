@@ -1,0 +1,65 @@
+"""What a plan needs to know of images before they are read: how many, and how large."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from carsmoo.config.budget import Images
+from carsmoo.nets.data.folders import listed
+from carsmoo.nets.data.images import ImageData
+from carsmoo.nets.data.load import STREAMED, DataLike, load
+from carsmoo.nets.data.pixels import decoded, header, mode_of, white_in
+from carsmoo.nets.data.spec import DatasetSpec
+from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE
+
+LOOKED_AT, DECODED = 60, 8
+"""Files of a folder whose sizes are looked at, and that are decoded to see how long it takes."""
+
+
+class Facts(NamedTuple):
+    """What is known of images.
+
+    Attributes:
+        images: their numbers and shape.
+        resizable: whether they may be given another size by name.
+        reading: seconds that reading them will take.
+        data: the images, where they had to be read.
+    """
+
+    images: Images
+    resizable: bool
+    reading: float
+    data: ImageData | None
+
+
+def facts_of(data: DataLike) -> Facts:
+    """Return what is known of data; images in a folder, of which no size is asked for, are left where they are.
+
+    Raises:
+        ValueError, FileNotFoundError, TypeError: as :func:`~carsmoo.nets.data.load`.
+    """
+    spec = DatasetSpec.parse(data) if isinstance(data, str) else None
+    if spec is None or spec.name not in STREAMED or spec.size is not None:
+        found = load(data)
+        counts = {"train": len(found.train), "validation": len(found.validation)}
+        return Facts(Images(**counts, shape=found.image_shape, classes=found.classes), False, 0.0, found)
+    listing = listed(spec)
+    paths = listing.paths
+    some = [paths[k] for k in np.unique(np.linspace(0, len(paths) - 1, LOOKED_AT).round().astype(int))]
+    sizes, modes = zip(*(header(spec.name, path) for path in some), strict=True)
+    height, width = (int(np.median([size[k] for size in sizes])) for k in (0, 1))
+    mode, white = mode_of(set(modes)), white_in(spec.name, some)
+    begin = time.perf_counter()
+    for path in some[:: max(len(some) // DECODED, 1)]:
+        decoded(spec.name, path, mode, white)
+    each = (time.perf_counter() - begin) / len(some[:: max(len(some) // DECODED, 1)])
+    n = len(listing.files["train"])
+    n -= 0 if "test" in listing.files else round(TEST_SHARE * n)
+    validation = len(listing.files.get("validation", ())) or round(VALIDATION_SHARE * n)
+    train = n if "validation" in listing.files else n - validation
+    shape = (3 if mode == "RGB" else 1, height, width)
+    images = Images(train=train, validation=validation, shape=shape, classes=len(listing.classes))
+    return Facts(images, True, each * len(paths), None)

@@ -1,0 +1,43 @@
+"""The end of a search whose time is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from carsmoo.algorithm.continuous import RunCallback
+
+LATE = 1.07
+"""How much longer than its budget a search may take, before it ends with fewer generations than planned."""
+
+
+class Deadline(RunCallback):
+    """A callback that ends a run after a generation whose like would not fit in the time any more.
+
+    It is called after the checkpoint is written, so that the run can be resumed to the end of its plan.
+
+    Args:
+        seconds: that the run may take, from now on.
+        say: called with a line if the run ends early.
+        clock: gives the time in seconds.
+    """
+
+    def __init__(self, seconds: float, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.end = clock() + LATE * seconds
+        self.say, self.clock = say, clock
+        self._last: float | None = None
+
+    def notify(self, algorithm: Any) -> None:
+        """End the run if another generation would be too late."""
+        now, before = self.clock(), self._last
+        self._last = now
+        planned = algorithm.termination.n_max_gen
+        if before is None or algorithm.n_gen >= planned or 2 * now - before <= self.end:
+            return
+        self.say(
+            f"the time is up after {algorithm.n_gen - 1} of {planned - 1} generations: this machine was slower than "
+            "when it was measured; carsmoo resume goes on"
+        )
+        algorithm.termination.terminate()

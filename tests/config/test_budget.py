@@ -1,0 +1,131 @@
+"""Plans that fit in a time, and plans that follow the images."""
+
+import numpy as np
+import pytest
+
+from carsmoo import DARTSSpace, NetworkConfig, SupernetTraining
+from carsmoo.config.budget import Images, Rates, ladder, least_seconds, steps_for, timed, untimed, updates_of
+from carsmoo.config.search import SearchConfig
+from carsmoo.nets.supernet.sampling import uniform
+
+SPACE, GIVEN = DARTSSpace(), SupernetTraining(budget="1m")
+RATES = Rates(step=0.03, network=0.02, image=1e-4)
+
+
+def photos(train: int, validation: int) -> Images:
+    return Images(train=train, validation=validation, shape=(3, 32, 32), classes=3)
+
+
+def seconds(plan: SupernetTraining, images: Images, rates: Rates) -> float:
+    """What a plan takes where every step takes the same: the warm-up, the first scores, then three scorings each."""
+    per_epoch = max(images.train // plan.batch_size, 1)
+    scored = images.validation if plan.score_images is None else plan.score_images
+    each = rates.network + (scored + min(plan.bn_calibration_images, images.train)) * rates.image
+    scorings = plan.pop_size * (1 + 3 * plan.n_generations)
+    return plan.planned_epochs * per_epoch * rates.step + scorings * each
+
+
+def test_a_plan_fills_its_time_and_no_more() -> None:
+    random_state = np.random.default_rng(0)
+    planned = 0
+    for _ in range(200):
+        images = photos(int(10 ** random_state.uniform(1.5, 5)), int(10 ** random_state.uniform(1.5, 5)))
+        step, network, image = (float(10 ** random_state.uniform(low, low + 1.5)) for low in (-2.5, -3, -5))
+        rates, budget = Rates(step=step, network=network, image=image), float(10 ** random_state.uniform(1.5, 4))
+        found = timed(budget, images, rates, GIVEN, SPACE)
+        if found is None:
+            continue
+        planned += 1
+        assert found.training.budget is None
+        assert seconds(found.training, images, rates) <= 1.2 * budget  # in generations steps take less than here
+        assert found.seconds <= budget
+        if found.training.warmup_epochs > 20:
+            assert found.seconds >= 0.85 * budget
+    assert planned > 100
+
+
+def test_more_time_trains_more_and_the_least_time_is_the_least() -> None:
+    images = photos(4000, 4000)
+    updates = [found.updates for s in (60, 120, 600, 3600) if (found := timed(s, images, RATES, GIVEN, SPACE))]
+    assert updates == sorted(updates)
+    assert len(updates) == 4
+    least = least_seconds(images, RATES, GIVEN, SPACE, 100)
+    below, above = (timed(factor * least, images, RATES, GIVEN, SPACE) for factor in (0.9, 1.05))
+    assert below is None or below.updates < 100
+    assert above is not None
+    assert above.updates >= 95
+
+
+def test_no_plan_where_an_epoch_alone_takes_the_time() -> None:
+    assert timed(60, photos(64_000, 64_000), RATES, GIVEN, SPACE) is None
+
+
+def test_a_generation_trains_about_as_long_as_it_scores() -> None:
+    images = photos(40, 40)  # an epoch is one step
+    found = timed(300, images, Rates(step=0.1, network=0.02, image=1e-4), GIVEN, SPACE)
+    assert found is not None
+    plan = found.training
+    scoring = 3 * plan.pop_size * (0.02 + 80e-4)
+    assert 0.8 * scoring < 0.1 * plan.epochs_per_generation
+    assert plan.batch_size == 32
+
+
+def test_what_is_given_is_kept() -> None:
+    given = SupernetTraining(budget="5m", pop_size=8, batch_size=16, score_images=77)
+    found = timed(300, photos(4000, 4000), RATES, given, SPACE)
+    assert found is not None
+    assert (found.training.pop_size, found.training.batch_size, found.training.score_images) == (8, 16, 77)
+
+
+def test_updates_are_those_of_architectures_drawn_uniformly() -> None:
+    draws = uniform(SPACE, 1, np.random.default_rng(0))
+    met: dict[tuple[str, int, int, str], int] = {}
+    for _ in range(4000):
+        (genotype,) = next(draws)
+        for cell, pairs in (("normal", genotype.normal), ("reduce", genotype.reduce)):
+            for k, (name, source) in enumerate(pairs):
+                met[cell, k // 2, source, name] = met.get((cell, k // 2, source, name), 0) + 1
+    assert np.median([*met.values()]) == pytest.approx(4000 / steps_for(SPACE, GIVEN, 1), rel=0.08)
+    plan = SupernetTraining(warmup_epochs=3, n_generations=2)
+    assert updates_of(SPACE, plan, 10) == pytest.approx(50 / steps_for(SPACE, plan, 1))
+
+
+def test_without_a_time_the_digits_get_the_demo_and_others_as_many_steps() -> None:
+    given = SupernetTraining(budget="auto")
+    digits = Images(train=960, validation=477, shape=(1, 8, 8), classes=10)
+    assert untimed(digits, given) == SupernetTraining()
+    for train, batch in ((48, 32), (4000, 64), (12_000, 64)):
+        plan = untimed(photos(train, train), given)
+        steps = max(train // batch, 1) * plan.planned_epochs
+        assert (plan.batch_size, plan.score_images) == (batch, None if train < 1000 else 1000)
+        assert 2300 < steps < 3800
+    assert untimed(photos(10**6, 10**6), given).n_generations == 10
+
+
+def test_a_ladder_ascends_and_scales_large_images_only() -> None:
+    for size in ((8, 8), (32, 32), (60, 80), (200, 300), (1000, 400)):
+        rungs = ladder(size, None, resizable=True)
+        work = [rung.work for rung in rungs]
+        assert work == sorted(work)
+        assert all(rung.size == size for rung in rungs) == (min(size) <= 48)
+        assert {rung.stem for rung in rungs} == {"imagenet" if min(size) >= 96 else "cifar"}
+    assert ladder((200, 300), None, resizable=True)[0].size == (96, 144)
+    assert ladder((1000, 400), None, resizable=True)[0].size == (192, 96)
+    assert {rung.size for rung in ladder((200, 300), None, resizable=False)} == {(200, 300)}
+    kept = ladder((32, 32), NetworkConfig(channels=12, layers=4), resizable=True)
+    assert [(rung.channels, rung.layers) for rung in kept] == [(12, 4)]
+
+
+@pytest.mark.parametrize("fields", [{"warmup_epochs": 3}, {"n_generations": 2}, {"epochs_per_generation": 2}])
+def test_what_a_budget_plans_is_refused_beside_it(fields: dict[str, int]) -> None:
+    (name,) = fields
+    with pytest.raises(ValueError, match=f"budget: expected no {name} beside it"):
+        SupernetTraining(budget="10m", **fields)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="budget: expected one supernet"):
+        SupernetTraining(budget="10m", n_supernets=2)
+
+
+def test_a_preset_takes_a_budget_in_the_place_of_its_own_plan() -> None:
+    plan = SearchConfig.preset("cifar10-paper").with_budget("2h")
+    assert (plan.training.budget, plan.training.pop_size, plan.network.channels) == ("2h", 128, 16)
+    assert SearchConfig.from_toml(plan.to_toml()) == plan

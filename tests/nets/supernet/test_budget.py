@@ -1,0 +1,123 @@
+"""The plan of a search that a budget asks for."""
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from carsmoo import CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining
+from carsmoo.config.budget import Rates, Rung
+from carsmoo.nets.data import DataLike
+from carsmoo.nets.data.facts import facts_of
+from carsmoo.nets.distributed.group import Group
+from carsmoo.nets.supernet import budget
+from carsmoo.nets.supernet.budget import BudgetPlan, planned, planned_together
+from tests.support.images import draw_folder
+
+SPACE, CPU = DARTSSpace(), torch.device("cpu")
+IMAGES = np.random.default_rng(0).integers(0, 256, (300, 12, 12), dtype=np.uint8), np.arange(300) % 3
+
+
+def plan_of(data: DataLike, time: str, network: NetworkConfig | None = None) -> BudgetPlan:
+    return planned(data, SPACE, network, SupernetTraining(budget=time), CPU)
+
+
+@pytest.fixture
+def by_work(monkeypatch: pytest.MonkeyPatch) -> list[Rung]:
+    """Networks that take what they are said to, without measuring; the rungs that were asked for."""
+    asked: list[Rung] = []
+
+    def rates(bench: object, rung: Rung, hopeless: float = 0.0) -> Rates:
+        asked.append(rung)
+        return Rates(step=rung.work * 5e-7, network=1e-3, image=1e-5)
+
+    monkeypatch.setattr(budget._Bench, "rates", rates)
+    return asked
+
+
+def test_a_larger_budget_buys_more_steps_then_larger_networks(by_work: list[Rung]) -> None:
+    plans = [plan_of(IMAGES, time) for time in ("40s", "90s", "5m", "1h")]
+    sizes = [plan.network.channels * plan.network.layers for plan in plans]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+    for plan in plans[1:]:
+        assert plan.updates is not None
+        assert plan.updates >= budget.ENOUGH
+        assert plan.training.budget is None
+
+
+def test_few_sizes_are_measured_and_each_once(by_work: list[Rung]) -> None:
+    plan_of(IMAGES, "5m")
+    assert len(by_work) == len(set(by_work)) <= 5
+
+
+def test_too_little_time_names_what_is_enough(by_work: list[Rung]) -> None:
+    with pytest.raises(ValueError, match=r"budget: expected at least \d+s for 120 training images of 12x12 .* got 12s"):
+        plan_of(IMAGES, "12s")
+
+
+def test_what_is_measured_is_of_this_machine() -> None:
+    plan = plan_of(IMAGES, "40s", NetworkConfig(channels=2, layers=1))
+    assert (plan.network.channels, plan.network.layers) == (2, 1)
+    assert plan.seconds is not None
+    assert 25 < plan.seconds < 42
+    assert plan.training.warmup_epochs > 20
+    assert plan.lines()[0].startswith("planned to take ")
+
+
+def test_large_photographs_are_left_in_their_files_until_their_size_is_planned(
+    tmp_path: Path, by_work: list[Rung]
+) -> None:
+    root = draw_folder(tmp_path / "photos", {"ant": 8, "bee": 9, "cat": 10}, size=(120, 200))
+    facts = facts_of(f"folder:{root}")
+    assert facts.data is None
+    assert facts.resizable
+    assert facts.images.shape == (3, 120, 200)
+    plan = plan_of(f"folder:{root}?flip=no", "30s")
+    assert plan.data == f"folder:{root}?flip=no&size=96x160"
+    assert plan.network.stem == "imagenet"
+    problem = CARSProblem(f"folder:{root}", budget="30s", training=SupernetTraining(pop_size=4))
+    assert problem.network.input_shape == (3, 96, 160)
+    splits = problem.images.train, problem.images.validation
+    assert (len(splits[0]), len(splits[1])) == (facts.images.train, facts.images.validation)
+    assert problem.training.pop_size == 4
+    config = problem.to_config()
+    assert config is not None
+    again = CARSProblem(**config)
+    assert again.fingerprint() == problem.fingerprint()
+    assert again.budget_plan is None
+
+
+def test_a_size_that_is_asked_for_stays(tmp_path: Path, by_work: list[Rung]) -> None:
+    root = draw_folder(tmp_path / "photos", {"ant": 8, "bee": 9}, size=(120, 200))
+    assert plan_of(f"folder:{root}?size=20", "1m").data == f"folder:{root}?size=20"
+
+
+def test_a_problem_without_a_plan_follows_its_images() -> None:
+    assert CARSProblem().training == SupernetTraining()
+    problem = CARSProblem(IMAGES)
+    assert problem.training.warmup_epochs == 550  # 1650 steps, 3 of 32 images an epoch
+    assert problem.training.budget is None
+    assert CARSProblem(IMAGES, training=SupernetTraining(warmup_epochs=3)).training.warmup_epochs == 3
+
+
+def test_all_processes_plan_what_the_first_one_measured(by_work: list[Rung]) -> None:
+    sent: list[str] = []
+
+    class First(Group):
+        def decide(self, find):  # type: ignore[no-untyped-def]
+            sent.append(json.dumps(find()))
+            return json.loads(sent[-1])
+
+    class Other(Group):
+        def decide(self, find):  # type: ignore[no-untyped-def]
+            return json.loads(sent[-1])
+
+    training = SupernetTraining(budget="2m")
+    plans = [planned_together(group(), "digits", SPACE, None, training, CPU) for group in (First, Other)]
+    assert dataclasses.asdict(plans[0]) == dataclasses.asdict(plans[1])
+    assert all(a == b for a, b in itertools.pairwise(plan.lines() for plan in plans))

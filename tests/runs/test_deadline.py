@@ -1,0 +1,24 @@
+"""The end of a search whose time is up."""
+
+from types import SimpleNamespace
+
+import pytest
+from pymoo.termination.max_gen import MaximumGenerationTermination
+
+from carsmoo.runs.deadline import Deadline
+
+
+@pytest.mark.parametrize(("seconds", "ended"), [(100.0, None), (70.0, None), (55.0, 5), (35.0, 3)])
+def test_a_run_ends_after_the_last_generation_that_fits(seconds: float, ended: int | None) -> None:
+    now, said = [0.0], []
+    deadline = Deadline(seconds, said.append, clock=lambda: now[0])
+    algorithm = SimpleNamespace(termination=MaximumGenerationTermination(7), n_gen=0)
+    for n_gen in range(1, 8):  # of ten seconds each
+        now[0], algorithm.n_gen = 10.0 * n_gen, n_gen
+        deadline.notify(algorithm)
+        if algorithm.termination.force_termination:
+            break
+    assert (algorithm.n_gen if algorithm.termination.force_termination else None) == ended
+    assert len(said) == (ended is not None)
+    if ended:
+        assert said[0].startswith(f"the time is up after {ended - 1} of 6 generations")
