@@ -15,10 +15,11 @@ from carsmoo.cli.common import Config, Inexact, path_or_genotype, run_at, saying
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import trained_table
 from carsmoo.compare.statistics import Correlation
+from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.toml import parse_settings, read_toml
 from carsmoo.cost.objectives import SCORES
-from carsmoo.runs import retrained_front
+from carsmoo.runs import retrained_front, training_budget
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.genotype import Genotype
@@ -53,6 +54,10 @@ def train(
     top: Annotated[
         int | None, typer.Option(help="The networks of lowest error, or loss, in the search, so many.", min=1)
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time for all of a run's networks, such as 10m; the recipe's epochs follow."),
+    ] = None,
     jobs: Jobs = None,
     inherit: Inherit = False,
     device: Annotated[str | None, typer.Option(help="Where to compute.")] = None,
@@ -69,10 +74,13 @@ def train(
     telling = Telling.of(quiet, as_json)
     plan = TrainingRecipe.preset(recipe)
     changes = _changes(config, settings, network)
+    if budget is not None and "epochs" in changes:
+        raise ValueError(f"budget: expected no epochs beside it, which it plans, got {changes['epochs']}")
     found = path_or_genotype(what)
     if isinstance(found, Genotype):
-        if inherit or only or top:
-            raise ValueError(f"train: expected a run's directory for --inherit, --only and --top, got {what!r}")
+        if inherit or only or top or budget:
+            told = "--inherit, --only, --top and --budget"
+            raise ValueError(f"train: expected a run's directory for {told}, got {what!r}")
         _train_one(found, plan.updated(changes), data or "digits", device, out, inexact, telling)
         return
     if out is not None:
@@ -85,14 +93,14 @@ def train(
         raise ValueError(f"run: expected a front with errors or losses, got {', '.join(front.names)}")
     chosen, where = _chosen(front, only, top), device or searched.device
     retrained_front.require_results(run)
+    options: dict[str, Any]
     with _training(where, chosen, telling) as (group, tell, listener):
-        problem = None
-        if inherit:
-            shape = searched.network
-            plan = plan.updated({"channels": shape.channels, "layers": shape.layers, "stem": shape.stem})
-            problem = retrained_front.restored(run)[0]
-        plan = plan.updated(changes)
-        options: dict[str, Any] = {"device": where, "exact": not inexact, "searched": problem}
+        problem = retrained_front.restored(run)[0] if inherit else None
+        plan = _shaped(plan, searched.network, whole=inherit or budget is not None).updated(changes)
+        if budget is not None:
+            options = {"data": data or searched.data, "device": where, "group": group}
+            chosen[:], plan = training_budget.planned(run, budget, front.genotypes, chosen, plan, **options)
+        options = {"device": where, "exact": not inexact, "searched": problem}
         folder = run.path / retrained_front.NETWORKS
         trainings = retrained_front.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
         if telling is Telling.USUAL:
@@ -141,6 +149,14 @@ def fidelity(
     told = [f"Kendall's tau, {name}: {one}" for name, one in found.items() if one.tells]
     print("\n".join(told) or too_few(networks))
     print(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
+
+
+def _shaped(recipe: TrainingRecipe, searched: NetworkConfig, *, whole: bool) -> TrainingRecipe:
+    """Return a recipe for a search's networks: of their width, depth and stem, or only of a stem for photographs."""
+    shape = {"channels": searched.channels, "layers": searched.layers, "stem": searched.stem}
+    if whole:
+        return recipe.updated(shape)
+    return recipe.updated({"stem": searched.stem}) if searched.stem == "imagenet" else recipe
 
 
 def _train_one(
