@@ -75,7 +75,8 @@ class Session:
         self.every = every
         self.log = RunLog(self.run_dir)
         self.interruption = Interruption(
-            lambda: self._close_bars("finishing the step at hand; once more stops at once")
+            lambda: self._close_bars("finishing the step at hand; once more stops at once"),
+            launched=self.launch.size > 1,
         )
         self._tensorboard, self._verbose = tensorboard, verbose
         self.seconds_left: float | None = None

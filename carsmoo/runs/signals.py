@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM for a command: the step at hand is finished, then the run is left; a second SIGINT ends it."""
+"""SIGINT and SIGTERM for a command: the step at hand is finished, then the run is left; a second one ends it."""
 
 from __future__ import annotations
 
@@ -46,13 +46,17 @@ class InterruptedRunError(KeyboardInterrupt):
 class Interruption(RunCallback):
     """A callback, the last one of a run, that leaves it when a signal came while :meth:`listening`.
 
+    A second signal ends the process at once. Of processes launched together that is a second SIGINT only: what a
+    terminal sends to all of them, their launcher passes on as SIGTERM.
+
     Args:
         told: called when the first signal comes.
+        launched: whether the process was launched with others.
     """
 
-    def __init__(self, told: Callable[[], None]) -> None:
+    def __init__(self, told: Callable[[], None], *, launched: bool = False) -> None:
         super().__init__()
-        self.told = told
+        self.told, self.launched = told, launched
         self.signum: int | None = None
 
     def listening(self) -> AbstractContextManager[None]:
@@ -79,5 +83,5 @@ class Interruption(RunCallback):
         if self.signum is None:
             self.signum = signum
             self.told()
-        elif signum == signal.SIGINT:
+        elif signum == signal.SIGINT or not self.launched:
             os._exit(128 + signum)

@@ -366,10 +366,11 @@ def test_a_signal_keeps_what_was_found_and_says_how_it_goes_on(
     assert events[-1]["event"] == "end"
 
 
-def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_stops_at_once_and_loses_nothing(second: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    exit_code, _, error = interrupted(out, signal.SIGINT, signal.SIGINT)
-    assert exit_code == 130
+    exit_code, _, error = interrupted(out, signal.SIGINT, second)
+    assert exit_code == 128 + second
     assert "Traceback" not in error
     assert read(out).generation >= 1
     assert read(out).damaged == ()
