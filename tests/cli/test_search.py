@@ -1,6 +1,8 @@
 """Searches on images of one's own, from the command line on."""
 
 import dataclasses
+import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,13 @@ import pytest
 import torch
 from pymoo.optimize import minimize
 
-from carsmoo import PNSGA3, CARSProblem, Trust
+from carsmoo import PNSGA3, CARSProblem, SupernetTraining, Trust
+from carsmoo.cli import search as search_command
+from carsmoo.config.budget import Rates, Rung
 from carsmoo.config.search import SearchConfig
+from carsmoo.config.toml import read_toml
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
+from carsmoo.nets.supernet import budget
 from carsmoo.space.front import Front
 from tests.cli.test_entry import QUICK, call
 from tests.support.images import draw_folder
@@ -86,3 +92,46 @@ def test_no_image_of_the_test_split_gets_into_a_search(photos: Path, monkeypatch
     assert not seen & held_out
     assert fronts[0][0] == fronts[1][0]
     assert np.array_equal(fronts[0][1], fronts[1][1])
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_budget_is_planned_told_and_written_as_numbers(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slow(bench: object, rung: Rung, hopeless: float = 0.0) -> Rates:
+        return Rates(step=2.0, network=1e-3, image=1e-4)
+
+    monkeypatch.setattr(budget._Bench, "rates", slow)
+    small = ("--set", "training.pop_size=4", "--set", "network.channels=2", "--set", "network.layers=1")
+    asked = ("search", "--data", f"folder:{photos}", "--budget", "1m", *small)
+    assert call(*asked, "--out", tmp_path / "run") == 0
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "measuring what fits in 1m" in said
+    assert "planned to take" in said
+    config = SearchConfig().updated(read_toml(tmp_path / "run" / "config.toml"))
+    training = config.training
+    assert training.budget is None
+    assert 35 < 2 * (training.warmup_epochs + 0.85 * (training.planned_epochs - training.warmup_epochs)) < 60
+    events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    (plan,) = (event for event in events if event["event"] == "plan")
+    assert plan["budget"] == 60
+    assert call("search", "--config", tmp_path / "run" / "config.toml", "--out", tmp_path / "same") == 0
+    for name in ("front.csv", "config.toml"):
+        assert (tmp_path / "same" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
+
+
+def test_a_search_follows_its_images_unless_a_plan_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "some.toml"
+    file.write_text("[training]\npop_size = 8\n")
+    plan = partial(search_command._plan, data="mnist", budget=None, settings={})
+    assert plan(None, None).training.budget == "auto"
+    assert plan(None, file).training.budget == "auto"
+    assert plan("demo", None).training.budget is None
+    assert plan(None, None, settings={"training": {"warmup_epochs": 3}}).training.budget is None
+    assert plan(None, None, data=None).training == SupernetTraining()
+    assert plan(None, None, data="digits?images=600").training == SupernetTraining()
+    assert plan("smoke", None, budget="5m").training == dataclasses.replace(
+        SearchConfig.preset("smoke").with_budget("5m").training
+    )
+    with pytest.raises(ValueError, match="budget: expected no warmup_epochs beside it"):
+        plan(None, None, budget="5m", settings={"training": {"warmup_epochs": 3}})

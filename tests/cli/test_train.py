@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from carsmoo.cli.entry import main
 from carsmoo.cli.train import _drawn
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.models.serialization import load
+from carsmoo.nets.retraining import budget as retraining_budget
 from carsmoo.nets.retraining.job import Job
 from carsmoo.runs import retrained_front
 from carsmoo.runs.directory import RunDirectory
@@ -271,3 +273,25 @@ def test_what_is_wrong_is_said_in_a_line(
     assert sorted(path for path in run_dir.rglob("*")) == before
     assert not (tmp_path / "x").exists()
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_budget_decides_networks_and_epochs_and_is_gone_on_with(
+    tmp_path: Path, run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_dir, run, ignore=shutil.ignore_patterns("networks", "final-front*"))
+    n = len(Front.load(run / "front.json"))
+    monkeypatch.setattr(retraining_budget, "epoch_seconds", lambda genotypes, recipe, data: [2.0] * len(genotypes))
+    settings = ("--set", "batch=512", "--recipe", "demo")  # of three epochs
+    asked = ("train", run, "--budget", "30s", *settings)
+    assert call(*asked) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^2 networks on digits: 3 cells of 2 channels, 4 epochs", said, re.M)  # (27.6 - 10) / 4
+    assert len(Front.load(run / "final-front.json")) == min(n, 2)
+    monkeypatch.setattr(retraining_budget, "epoch_seconds", lambda *_: [1 / 0])
+    assert call(*asked) == 0
+    assert call("train", run, "--budget", "40s", *settings) == 2
+    assert "budget: expected budget '30s', with which these networks were begun, got '40s'" in capsys.readouterr().err
+    assert call("train", run, "--budget", "30s", "--set", "epochs=3") == 2
+    assert "budget: expected no epochs beside it" in capsys.readouterr().err
+    assert call("train", "CARS-A", "--budget", "30s", "--out", tmp_path / "one") == 2
