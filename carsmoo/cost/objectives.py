@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,7 +18,7 @@ from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.validation import finite, one_line, shown
 
-Objective: TypeAlias = str | Callable[[Genotype], float]
+Objective: TypeAlias = str | Callable[[Genotype], float] | Callable[[Genotype, Any], float]
 
 OBJECTIVES: Mapping[str, str] = {
     "error": "fraction",
@@ -58,7 +59,8 @@ class Objectives:
 
     Args:
         given: minimised, in this order, ``"error"`` or ``"loss"`` among them: names of ``OBJECTIVES``, or functions of
-            a genotype, known by their names, that return a finite number. A function is called once a genotype.
+            a genotype, known by their names, that return a finite number. A function is called once a genotype; one of
+            a genotype and its network moves with the weights, as the score does.
         space: the architectures.
         network: the networks whose costs are counted.
         latency: the table that latencies are taken from, or the path of its file; None if :meth:`use` brings one
@@ -66,6 +68,7 @@ class Objectives:
 
     Attributes:
         score: which of ``SCORES`` is among them.
+        moving: the names of those that move.
         units: the objectives' units by their names, empty for a function's.
         latency: what tells the latencies; None until there is a table.
         latency_file: the absolute path of the table's file, if one was given.
@@ -84,10 +87,12 @@ class Objectives:
     ) -> None:
         self.names, self._functions = _named(given)
         (self.score,) = set(self.names) & set(SCORES)
+        self.of_networks = tuple(name for name in self.names if _takes_a_network(self._functions.get(name)))
+        self.moving = tuple(name for name in self.names if name == self.score or name in self.of_networks)
         self.units = {name: OBJECTIVES.get(name, "") for name in self.names}
         self.space, self.network = space, network
         self.costs = CostTable(space, network)
-        self._known = {name: ValueCache(space) for name in self._functions}
+        self._known = {name: ValueCache(space) for name in self._functions if name not in self.of_networks}
         self.latency: LatencyCosts | None = None
         self.latency_file: str | None = None
         self.latency_given = "measured"
@@ -114,14 +119,22 @@ class Objectives:
         return not self.measured and (self.latency_given == "measured" or self.latency_file is not None)
 
     def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return all objectives but the score, (n, m - 1), in their order, of vectors ``X`` (n, n_var).
+        """Return the objectives that do not move, (n, k), in their order, of vectors ``X`` (n, n_var).
 
         Raises:
             ValueError: if a function returns no finite number.
             RuntimeError: if a function raises.
         """
-        columns = [self._column(name, X) for name in self.names if name != self.score]
-        return np.stack(columns, axis=1, dtype=np.float64)
+        columns = [self._column(name, X) for name in self.names if name not in self.moving]
+        return np.stack(columns, axis=1, dtype=np.float64) if columns else np.empty((len(X), 0))
+
+    def of_network(self, genotype: Genotype, network: Any) -> list[float]:
+        """Return those of a genotype's network as its weights are now, in the order of ``of_networks``.
+
+        Raises:
+            ValueError, RuntimeError: as :meth:`fixed`.
+        """
+        return [self._value(name, genotype, network) for name in self.of_networks]
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return what was measured: values of functions that are known, and the latency table; as plain arrays."""
@@ -144,7 +157,7 @@ class Objectives:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be counted again."""
-        known = {name: ValueCache(self.space) for name in self._functions}
+        known = {name: ValueCache(self.space) for name in self._known}
         return {**vars(self), "_known": known, "costs": CostTable(self.space, self.network)}
 
     def _column(self, name: str, X: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -158,9 +171,9 @@ class Objectives:
             return self.latency.ms(X)
         return self._known[name].look_up(X, lambda new: (self._value(name, self.space.decode(x)) for x in new))
 
-    def _value(self, name: str, genotype: Genotype) -> float:
+    def _value(self, name: str, genotype: Genotype, *network: Any) -> float:
         try:
-            value = self._functions[name](genotype)
+            value = self._functions[name](genotype, *network)
         except Exception as error:
             what = f"{type(error).__name__}: {one_line(error, 200)}; of {genotype}"
             raise RuntimeError(f"{name}: expected a number, got {what}") from error
@@ -170,11 +183,22 @@ class Objectives:
         return number
 
 
-def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Callable[[Genotype], float]]]:
+def _takes_a_network(function: Callable[..., float] | None) -> bool:
+    """Return whether a function has two parameters that have to be given; one without a signature has one."""
+    try:
+        parameters = () if function is None else inspect.signature(function).parameters.values()
+    except ValueError:  # of some that are written in C
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in positional and p.default is inspect.Parameter.empty for p in parameters) == 2
+
+
+def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Callable[..., float]]]:
     """Return the names of the objectives, and the functions behind those that are functions."""
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise TypeError(f"objectives: expected a sequence, got {given!r}")
-    names, functions = [], {}
+    names: list[str] = []
+    functions: dict[str, Callable[..., float]] = {}
     for objective in given:
         if callable(objective):
             name = getattr(objective, "__name__", "<unnamed>")

@@ -48,7 +48,8 @@ class CARSProblem(GenotypeProblem):
         space: the architectures.
         objectives: minimised, in this order, ``"error"`` (fraction wrong) or ``"loss"`` (mean cross entropy, nats)
             among them, and besides ``"params"`` (millions), ``"flops"`` (millions of multiply-adds of one image),
-            ``"latency"`` (ms at batch 1), or a function of a genotype, known by its name, that returns a number.
+            ``"latency"`` (ms at batch 1), or a function, known by its name, that returns a number: of a genotype, or of
+            a genotype and its network with the weights of now, in evaluation mode, which moves with them.
         network: the networks searched for; the supernet has their widths and depth.
         training: how the shared weights are trained and the subnets scored, and the plan of the search; if not given it
             follows the images, see ``budget``.
@@ -119,7 +120,9 @@ class CARSProblem(GenotypeProblem):
         self._score = self._objectives.score
         if self._score != "error" and self.training.racing:
             raise ValueError(f"racing: expected False with {self._score!r}, whose bounds are not known, got True")
-        moving = (self._objectives.names.index(self._score),)
+        if self._objectives.of_networks and self.training.racing:
+            raise ValueError(f"racing: expected False with {self._objectives.of_networks[0]}, which moves, got True")
+        moving = tuple(self._objectives.names.index(name) for name in self._objectives.moving)
         super().__init__(space=space, objectives=self._objectives.units, moving=moving, seed=seed)
         self.default_pop_size = self.training.pop_size
         generations = self.training.n_generations + 1  # the first only scores
@@ -128,6 +131,7 @@ class CARSProblem(GenotypeProblem):
         self._world: World | None = None
         self._weights_missing = False
         self._known = ValueCache(space)  # tallies with the current weights
+        self._of_networks = ValueCache(space)  # likewise of objectives that see networks
         self._last: Scored | None = None
 
     def provenance(self) -> dict[str, Any]:
@@ -229,25 +233,47 @@ class CARSProblem(GenotypeProblem):
         self._world.begin(self._hear)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
-        self._known.clear()
+        self._forget()
         self._running().train_on(X, self._hear)
 
     def _join(self, X: NDArray[np.int64]) -> None:
         if self._running().join(X, self._hear):
-            self._known.clear()
+            self._forget()
 
     def _restart(self) -> None:
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state_dict() on an unpickled problem before a new run, got none")
         self._world = self._last = None
-        self._known.clear()
+        self._forget()
 
     def _hear(self, step: Step) -> None:
         boundary = step.phase == "warm-up" and bool(step.figures)  # the end of an epoch: the supernet knows all of it
         self.tell(dataclasses.replace(step, time=self.time, boundary=boundary))
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        return scores_of(self._tallies(X))[:, None]
+        scores = scores_of(self._tallies(X))[:, None]
+        if not self._objectives.of_networks:
+            return scores
+        others = self._of_networks.look_up(X, self._asked_anew) if len(X) else np.empty((0, len(self.moving) - 1))
+        return np.insert(others, self._objectives.moving.index(self._score), scores[:, 0], axis=1)
+
+    def _asked_anew(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the objectives that see networks, (n, k), as the first process finds them."""
+        self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
+
+        def find() -> list[list[float]]:
+            found = []
+            for k, genotype in enumerate(self.space.decode(X), 1):
+                found.append(self._objectives.of_network(genotype, self._running().subnet(genotype)))
+                self._hear(Step(phase="scoring", done=k, total=len(X), unit="networks"))
+            return found
+
+        return np.array(self._group.decide(find), dtype=np.float64)
+
+    def _forget(self) -> None:
+        """Forget what was found with the weights that there were."""
+        self._known.clear()
+        self._of_networks.clear()
 
     def _evaluate(self, X: NDArray[np.int64], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._evaluate(X, out, *args, **kwargs)
@@ -296,7 +322,8 @@ class CARSProblem(GenotypeProblem):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state_dict` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
-        left_out |= {"_started": False, "_known": ValueCache(self.space), "_group": ALONE, "process_rank": 0}
+        left_out |= {"_started": False, "_known": ValueCache(self.space), "_of_networks": ValueCache(self.space)}
+        left_out |= {"_group": ALONE, "process_rank": 0}
         left_out["_last"] = None
         given = self.data_given if isinstance(self.data_given, str) else None
         return {**super().__getstate__(), **left_out, "data_given": given}
@@ -329,7 +356,7 @@ class CARSProblem(GenotypeProblem):
         elif bool(state["begun"]):
             raise ValueError("state: expected the weights of a problem that has begun, got none")
         self._world, self._last = world, Scored.from_state(state)
-        self._known.clear()
+        self._forget()
         self._objectives.load_state_dict(state)
 
     def fingerprint(self) -> dict[str, Any]:

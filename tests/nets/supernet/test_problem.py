@@ -72,6 +72,53 @@ def test_a_loss_is_the_mean_cross_entropy_of_the_images_that_score() -> None:
     assert made.trust.distinct is not None
 
 
+def test_an_objective_sees_the_network_as_its_weights_are_now() -> None:
+    asked: list[Genotype] = []
+
+    def wrong(genotype: Genotype, network: torch.nn.Module) -> float:
+        asked.append(genotype)
+        assert not network.training
+        split = DATA.validation
+        with torch.no_grad():
+            found = network(DATA.normalise(split.images)).argmax(dim=1)
+        return 2 * float((found != split.labels).sum()) / len(split)
+
+    fast = dataclasses.replace(PLAN, learning_rate=0.5)
+    made, X = problem(objectives=("params", wrong, "error", n_convolutions), training=fast), draw(4)
+    assert made.moving == (1, 2)
+    before = made.evaluate(X)
+    assert before[:, 1].tolist() == (2 * before[:, 2]).tolist()
+    assert before[:, 3].tolist() == [n_convolutions(g) for g in made.space.decode(X)]
+    assert np.array_equal(made.evaluate(np.concatenate([X, X])), np.concatenate([before, before]))
+    assert len(asked) == 4
+    made.advance(X)
+    after = made.evaluate(X)
+    assert len(asked) == 8
+    assert after[:, 1].tolist() == (2 * after[:, 2]).tolist()
+    assert not np.array_equal(before[:, 1], after[:, 1])
+    assert np.array_equal(before[:, [0, 3]], after[:, [0, 3]])
+    with pytest.raises(ValueError, match="racing: expected False with wrong, which moves"):
+        problem(objectives=("error", wrong), training=dataclasses.replace(PLAN, racing=True))
+
+
+def test_a_search_by_an_objective_that_sees_networks_ends_and_goes_on_bit_for_bit() -> None:
+    def confidence(genotype: Genotype, network: torch.nn.Module) -> float:
+        with torch.no_grad():
+            return -float(network(DATA.normalise(DATA.validation.images)).softmax(dim=1).max(dim=1).values.mean())
+
+    def run(n: int) -> CARSProblem:
+        made = problem(objectives=("error", confidence, "params"))
+        minimize(made, PNSGA3(), ("n_gen", n), seed=1)
+        return made
+
+    whole, part = run(3), run(2)
+    again = problem(objectives=("error", confidence, "params"))
+    again.load_state_dict(part.state_dict())
+    X = draw(6, 3)
+    assert np.array_equal(part.evaluate(X), again.evaluate(X))
+    assert not np.array_equal(part.evaluate(X), whole.evaluate(X))
+
+
 def test_scoring_never_moves_it_and_absent_edges_are_one_architecture() -> None:
     made, X = problem(), draw(6)
     F = made.evaluate(X)
