@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from carsmoo.space.front import Front as Front
     from carsmoo.space.genotype import DARTSSpace as DARTSSpace
     from carsmoo.space.genotype import Genotype as Genotype
+    from carsmoo.space.operation import Operation as Operation
 
 _HOME = {
     "CARSProblem": "carsmoo.nets.supernet.problem",
@@ -39,6 +40,7 @@ _HOME = {
     "MovingProblem": "carsmoo.problems.moving",
     "Network": "carsmoo.nets.models.network",
     "NetworkConfig": "carsmoo.config",
+    "Operation": "carsmoo.space.operation",
     "PNSGA3": "carsmoo.algorithm",
     "SupernetTraining": "carsmoo.config",
     "Trust": "carsmoo.problems.trust",

@@ -1,4 +1,4 @@
-"""Checks for problems of one's own, to be called from their tests."""
+"""Checks for problems and search spaces of one's own, to be called from their tests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pymoo.operators.sampling.rnd import FloatRandomSampling, IntegerRandomSampl
 from pymoo.optimize import minimize
 
 from carsmoo.algorithm import PNSGA3
+from carsmoo.config.network import NetworkConfig
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.utils.validation import shown
+from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.utils.validation import instance, shown
 
 
 def check_moving_problem(problem: MovingProblem, X: ArrayLike | None = None, *, n_gen: int = 3) -> None:
@@ -43,6 +45,48 @@ def check_moving_problem(problem: MovingProblem, X: ArrayLike | None = None, *, 
     _check_advance(problem, X)
     _check_state(problem, X)
     _check_runs(problem, n_gen)
+
+
+def check_space(space: DARTSSpace, network: NetworkConfig | None = None, *, n: int = 6, seed: int = 0) -> None:
+    """Check that a space, its costs, its supernet and its networks agree.
+
+    Vectors, genotypes and their text mean the same; costs in closed form are those of built networks; a supernet's
+    subnet computes what a stand-alone network with its weights does, and its training leaves all that was not chosen as
+    it was; a population is scored as its members are one by one; a problem that was restored goes on to the same bits.
+
+    Args:
+        space: the space, such as one with operations of one's own.
+        network: in what; a small one for images of 3x9x10 if not given.
+        n: architectures that are drawn.
+        seed: draws them.
+
+    Raises:
+        AssertionError: naming the first rule that is broken.
+        TypeError: for another kind of space.
+
+    Example:
+        >>> from carsmoo import DARTSSpace
+        >>> from carsmoo.testing import check_space
+        >>> check_space(DARTSSpace(nodes=2, ops=("none", "max_pool_3x3", "sep_conv_3x3")), n=3)
+    """
+    from carsmoo.nets.conformance import check_networks, check_search
+
+    instance("space", space, DARTSSpace)
+    network = network or NetworkConfig(channels=4, layers=3, image_shape=(3, 9, 10), n_classes=3)
+    random_state = np.random.default_rng(seed)
+    X = random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
+    genotypes = space.decode(X)
+    canonical = space.canonical(X)
+    assert np.array_equal(space.encode(genotypes), canonical), "encode(decode(X)): expected canonical(X), got others"
+    assert np.array_equal(space.canonical(canonical), canonical), "canonical: expected itself of what is canonical"
+    assert np.array_equal(space.canonical(X[0]), canonical[0]), "canonical: expected the same of one vector"
+    for bound, what in ((space.xl, "xl"), (space.xu, "xu")):
+        assert space.decode(bound) is not None, f"decode({what}): expected an architecture"
+    for genotype in genotypes:
+        assert Genotype.parse(str(genotype), space.ops) == genotype, "parse(str(genotype)): expected the same genotype"
+        assert Genotype.from_json(genotype.to_json(), space.ops) == genotype, "from_json(to_json()): expected the same"
+    check_networks(space, network, space.decode(canonical))
+    check_search(space, network, canonical)
 
 
 def _drawn(problem: MovingProblem, n: int = 6) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 Parameters are all that a network holds but its auxiliary head (as published figures are told); multiply-adds are those
 of the convolutions and the linear classifier that run. Edges with the operation ``none`` are absent and cost nothing.
+Operations of a user's own are counted once a shape.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.lookup import AdditiveTable
+from carsmoo.cost.operation import count
 from carsmoo.cost.structure import Layer, edge_layer, frame_layers, layers
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.operation import Operation
 from carsmoo.utils.validation import instance
 
 
@@ -64,7 +67,7 @@ def cost(genotype: Genotype, network: NetworkConfig) -> Cost:
         TypeError: for anything but a Genotype and a NetworkConfig.
         ValueError: if the genotype has an operation outside :data:`~carsmoo.space.PRIMITIVES`.
     """
-    instance("genotype", genotype, Genotype).require(PRIMITIVES)
+    instance("genotype", genotype, Genotype).require_known()
     instance("network", network, NetworkConfig)
     each = [
         (layer_params(layer, network.bn_affine), layer_flops(layer) * runs) for layer, runs in layers(genotype, network)
@@ -74,6 +77,9 @@ def cost(genotype: Genotype, network: NetworkConfig) -> Cost:
 
 def layer_params(layer: Layer, affine: bool) -> int:
     """Return the parameters of a layer, whose norms are affine or not."""
+    if isinstance(layer.kind, Operation):
+        own = count(layer.kind, layer.c_in, layer.stride, layer.height, layer.width)
+        return own.weights + 2 * affine * own.norms
     weights, norms = _weights_and_norms(layer)
     biases = layer.c_out if layer.kind == "classifier" else 0
     return weights + biases + 2 * affine * norms * layer.c_out
@@ -81,6 +87,8 @@ def layer_params(layer: Layer, affine: bool) -> int:
 
 def layer_flops(layer: Layer) -> int:
     """Return the multiply-adds of a layer that runs, for one image."""
+    if isinstance(layer.kind, Operation):
+        return count(layer.kind, layer.c_in, layer.stride, layer.height, layer.width).flops
     return _weights_and_norms(layer)[0] * layer.area
 
 

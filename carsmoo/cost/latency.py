@@ -15,7 +15,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.latency_table import PER_MS, LatencyTable
 from carsmoo.cost.lookup import AdditiveTable
 from carsmoo.cost.structure import Layer, layers
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.space.genotype import DARTSSpace, Genotype
 from carsmoo.utils.validation import instance
 
 
@@ -26,7 +26,7 @@ def latency(genotype: Genotype, network: NetworkConfig, table: LatencyTable) -> 
         TypeError: for anything but a Genotype, a NetworkConfig and a LatencyTable.
         ValueError: if the table does not have a layer of the network.
     """
-    instance("genotype", genotype, Genotype).require(PRIMITIVES)
+    instance("genotype", genotype, Genotype).require_known()
     instance("network", network, NetworkConfig)
     instance("table", table, LatencyTable)
     return sum(table.picoseconds(layer) for layer, runs in layers(genotype, network) if runs) / PER_MS

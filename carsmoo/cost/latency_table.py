@@ -220,7 +220,8 @@ def _row(row: Any) -> tuple[Layer, str, Timing]:
     if not isinstance(row, dict) or set(row) != {*Layer._fields, "memory_format", *Timing._fields}:
         wanted = ", ".join((*Layer._fields, "memory_format", *Timing._fields))
         raise ValueError(f"layers: expected rows of {wanted}, got {shown(row)}")
-    choice("kind", row["kind"], KINDS)
+    if not (isinstance(row["kind"], str) and row["kind"].isidentifier()):  # an operation of a user's own has any name
+        choice("kind", row["kind"], KINDS)
     choice("memory_format", row["memory_format"], FORMATS)
     sizes = [integer(name, row[name], 1) for name in Layer._fields[1:]]
     timing = Timing(*(number(name, row[name], 0) for name in Timing._fields))

@@ -16,7 +16,7 @@ import numpy as np
 from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.space.html import front_html
 from carsmoo.space.words import Column, operations, provenance, score_of
 from carsmoo.utils.files import write_whole
@@ -208,8 +208,12 @@ class Front:
         return frame
 
     @classmethod
-    def load(cls, path: str | Path) -> Front:
+    def load(cls, path: str | Path, ops: Sequence[str] = PRIMITIVES) -> Front:
         """Read a front that :meth:`to_json` or :meth:`to_csv` wrote, by the ending; a CSV has no units.
+
+        Args:
+            path: the file.
+            ops: operations that may occur, such as ``space.ops`` of a space with those of one's own.
 
         Raises:
             ValueError: if the file is not such a front.
@@ -218,7 +222,7 @@ class Front:
         path = Path(path)
         try:
             text = path.read_bytes().decode()
-            return _from_csv(text) if path.suffix == ".csv" else _from_json(text)
+            return _from_csv(text, ops) if path.suffix == ".csv" else _from_json(text, ops)
         except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error) as error:
             raise ValueError(f"{path}: expected a front, got something else ({error!r})") from None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -227,18 +231,18 @@ class Front:
             raise ValueError(f"{path}: {error}") from None
 
 
-def _from_json(text: str) -> Front:
+def _from_json(text: str, ops: Sequence[str]) -> Front:
     document = json.loads(text)
     names, units = tuple(document["objectives"]), tuple(document["objectives"].values())
     networks = document["networks"]
     rows = [[float(network["objectives"][name]) for name in names] for network in networks]
-    genotypes = tuple(Genotype.from_json(json.dumps(network["genotype"])) for network in networks)
+    genotypes = tuple(Genotype.from_json(json.dumps(network["genotype"]), ops) for network in networks)
     if not isinstance(document["about"], dict) or not all(isinstance(unit, str) for unit in units):
         raise ValueError("expected units as texts and 'about' as an object, got others")
     return _front(genotypes, rows, names, units, document["about"])
 
 
-def _from_csv(text: str) -> Front:
+def _from_csv(text: str, ops: Sequence[str]) -> Front:
     header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
     names = header[:-1]
     if header[-1:] != ["genotype"]:
@@ -247,7 +251,7 @@ def _from_csv(text: str) -> Front:
     if cut:
         raise ValueError(f"expected {len(header)} values in row {cut}, got {len(rows[cut - 1])}")
     values = [[float(value) for value in row[:-1]] for row in rows]
-    return _front(tuple(Genotype.parse(row[-1]) for row in rows), values, tuple(names), ("",) * len(names), {})
+    return _front(tuple(Genotype.parse(row[-1], ops) for row in rows), values, tuple(names), ("",) * len(names), {})
 
 
 def _front(

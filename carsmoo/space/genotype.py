@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from carsmoo.space.operation import Operation
 from carsmoo.space.parse import read_call
 from carsmoo.utils.validation import array, short, shown
 
@@ -76,14 +77,12 @@ class Genotype:
 
         Args:
             text: the genotype as Python source.
-            ops: the operations that may occur.
+            ops: the operations that may occur, such as ``space.ops``, with those of one's own.
 
         Raises:
             ValueError: if the text is not a whole genotype or names an operation outside ``ops``.
         """
-        genotype = cls(**read_call(text, "Genotype", _FIELDS))
-        genotype.require(ops)
-        return genotype
+        return cls(**read_call(text, "Genotype", _FIELDS)).among(ops)
 
     def require(self, ops: Sequence[str]) -> None:
         """Check that only the operations ``ops`` occur.
@@ -112,9 +111,31 @@ class Genotype:
             raise ValueError(f"genotype: expected JSON, got {short(str(text))} ({error})") from None
         if not isinstance(fields, dict) or set(fields) != set(_FIELDS):
             raise ValueError(f"genotype: expected the fields {', '.join(_FIELDS)}, got {short(text)}")
-        genotype = cls(**fields)
-        genotype.require(ops)
-        return genotype
+        return cls(**fields).among(ops)
+
+    def among(self, ops: Sequence[str]) -> Genotype:
+        """Return the same genotype with its operations as they stand in ``ops``, which know how they are built.
+
+        Raises:
+            ValueError: naming the first operation that is not among them.
+        """
+        self.require(ops)
+        known = {str(op): op for op in ops}
+        cells = [tuple((known[op], i) for op, i in edges) for edges in (self.normal, self.reduce)]
+        return Genotype(cells[0], self.normal_concat, cells[1], self.reduce_concat)
+
+    def require_known(self) -> None:
+        """Check that each operation is one of DARTS or knows how it is built.
+
+        Raises:
+            ValueError: naming the first that does not.
+        """
+        self.require(self.known_ops)
+
+    @property
+    def known_ops(self) -> tuple[str, ...]:
+        """The operations of DARTS, and those of one's own that occur."""
+        return (*PRIMITIVES, *dict.fromkeys(op for op, _ in self.normal + self.reduce if isinstance(op, Operation)))
 
     def __str__(self) -> str:
         fields = (f"{name}={list(getattr(self, name))!r}" for name in _FIELDS)
@@ -130,10 +151,10 @@ class DARTSSpace:
 
     Args:
         nodes: intermediate nodes of a cell, 1 to 64.
-        ops: operations to choose from, a selection of :data:`PRIMITIVES`.
+        ops: operations to choose from, of :data:`PRIMITIVES` and of one's own (:class:`~carsmoo.Operation`).
 
     Raises:
-        ValueError: for another number of nodes, no operation, a repeated one, or one that is not a primitive.
+        ValueError: for another number of nodes, no operation, a repeated one, or one that is neither.
 
     Example:
         >>> from carsmoo import DARTSSpace
@@ -155,9 +176,16 @@ class DARTSSpace:
         object.__setattr__(self, "ops", tuple(self.ops))
         if isinstance(self.nodes, bool) or not isinstance(self.nodes, int) or not 1 <= self.nodes <= 64:
             raise ValueError(f"nodes: expected an integer in 1..64, got {shown(self.nodes)}")
-        unknown = [op for op in self.ops if op not in PRIMITIVES]
+        if taken := [op for op in self.own_operations if op in PRIMITIVES]:
+            raise ValueError(f"ops: expected operations of one's own under other names than DARTS's, got {taken[0]}")
+        unknown = [op for op in self.ops if op not in PRIMITIVES and not isinstance(op, Operation)]
         if not self.ops or unknown or len(set(self.ops)) < len(self.ops):
             raise ValueError(f"ops: expected different operations among {', '.join(PRIMITIVES)}, got {self.ops!r}")
+
+    @property
+    def own_operations(self) -> tuple[Operation, ...]:
+        """The operations of one's own."""
+        return tuple(op for op in self.ops if isinstance(op, Operation))
 
     @property
     def n_var(self) -> int:

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.structure import Layer, stem_layers
 from carsmoo.nets.latency.timing import TimedLayer, nothing
-from carsmoo.nets.models.batch_norm import BatchNorm
+from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder
 from carsmoo.nets.models.cells import Stem, set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.network import measure_noise, untrained
-from carsmoo.nets.models.ops import NormBuilder, module_of
+from carsmoo.nets.models.ops import module_of
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.validation import choice, integer
 

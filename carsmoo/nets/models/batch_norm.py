@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+NormBuilder = Callable[[int], nn.Module]
+"""Makes the norm of so many channels."""
 
 
 class Moments(NamedTuple):

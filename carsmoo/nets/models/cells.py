@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from carsmoo.config.network import CellShape, NetworkConfig, halved
 from carsmoo.cost.structure import entry_layers, stem_layers
-from carsmoo.nets.models.batch_norm import Statistics
-from carsmoo.nets.models.ops import Convolution, NormBuilder, module_of
+from carsmoo.nets.models.batch_norm import NormBuilder, Statistics
+from carsmoo.nets.models.ops import Convolution, module_of
 
 Nodes: TypeAlias = Sequence[Sequence[tuple[nn.Module, int]]]
 """For each node of a cell its (operation, input) edges, without those that are absent."""

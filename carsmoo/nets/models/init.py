@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from carsmoo.nets.models.own_operation import OwnOperation
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -36,9 +38,22 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
     The global generator is not touched, and the drawn values do not depend on the device.
     """
+    own: set[nn.Module] = set()  # within operations of a user's own
     for layer in module.modules():
+        if isinstance(layer, OwnOperation):
+            own.update(layer.modules())
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             bound = 1 / math.sqrt(layer.weight[0].numel())
             for parameter in layer.parameters():
                 values = torch.empty(parameter.shape, dtype=torch.float32)
                 parameter.copy_(values.uniform_(-bound, bound, generator=generator))
+        elif layer in own and not isinstance(layer, nn.BatchNorm2d) and [*layer.parameters(recurse=False)]:
+            _reset(layer, generator)
+
+
+def _reset(layer: nn.Module, generator: torch.Generator) -> None:
+    """Let a layer draw its parameters from a seed that ``generator`` gives; the global generator is left as it was."""
+    seed = int(torch.randint(2**62, (), generator=generator))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layer.reset_parameters()  # type: ignore[operator]  # looked for where the operation's costs are counted

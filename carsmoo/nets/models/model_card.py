@@ -29,7 +29,7 @@ from carsmoo import cost
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import with_new_names
 from carsmoo.nets.data.reading import Reading
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.utils.validation import finite, integer, number, one_line, shown
 
 FORMAT = 1
@@ -66,30 +66,35 @@ def to_json(card: Mapping[str, Any]) -> str:
     return json.dumps(again, indent=1) + "\n"
 
 
-def from_json(text: str, where: str = "card") -> dict[str, Any]:
+def from_json(text: str, where: str = "card", ops: Sequence[str] = PRIMITIVES) -> dict[str, Any]:
     """Return the card that :func:`to_json` wrote, checked in every field as :func:`checked` does."""
     try:
         found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: expected a card as JSON, got {one_line(error, 250)}") from None
-    return checked(found, where)
+    return checked(found, where, ops)
 
 
-def checked(card: Any, where: str = "card") -> dict[str, Any]:
+def checked(card: Any, where: str = "card", ops: Sequence[str] = PRIMITIVES) -> dict[str, Any]:
     """Return a card as a mapping of its own, checked in every field.
+
+    Args:
+        card: the card.
+        where: what to call it.
+        ops: operations that its genotype may have, with those of one's own.
 
     Raises:
         ValueError: naming ``where``, the field, what was expected and what was given.
     """
     try:
-        return _checked(card)
+        return _checked(card, ops)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{where}: {one_line(error, 250)}") from None
 
 
-def genotype_of(card: Mapping[str, Any]) -> Genotype:
-    """Return the genotype of a card."""
-    return Genotype.from_json(json.dumps(card["genotype"]))
+def genotype_of(card: Mapping[str, Any], ops: Sequence[str] = PRIMITIVES) -> Genotype:
+    """Return the genotype of a card, which has operations among ``ops``."""
+    return Genotype.from_json(json.dumps(card["genotype"]), ops)
 
 
 def network_of(card: Mapping[str, Any]) -> NetworkConfig:
@@ -97,13 +102,13 @@ def network_of(card: Mapping[str, Any]) -> NetworkConfig:
     return NetworkConfig(**card["network"])
 
 
-def _checked(card: Any) -> dict[str, Any]:
+def _checked(card: Any, ops: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(_fields("card", card, FIELDS), allow_nan=False))
     if isinstance(found["network"], dict):
         found["network"] = with_new_names(found["network"], "network")
     _require("format", found["format"] == FORMAT and type(found["format"]) is int, str(FORMAT), found["format"])
     _check_file(found["file"])
-    genotype = genotype_of(found)
+    genotype = genotype_of(found, ops)
     fields = [field.name for field in dataclasses.fields(NetworkConfig)]
     try:
         config = NetworkConfig(**_fields("network", found["network"], fields))

@@ -14,10 +14,10 @@ from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.cost.closed_form import params
 from carsmoo.cost.memory import BYTES, require_fits, require_weights
 from carsmoo.cost.structure import cell_of, edge_layer, reachable_parts, used_states
-from carsmoo.nets.models.batch_norm import BatchNorm, SubnetNorm
+from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder, SubnetNorm
 from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
 from carsmoo.nets.models.init import drawn
-from carsmoo.nets.models.ops import Identity, NormBuilder, module_of
+from carsmoo.nets.models.ops import Identity, module_of
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.space.genotype import Genotype
 

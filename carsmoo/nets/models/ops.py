@@ -6,16 +6,14 @@ at any size, odd ones included. Convolutions have no bias; the norm layer comes 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from carsmoo.cost.structure import Layer
-from carsmoo.nets.models.batch_norm import Statistics
-
-NormBuilder = Callable[[int], nn.Module]
+from carsmoo.nets.models.batch_norm import NormBuilder, Statistics
+from carsmoo.nets.models.own_operation import OwnOperation
+from carsmoo.space.operation import Operation
 
 
 class Convolution(nn.Conv2d):
@@ -164,11 +162,13 @@ def module_of(layer: Layer, norm: NormBuilder) -> nn.Module:
 
 
 def operation(name: str, channels: int, stride: int, norm: NormBuilder) -> nn.Module:
-    """Build the operation ``name`` of the DARTS space.
+    """Build the operation ``name`` of the DARTS space, or one of a user's own.
 
     Raises:
         ValueError: if there is no such operation to run (``none`` is an absent edge, not an operation).
     """
+    if isinstance(name, Operation):
+        return OwnOperation(name, channels, stride, norm)
     match name:
         case "max_pool_3x3" | "avg_pool_3x3":
             return Pool(name[:3], stride)

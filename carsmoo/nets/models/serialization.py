@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, overload
@@ -25,7 +25,7 @@ from carsmoo.nets.models import model_card as cards
 from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.prediction import Prediction, as_items, batches, predictions
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.validation import instance, shown
@@ -154,7 +154,7 @@ def card_of(network: Network, card: Mapping[str, Any], name: str) -> dict[str, A
         "costs": cost.cost(network.genotype, config)._asdict(),
         "versions": {package: version(package) for package in ("carsmoo", "torch", "numpy")},
     }
-    return cards.checked(json.loads(cards.to_json(whole)))
+    return cards.checked(json.loads(cards.to_json(whole)), ops=network.genotype.known_ops)
 
 
 def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: str = "best") -> None:
@@ -189,7 +189,7 @@ def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: st
         write_whole(folder / CARD, text.encode())
 
 
-def load(path: str | Path) -> SavedNetwork:
+def load(path: str | Path, ops: Sequence[str] = PRIMITIVES) -> SavedNetwork:
     """Return the network that :func:`save` wrote, in evaluation mode on the CPU, in float32.
 
     The files hold text and numbers; nothing in them is run. A weights' file that carries its own card is taken at its
@@ -197,6 +197,7 @@ def load(path: str | Path) -> SavedNetwork:
 
     Args:
         path: a folder with ``network.json``, that file, or a ``.safetensors`` file.
+        ops: operations that the network may have, such as ``space.ops`` of a space with those of one's own.
 
     Raises:
         TypeError: for anything but a path.
@@ -221,27 +222,27 @@ def load(path: str | Path) -> SavedNetwork:
     if not path.is_file():
         raise FileNotFoundError(f"network: expected a folder with {CARD} or a .safetensors file, got {path}")
     if path.suffix == ".safetensors":
-        return _load(path, None)
-    card = _read_card(path)
-    return _load(path.with_name(card["file"]), card)
+        return _load(path, None, ops)
+    card = _read_card(path, ops)
+    return _load(path.with_name(card["file"]), card, ops)
 
 
 @torch.inference_mode(False)
-def _load(path: Path, beside: dict[str, Any] | None) -> SavedNetwork:
+def _load(path: Path, beside: dict[str, Any] | None, ops: Sequence[str]) -> SavedNetwork:
     if not path.is_file():
         raise FileNotFoundError(f"network: expected the weights in {path}, got no such file")
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
             if text is not None:
-                card = cards.from_json(text, str(path))
+                card = cards.from_json(text, str(path), ops)
                 if beside is not None and any(card[part] != beside[part] for part in ("genotype", "network")):
                     raise ValueError(f"{path}: expected the network that {CARD} tells of, got another")
             else:
-                card = _read_card(path.with_name(CARD)) if beside is None else beside
+                card = _read_card(path.with_name(CARD), ops) if beside is None else beside
             shapes = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
             held = {key: (part.get_dtype(), tuple(part.get_shape())) for key, part in shapes.items()}
-            network = _empty(path, card, held)
+            network = _empty(path, card, held, ops)
             tensors = {key: file.get_tensor(key).clone() for key in held}
     except SafetensorError as error:
         raise ValueError(f"{path}: expected weights as safetensors, got something else ({error})") from None
@@ -251,14 +252,16 @@ def _load(path: Path, beside: dict[str, Any] | None) -> SavedNetwork:
     return network.eval()
 
 
-def _empty(path: Path, card: dict[str, Any], held: Mapping[str, tuple[str, tuple[int, ...]]]) -> SavedNetwork:
+def _empty(
+    path: Path, card: dict[str, Any], held: Mapping[str, tuple[str, tuple[int, ...]]], ops: Sequence[str]
+) -> SavedNetwork:
     """Return the network of a card without memory for its weights, once it is known that those held are its own."""
     statistics = (".running_mean", ".running_var", ".num_batches_tracked")
     params = sum(math.prod(shape) for key, (_, shape) in held.items() if not key.endswith(statistics))
     if params != card["costs"]["params"]:  # before anything of an absurd size is built
         raise ValueError(f"{path}: expected {card['costs']['params']} parameters as in the card, got {params}")
     with torch.device("meta"):  # nothing is drawn from torch's global generator
-        network = SavedNetwork(cards.genotype_of(card), cards.network_of(card), card).float()
+        network = SavedNetwork(cards.genotype_of(card, ops), cards.network_of(card), card).float()
     expected = {key: (_DTYPES[value.dtype], tuple(value.shape)) for key, value in network.state_dict().items()}
     for key in (*expected, *held):
         if held.get(key) != expected.get(key):
@@ -266,14 +269,14 @@ def _empty(path: Path, card: dict[str, Any], held: Mapping[str, tuple[str, tuple
     return network
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def _read_card(path: Path, ops: Sequence[str]) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"network: expected a card in {path}, got no such file")
     try:
         text = path.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected a card as JSON, got {error}") from None
-    return cards.from_json(text, str(path))
+    return cards.from_json(text, str(path), ops)
 
 
 def _require_finite(what: str, value: Tensor) -> None:

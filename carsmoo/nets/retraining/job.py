@@ -166,7 +166,7 @@ def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
     path = job.folder / CARD
     if not (path.is_file() and (job.folder / f"{LAST}.safetensors").is_file()):
         return None
-    card = from_json(path.read_text(encoding="utf-8"), str(path))
+    card = from_json(path.read_text(encoding="utf-8"), str(path), job.genotype.known_ops)
     made = making(job, data.digest())
     found = difference(made, {name: _with_new_names(card["recipe"]).get(name) for name in made})
     if found is not None:
@@ -221,7 +221,7 @@ class _Training:
         self.trainer.load_weights(weights)
         save(network, folder, last, LAST)
         path = folder / CARD  # that of the best weights
-        return from_json(path.read_text(encoding="utf-8"), str(path))
+        return from_json(path.read_text(encoding="utf-8"), str(path), self.job.genotype.known_ops)
 
     def _epoch(self) -> None:
         trainer, recipe = self.trainer, self.job.recipe

@@ -365,7 +365,7 @@ class CARSProblem(GenotypeProblem):
         return {
             "kind": type(self).__qualname__,
             "data": {"name": data.name, "sha256": data.digest()},
-            "space": {"nodes": self.space.nodes, "ops": list(self.space.ops)},
+            "space": {"nodes": self.space.nodes, "ops": list(map(str, self.space.ops))},
             "objectives": list(self.objective_names),
             "network": {**dataclasses.asdict(self.network), "image_shape": list(self.network.input_shape)},
             **({"latency": self._objectives.latency_given} if "latency" in self.objective_names else {}),
@@ -375,7 +375,8 @@ class CARSProblem(GenotypeProblem):
 
     def to_config(self) -> dict[str, Any] | None:
         """Return the arguments that make this problem, if names and numbers say it all, else None."""
-        if not isinstance(self.data_given, str) or not self._objectives.named or type(self) is not CARSProblem:
+        named = isinstance(self.data_given, str) and self._objectives.named and not self.space.own_operations
+        if not named or type(self) is not CARSProblem:
             return None
         return {
             "data": self.data_given,

@@ -1,0 +1,87 @@
+"""Parameters and multiply-adds of an operation of one's own, counted once a shape from the module that it builds."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from carsmoo.config.network import halved
+from carsmoo.space.operation import Operation
+
+
+class Counted(NamedTuple):
+    """What an operation has at a shape.
+
+    Attributes:
+        weights: parameters, without those of its norms.
+        norms: channels of its norms together.
+        flops: multiply-adds of one image.
+    """
+
+    weights: int
+    norms: int
+    flops: int
+
+
+def count(operation: Operation, channels: int, stride: int, height: int, width: int) -> Counted:
+    """Return what an operation has for images (channels, height, width).
+
+    It is built without memory; torch counts the multiply-adds of its convolutions and matrix products.
+
+    Raises:
+        TypeError: if it builds no module.
+        ValueError: if the module is not as :class:`~carsmoo.Operation` says, naming what was expected.
+    """
+    key = channels, stride, height, width
+    if key not in operation.counted:
+        operation.counted[key] = _count(operation, *key)
+    found: Counted = operation.counted[key]
+    return found
+
+
+def _count(operation: Operation, channels: int, stride: int, height: int, width: int) -> Counted:
+    import torch
+    from torch import nn
+    from torch.utils.flop_counter import FlopCounterMode
+
+    norms: list[tuple[nn.Module, int]] = []
+
+    def norm(size: int) -> nn.Module:
+        norms.append((nn.Identity(), size))
+        return norms[-1][0]
+
+    with torch.device("meta"):
+        module = operation.build(channels, stride, norm)
+    require_shareable(operation, module)
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        y = module(torch.empty(1, channels, height, width, device="meta", dtype=torch.float32))
+    expected = (1, channels, halved(height, stride - 1), halved(width, stride - 1))
+    if not isinstance(y, torch.Tensor) or tuple(y.shape) != expected:
+        got = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+        told = f"{expected} of {channels}x{height}x{width} at stride {stride}"
+        raise ValueError(f"{operation}: expected {told}, got {got}")
+    if not {id(one) for one, _ in norms} <= {id(part) for part in module.modules()}:
+        raise ValueError(f"{operation}: expected a module that has the norms it makes, got one without")
+    weights = sum(parameter.numel() for parameter in module.parameters())
+    return Counted(weights, sum(size for _, size in norms), counter.get_total_flops() // 2)
+
+
+def require_shareable(operation: Operation, module: Any) -> None:
+    """Check that a module has nothing that shared weights cannot have.
+
+    Raises:
+        TypeError: for anything but a module.
+        ValueError: for buffers, a batch norm that is not the builder's, or parameters that cannot be drawn anew.
+    """
+    from torch import nn
+
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"{operation}: expected build to return a torch.nn.Module, got {type(module).__name__}")
+    for part in module.modules():
+        kind = type(part).__name__
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            raise ValueError(f"{operation}: expected norms made by norm(channels), got {kind}")  # noqa: TRY004
+        if next(part.buffers(recurse=False), None) is not None:
+            raise ValueError(f"{operation}: expected no buffers, got some in {kind}")
+        if next(part.parameters(recurse=False), None) is not None and not hasattr(part, "reset_parameters"):
+            raise ValueError(f"{operation}: expected parameters in modules with reset_parameters, got some in {kind}")

@@ -1,0 +1,131 @@
+"""Operations of one's own in the supernet, in networks, in every count and in files."""
+
+import copy
+import dataclasses
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pymoo.optimize import minimize
+from torch import nn
+
+from carsmoo import PNSGA3, CARSProblem, DARTSSpace, Front, Genotype, NetworkConfig, Operation, SupernetTraining, load
+from carsmoo.cost import cost, flops, params
+from carsmoo.nets.models.fvcore_count import count
+from carsmoo.nets.models.network import untrained
+from carsmoo.nets.models.serialization import save
+from carsmoo.testing import check_space
+from tests.support.operations import GHOST, OPS, SQUEEZE, Norm
+
+SPACE = DARTSSpace(nodes=2, ops=OPS)
+NETWORK = NetworkConfig(channels=4, layers=3, image_shape=(3, 9, 10), n_classes=3)
+PLAN = SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4, batch_size=16, bn_calibration_images=16)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (90, 3, 9, 10), dtype=np.uint8), np.arange(90) % 3
+
+
+def genotypes(n: int = 5) -> list[Genotype]:
+    return SPACE.decode(np.random.default_rng(1).integers(SPACE.xl, SPACE.xu + 1, (n, SPACE.n_var)))
+
+
+def problem(space: DARTSSpace = SPACE) -> CARSProblem:
+    return CARSProblem(IMAGES, space, network=dataclasses.replace(NETWORK, image_shape=None), training=PLAN)
+
+
+@pytest.mark.parametrize("space", [DARTSSpace(nodes=2), SPACE], ids=["DARTS", "own"])
+def test_a_space_keeps_its_rules(space: DARTSSpace) -> None:
+    check_space(space, n=4)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_costs_are_those_of_built_networks(affine: bool) -> None:
+    network = dataclasses.replace(NETWORK, bn_affine=affine)
+    for genotype in genotypes():
+        assert tuple(cost(genotype, network)) == tuple(count(genotype, network))
+
+
+def test_genotypes_and_fronts_with_them_are_files_and_pickles(tmp_path: Path) -> None:
+    genotype = genotypes(1)[0]
+    assert "ghost_3x3" in str(genotypes(3))
+    with pytest.raises(ValueError, match="expected operations among none, max_pool_3x3"):
+        Genotype.parse(str(SPACE.decode(SPACE.xu)))
+    read = Genotype.parse(str(SPACE.decode(SPACE.xu)), SPACE.ops)
+    assert read == SPACE.decode(SPACE.xu)
+    assert params(read, NETWORK) == params(SPACE.decode(SPACE.xu), NETWORK)
+    for again in (pickle.loads(pickle.dumps(genotype)), copy.deepcopy(genotype)):
+        assert again == genotype
+        assert flops(again, NETWORK) == flops(genotype, NETWORK)
+    front = Front.from_objectives(genotypes(4), RNG.random((4, 2)), ("error", "params"), ("", ""), {})
+    for ending in ("json", "csv"):
+        path = tmp_path / f"front.{ending}"
+        (front.to_json if ending == "json" else front.to_csv)(path)
+        with pytest.raises(ValueError, match="expected operations among"):
+            Front.load(path)
+        assert Front.load(path, ops=SPACE.ops).genotypes == front.genotypes
+
+
+def test_a_trained_network_is_saved_and_read_with_its_operations(tmp_path: Path) -> None:
+    genotype = SPACE.decode(SPACE.xu)
+    network = untrained(genotype, NETWORK).eval()
+    save(network, tmp_path, {"data": None, "recipe": {}, "accuracy": []})
+    with pytest.raises(ValueError, match="expected operations among"):
+        load(tmp_path)
+    images = torch.randn(2, 3, 9, 10, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(load(tmp_path, ops=SPACE.ops)(images), network(images))
+
+
+def test_a_search_among_them_ends_and_another_space_does_not_go_on_with_it() -> None:
+    made = problem()
+    front = made.front(minimize(made, PNSGA3(), seed=1))
+    assert front.names == ("error", "params")
+    assert made.to_config() is None
+    assert made.fingerprint()["space"]["ops"] == ["none", "skip_connect", "sep_conv_3x3", "ghost_3x3", "squeeze"]
+    assert all(type(op) is str for op in made.fingerprint()["space"]["ops"])
+
+
+def biased(channels: int, stride: int, norm: Norm) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, channels, 1, stride), nn.BatchNorm2d(channels))
+
+
+def shrinking(channels: int, stride: int, norm: Norm) -> nn.Module:
+    return nn.Conv2d(channels, channels, 3, stride)
+
+
+def keeping(channels: int, stride: int, norm: Norm) -> nn.Module:
+    made = nn.Conv2d(channels, channels, 1, stride)
+    made.register_buffer("kernel", torch.ones(3))
+    return made
+
+
+def losing(channels: int, stride: int, norm: Norm) -> nn.Module:
+    norm(channels)
+    return nn.Conv2d(channels, channels, 1, stride)
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "says"),
+    [
+        (biased, ValueError, r"odd: expected norms made by norm\(channels\), got BatchNorm2d"),
+        (shrinking, ValueError, r"odd: expected \(1, 4, 9, 10\) of 4x9x10 at stride 1, got \(1, 4, 7, 8\)"),
+        (keeping, ValueError, "odd: expected no buffers, got some in Conv2d"),
+        (losing, ValueError, "odd: expected a module that has the norms it makes"),
+        (lambda c, s, norm: None, TypeError, "odd: expected build to return a torch.nn.Module, got NoneType"),
+    ],
+)
+def test_an_operation_that_shared_weights_cannot_have_is_refused(build: object, error: type, says: str) -> None:
+    odd = Operation("odd", build)  # type: ignore[arg-type]
+    with pytest.raises(error, match=says):
+        problem(DARTSSpace(nodes=1, ops=("skip_connect", odd)))
+
+
+def test_names_are_identifiers_of_their_own() -> None:
+    with pytest.raises(ValueError, match="operation: expected a name such as ghost_3x3, got 'a b'"):
+        Operation("a b", biased)
+    with pytest.raises(TypeError, match="operation: expected a function that builds odd, got 3"):
+        Operation("odd", 3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="under other names than DARTS's, got sep_conv_3x3"):
+        DARTSSpace(ops=("skip_connect", Operation("sep_conv_3x3", biased)))
+    with pytest.raises(ValueError, match="ops: expected different operations"):
+        DARTSSpace(ops=(GHOST, SQUEEZE, GHOST))
