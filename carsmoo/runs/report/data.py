@@ -18,9 +18,6 @@ from carsmoo.runs.report.trainings import NetworkTraining, trainings_of
 from carsmoo.runs.retrained_front import FINAL
 from carsmoo.space.front import Front
 
-FINAL = "final-front.json"
-"""The retrained front, where the run has one."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedFront:

@@ -96,7 +96,5 @@ def _networks(run: int, report: RunReport) -> list[dict[str, Any]]:
                 {"name": "reduction", "edges": genotype.reduce, "concat": genotype.reduce_concat},
             ],
         }
-        for number, (genotype, values, row) in enumerate(
-            zip(front.genotypes, front.F.tolist(), place, strict=True), 1
-        )
+        for number, (genotype, values, row) in enumerate(zip(front.genotypes, front.F.tolist(), place, strict=True), 1)
     ]

@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from functools import cache, partial
 from importlib.resources import files
@@ -51,9 +51,11 @@ def render(*reports: RunReport, watched: bool = False) -> str:
     Raises:
         ImportError: if plotly or jinja2 is missing.
     """
-    packed = _plotly()
-    import jinja2
-
+    try:
+        import jinja2
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ImportError(f"report: expected plotly and jinja2, got {error}; pip install 'carsmoo[report]'") from None
     templates = {name: _part(name) for name in ("page.html", "runs.html", "networks.html")}
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(templates),
@@ -63,28 +65,29 @@ def render(*reports: RunReport, watched: bool = False) -> str:
         lstrip_blocks=True,
     )
     report, settings, columns = reports[0], settings_of(reports), columns_of(reports)
-    error = report.front.names.index(report.front.score)
+    score = report.front.names.index(report.front.score)
     single = len(reports) == 1
     return environment.get_template("page.html").render(
         reports=reports,
         report=report,
         title=report.name if single else f"{len(reports)} runs",
         columns=columns,
-        error=error,
+        error=score,
         score=report.front.score,
-        about=provenance(report.front.about),
+        about="; or ".join(dict.fromkeys(provenance(one.front.about) for one in reports if len(one.front))),
         agreement=agreement(report),
         trained_about=provenance(report.trained.front.about) if report.trained else "",
         networks=network_rows(reports, columns),
-        runs=[] if single else run_rows(reports, settings, columns[error]),
-        settings=[] if single else setting_rows(reports, settings, columns[error]),
-        facts=facts(report, columns) if single else facts_of_several(reports, settings, columns[error]),
+        runs=[] if single else run_rows(reports, settings, columns[score]),
+        settings=[] if single else setting_rows(reports, settings, columns[score]),
+        facts=facts(report, columns) if single else facts_of_several(reports, settings, columns[score]),
         headline=_headline(report) if single else "",
         started=datetime.fromtimestamp(report.started, timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         times=times(report) if single else [],
         trust=trust_rows(report) if single else [],
         trust_heads=trust_heads(reports),
         warning=warning(report) if single else "",
+        held_out=any(error is not None for one in reports for net in one.trainings for error in net.errors),
         configuration=configuration(reports),
         machine=machine(reports),
         downloads=_downloads(report.front) if single else [],
@@ -93,7 +96,7 @@ def render(*reports: RunReport, watched: bool = False) -> str:
         data=_inline({**document(*reports), "reload": RELOAD if watched else None}),
         watched=watched,
         reload=RELOAD,
-        plotly=packed,
+        plotly=_packed(get_plotlyjs),
     )
 
 
@@ -141,15 +144,9 @@ def write_page(path: Path, page: bytes) -> int:
     return len(page)
 
 
-@cache
-def _plotly() -> str:
-    """Return plotly's script, packed."""
-    try:
-        import jinja2  # noqa: F401
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise ImportError(f"report: expected plotly and jinja2, got {error}; pip install 'carsmoo[report]'") from None
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
+@cache  # as a watched page is made again and again
+def _packed(script: Callable[[], str]) -> str:
+    return base64.b64encode(gzip.compress(script().encode(), 9, mtime=0)).decode()
 
 
 def _part(name: str) -> str:
