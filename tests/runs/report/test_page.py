@@ -9,8 +9,8 @@ import pytest
 
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
-from carsmoo.runs.report.facts import duration
 from carsmoo.runs.report.document import document
+from carsmoo.runs.report.facts import duration
 from carsmoo.runs.report.page import render
 from carsmoo.zoo import GENOTYPES
 from tests.support.run_directories import ABOUT, events, front, make, write_log

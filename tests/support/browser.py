@@ -1,0 +1,104 @@
+"""A report's page in headless Chromium, opened from a file with the network off."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+DESKTOP, PHONE = (1280, 900), (390, 844)
+
+
+class Page:
+    """The page as a reader has it."""
+
+    def __init__(self, browser: Any, path: Path) -> None:
+        self.browser, self.path = browser, path
+
+    def open(self, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> None:
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        mobile = size == PHONE
+        screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": mobile}
+        offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        for command, arguments in (
+            ("Network.enable", {}),
+            ("Network.emulateNetworkConditions", offline),
+            ("Emulation.setEmulatedMedia", {"features": [scheme]}),
+            ("Emulation.setDeviceMetricsOverride", screen),
+            ("Emulation.setTouchEmulationEnabled", {"enabled": mobile}),
+        ):
+            self.browser.execute_cdp_cmd(command, arguments)
+        self.browser.get(self.path.as_uri())
+        self.browser.execute_async_script(
+            "const done = arguments[0], root = document.documentElement;"
+            "const look = () => 'ready' in root.dataset ? done() : requestAnimationFrame(look); look();"
+        )
+
+    def run(self, script: str, *arguments: object) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def texts(self, selector: str) -> list[str]:
+        found: list[str] = self.run(
+            "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector
+        )
+        return found
+
+    def point(self, k: int) -> tuple[float, float]:
+        """Return where the k-th network of the front is on the screen."""
+        x, y = self.run(
+            "document.getElementById('points').scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const at = document.querySelectorAll('#front-plot .trace')[2].querySelectorAll('.point')[arguments[0]]"
+            ".getBoundingClientRect(); return [at.x + at.width / 2, at.y + at.height / 2];",
+            k,
+        )
+        return x, y
+
+    def mouse(self, k: int, *, click: bool = False) -> None:
+        x, y = self.point(k)
+        where = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        for kinds in (["mouseMoved"], ["mousePressed", "mouseReleased"] if click else []):
+            for kind in kinds:
+                self.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**where, "type": kind, "buttons": 0})
+            self.settle()  # what a hover draws must not come between pressing and releasing
+
+    def tap(self, k: int) -> None:
+        x, y = self.point(k)
+        self.browser.execute_cdp_cmd("Input.synthesizeTapGesture", {"x": round(x), "y": round(y)})
+        self.settle()
+
+    def keys(self, *names: str) -> None:
+        for name in names:
+            code = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "Left": 37, "Right": 39, "Down": 40}[
+                name
+            ]
+            key = f"Arrow{name}" if name in ("Left", "Right", "Down") else name
+            pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+            text = {"text": "\r"} if name == "Enter" else {}
+            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {**pressed, **text, "type": "keyDown"})
+            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {**pressed, "type": "keyUp"})
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until what was begun is drawn; a hover of plotly's comes up to a tenth of a second later."""
+        self.browser.execute_async_script("setTimeout(() => requestAnimationFrame(arguments[0]), 150)")
+
+    def tab_to(self, selector: str) -> None:
+        """Go to an element by the Tab key alone."""
+        for _ in range(60):
+            if self.run("return document.activeElement.matches(arguments[0])", selector):
+                return
+            self.keys_quickly("Tab")
+        raise AssertionError(f"Tab never came to {selector}")
+
+    def keys_quickly(self, name: str) -> None:
+        for kind in ("keyDown", "keyUp"):
+            arguments = {"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": 9}
+            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", arguments)
+
+    def complaints(self) -> list[str]:
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+    def requests(self) -> list[str]:
+        """Return what was asked for since the last call."""
+        told = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
+        return [m["params"]["request"]["url"] for m in told if m["method"] == "Network.requestWillBeSent"]
