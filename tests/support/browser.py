@@ -9,6 +9,21 @@ BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
+CONTRAST = """
+const parse = (c) => c.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+  .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
+const behind = (e) => { for (; e; e = e.parentElement) {
+  const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } };
+return [...document.querySelectorAll('body *:not(svg *)')].filter(e => e.getClientRects().length
+  && !e.closest('script, style')
+  && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).map(e => {
+  const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+  return [(a + .05) / (b + .05), e.textContent.slice(0, 40)]; }).filter(([ratio]) => ratio < 4.5);
+"""
+"""Script that returns texts which stand out too little from what is behind them."""
+
+
 class Page:
     """The page as a reader has it."""
 
@@ -102,3 +117,32 @@ class Page:
         """Return what was asked for since the last call."""
         told = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
         return [m["params"]["request"]["url"] for m in told if m["method"] == "Network.requestWillBeSent"]
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose an option of a select element."""
+        self.run(
+            "const e = document.querySelector(arguments[0]); e.value = arguments[1];"
+            "e.dispatchEvent(new Event('change'))",
+            selector,
+            value,
+        )
+        self.settle()
+
+    def drawn(self, plot: str, field: str = "y") -> list[Any]:
+        """Return a field of each trace of a plot."""
+        found: list[Any] = self.run(
+            "return document.getElementById(arguments[0]).data.map(t => Array.isArray(t[arguments[1]])"
+            " || ArrayBuffer.isView(t[arguments[1]]) ? Array.from(t[arguments[1]]) : t[arguments[1]])",
+            plot,
+            field,
+        )
+        return found
+
+    def saved(self, name: str) -> bytes:
+        """Return the content of a file that the page downloads."""
+        path: Path = self.browser.downloads / name
+        for _ in range(100):
+            if path.is_file():
+                return path.read_bytes()
+            self.browser.execute_async_script("setTimeout(arguments[0], 50)")
+        raise AssertionError(f"{name} was not downloaded")

@@ -45,7 +45,7 @@ function reloadWhileWatched() {
   history.replaceState(null, "");
   if (!data.reload) return;
   history.scrollRestoration = "manual";
-  let touched = 0;
+  let touched = -Infinity;
   for (const kind of ["pointerdown", "pointermove", "keydown", "wheel", "scroll"]) addEventListener(kind, () => { touched = performance.now(); }, { passive: true });
   setInterval(() => {
     const idle = performance.now() - touched > IDLE;

@@ -45,7 +45,7 @@ def extract_each(paths: Sequence[Path], before: Sequence[RunReport | None] = ())
         if (one.front.names, one.front.units) != (first.names, first.units):
             expected, got = (", ".join(front.labels) for front in (first, one.front))
             raise ValueError(
-                f"report: expected runs with the same objectives, {expected} as {names[0]}, got {got} in {name}"
+                f"report: expected runs with the same objectives, got {expected} in {names[0]} and {got} in {name}"
             )
     return tuple(dataclasses.replace(one, name=name) for name, one in zip(names, found, strict=True))
 

@@ -7,7 +7,7 @@ import pytest
 
 from carsmoo.runs.report.data import extract
 from carsmoo.runs.report.page import render
-from tests.support.browser import DESKTOP, PHONE, Page
+from tests.support.browser import CONTRAST, DESKTOP, PHONE, Page
 from tests.support.run_directories import ABOUT, front, make
 
 pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
@@ -141,20 +141,6 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_tap_pins(page: Page) 
     assert page.complaints() == []
 
 
-CONTRAST = """
-const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-  .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
-const behind = (e) => { for (; e; e = e.parentElement) {
-  const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } };
-return [...document.querySelectorAll('body *:not(svg *)')].filter(e => e.getClientRects().length
-  && !e.closest('script, style')
-  && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).map(e => {
-  const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
-  return [(a + .05) / (b + .05), e.textContent.slice(0, 40)]; }).filter(([ratio]) => ratio < 4.5);
-"""
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_text_stands_out_and_controls_have_names(page: Page, dark: bool) -> None:
     page.open(dark=dark)
@@ -174,9 +160,4 @@ def test_text_stands_out_and_controls_have_names(page: Page, dark: bool) -> None
 def test_a_download_is_the_runs_file(page: Page, name: str) -> None:
     page.open()
     page.run("document.querySelector(`a[download='${arguments[0]}']`).click()", name)
-    saved = page.browser.downloads / name
-    for _ in range(100):
-        if saved.is_file():
-            break
-        page.browser.execute_async_script("setTimeout(arguments[0], 50)")
-    assert saved.read_bytes() == (page.path.parent / name).read_bytes()
+    assert page.saved(name) == (page.path.parent / name).read_bytes()
