@@ -118,6 +118,38 @@ class Page:
         told = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
         return [m["params"]["request"]["url"] for m in told if m["method"] == "Network.requestWillBeSent"]
 
+    def click(self, selector: str, k: int = 0) -> None:
+        """Click the k-th of some elements with the mouse."""
+        self.press(
+            *self.run(
+                "const element = document.querySelectorAll(arguments[0])[arguments[1]];"
+                "element.scrollIntoView({block: 'center', behavior: 'instant'});"
+                "const at = element.getBoundingClientRect(); return [at.x + at.width / 2, at.y + at.height / 2]",
+                selector,
+                k,
+            )
+        )
+
+    def click_drawn(self, plot: str, x: float, y: float) -> None:
+        """Point at a place of a plot, told in its units, and click there."""
+        x, y = self.run(
+            "const plot = document.getElementById(arguments[0]);"
+            "plot.scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const at = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout;"
+            "return [at.x + xaxis._offset + xaxis.d2p(arguments[1]), at.y + yaxis._offset + yaxis.d2p(arguments[2])]",
+            plot,
+            x,
+            y,
+        )
+        self.press(x, y)
+
+    def press(self, x: float, y: float) -> None:
+        """Click at a place of the screen."""
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            where = {"x": x, "y": y, "button": "left", "clickCount": 1, "type": kind}
+            self.browser.execute_cdp_cmd("Input.dispatchMouseEvent", where)
+            self.settle()
+
     def choose(self, selector: str, value: str) -> None:
         """Choose an option of a select element."""
         self.run(

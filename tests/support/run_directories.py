@@ -87,6 +87,9 @@ def train(path: Path, number: int, losses: list[float], errors: list[float | Non
     """Write the log of the training of one of a front's networks, by its number from 1."""
     folder = path / "networks" / f"{number}-{short_name(RunDirectory(path).read_front().genotypes[number - 1])}"
     folder.mkdir(parents=True)
-    lines = [{"epoch": k, "loss": loss, "error": error} for k, (loss, error) in enumerate(zip(losses, errors, strict=True), 1)]
+    lines = [
+        {"epoch": k, "loss": loss, "error": error}
+        for k, (loss, error) in enumerate(zip(losses, errors, strict=True), 1)
+    ]
     write_log(folder, lines)
     return folder

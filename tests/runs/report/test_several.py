@@ -44,5 +44,7 @@ def test_names_are_the_shortest_that_tell_runs_apart(tmp_path: Path) -> None:
 
 def test_runs_of_other_objectives_do_not_compare(tmp_path: Path) -> None:
     paths = [make(tmp_path / "a"), make_with_three(tmp_path / "b")]
-    with pytest.raises(ValueError, match=r"same objectives, got error \(fraction\), params \(millions\) in a and .* in b"):
+    with pytest.raises(
+        ValueError, match=r"same objectives, got error \(fraction\), params \(millions\) in a and .* in b"
+    ):
         extract_each(paths)
