@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Directories of runs, one or more.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="DIR", help="Directories of runs, one or more.")],
     out: Annotated[
         Path | None,
         typer.Option(help="File to write; report.html, in the run's directory or of several runs here, if not given."),

@@ -264,7 +264,7 @@ WRONG = {
     "resume where": (["resume", "OUT"], "run: expected the directory of a run, got"),
     "resume how long": (["resume", "OUT", "--generations", "0"], "Invalid value for '--generations'"),
     "resume how often": (["resume", "OUT", "--every", "0"], "Invalid value for '--every'"),
-    "report what": (["report"], "Missing argument 'DIR...'"),
+    "report what": (["report"], "Missing argument 'DIR'"),
     "report where": (["report", "OUT"], f"run: expected the directory of a run, {NOWHERE}"),
     "plot what": (["plot"], "Missing argument 'DIR'"),
     "jobs": (["compare", "--out", "OUT", "--problem", "trap", "--jobs", "0"], "n_jobs: expected a number of processes"),
