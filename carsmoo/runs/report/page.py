@@ -45,7 +45,7 @@ def render(*reports: RunReport, watched: bool = False) -> str:
     """Return the page of one run, or of several beside each other.
 
     Args:
-        *reports: the runs, of the same objectives, see :func:`~carsmoo.runs.report.several.extract_each`.
+        *reports: the runs, of the same objectives, see :func:`~carsmoo.runs.report.extract_each`.
         watched: whether the page reloads itself, as its file is written anew while a run goes on.
 
     Raises:
@@ -104,13 +104,13 @@ def write_report(runs: Sequence[Path], path: Path, listener: Listener = unheard)
     """Write the page of runs' directories to a file, and return its size in bytes.
 
     Args:
-        runs: the directories, see :func:`~carsmoo.runs.report.several.extract_each`.
+        runs: the directories, see :func:`~carsmoo.runs.report.extract_each`.
         path: the file.
         listener: called once the runs are read, the page made, and written.
 
     Raises:
         FileExistsError: if the file is there and is no report.
-        ValueError: if it is a directory or in none; and as :func:`~carsmoo.runs.report.several.extract_each`.
+        ValueError: if it is a directory or in none; and as :func:`~carsmoo.runs.report.extract_each`.
         ImportError: as :func:`render`.
     """
     step = partial(Step, phase="report", total=3, unit="parts")

@@ -29,7 +29,7 @@ def watch(
     files have changed, as a run writes them meanwhile.
 
     Args:
-        runs: the directories, see :func:`~carsmoo.runs.report.several.extract_each`.
+        runs: the directories, see :func:`~carsmoo.runs.report.extract_each`.
         path: the file.
         wait: called with the seconds between two looks; what it raises ends the watch.
         written: called with what was read whenever the page was written.
