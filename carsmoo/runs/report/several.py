@@ -107,7 +107,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def words(value: Any) -> str:
     """Return the value of a setting as a reader has it."""
     if value is None:
-        return "automatic"
+        return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
