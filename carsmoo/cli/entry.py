@@ -23,7 +23,8 @@ from carsmoo.cli.doctor import doctor
 from carsmoo.cli.export import export
 from carsmoo.cli.latency import latency
 from carsmoo.cli.predict import predict
-from carsmoo.cli.search import plot, report, resume, search
+from carsmoo.cli.report import report
+from carsmoo.cli.search import plot, resume, search
 from carsmoo.cli.train import fidelity, train
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.validation import StoppedError

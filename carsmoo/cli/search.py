@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +21,6 @@ from carsmoo.runs.signals import InterruptedRunError
 from carsmoo.space.front import Front
 from carsmoo.space.words import weights_in_words
 from carsmoo.utils.launch import Launch
-from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.time_left import Plan, SearchEstimate
 from carsmoo.utils.validation import StoppedError
 
@@ -222,19 +220,3 @@ def _warn(problem: Any) -> None:
 
 def _files(run: RunDirectory) -> list[str]:
     return sorted(path.name for path in run.path.iterdir())
-
-
-def report(
-    run_dir: RunDir,
-    out: Annotated[
-        Path | None, typer.Option(help="File to write; report.html in the run's directory if not given.")
-    ] = None,
-) -> None:
-    """Write a run's front, generations, learning, times and settings as one HTML page that needs no network."""
-    from carsmoo.runs.report.page import write_report
-
-    run = run_at(run_dir)
-    path = run.path / "report.html" if out is None else out
-    with closing(ProgressBars()) as bars:
-        size = write_report(run.path, path, bars)
-    print(f"{path} ({size / 1e6:.1f} MB), one file that opens without a network")

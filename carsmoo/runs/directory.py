@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
-from carsmoo.runs.events import Event
+from carsmoo.runs.events import Event, events_in
 from carsmoo.runs.snapshot import SearchStore, versions
 from carsmoo.space.front import Front
 from carsmoo.utils.files import write_whole
@@ -137,23 +136,9 @@ class RunDirectory(SearchStore):
 
     def events(self) -> list[Event]:
         """Return the events of the log as :meth:`read_log` does, with their lines."""
-        path = self.log_path
-        if not path.is_file():
-            raise ValueError(f"run: expected a directory with {path.name}, got {self.path}")
-        try:
-            *lines, _ = path.read_text(encoding="utf-8").split("\n")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: expected JSON, got {error}") from None
-        events = []
-        for number, line in enumerate(lines, 1):
-            try:
-                fields = json.loads(line)
-                if not isinstance(fields["event"], str):
-                    raise TypeError  # noqa: TRY301
-            except (KeyError, TypeError, ValueError, RecursionError):
-                raise ValueError(f"{path}:{number}: expected an event as JSON, got {line[:40]!r}") from None
-            events.append(Event(f"{path}:{number}", fields))
-        return events
+        if not self.log_path.is_file():
+            raise ValueError(f"run: expected a directory with {self.log_path.name}, got {self.path}")
+        return events_in(self.log_path)
 
     def read_populations(self) -> list[NDArray[np.float64]]:
         """Return the objectives of each generation's population, (n, m) each, from the log.

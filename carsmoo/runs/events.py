@@ -1,7 +1,9 @@
-"""Events of a search's log as they are read back, their fields checked."""
+"""Events of a log as they are read back, their fields checked."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,3 +81,29 @@ class Event:
 
     def _unfit(self, name: str, expected: str, got: object) -> ValueError:
         return ValueError(f"{self.where}: {name}: expected {expected}, got {shown(got)}")
+
+
+def events_in(path: Path, name: str | None = None) -> list[Event]:
+    """Return the events of a log, one a line, without a last line that was cut off in the middle.
+
+    Args:
+        path: the log.
+        name: of events whose lines do not name them, as those of a training.
+
+    Raises:
+        ValueError: for a line that is damaged, naming it.
+    """
+    try:
+        *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected JSON, got {error}") from None
+    events = []
+    for number, line in enumerate(lines, 1):
+        try:
+            fields = {**({} if name is None else {"event": name}), **json.loads(line)}
+            if not isinstance(fields["event"], str):
+                raise TypeError  # noqa: TRY301
+        except (KeyError, TypeError, ValueError, RecursionError):
+            raise ValueError(f"{path}:{number}: expected an event as JSON, got {line[:40]!r}") from None
+        events.append(Event(f"{path}:{number}", fields))
+    return events

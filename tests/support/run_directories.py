@@ -1,11 +1,14 @@
 """Directories of runs made by hand, of figures that a test knows."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from carsmoo.config.search import SearchConfig
 from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.retrained_front import short_name
 from carsmoo.space.front import Front
 from carsmoo.zoo import GENOTYPES
 
@@ -51,9 +54,42 @@ def write_log(path: Path, lines: list[dict[str, Any]]) -> None:
     (path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def make(path: Path, **about: Any) -> Path:
-    """Write the directory of a run."""
-    run = RunDirectory.create(path, SearchConfig(seed=3))
-    run.write_front(front({**ABOUT, **about}))
-    write_log(path, events())
+def make(
+    path: Path, seed: int = 3, settings: Mapping[str, Any] | None = None, factor: float = 1.0, **about: Any
+) -> Path:
+    """Write the directory of a run, with all errors of populations and front times a factor."""
+    run = RunDirectory.create(path, SearchConfig(seed=seed).updated(settings or {}))
+    found = front({**ABOUT, **about})
+    run.write_front(replace(found, F=found.F * [factor, 1.0]))
+    lines = events()
+    for event in lines:
+        if "F" in event:
+            event["F"] = [[error * factor, params] for error, params in event["F"]]
+    write_log(path, lines)
     return path
+
+
+def make_with_three(path: Path) -> Path:
+    """Write the directory of a run with a third objective, multiply-adds, of which smaller networks have more."""
+    make(path, settings={"objectives": ["error", "params", "flops"]})
+    found, names, units = front(), (*NAMES, "flops"), (*UNITS, "millions of multiply-adds")
+    F = [[error, params, 40.0 - 10 * params] for error, params in found.F.tolist()]
+    RunDirectory(path).write_front(Front.from_objectives(found.genotypes, F, names, units, ABOUT))
+    lines = events()
+    for event in lines:
+        if "F" in event:
+            event["F"] = [[error, params, 40.0 - 10 * params] for error, params in event["F"]]
+    write_log(path, lines)
+    return path
+
+
+def train(path: Path, number: int, losses: list[float], errors: list[float | None]) -> Path:
+    """Write the log of the training of one of a front's networks, by its number from 1."""
+    folder = path / "networks" / f"{number}-{short_name(RunDirectory(path).read_front().genotypes[number - 1])}"
+    folder.mkdir(parents=True)
+    lines = [
+        {"epoch": k, "loss": loss, "error": error}
+        for k, (loss, error) in enumerate(zip(losses, errors, strict=True), 1)
+    ]
+    write_log(folder, lines)
+    return folder

@@ -27,11 +27,36 @@ function cellWords(cell) {
   return `${cell.name} cell. ${words.join("; ")}.`;
 }
 
+// Positions of a cell's edges that the same node of another cell has not.
+function differingEdges(cell, other) {
+  const key = ([op, i], position) => `${Math.floor(position / 2)} ${op} ${op === "none" ? "" : i}`;
+  const rest = other.edges.map(key);
+  return new Set(cell.edges.flatMap((edge, position) => {
+    const at = rest.indexOf(key(edge, position));
+    if (at >= 0) rest.splice(at, 1);
+    return at < 0 && edge[0] !== "none" ? [position] : [];
+  }));
+}
+
+const differingJoins = (cell, other) => new Set(cell.concat.filter((state) => !other.concat.includes(state)));
+
+// What two cells differ in, in words.
+function differenceWords(cell, other, letter) {
+  const edges = [...differingEdges(cell, other)];
+  const joins = [...differingJoins(cell, other)];
+  const missing = differingEdges(other, cell).size + differingJoins(other, cell).size;
+  if (!edges.length && !joins.length) return missing ? `Nothing here that ${letter} has not.` : `The same cell as ${letter}’s.`;
+  const own = edges.map((position) => `${shortOperation(cell.edges[position][0])} of ${cellName(cell.edges[position][1])} at node ${Math.floor(position / 2)}`);
+  own.push(...joins.map((state) => `node ${cellName(state)} in the output`));
+  return `Marked, what ${letter} has not: ${own.join("; ")}.`;
+}
+
 const BENDS = [0, 0.07, -0.07, 0.14, -0.14, 0.21, -0.21];
 const STEPS = Array.from({ length: 40 }, (_, k) => (k + 0.5) / 40);
 let drawnCells = 0; // markers need names of their own
 
-function drawCell(cell, room) {
+// `other`: a cell, of which the edges that it has not are marked.
+function drawCell(cell, room, other = cell) {
   const nodes = cell.edges.length / 2;
   const output = 1.3 * nodes + 1;
   const [padX, padY] = [32, 14];
@@ -45,8 +70,9 @@ function drawCell(cell, room) {
 
   const id = `arrow-${drawnCells++}`;
   const marker = (name, kind) => svg("marker", { id: name, class: kind, viewBox: "0 0 8 8", refX: 7.5, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto", markerUnits: "userSpaceOnUse" }, svg("path", { d: "M0 .8 8 4 0 7.2z" }));
+  const [differing, joins] = [differingEdges(cell, other), differingJoins(cell, other)];
   const drawn = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": cellWords(cell) },
-    svg("defs", {}, marker(id, "ink"), marker(`${id}-quiet`, "quiet")));
+    svg("defs", {}, marker(id, "ink"), marker(`${id}-quiet`, "quiet"), marker(`${id}-differs`, "differs")));
 
   const half = (state) => (state < 2 || state === "end" ? 29 : 13);
   const boxes = places.map(([x, y], k) => [x - half(k) - 2, y - 13, x + half(k) + 2, y + 13]);
@@ -65,7 +91,7 @@ function drawCell(cell, room) {
     return curve([mx, my]);
   };
 
-  for (const state of cell.concat) line(places[state], end, [state, places.length], 29, "joined", `${id}-quiet`, [0, 0.06, -0.06]);
+  for (const state of cell.concat) line(places[state], end, [state, places.length], 29, joins.has(state) ? "joined differs" : "joined", joins.has(state) ? `${id}-differs` : `${id}-quiet`, [0, 0.06, -0.06]);
   const labels = [];
   const twins = new Map();
   cell.edges.forEach(([op, i], position) => {
@@ -73,10 +99,13 @@ function drawCell(cell, room) {
     const node = 2 + Math.floor(position / 2);
     const twin = twins.get(`${i} ${node}`) || 0;
     twins.set(`${i} ${node}`, twin + 1);
-    labels.push([shortOperation(op), line(places[i], places[node], [i, node], 13, op.slice(0, 4).replace("_", ""), id, BENDS.map((bend) => bend + 0.18 * twin))]);
+    const marked = differing.has(position);
+    const kind = op.slice(0, 4).replace("_", "") + (marked ? " differs" : "");
+    const bent = line(places[i], places[node], [i, node], 13, kind, marked ? `${id}-differs` : id, BENDS.map((bend) => bend + 0.18 * twin));
+    labels.push([shortOperation(op), bent, marked]);
   });
 
-  for (const [text, point] of labels) {
+  for (const [text, point, marked] of labels) {
     const wide = 3.3 * text.length + 3;
     let best = null;
     for (const t of [0.45, 0.5, 0.4, 0.55, 0.35, 0.6, 0.3, 0.65, 0.26, 0.7]) {
@@ -88,7 +117,7 @@ function drawCell(cell, room) {
       if (hidden === 0) break;
     }
     boxes.push(best.box);
-    drawn.append(svg("text", { class: "op", x: best.x, y: best.y }, text));
+    drawn.append(svg("text", { class: marked ? "op differs" : "op", x: best.x, y: best.y }, text));
   }
   const box = ([x, y], halfWidth, kind, text) => drawn.append(svg("g", { class: kind },
     svg("rect", { x: x - halfWidth, y: y - 12, width: 2 * halfWidth, height: 24, rx: 4 }), svg("text", { x, y }, text)));

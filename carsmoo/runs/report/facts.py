@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from carsmoo.runs.report.data import RunReport
+from carsmoo.runs.report.several import Setting
 from carsmoo.runs.retrained_front import CHOSEN_BY, chosen_by
 from carsmoo.space.front import Front
 from carsmoo.space.words import Column, provenance
@@ -42,6 +43,23 @@ def facts(report: RunReport, columns: Sequence[Column]) -> list[tuple[str, str, 
         )
     scored = f"{report.generations[-1].evaluations} evaluations" if report.generations else "no generation logged"
     told.append(("search", duration(report.seconds), f"{len(report.generations)} generations, {scored}"))
+    return told
+
+
+def facts_of_several(
+    reports: Sequence[RunReport], settings: Sequence[Setting], scored: Column
+) -> list[tuple[str, str, str]]:
+    """Return the figures of several runs that a reader wants first, as :func:`facts` does."""
+    found = [one for one in reports if len(one.front)]
+    told = []
+    if found:
+        best = min(found, key=lambda one: float(one.front.column(one.front.score).min()))
+        lowest = scored.text(best.front.column(best.front.score).min())
+        told.append((f"lowest {scored.name}", lowest, f"of {best.name}; {_about(best.front)}"))
+    kinds = f"of {len(settings)} settings" if len(settings) > 1 else "of one setting"
+    told.append(("runs", str(len(reports)), f"{kinds}, {sum(one.ended for one in reports)} ended"))
+    told.append(("networks found", str(sum(len(one.front) for one in reports)), "on all fronts"))
+    told.append(("search", duration(sum(one.seconds for one in reports)), "all runs together"))
     return told
 
 

@@ -1,6 +1,10 @@
 // What the reader does: point at a network, pin two, choose a generation; by mouse, touch and keyboard.
 
-const view = { current: null, pins: [null, null], older: 0, all: false, x: data.columns.findIndex((_, k) => k !== data.error), generation: data.generations.length - 1 };
+const view = {
+  current: null, pins: [null, null], older: 0, all: false, x: data.columns.findIndex((_, k) => k !== data.error),
+  run: Math.max(data.runs.findIndex((run) => run.generations.length), 0), over: "generation", figure: Object.keys(data.trust)[0] ?? null,
+};
+view.generation = data.runs[view.run].generations.length - 1;
 const rows = [...document.querySelectorAll("tr[data-network]")];
 const sorted = () => data.networks.map((_, k) => k).sort((a, b) => data.networks[a].F[view.x] - data.networks[b].F[view.x] || a - b);
 
@@ -11,32 +15,46 @@ function html(tag, fields, ...children) {
   return made;
 }
 
-// A network's figures, each error with what it belongs to, and its cells.
+const cellTitle = (cell) => `${cell.name[0].toUpperCase()}${cell.name.slice(1)} cell`;
+
+function saveButtons(name) {
+  const button = (kind) => html("button", { type: "button", "data-kind": kind, "aria-label": `Save ${name} as ${kind.toUpperCase()}` }, kind.toUpperCase());
+  return html("p", { class: "save", "data-save": name }, "Save cells ", button("svg"), " ", button("png"));
+}
+
+// A network's figures, each error with what it belongs to, and its cells, marked where another network's differ.
 function networkParts(k, slot, other) {
   const network = data.networks[k];
   const title = html("h3", {});
   if (slot !== null) title.append(html("span", { class: slot ? "badge b" : "badge" }, slot ? "B" : "A"));
-  title.append(`Network ${k + 1} of ${data.networks.length}`);
+  title.append(`Network ${network.number} of ${network.of}`);
   if (slot !== null) {
-    const button = html("button", { type: "button", "aria-label": `Unpin network ${k + 1}` }, "Unpin");
+    const button = html("button", { type: "button", "aria-label": `Unpin ${networkName(k)}` }, "Unpin");
     button.addEventListener("click", () => { pin(k); (document.querySelector("#pinned button") || $("points")).focus(); });
     title.append(button);
   }
   const figure = (name, value, about) => html("div", {}, html("dt", {}, name), html("dd", { class: "value" }, value), html("dd", { class: "about" }, about));
   const list = html("dl", {});
+  if (several()) list.append(figure("run", data.runs[network.run].name, data.settings[data.runs[network.run].setting].label));
   data.columns.forEach((column, i) => {
-    let about = i === data.error ? data.about : "";
-    if (other !== null && other !== k) about = [difference(i, network.F[i] - data.networks[other].F[i]), about].filter(Boolean).join("; ");
+    let about = i === data.error ? network.about : "";
+    if (slot === 1 && other !== null) about = [difference(i, network.F[i] - data.networks[other].F[i]), about].filter(Boolean).join("; ");
     list.append(figure(column.name, valueText(i, network.F[i]), about));
   });
   if (network.trained !== null) list.append(figure("error, trained in full", `${(100 * network.trained).toFixed(2)}\u00a0%`, network.trainedAbout));
-  const cells = network.cells.map((cell) => {
+  const cells = network.cells.map((cell, i) => {
     const place = html("div", { class: "cell" });
     place.cell = cell;
-    return html("div", {}, html("h4", {}, `${cell.name[0].toUpperCase()}${cell.name.slice(1)} cell`), place);
+    const part = html("div", {}, html("h4", {}, cellTitle(cell)));
+    if (other !== null) {
+      place.other = data.networks[other].cells[i];
+      part.append(html("p", { class: "differs" }, differenceWords(cell, place.other, slot ? "A" : "B")));
+    }
+    part.append(place);
+    return part;
   });
   const text = html("details", {}, html("summary", {}, "Genotype as text"), html("code", {}, network.text));
-  return [title, list, ...cells, text];
+  return [title, list, ...cells, saveButtons(`cells of ${networkName(k)}`), text];
 }
 
 function difference(i, by) {
@@ -46,10 +64,16 @@ function difference(i, by) {
 
 function fillCells() {
   for (const place of document.querySelectorAll(".cell")) {
-    if (place.clientWidth > 0) place.replaceChildren(drawCell(place.cell, place.clientWidth));
+    if (place.clientWidth > 0) place.replaceChildren(drawCell(place.cell, place.clientWidth, place.other));
     place.toggleAttribute("tabindex", false);
     if (place.scrollWidth > place.clientWidth) place.tabIndex = 0; // what scrolls can be scrolled by keys
   }
+}
+
+let drawing = 0; // what stands out in plots of many lines is drawn once for many moves
+function drawLines() {
+  cancelAnimationFrame(drawing);
+  drawing = requestAnimationFrame(() => { drawTrainings(view); drawParallel(view); });
 }
 
 function show(k) {
@@ -60,6 +84,7 @@ function show(k) {
   $("points").setAttribute("aria-activedescendant", `option-${k}`);
   fillCells();
   drawFront(view);
+  drawLines();
 }
 
 function pin(k) {
@@ -72,10 +97,9 @@ function pin(k) {
 }
 
 function showPins() {
-  const [a] = view.pins;
   const made = view.pins.map((k, slot) => {
     const place = html("article", { class: "network", "aria-label": `Pinned as ${slot ? "B" : "A"}` });
-    if (k !== null) place.append(...networkParts(k, slot, slot ? a : null));
+    if (k !== null) place.append(...networkParts(k, slot, view.pins[1 - slot]));
     return place;
   });
   const both = view.pins.every((k) => k === null);
@@ -92,34 +116,37 @@ function showPins() {
   });
   fillCells();
   drawFront(view);
+  drawLines();
 }
 
 function chooseGeneration(k) {
   view.generation = k;
-  const { number, epoch, front, F, hypervolume, seconds } = data.generations[k];
-  $("generation-says").textContent = `${number} of ${data.generations.length}, epoch ${epoch}, ${front.length} of ${F.length} on the front, hypervolume ${hypervolume.toFixed(3)}`;
+  const { generations } = data.runs[view.run];
+  const { number, epoch, front, F, hypervolume } = generations[k];
+  Object.assign($("generation"), { max: generations.length - 1, value: k });
+  $("generation-says").textContent = `${number} of ${generations.length}, epoch ${epoch}, ${front.length} of ${F.length} on the front, hypervolume ${hypervolume.toFixed(3)}`;
   $("generation").setAttribute("aria-valuetext", `generation ${number}`);
-  drawGeneration(k, view.x);
+  drawGeneration(generations, k, view.x);
 }
 
 function drawAll() {
-  drawFront(view);
-  if (data.generations.length) chooseGeneration(view.generation);
-  drawLearning();
+  if (data.networks.length) drawFront(view);
+  if ($("generation")) chooseGeneration(view.generation);
+  drawLearning(view);
+  drawLines();
 }
 
-function listen() {
+function listenToFront() {
   const list = $("points");
   data.networks.forEach((network, k) => {
     const said = data.columns.map((column, i) => `${column.name} ${valueText(i, network.F[i])}`).join(", ");
-    list.append(html("span", { class: "hidden", role: "option", id: `option-${k}`, "aria-selected": "false" }, `Network ${k + 1}: ${said}`));
+    list.append(html("span", { class: "hidden", role: "option", id: `option-${k}`, "aria-selected": "false" }, `Network ${networkName(k).slice(8)}: ${said}`));
   });
-  const plot = $("front-plot");
-  plot.on("plotly_hover", (event) => { if (event.points[0].curveNumber === 2) show(event.points[0].pointIndex); });
-  plot.on("plotly_click", (event) => {
-    if (event.points[0].curveNumber !== 2) return;
-    show(event.points[0].pointIndex);
-    pin(event.points[0].pointIndex);
+  $("front-plot").on("plotly_hover", ({ points: [point] }) => { if (point.data.meta === "found") show(point.pointIndex); });
+  $("front-plot").on("plotly_click", ({ points: [point] }) => {
+    if (point.data.meta !== "found") return;
+    show(point.pointIndex);
+    pin(point.pointIndex);
   });
   list.addEventListener("keydown", (event) => {
     const order = sorted();
@@ -141,30 +168,62 @@ function listen() {
       if (next) { next.querySelector("button").focus(); event.preventDefault(); }
     });
   });
-  if ($("generation")) $("generation").addEventListener("input", (event) => chooseGeneration(Number(event.target.value)));
   $("all").addEventListener("change", (event) => { view.all = event.target.checked; drawFront(view); });
   if ($("x-axis")) $("x-axis").addEventListener("change", (event) => { view.x = Number(event.target.value); drawAll(); });
+}
+
+// Lines of networks in other plots show theirs as points of the front do.
+function listenToLines() {
+  for (const [id, kind] of [["parallel-plot", "plotly_hover"], ["parallel-plot", "plotly_click"], ["held-out-plot", "plotly_click"], ["trainings-plot", "plotly_click"]]) {
+    $(id)?.on(kind, ({ points: [point] }) => {
+      const k = point.data.meta ?? null;
+      if (k === null) return;
+      show(k);
+      if (id === "parallel-plot" && kind === "plotly_click") pin(k);
+    });
+  }
+}
+
+function listen() {
+  if (data.networks.length) listenToFront();
+  listenToLines();
+  savers();
+  $("generation")?.addEventListener("input", (event) => chooseGeneration(Number(event.target.value)));
+  $("run")?.addEventListener("change", (event) => {
+    view.run = Number(event.target.value);
+    chooseGeneration(data.runs[view.run].generations.length - 1);
+  });
+  for (const id of ["over", "figure"]) $(id)?.addEventListener("change", (event) => { view[id] = event.target.value; drawLearning(view); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   let waiting = 0;
   addEventListener("resize", () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(fillCells); });
 }
 
 async function start() {
-  $("network").className = "network";
   await loadPlotly();
-  await drawFront(view);
+  const taken = takeView();
+  if (data.networks.length) {
+    $("network").className = "network";
+    await drawFront(view);
+  }
   $("js-plotly-tester")?.setAttribute("aria-hidden", "true"); // plotly's own measuring rod
+  drawTrainings(view);
+  drawParallel(view);
   listen();
   if (data.networks.length) {
     const errors = data.networks.map((network) => network.F[data.error]);
-    show(errors.indexOf(Math.min(...errors)));
+    show((taken ? placeOf(history.state.current) : null) ?? errors.indexOf(Math.min(...errors)));
+    if (taken) showPins();
   }
   drawAll();
+  reloadWhileWatched();
   document.documentElement.dataset.ready = "";
 }
 
-start().catch((error) => {
+function tellFailure(error) {
   $("failure").textContent = `The plots could not be drawn: ${error.message}`;
   $("failure").hidden = false;
   console.error(error);
-});
+}
+
+start().catch(tellFailure);

@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import gzip
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from carsmoo.runs.report.data import RunReport, extract
-from carsmoo.runs.report.facts import agreement, duration, facts, trained_about, trained_error
+from carsmoo.runs.report.data import RunReport
+from carsmoo.runs.report.document import columns_of, document
+from carsmoo.runs.report.facts import agreement, facts, facts_of_several
+from carsmoo.runs.report.several import extract_each, settings_of
+from carsmoo.runs.report.tables import (
+    configuration,
+    machine,
+    network_rows,
+    run_rows,
+    setting_rows,
+    times,
+    trust_heads,
+    trust_rows,
+    warning,
+)
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import Genotype
-from carsmoo.space.words import Column, operations, provenance
+from carsmoo.space.words import provenance
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener, Step, unheard
 
+RELOAD = 10
+"""Seconds between two looks of a watched page at its file."""
 
-def render(report: RunReport) -> str:
-    """Return the page.
+SCRIPTS = ("cells.js", "plots.js", "curves.js", "trainings.js", "parallel.js", "save.js", "reload.js", "page.js")
+"""The page's script, in the order of its parts."""
+
+
+def render(*reports: RunReport, watched: bool = False) -> str:
+    """Return the page of one run, or of several beside each other.
+
+    Args:
+        *reports: the runs, of the same objectives, see :func:`~carsmoo.runs.report.extract_each`.
+        watched: whether the page reloads itself, as its file is written anew while a run goes on.
 
     Raises:
         ImportError: if plotly or jinja2 is missing.
@@ -35,115 +56,101 @@ def render(report: RunReport) -> str:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
         raise ImportError(f"report: expected plotly and jinja2, got {error}; pip install 'carsmoo[report]'") from None
-    parts = {name: (files("carsmoo.runs.report") / name).read_text(encoding="utf-8") for name in _PARTS}
+    templates = {name: _part(name) for name in ("page.html", "runs.html", "networks.html")}
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.DictLoader(templates),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    columns = report.front.columns
-    trust_heads, trust_rows = _trust_rows(report)
-    return environment.from_string(parts["page.html"]).render(
+    report, settings, columns = reports[0], settings_of(reports), columns_of(reports)
+    score = report.front.names.index(report.front.score)
+    single = len(reports) == 1
+    return environment.get_template("page.html").render(
+        reports=reports,
         report=report,
+        title=report.name if single else f"{len(reports)} runs",
         columns=columns,
-        error=report.front.names.index(report.front.score),
+        error=score,
         score=report.front.score,
-        about=provenance(report.front.about),
+        about="; or ".join(dict.fromkeys(provenance(one.front.about) for one in reports if len(one.front))),
         agreement=agreement(report),
         trained_about=provenance(report.trained.front.about) if report.trained else "",
-        rows=_rows(report, columns),
-        facts=facts(report, columns),
-        headline=_headline(report),
+        networks=network_rows(reports, columns),
+        runs=[] if single else run_rows(reports, settings, columns[score]),
+        settings=[] if single else setting_rows(reports, settings, columns[score]),
+        facts=facts(report, columns) if single else facts_of_several(reports, settings, columns[score]),
+        headline=_headline(report) if single else "",
         started=datetime.fromtimestamp(report.started, timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        times=_times(report),
-        trust=trust_rows,
-        trust_heads=trust_heads,
-        warning=_warning(report),
-        settings=_settings(report),
-        machine=_machine(report),
-        downloads=_downloads(report.front),
-        css=parts["page.css"],
-        js="\n".join(parts[name] for name in _PARTS if name.endswith(".js")),
-        data=_inline(document(report)),
-        plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode(),
+        times=times(report) if single else [],
+        trust=trust_rows(report) if single else [],
+        trust_heads=trust_heads(reports),
+        warning=warning(report) if single else "",
+        held_out=any(error is not None for one in reports for net in one.trainings for error in net.errors),
+        configuration=configuration(reports),
+        machine=machine(reports),
+        downloads=_downloads(report.front) if single else [],
+        css=_part("page.css"),
+        js="\n".join(_part(name) for name in SCRIPTS),
+        data=_inline({**document(*reports), "reload": RELOAD if watched else None}),
+        watched=watched,
+        reload=RELOAD,
+        plotly=_packed(get_plotlyjs),
     )
 
 
-def write_report(run_dir: Path, path: Path, listener: Listener = unheard) -> int:
-    """Write the page of a run's directory to a file, and return its size in bytes.
+def write_report(runs: Sequence[Path], path: Path, listener: Listener = unheard) -> int:
+    """Write the page of runs' directories to a file, and return its size in bytes.
 
     Args:
-        run_dir: the directory, see :func:`extract`.
+        runs: the directories, see :func:`~carsmoo.runs.report.extract_each`.
         path: the file.
-        listener: called once the run is read, the page made, and written.
+        listener: called once the runs are read, the page made, and written.
 
     Raises:
         FileExistsError: if the file is there and is no report.
-        ValueError: if it is a directory or in none; and as :func:`extract`.
+        ValueError: if it is a directory or in none; and as :func:`~carsmoo.runs.report.extract_each`.
         ImportError: as :func:`render`.
     """
     step = partial(Step, phase="report", total=3, unit="parts")
     listener(step(done=0))
-    report = extract(run_dir)
+    reports = extract_each(runs)
+    require_place(path)
+    listener(step(done=1))
+    page = render(*reports).encode()
+    listener(step(done=2))
+    size = write_page(path, page)
+    listener(step(done=3))
+    return size
+
+
+def require_place(path: Path) -> None:
+    """Check that a report may be written to a file.
+
+    Raises:
+        FileExistsError: if the file is there and is no report.
+        ValueError: if it is a directory or in none.
+    """
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"out: expected a file in a directory that is there, got {path}")
     require_own(path, kind=".html")
-    listener(step(done=1))
-    page = render(report).encode()
-    listener(step(done=2))
-    require_own(path, kind=".html")  # still
+
+
+def write_page(path: Path, page: bytes) -> int:
+    """Write a page where a report may be, see :func:`require_place`, and return its size in bytes."""
+    require_place(path)
     write_whole(path, page)
-    listener(step(done=3))
     return len(page)
 
 
-_PARTS = ("page.html", "page.css", "cells.js", "plots.js", "page.js")
+@cache  # as a watched page is made again and again
+def _packed(script: Callable[[], str]) -> str:
+    return base64.b64encode(gzip.compress(script().encode(), 9, mtime=0)).decode()
 
 
-def document(report: RunReport) -> dict[str, Any]:
-    """Return what the page's script draws, as plain data."""
-    front, trained = report.front, report.trained
-    place = trained.place if trained else (None,) * len(front)
-    error = front.names.index(front.score)
-    return {
-        "columns": [dataclasses.asdict(column) for column in front.columns],
-        "error": error,
-        "about": provenance(front.about),
-        "networks": [
-            {
-                "F": values,
-                "trained": trained_error(report, row),
-                "trainedAbout": trained_about(report, row),
-                "text": str(genotype),
-                "cells": [
-                    {"name": "normal", "edges": genotype.normal, "concat": genotype.normal_concat},
-                    {"name": "reduction", "edges": genotype.reduce, "concat": genotype.reduce_concat},
-                ],
-            }
-            for genotype, values, row in zip(front.genotypes, front.F.tolist(), place, strict=True)
-        ],
-        "generations": [
-            {**dataclasses.asdict(generation), "F": generation.F.tolist()} for generation in report.generations
-        ],
-        "losses": [dataclasses.asdict(loss) for loss in report.losses],
-    }
-
-
-def _rows(report: RunReport, columns: Sequence[Column]) -> list[dict[str, Any]]:
-    place = report.trained.place if report.trained else (None,) * len(report.front)
-    rows = []
-    for genotype, values, row in zip(report.front.genotypes, report.front.F.tolist(), place, strict=True):
-        trained = trained_error(report, row)
-        rows.append(
-            {
-                "numbers": [column.number(value) for column, value in zip(columns, values, strict=True)],
-                "trained": "–" if trained is None else f"{100 * trained:.2f}",
-                "cells": _cell_words(genotype),
-            }
-        )
-    return rows
-
-
-def _cell_words(genotype: Genotype) -> list[tuple[str, str]]:
-    return [("normal", operations(genotype.normal)), ("reduction", operations(genotype.reduce))]
+def _part(name: str) -> str:
+    return (files("carsmoo.runs.report") / name).read_text(encoding="utf-8")
 
 
 def _headline(report: RunReport) -> str:
@@ -158,75 +165,6 @@ def _headline(report: RunReport) -> str:
         f"population {config.algorithm.pop_size or plan.pop_size}; "
         f"protection {config.algorithm.protection}; seed {config.seed}"
     )
-
-
-def _times(report: RunReport) -> list[dict[str, Any]]:
-    if report.rest is None:
-        return []
-    told = {
-        "warm-up": "supernet, uniform architectures",
-        "training": "supernet, architectures of the population",
-        "scoring": "networks on search-validation, before and after training",
-        "rest": "mating, survival, checkpoints, files",
-    }
-    spent = {**report.spent, "rest": report.rest}
-    total = sum(spent.values()) or 1.0
-    return [
-        {"phase": phase, "time": duration(seconds), "share": 100 * seconds / total, "what": told[phase]}
-        for phase, seconds in spent.items()
-    ]
-
-
-_TRUST = {
-    "ceiling": "expected tau",
-    "halves": "tau of two halves",
-    "members": "of two supernets",
-    "successive": "with the one before",
-    "distinct": "pairs told apart",
-    "updates": "steps per weight",
-}
-"""The figures of trust that are told, where a run has them, and their heads."""
-
-
-def _trust_rows(report: RunReport) -> tuple[list[str], list[list[str]]]:
-    """Return the heads of a table of trust, and its rows: number of a generation, figures."""
-
-    def told(name: str, value: float | None) -> str:
-        return "–" if value is None else f"{value:.{0 if name == 'updates' else 2}f}"
-
-    known = [(one.number, one.trust) for one in report.generations if one.trust is not None]
-    several = any(trust.members is not None for _, trust in known)
-    names = [name for name in _TRUST if several or name != "members"]
-    rows = [[str(k), *(told(name, getattr(trust, name)) for name in names)] for k, trust in known]
-    return [_TRUST[name] for name in names], rows
-
-
-def _warning(report: RunReport) -> str:
-    """Return the sentence of a last generation whose trust is low."""
-    trust = report.generations[-1].trust if report.generations else None
-    text = "" if trust is None else trust.warning or ""
-    return text and f"{text[0].upper()}{text[1:]}."
-
-
-def _settings(report: RunReport) -> list[tuple[str, list[tuple[str, str]]]]:
-    if report.config is None:
-        return []
-    plain = dataclasses.asdict(report.config)
-    sections = [("search", {name: value for name, value in plain.items() if not isinstance(value, dict)})]
-    sections += [(name, value) for name, value in plain.items() if isinstance(value, dict)]
-    return [(name, [(key, _value(value)) for key, value in fields.items()]) for name, fields in sections]
-
-
-def _machine(report: RunReport) -> list[tuple[str, str]]:
-    return [(name, _value(value)) for name, value in {**report.versions, **report.environment}.items()]
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "automatic"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _downloads(front: Front) -> list[tuple[str, str, str]]:

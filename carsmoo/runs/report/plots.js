@@ -52,7 +52,7 @@ function layout(x, y, more) {
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("ink") },
     paper_bgcolor: "transparent", plot_bgcolor: "transparent",
     margin: { l: 56, r: 16, t: 36, b: 48 }, hovermode: "closest", hoverdistance: 24, dragmode: false,
-    legend: { orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom", bgcolor: "transparent", itemclick: false, itemdoubleclick: false },
+    legend: { orientation: "h", traceorder: "normal", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom", bgcolor: "transparent", itemclick: false, itemdoubleclick: false },
     hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("grey"), font: { color: colour("ink") } },
     ...more,
     xaxis: { ...axis, title: { text: x, standoff: 8, font: { size: 13 } }, ...(more || {}).xaxis },
@@ -67,15 +67,33 @@ function span(values, floor = 0) {
   return [low >= floor ? Math.max(floor, low - pad) : low - pad, high + pad];
 }
 
+const several = () => data.runs.length > 1;
+const SERIES = 6;
+const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+const seriesColour = (s) => colour(`series-${s % SERIES}`);
+const dashOf = (s) => DASHES[s % DASHES.length];
+
+// What half of a setting's runs attain, and the band around it, up to the right edge of the plot.
+function attained(s, found, edge) {
+  const stairs = data.runs.map((run, r) => (run.setting === s ? staircase(found.filter((_, k) => data.networks[k].run === r)) : []));
+  const held = bandOf(stairs.filter((line) => line.length)).filter(({ middle }) => middle < Infinity);
+  if (held.length) held.push({ ...held.at(-1), x: edge });
+  return bandTraces(s, held, "hv");
+}
+
 function drawFront({ x, current, pins, all }) {
   const found = points(data.networks.map((network) => network.F), x);
-  const last = data.generations.at(-1);
+  const last = several() ? null : data.runs[0].generations.at(-1);
   const population = last ? points(last.F.filter((row, k) => !last.front.includes(k)), x) : [];
   const trained = data.networks.flatMap((network, k) => (network.trained === null ? [] : [[found[k][0], 100 * network.trained]]));
+  const seen = [...found, ...trained, ...(all ? population : [])];
+  const ranges = { xaxis: { range: span(seen.map((p) => p[0])) }, yaxis: { range: span(seen.map((p) => p[1])) } };
+  const own = several() ? data.networks.map((network) => seriesColour(data.runs[network.run].setting)) : colour("navy");
   const traces = [
-    trace(population, { name: "rest of the population", showlegend: true, hoverinfo: "skip", marker: { size: 7, color: "transparent", line: { color: colour("grey"), width: 1.2 } } }),
-    steps(found),
-    trace(found, { name: "Pareto front", showlegend: true, marker: { size: 10, color: colour("navy") } }),
+    ...(several() ? data.settings.flatMap((_, s) => attained(s, found, ranges.xaxis.range[1])) : []),
+    trace(population, { name: "rest of the population", showlegend: !several(), hoverinfo: "skip", marker: { size: 7, color: "transparent", line: { color: colour("grey"), width: 1.2 } } }),
+    steps(several() ? [] : found),
+    trace(found, { meta: "found", name: "Pareto front", showlegend: !several(), marker: { size: several() ? 8 : 10, color: own } }),
     trace(trained, { name: "trained in full", showlegend: trained.length > 0, hoverinfo: "skip", marker: { size: 10, symbol: "diamond-open", color: colour("navy"), line: { width: 1.6 } } }),
     trace(current === null ? [] : [found[current]], { hoverinfo: "skip", marker: { size: pins.includes(current) ? 28 : 20, symbol: current === pins[1] ? "square" : "circle", color: "transparent", line: { color: colour("ink"), width: 2 } } }),
     ...["A", "B"].map((letter, k) => trace(pins[k] === null ? [] : [found[pins[k]]], {
@@ -83,17 +101,15 @@ function drawFront({ x, current, pins, all }) {
       marker: { size: 20, symbol: k ? "square" : "circle", color: colour(k ? "rust" : "navy") },
     })),
   ];
-  const seen = [...found, ...trained, ...(all ? population : [])];
-  const ranges = { xaxis: { range: span(seen.map((p) => p[0])) }, yaxis: { range: span(seen.map((p) => p[1])) } };
   return Plotly.react("front-plot", traces, layout(axisTitle(x), axisTitle(data.error), ranges), QUIET);
 }
 
-function drawGeneration(k, x) {
-  const chosen = data.generations[k];
-  const all = data.generations.map((generation) => points(generation.F, x));
+function drawGeneration(generations, k, x) {
+  const chosen = generations[k];
+  const all = generations.map((generation) => points(generation.F, x));
   const onFront = chosen.front.map((i) => all[k][i]);
   const rest = all[k].filter((_, i) => !chosen.front.includes(i));
-  const last = points(data.generations.at(-1).front.map((i) => data.generations.at(-1).F[i]), x);
+  const last = points(generations.at(-1).front.map((i) => generations.at(-1).F[i]), x);
   const text = (at) => at.map((p) => `${p[1].toFixed(data.columns[data.error].decimals)} ${data.columns[data.error].suffix}, ${p[0].toFixed(data.columns[x].decimals)} ${data.columns[x].suffix}`);
   const traces = [
     steps(last, { name: "last generation", showlegend: true, line: { shape: "hv", width: 2, color: colour("pale") } }),
@@ -106,24 +122,4 @@ function drawGeneration(k, x) {
   const y = wide ? { type: "log", range: span(errors.map(Math.log10), -Infinity), tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(String) } : { range: span(errors) };
   const ranges = { xaxis: { range: span(all.flat().map((p) => p[0])) }, yaxis: y };
   return Plotly.react("generations-plot", traces, layout(axisTitle(x), axisTitle(data.error) + (wide ? ", log scale" : ""), ranges), QUIET);
-}
-
-function drawLearning() {
-  const warm = data.losses.filter((loss) => loss.phase === "warm-up").map((loss) => loss.epoch);
-  const end = Math.max(...data.losses.map((loss) => loss.epoch), ...data.generations.map((generation) => generation.epoch), 1);
-  const shapes = warm.length ? [{ type: "rect", xref: "x", yref: "paper", x0: 0, x1: Math.max(...warm), y0: 0, y1: 1, fillcolor: colour("panel"), line: { width: 0 }, layer: "below" }] : [];
-  const axes = { shapes, margin: { l: 56, r: 16, t: 8, b: 48 }, xaxis: { range: [0, end * 1.02] }, yaxis: { rangemode: "tozero" } };
-  const line = { mode: "lines", line: { color: colour("navy"), width: 1.5 }, hoverinfo: "text" };
-  if ($("loss-plot")) {
-    const at = data.losses.map((loss) => [loss.epoch, loss.loss]);
-    const text = data.losses.map((loss) => `epoch ${loss.epoch}: ${loss.loss.toPrecision(3)}`);
-    Plotly.react("loss-plot", [trace(at, { ...line, text })], layout("epoch", "loss", axes), QUIET);
-  }
-  if ($("best-plot")) {
-    const { scale } = data.columns[data.error];
-    const best = data.generations.map((generation) => Math.min(...generation.F.map((row) => row[data.error])));
-    const at = data.generations.map((generation, k) => [generation.epoch, best[k] * scale]);
-    const text = data.generations.map((generation, k) => `epoch ${generation.epoch}: ${valueText(data.error, best[k])}`);
-    Plotly.react("best-plot", [trace(at, { ...line, text })], layout("epoch", axisTitle(data.error), axes), QUIET);
-  }
 }

@@ -1,8 +1,5 @@
-"""The report in headless Chromium, opened from a file with the network off."""
+"""The report of one run in headless Chromium."""
 
-import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +7,10 @@ import pytest
 
 from carsmoo.runs.report.data import extract
 from carsmoo.runs.report.page import render
+from tests.support.browser import CONTRAST, DESKTOP, PHONE, Page
 from tests.support.run_directories import ABOUT, front, make
 
 pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'carsmoo[test]'")
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None, reason="needs Debian's packages chromium and chromium-driver"
-)
-
-DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
 @pytest.fixture(scope="module")
@@ -32,119 +23,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    downloads = {"download.default_directory": str(tmp_path_factory.mktemp("downloads"))}
-    options.add_experimental_option("prefs", downloads)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "disable-gpu", "hide-scrollbars"):
-        options.add_argument(f"--{argument}")
-    made = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    made.downloads = Path(downloads["download.default_directory"])
-    made.set_script_timeout(20)
-    yield made
-    made.quit()
-
-
-class Page:
-    """The page as a reader has it."""
-
-    def __init__(self, browser: Any, run: Path) -> None:
-        self.browser, self.path = browser, run / "report.html"
-
-    def open(self, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> None:
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        mobile = size == PHONE
-        screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": mobile}
-        offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-        for command, arguments in (
-            ("Network.enable", {}),
-            ("Network.emulateNetworkConditions", offline),
-            ("Emulation.setEmulatedMedia", {"features": [scheme]}),
-            ("Emulation.setDeviceMetricsOverride", screen),
-            ("Emulation.setTouchEmulationEnabled", {"enabled": mobile}),
-        ):
-            self.browser.execute_cdp_cmd(command, arguments)
-        self.browser.get(self.path.as_uri())
-        self.browser.execute_async_script(
-            "const done = arguments[0], root = document.documentElement;"
-            "const look = () => 'ready' in root.dataset ? done() : requestAnimationFrame(look); look();"
-        )
-
-    def run(self, script: str, *arguments: object) -> Any:
-        return self.browser.execute_script(script, *arguments)
-
-    def texts(self, selector: str) -> list[str]:
-        found: list[str] = self.run(
-            "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector
-        )
-        return found
-
-    def point(self, k: int) -> tuple[float, float]:
-        """Return where the k-th network of the front is on the screen."""
-        x, y = self.run(
-            "document.getElementById('points').scrollIntoView({block: 'center', behavior: 'instant'});"
-            "const at = document.querySelectorAll('#front-plot .trace')[2].querySelectorAll('.point')[arguments[0]]"
-            ".getBoundingClientRect(); return [at.x + at.width / 2, at.y + at.height / 2];",
-            k,
-        )
-        return x, y
-
-    def mouse(self, k: int, *, click: bool = False) -> None:
-        x, y = self.point(k)
-        where = {"x": x, "y": y, "button": "left", "clickCount": 1}
-        for kinds in (["mouseMoved"], ["mousePressed", "mouseReleased"] if click else []):
-            for kind in kinds:
-                self.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**where, "type": kind, "buttons": 0})
-            self.settle()  # what a hover draws must not come between pressing and releasing
-
-    def tap(self, k: int) -> None:
-        x, y = self.point(k)
-        self.browser.execute_cdp_cmd("Input.synthesizeTapGesture", {"x": round(x), "y": round(y)})
-        self.settle()
-
-    def keys(self, *names: str) -> None:
-        for name in names:
-            code = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "Left": 37, "Right": 39, "Down": 40}[
-                name
-            ]
-            key = f"Arrow{name}" if name in ("Left", "Right", "Down") else name
-            pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code}
-            text = {"text": "\r"} if name == "Enter" else {}
-            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {**pressed, **text, "type": "keyDown"})
-            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {**pressed, "type": "keyUp"})
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait until what was begun is drawn; a hover of plotly's comes up to a tenth of a second later."""
-        self.browser.execute_async_script("setTimeout(() => requestAnimationFrame(arguments[0]), 150)")
-
-    def tab_to(self, selector: str) -> None:
-        """Go to an element by the Tab key alone."""
-        for _ in range(60):
-            if self.run("return document.activeElement.matches(arguments[0])", selector):
-                return
-            self.keys_quickly("Tab")
-        raise AssertionError(f"Tab never came to {selector}")
-
-    def keys_quickly(self, name: str) -> None:
-        for kind in ("keyDown", "keyUp"):
-            arguments = {"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": 9}
-            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", arguments)
-
-    def complaints(self) -> list[str]:
-        return [entry["message"] for entry in self.browser.get_log("browser")]
-
-    def requests(self) -> list[str]:
-        """Return what was asked for since the last call."""
-        told = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
-        return [m["params"]["request"]["url"] for m in told if m["method"] == "Network.requestWillBeSent"]
-
-
-@pytest.fixture(scope="module")
 def page(browser: Any, run: Path) -> Page:
-    return Page(browser, run)
+    return Page(browser, run / "report.html")
 
 
 def test_it_opens_offline_loads_nothing_and_complains_of_nothing(page: Page) -> None:
@@ -154,7 +34,7 @@ def test_it_opens_offline_loads_nothing_and_complains_of_nothing(page: Page) -> 
     assert all(url.startswith(("file:", "data:", "blob:")) for url in urls)
     assert page.complaints() == []
     assert page.texts("h1") == ["first"]
-    assert page.run("return document.querySelectorAll('.js-plotly-plot').length") == 4
+    assert page.run("return document.querySelectorAll('.js-plotly-plot').length") == 6
 
 
 def test_pointing_at_a_network_shows_its_cells_and_figures(page: Page) -> None:
@@ -261,20 +141,6 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_tap_pins(page: Page) 
     assert page.complaints() == []
 
 
-CONTRAST = """
-const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-  .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
-const behind = (e) => { for (; e; e = e.parentElement) {
-  const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } };
-return [...document.querySelectorAll('body *:not(svg *)')].filter(e => e.getClientRects().length
-  && !e.closest('script, style')
-  && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).map(e => {
-  const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
-  return [(a + .05) / (b + .05), e.textContent.slice(0, 40)]; }).filter(([ratio]) => ratio < 4.5);
-"""
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_text_stands_out_and_controls_have_names(page: Page, dark: bool) -> None:
     page.open(dark=dark)
@@ -294,9 +160,4 @@ def test_text_stands_out_and_controls_have_names(page: Page, dark: bool) -> None
 def test_a_download_is_the_runs_file(page: Page, name: str) -> None:
     page.open()
     page.run("document.querySelector(`a[download='${arguments[0]}']`).click()", name)
-    saved = page.browser.downloads / name
-    for _ in range(100):
-        if saved.is_file():
-            break
-        page.browser.execute_async_script("setTimeout(arguments[0], 50)")
-    assert saved.read_bytes() == (page.path.parent / name).read_bytes()
+    assert page.saved(name) == (page.path.parent / name).read_bytes()

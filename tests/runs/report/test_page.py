@@ -9,8 +9,9 @@ import pytest
 
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
+from carsmoo.runs.report.document import document
 from carsmoo.runs.report.facts import duration
-from carsmoo.runs.report.page import document, render
+from carsmoo.runs.report.page import render
 from carsmoo.zoo import GENOTYPES
 from tests.support.run_directories import ABOUT, events, front, make, write_log
 
@@ -107,7 +108,7 @@ def test_the_drawn_data_are_plain_and_whole(run: Path) -> None:
     assert [network["F"] for network in drawn["networks"]] == [[0.05, 3.0], [0.1, 2.0], [0.2, 1.0]]
     assert drawn["networks"][0]["text"] == str(GENOTYPES["CARS-H"])
     assert [cell["name"] for cell in drawn["networks"][0]["cells"]] == ["normal", "reduction"]
-    assert [generation["front"] for generation in drawn["generations"]] == [[0, 1], [0, 1, 2], [0, 1, 2]]
+    assert [generation["front"] for generation in drawn["runs"][0]["generations"]] == [[0, 1], [0, 1, 2], [0, 1, 2]]
 
 
 def test_words_for_figures() -> None:
