@@ -69,7 +69,7 @@ def check_space(space: DARTSSpace, network: NetworkConfig | None = None, *, n: i
         >>> from carsmoo.testing import check_space
         >>> check_space(DARTSSpace(nodes=2, ops=("none", "max_pool_3x3", "sep_conv_3x3")), n=3)
     """
-    from carsmoo.nets.conformance import check_networks, check_search
+    from carsmoo.nets.supernet.conformance import check_networks, check_search
 
     instance("space", space, DARTSSpace)
     network = network or NetworkConfig(channels=4, layers=3, image_shape=(3, 9, 10), n_classes=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import with_new_names
 from carsmoo.cost.structure import KINDS, Layer, layers_needed, text_of
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES, DARTSSpace
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import choice, instance, integer, number, one_line, shown
 
@@ -141,14 +141,14 @@ class LatencyTable:
         return text + ',\n "layers": [\n' + ",\n".join(rows) + "\n ]\n}\n"
 
     @classmethod
-    def from_json(cls, text: str) -> LatencyTable:
+    def from_json(cls, text: str, ops: Sequence[str] = PRIMITIVES) -> LatencyTable:
         """Read what :meth:`to_json` wrote.
 
         Raises:
             ValueError: if the text is no such table, naming what is wrong.
         """
         try:
-            return _table(json.loads(text))
+            return _table(json.loads(text), ops)
         except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"latency: expected a table as JSON, got something else ({error})") from None
         except (TypeError, KeyError, AttributeError, OverflowError) as error:
@@ -164,7 +164,7 @@ class LatencyTable:
         write_whole(Path(path), self.to_json().encode())
 
     @classmethod
-    def read(cls, path: str | Path) -> LatencyTable:
+    def read(cls, path: str | Path, ops: Sequence[str] = PRIMITIVES) -> LatencyTable:
         """Read a table that :meth:`write` wrote, here or elsewhere.
 
         Raises:
@@ -179,13 +179,13 @@ class LatencyTable:
         except UnicodeDecodeError as error:
             raise ValueError(f"{path}: expected a latency table, got something else ({error})") from None
         try:
-            return cls.from_json(text)
+            return cls.from_json(text, ops)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
 
-def _table(document: Any) -> LatencyTable:
-    """Return the table that a JSON document holds."""
+def _table(document: Any, ops: Sequence[str]) -> LatencyTable:
+    """Return the table that a JSON document holds, of layers with operations among ``ops``."""
     if not isinstance(document, dict) or document.get("carsmoo_latency") != VERSION:
         raise ValueError(f"latency: expected a table of format {VERSION}, got {shown(document)}")
     expected = {*_PLAIN, "carsmoo_latency", "unit", "batch", "additivity", "space", "network", "layers"}
@@ -201,7 +201,7 @@ def _table(document: Any) -> LatencyTable:
         raise ValueError(f"about: expected texts and integers, got {shown(about)}")
     layers: dict[tuple[Layer, str], Timing] = {}
     for row in document["layers"]:
-        layer, memory_format, timing = _row(row)
+        layer, memory_format, timing = _row(row, [*KINDS, *ops])
         if (layer, memory_format) in layers:
             raise ValueError(f"layers: expected each once, got {text_of(layer)}, {memory_format} again")
         layers[layer, memory_format] = timing
@@ -211,17 +211,22 @@ def _table(document: Any) -> LatencyTable:
         **{name: document[name] for name in _PLAIN},
         layers=layers,
         additivity=_additivity(document["additivity"]),
-        space=DARTSSpace(**document["space"]),
+        space=_space(document["space"], ops),
         network=NetworkConfig(**network),
     )
 
 
-def _row(row: Any) -> tuple[Layer, str, Timing]:
+def _space(fields: Any, ops: Sequence[str]) -> DARTSSpace:
+    """Return a space with its operations as they stand in ``ops``, which know how they are built."""
+    known = {str(op): op for op in ops}
+    return DARTSSpace(**{**fields, "ops": [known.get(op, op) for op in fields["ops"]]})
+
+
+def _row(row: Any, kinds: Sequence[str]) -> tuple[Layer, str, Timing]:
     if not isinstance(row, dict) or set(row) != {*Layer._fields, "memory_format", *Timing._fields}:
         wanted = ", ".join((*Layer._fields, "memory_format", *Timing._fields))
         raise ValueError(f"layers: expected rows of {wanted}, got {shown(row)}")
-    if not (isinstance(row["kind"], str) and row["kind"].isidentifier()):  # an operation of a user's own has any name
-        choice("kind", row["kind"], KINDS)
+    choice("kind", row["kind"], kinds)
     choice("memory_format", row["memory_format"], FORMATS)
     sizes = [integer(name, row[name], 1) for name in Layer._fields[1:]]
     timing = Timing(*(number(name, row[name], 0) for name in Timing._fields))

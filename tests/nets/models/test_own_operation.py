@@ -13,6 +13,8 @@ from torch import nn
 
 from carsmoo import PNSGA3, CARSProblem, DARTSSpace, Front, Genotype, NetworkConfig, Operation, SupernetTraining, load
 from carsmoo.cost import cost, flops, params
+from carsmoo.cost.latency_table import LatencyTable
+from carsmoo.nets.latency.measure import build
 from carsmoo.nets.models.fvcore_count import count
 from carsmoo.nets.models.network import untrained
 from carsmoo.nets.models.serialization import save
@@ -83,6 +85,17 @@ def test_a_search_among_them_ends_and_another_space_does_not_go_on_with_it() -> 
     assert made.to_config() is None
     assert made.fingerprint()["space"]["ops"] == ["none", "skip_connect", "sep_conv_3x3", "ghost_3x3", "squeeze"]
     assert all(type(op) is str for op in made.fingerprint()["space"]["ops"])
+
+
+def test_latencies_of_them_are_measured_and_read_back() -> None:
+    space = DARTSSpace(nodes=1, ops=("skip_connect", GHOST))
+    table = build(space, NETWORK, rounds=2, network_rounds=2, fitted=3, checked=3)
+    again = LatencyTable.from_json(table.to_json(), space.ops)
+    assert again.layers == table.layers
+    assert {str(layer.kind) for layer, _ in again.layers} >= {"ghost_3x3", "skip_connect"}
+    assert again.space.own_operations[0].build is GHOST.build
+    with pytest.raises(ValueError, match=r"kind: expected one of stem, .*, got .ghost_3x3."):
+        LatencyTable.from_json(table.to_json())
 
 
 def biased(channels: int, stride: int, norm: Norm) -> nn.Module:
