@@ -1,0 +1,75 @@
+"""Zero-cost proxies against their definitions on networks small enough to do by hand."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from carsmoo import CARSProblem, NetworkConfig, SupernetTraining
+from carsmoo.nets.supernet.proxies import PROXIES, grad_norm, naswot, proxy, synflow
+from carsmoo.zoo import GENOTYPES
+
+IMAGES = torch.randn(6, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(6) % 3
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3)
+        self.norm = nn.BatchNorm2d(3)
+        self.linear = nn.Linear(27, 4, bias=False)
+        self.classifier = nn.Linear(4, 3)
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.linear(F.relu(self.norm(self.conv(x))).flatten(1))
+        return self.classifier(F.relu(x))
+
+
+def test_synaptic_flow_is_as_many_times_the_output_as_there_are_layers_in_a_row() -> None:
+    network = Small()
+    before = copy.deepcopy(network.state_dict())
+    weights = [layer.weight.detach().double().abs() for layer in (network.conv, network.linear, network.classifier)]
+    inner = F.conv2d(torch.ones(1, 2, 5, 5, dtype=torch.float64), weights[0]).flatten(1)
+    output = float((inner @ weights[1].T @ weights[2].T).sum())
+    assert synflow(network, IMAGES, LABELS) == pytest.approx(3 * output)  # it is linear in each layer's weights
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_images_are_told_apart_by_the_states_of_all_relus() -> None:
+    network = Small().eval()
+    with torch.no_grad():
+        first = network.norm(network.conv(IMAGES)).flatten(1)
+        second = network.linear(F.relu(first))
+        codes = torch.cat([first, second], dim=1) > 0
+    same = np.array([[int((a == b).sum()) for b in codes] for a in codes], dtype=float)
+    assert naswot(network, IMAGES, LABELS) == pytest.approx(np.log(abs(np.linalg.det(same))))
+    twice = torch.cat([IMAGES[:2], IMAGES[:1]])
+    assert naswot(network, twice, LABELS[:3]) < -20
+
+
+def test_the_gradients_norm_is_that_of_a_backward_pass() -> None:
+    network = Small()
+    F.cross_entropy(network(IMAGES), LABELS).backward()
+    expected = sum(float(p.grad.norm()) for p in network.parameters() if p.grad is not None)
+    again = Small()
+    assert grad_norm(again, IMAGES, LABELS) == pytest.approx(expected)
+    assert all(p.grad is None for p in again.parameters())
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_a_proxy_is_an_objective_of_a_search(name: str) -> None:
+    small = {"network": NetworkConfig(channels=2, layers=3), "training": SupernetTraining(warmup_epochs=1, pop_size=4)}
+    objective = proxy(name, CARSProblem(**small), images=8)
+    assert objective(GENOTYPES["CARS-A"]) == objective(GENOTYPES["CARS-A"])
+    assert objective(GENOTYPES["CARS-A"]) != objective(GENOTYPES["CARS-I"])
+    assert CARSProblem(**small, objectives=("error", objective)).objective_names == ("error", name)
+    with pytest.raises(ValueError, match="proxy: expected one of synflow, naswot, grad_norm, got 'zen'"):
+        proxy("zen", CARSProblem(**small))
