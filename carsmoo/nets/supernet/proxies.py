@@ -45,7 +45,7 @@ class _Positive(TorchFunctionMode):
 
 @torch.inference_mode(False)
 def synflow(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return the synaptic flow, the sum of |theta * dR/dtheta| over all weights; higher is better.
+    """Return the synaptic flow, the sum of ``|theta * dR/dtheta|`` over all weights; higher is better.
 
     R is the sum of the outputs for an image of ones where each weight is taken by its absolute value; batch norms
     are left out and biases are 0. In float64, since it spans many orders of magnitude; neither images nor labels
@@ -69,7 +69,7 @@ def synflow(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 @torch.inference_mode(False)
 @torch.no_grad()
 def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return log |det K|, K_ij the ReLUs that images i and j have in the same state, (n, n); higher is better.
+    """Return ``log |det K|``, K_ij the ReLUs that images i and j have in the same state, (n, n); higher is better.
 
     It is minus infinity where two images are told apart by no ReLU.
     """
