@@ -65,7 +65,7 @@ class GenotypeProblem(MovingProblem):
     def front_of(self, X: NDArray[Any], F: NDArray[Any]) -> Front:
         """Return the front of vectors (n, n_var) whose objectives (n, n_obj) are known."""
         return Front.from_objectives(
-            self.space.decode(X), F, self.objective_names, self.objective_units, self.provenance()
+            self.space.decode(X), F, self.objective_names, self.objective_units, self.provenance(), self
         )
 
     @abstractmethod

@@ -70,7 +70,11 @@ def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Sou
     """
     if len(front) == 0 or (number is not None and not 1 <= number <= len(front)):
         raise ValueError(f"network: expected one of 1..{len(front)} as in the front, got {number}")
-    genotype = front.genotypes[front.best() if number is None else number - 1]
+    return of_search(problem, front.genotypes[front.best() if number is None else number - 1])
+
+
+def of_search(problem: CARSProblem, genotype: Genotype) -> Source:
+    """Return the network of a genotype with the weights that it has in a search now."""
     network = problem.subnet(genotype)
     data = problem.images
     about = problem.provenance()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +45,7 @@ CHOSEN_BY = {
 def short_name(genotype: Genotype) -> str:
     """Return a genotype's published name, or else eight letters that tell it from others."""
     known = {published: name for name, published in GENOTYPES.items()}
-    return known.get(genotype) or hashlib.sha256(str(genotype).encode()).hexdigest()[:8]
+    return known.get(genotype) or genotype.short_hash
 
 
 def config_of_run(run: RunDirectory) -> SearchConfig:

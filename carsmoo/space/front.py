@@ -8,7 +8,8 @@ import io
 import json
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -16,13 +17,16 @@ import numpy as np
 from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
+from carsmoo.space.front_files import read_front, require_finite
 from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.space.html import front_html
+from carsmoo.space.row import Row
 from carsmoo.space.words import Column, operations, provenance, score_of
 from carsmoo.utils.files import write_whole
-from carsmoo.utils.validation import choice, instance, numbers, one_line, short, shown
+from carsmoo.utils.validation import choice, instance, numbers, one_line, shown
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 
@@ -36,6 +40,8 @@ class Front:
         names: names of the objectives, m of them.
         units: units of the objectives, m of them; empty for a number without one.
         about: what the figures belong to: data, split, weights, epoch.
+        origin: where the weights of the search are found: the problem that made the front, or the directory that its
+            file was read from; None if nobody knows. It is not written to files, nor pickled.
 
     Example:
         >>> from carsmoo import Front
@@ -58,6 +64,7 @@ class Front:
     names: tuple[str, ...]
     units: tuple[str, ...]
     about: dict[str, Any]
+    origin: Any = field(default=None, repr=False)
 
     @classmethod
     def from_objectives(
@@ -67,6 +74,7 @@ class Front:
         names: Sequence[str],
         units: Sequence[str],
         about: dict[str, Any] | None = None,
+        origin: Any = None,
     ) -> Front:
         """Return the non-dominated of some networks as a front; of equal genotypes one is kept.
 
@@ -84,30 +92,36 @@ class Front:
         values = values.reshape(len(genotypes), len(names))
         if len(units) != len(names):
             raise ValueError(f"units: expected {len(names)} as there are names, got {len(units)}")
-        _require_finite("F: ", values)
+        require_finite("F: ", values)
         keep = np.flatnonzero(is_nondominated(values, keep_weakly=True)) if len(values) else np.empty(0, dtype=int)
         order = sorted(keep.tolist(), key=lambda k: (*values[k], str(genotypes[k])))
         first: dict[Genotype, int] = {}
         for k in order:
             first.setdefault(genotypes[k], k)
         unique = list(first.values())
-        return cls(tuple(genotypes[k] for k in unique), values[unique], tuple(names), tuple(units), dict(about or {}))
+        kept = tuple(genotypes[k] for k in unique)
+        return cls(kept, values[unique], tuple(names), tuple(units), dict(about or {}), origin)
 
     def __len__(self) -> int:
         return len(self.genotypes)
 
-    def __iter__(self) -> Iterator[tuple[Genotype, dict[str, float]]]:
-        for genotype, row in zip(self.genotypes, self.F.tolist(), strict=True):
-            yield genotype, dict(zip(self.names, row, strict=True))
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "origin": None}
+
+    def __iter__(self) -> Iterator[Row]:
+        for k in range(len(self)):
+            yield Row(self, k)
 
     @overload
-    def __getitem__(self, place: SupportsIndex) -> tuple[Genotype, dict[str, float]]: ...
+    def __getitem__(self, place: SupportsIndex) -> Row: ...
 
     @overload
     def __getitem__(self, place: slice) -> Front: ...
 
-    def __getitem__(self, place: SupportsIndex | slice) -> tuple[Genotype, dict[str, float]] | Front:
-        """Return the network at a place and its objectives by name, as iterating yields them; of a slice a front.
+    def __getitem__(self, place: SupportsIndex | slice) -> Row | Front:
+        """Return the network at a place, as iterating yields them: a pair of genotype and objectives by name.
+
+        Of a slice it is a front.
 
         Raises:
             TypeError: for a place that is no integer.
@@ -123,7 +137,7 @@ class Front:
             raise TypeError(f"front: expected a place as an integer, or a slice, got {shown(place)}") from None
         if not -len(self) <= k < len(self):
             raise IndexError(f"front: expected the place of one of {self._size}, got {k}")
-        return self.genotypes[k], dict(zip(self.names, self.F[k].tolist(), strict=True))
+        return Row(self, k % len(self))
 
     def __repr__(self) -> str:
         ranges = ", ".join(column.span(values) for column, values in zip(self.columns, self.F.T.tolist(), strict=True))
@@ -133,6 +147,19 @@ class Front:
         """Return the front as a table and a picture, for notebooks."""
         cells = [f"{operations(genotype.normal)} | {operations(genotype.reduce)}" for genotype in self.genotypes]
         return front_html(self.columns, self.F, cells, f"Pareto front of {self._size}; {provenance(self.about)}")
+
+    def plot(self, **options: Any) -> Figure:
+        """Draw the front: a new figure, which a notebook shows and ``show()`` opens in a window.
+
+        Args:
+            **options: as for :func:`carsmoo.plots.plot_front`, such as ``population``.
+
+        Raises:
+            ValueError: if the front has no network or a single objective.
+        """
+        plots = import_module("carsmoo.plots")  # when it is called: all else here needs no matplotlib
+        figure: Figure = plots.plot_front(self, **options).get_figure(root=True)
+        return figure
 
     @property
     def _size(self) -> str:
@@ -220,56 +247,4 @@ class Front:
             OSError: if it cannot be read.
         """
         path = Path(path)
-        try:
-            text = path.read_bytes().decode()
-            return _from_csv(text, ops) if path.suffix == ".csv" else _from_json(text, ops)
-        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error) as error:
-            raise ValueError(f"{path}: expected a front, got something else ({error!r})") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: expected a front, got something else ({error})") from None
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
-
-
-def _from_json(text: str, ops: Sequence[str]) -> Front:
-    document = json.loads(text)
-    names, units = tuple(document["objectives"]), tuple(document["objectives"].values())
-    networks = document["networks"]
-    rows = [[float(network["objectives"][name]) for name in names] for network in networks]
-    genotypes = tuple(Genotype.from_json(json.dumps(network["genotype"]), ops) for network in networks)
-    if not isinstance(document["about"], dict) or not all(isinstance(unit, str) for unit in units):
-        raise ValueError("expected units as texts and 'about' as an object, got others")
-    return _front(genotypes, rows, names, units, document["about"])
-
-
-def _from_csv(text: str, ops: Sequence[str]) -> Front:
-    header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
-    names = header[:-1]
-    if header[-1:] != ["genotype"]:
-        raise ValueError(f"expected a last column 'genotype', got {short(', '.join(header))}")
-    cut = next((k for k, row in enumerate(rows, 1) if len(row) != len(header)), 0)
-    if cut:
-        raise ValueError(f"expected {len(header)} values in row {cut}, got {len(rows[cut - 1])}")
-    values = [[float(value) for value in row[:-1]] for row in rows]
-    return _front(tuple(Genotype.parse(row[-1], ops) for row in rows), values, tuple(names), ("",) * len(names), {})
-
-
-def _front(
-    genotypes: tuple[Genotype, ...],
-    rows: list[list[float]],
-    names: tuple[str, ...],
-    units: tuple[str, ...],
-    about: dict[str, Any],
-) -> Front:
-    F = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"expected different objectives, got {list(names)}")
-    _require_finite("", F)
-    return Front(genotypes, F, names, units, about)
-
-
-def _require_finite(where: str, F: NDArray[np.float64]) -> None:
-    if np.isnan(F).any():
-        raise ValueError(f"{where}expected numbers, got NaN")
-    if np.isinf(F).any():  # three objectives with an infinity crash moocore
-        raise ValueError(f"{where}expected finite numbers, got {F[np.isinf(F)][0]}")
+        return cls(*read_front(path, ops), origin=path.absolute().parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import operator
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.space.operation import Operation
 from carsmoo.space.parse import read_call
+from carsmoo.space.words import operations
 from carsmoo.utils.validation import array, short, shown
 
 Edge: TypeAlias = tuple[str, int]
@@ -136,6 +138,15 @@ class Genotype:
     def known_ops(self) -> tuple[str, ...]:
         """The operations of DARTS, and those of one's own that occur."""
         return (*PRIMITIVES, *dict.fromkeys(op for op, _ in self.normal + self.reduce if isinstance(op, Operation)))
+
+    @property
+    def short_hash(self) -> str:
+        """Eight letters and digits that tell it from others, the same on every machine."""
+        return hashlib.sha256(str(self).encode()).hexdigest()[:8]
+
+    def __repr__(self) -> str:
+        cells = f"normal {operations(self.normal)}; reduction {operations(self.reduce)}"
+        return f"Genotype({self.short_hash}; {cells})".replace("\N{NO-BREAK SPACE}", " ")
 
     def __str__(self) -> str:
         fields = (f"{name}={list(getattr(self, name))!r}" for name in _FIELDS)

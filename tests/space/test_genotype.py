@@ -88,7 +88,6 @@ def test_batches_agree_with_single_vectors_and_inputs_are_not_written_to() -> No
 def test_published_genotypes_survive_every_notation(name: str) -> None:
     genotype = GENOTYPES[name]
     assert Genotype.parse(str(genotype)) == genotype
-    assert Genotype.parse(repr(genotype)) == genotype
     assert Genotype.from_json(genotype.to_json()) == genotype
     assert pickle.loads(pickle.dumps(genotype)) == genotype
     decoded = SPACE.decode(SPACE.encode(genotype))

@@ -157,6 +157,15 @@ def card_of(network: Network, card: Mapping[str, Any], name: str) -> dict[str, A
     return cards.checked(json.loads(cards.to_json(whole)), ops=network.genotype.known_ops)
 
 
+def with_card(network: Network, card: Mapping[str, Any]) -> SavedNetwork:
+    """Return a copy of a network as :func:`load` gives it once it is saved with a card, but on the same device."""
+    whole = card_of(network, card, "best")
+    with torch.device("meta"):  # nothing is drawn from torch's global generator
+        saved = SavedNetwork(network.genotype, cards.network_of(whole), whole)
+    saved.load_state_dict({key: value.detach().clone() for key, value in _state(network).items()}, assign=True)
+    return saved.eval()
+
+
 def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: str = "best") -> None:
     """Write a network's weights as ``<name>.safetensors`` and its card as ``network.json``, each whole or not at all.
 
@@ -176,8 +185,7 @@ def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: st
     """
     instance("network", network, Network)
     whole = card_of(network, card, name)
-    state = {key: value for key, value in network.state_dict().items() if not key.startswith(_AUXILIARY)}
-    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in _state(network).items()}
     for key, value in tensors.items():
         _require_finite(key, value)
     text = cards.to_json(whole)
@@ -277,6 +285,10 @@ def _read_card(path: Path, ops: Sequence[str]) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected a card as JSON, got {error}") from None
     return cards.from_json(text, str(path), ops)
+
+
+def _state(network: Network) -> dict[str, Tensor]:
+    return {key: value for key, value in network.state_dict().items() if not key.startswith(_AUXILIARY)}
 
 
 def _require_finite(what: str, value: Tensor) -> None:
