@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from pymoo.util.display.column import Column
 from pymoo.util.display.output import Output
 
+from carsmoo.space.words import Column as Told
+
 
 class FrontOutput(Output):  # type: ignore[misc]
     """The verbose table's columns: generation, evaluations, front size, best value of each objective, hypervolume.
@@ -61,8 +63,9 @@ class FrontOutput(Output):  # type: ignore[misc]
         if self.worst is None:
             self.worst = F.max(axis=0)
         self.front.set(int(is_nondominated(F, keep_weakly=True).sum()))
-        for column, value in zip(self.best, F.min(axis=0), strict=True):
-            column.set(f"{value:.4g}")
+        units = getattr(algorithm.problem, "objective_units", [""] * len(self.best))
+        for column, value, unit in zip(self.best, F.min(axis=0).tolist(), units, strict=True):
+            column.set(Told.of("", unit, [value]).text(value) if unit else f"{value:.4g}")
         self.hv.set(f"{relative_hypervolume(F, self.worst):.4f}")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -24,32 +25,25 @@ def table_of(heads: Iterable[str], left: Sequence[str] = (), *, no_wrap: bool = 
 
 def front_table(front: Front) -> Table:
     """Return a front as a table, a row a network, with its operations counted by cell."""
-    heads = [label.replace(" (", "\n(") for label in front.labels]
-    places = list(range(1, len(front) + 1))
-    return _networks("Pareto front", front, heads, places, lambda _, value: f"{value:.{4 if value < 100 else 1}f}")
+    heads = [column.label.replace(" (", "\n(") for column in front.columns]
+    return _networks("Pareto front", front, heads, list(range(1, len(front) + 1)))
 
 
 def trained_table(final: Front) -> Table:
     """Return trained networks as a table, a row a network of a final front."""
     titles = {"error": "test error", "held_out_error": "held-out error", "search_error": "error in the search"}
-    heads = [
-        {**titles, "search_loss": "loss in the search"}.get(name, label)
-        for name, label in zip(final.names, final.labels, strict=True)
-    ]
-
-    def text(name: str, value: float) -> str:
-        return f"{value:.2%}" if name in titles else f"{value:.3f}"
-
-    return _networks("Trained alone", final, heads, places_of(final), text)
+    titles["search_loss"] = "loss in the search"
+    told = zip(final.names, final.columns, strict=True)
+    columns = [dataclasses.replace(column, name=titles.get(name, column.name)) for name, column in told]
+    heads = [column.label.replace(" (", "\n(") for column in columns]
+    return _networks("Trained alone", final, heads, places_of(final))
 
 
-def _networks(
-    title: str, front: Front, heads: list[str], places: list[int], text: Callable[[str, float], str]
-) -> Table:
+def _networks(title: str, front: Front, heads: list[str], places: list[int]) -> Table:
     operation_column = "operations, normal | reduction"
     table = table_of(["#", *heads, operation_column], left=(operation_column,), title=title)
     for place, (genotype, values) in zip(places, front, strict=True):
-        numbers = [text(name, value) for name, value in values.items()]
+        numbers = [column.number(value) for column, value in zip(front.columns, values.values(), strict=True)]
         table.add_row(str(place), *numbers, f"{operations(genotype.normal)} | {operations(genotype.reduce)}")
     return table
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from carsmoo import plots
 from carsmoo.compare import suite
+from carsmoo.space.words import Column
 
 
 def draw_comparison(comparison: Any, out: Path) -> None:
@@ -17,7 +20,9 @@ def draw_comparison(comparison: Any, out: Path) -> None:
         plots.save_both(plots.plot_convergence(curves), out / convergence)
         if comparison.reference(problem).shape[1] == 2:
             fronts = {name: [run.final for run in comparison.of(problem, name)] for name in comparison.algorithms}
-            plots.save_both(plots.plot_attainment(fronts, suite.labels(problem)), out / attainment)
+            values = np.concatenate([F for runs in fronts.values() for F in runs]).T.tolist()
+            columns = [Column.of(*told, of) for told, of in zip(suite.units(problem).items(), values, strict=True)]
+            plots.save_both(plots.plot_attainment(fronts, columns), out / attainment)
 
 
 def comparison_names(problem: str) -> tuple[str, str]:

@@ -89,5 +89,11 @@ def problem(name: str, seed: int) -> Any:
 
 def labels(name: str) -> list[str]:
     """Return the names of a two-objective problem's objectives, with units, for a plot."""
-    sizes = {"trap": "size", "nb301-flops": "multiply-adds (millions)", "naap-440": "multiply-adds (millions)"}
-    return ["error (fraction)", sizes.get(name.partition(":")[0], "params (millions)")]
+    return [f"{objective} ({unit})" if unit else objective for objective, unit in units(name).items()]
+
+
+def units(name: str) -> dict[str, str]:
+    """Return the units of a two-objective problem's objectives by their names; empty for a number without one."""
+    flops = {"multiply-adds": "millions"}
+    sizes = {"trap": {"size": ""}, "nb301-flops": flops, "naap-440": flops}
+    return {"error": "fraction", **sizes.get(name.partition(":")[0], {"params": "millions"})}

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from carsmoo.plots.style import GREY, INK, new_axes
+from carsmoo.plots.style import GREY, INK, new_axes, new_figure
 from carsmoo.space.genotype import PRIMITIVES, Edge, Genotype
 from carsmoo.utils.validation import instance
 
@@ -65,7 +65,7 @@ def plot_genotype(genotype: Genotype) -> Figure:
         TypeError: for anything but a genotype.
     """
     instance("genotype", genotype, Genotype)
-    figure = Figure(figsize=(8.4, 6.0), layout="constrained")
+    figure = new_figure(8.4, 6.0)
     top, bottom = figure.subplots(2, 1)
     plot_cell(genotype.normal, genotype.normal_concat, title="normal cell", ax=top)
     plot_cell(genotype.reduce, genotype.reduce_concat, title="reduction cell", ax=bottom)

@@ -3,24 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, overload
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
-from moocore import eaf, is_nondominated
+from matplotlib.figure import Figure
+from moocore import eaf
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.plots.style import GREY, INK, finish, new_axes
+from carsmoo.plots.objectives import plot_pairs
+from carsmoo.plots.points import Labels, Points, matrix, staircase, two_axes
+from carsmoo.plots.style import finish, new_axes, shade
 from carsmoo.space.front import Front
-from carsmoo.space.words import Column, main_axes
 from carsmoo.utils.validation import integer, numbers, shown
 
-Labels: TypeAlias = Sequence[str]
-
 _DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (3, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+
+
+@overload
+def plot_front(
+    F: ArrayLike | Front,
+    labels: Labels | None = ...,
+    *,
+    population: ArrayLike | None = ...,
+    axes: tuple[int, int],
+    label: str = ...,
+    ax: Axes | None = ...,
+) -> Axes: ...
+
+
+@overload
+def plot_front(
+    F: ArrayLike | Front,
+    labels: Labels | None = ...,
+    *,
+    population: ArrayLike | None = ...,
+    axes: None = ...,
+    label: str = ...,
+    ax: Axes,
+) -> Axes: ...
+
+
+@overload
+def plot_front(
+    F: ArrayLike | Front,
+    labels: Labels | None = ...,
+    *,
+    population: ArrayLike | None = ...,
+    axes: None = ...,
+    label: str = ...,
+    ax: None = ...,
+) -> Axes | Figure: ...
 
 
 def plot_front(
@@ -31,17 +66,24 @@ def plot_front(
     axes: tuple[int, int] | None = None,
     label: str = "Pareto front",
     ax: Axes | None = None,
-) -> Axes:
-    """Draw a front of two objectives as the region it dominates.
+) -> Axes | Figure:
+    """Draw a front of two objectives as the region it dominates, one of more as :func:`plot_pairs` does.
+
+    What is dominated in all objectives is a ring, as the population is; what is not, but is in the two drawn, is pale.
 
     Args:
         F: a :class:`~carsmoo.Front`, or the objectives of one, (n, m), minimised.
         labels: names of the m objectives, with units; not needed for a ``Front``, whose axes then count in engineering
-            units (16 k parameters) while all that is drawn stays in its own.
-        population: objectives of others, (k, m), drawn behind.
-        axes: which objective goes along x and which along y; (1, 0) if not given, and of a ``Front`` the error along y.
+            units (16 k parameters) while all that is drawn stays in its own. Its ``columns`` do the same for arrays.
+        population: objectives of others, (k, m), drawn behind; those farther off than twice the front's length are
+            arrows at the edge of the axes, so that they do not squash it.
+        axes: which objective goes along x and which along y; of two objectives (1, 0) if not given, and of a ``Front``
+            the error along y.
         label: of the front in the legend.
         ax: where to draw; a new figure if not given.
+
+    Returns:
+        The axes; of three objectives or more the figure, unless ``axes`` or ``ax`` is given.
 
     Raises:
         ValueError: if F is not (n, m) with the m labels, has no row, or ``axes`` are no two of the objectives.
@@ -53,29 +95,18 @@ def plot_front(
         >>> ax.get_xlabel()
         'parameters (millions)'
     """
-    columns: Sequence[Column] = ()
-    if isinstance(F, Front):
-        if len(F.names) < 2:
-            raise ValueError(f"F: expected a front of two objectives or more, got one of {F.names[0]} alone")
-        axes = main_axes(F.names) if axes is None else axes
-        columns = F.columns if labels is None else ()
-        F, labels = F.F, [column.label for column in columns] if labels is None else labels
-    F = _matrix(F, labels)
-    assert labels is not None
-    x, y = _drawn((1, 0) if axes is None else axes, labels)
+    points = Points.of(F, labels, population)
+    if axes is None and ax is None and len(points.labels) > 2:
+        return plot_pairs(F, labels, population=population)
+    drawn = two_axes(points.axes if axes is None else axes, points.labels)
     ax = ax or new_axes()
-    points = _staircase(F[:, [x, y]])
-    if population is not None:
-        others = _matrix(population, labels)
-        ax.scatter(others[:, x], others[:, y], s=14, color="none", edgecolor=GREY, linewidth=0.7, label="population")
-    ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=INK, linewidth=1.0, zorder=2)
-    ax.scatter(F[:, x], F[:, y], s=24, color=INK, zorder=3, label=label)
-    finish(ax, labels[x], labels[y])
-    for axis, k in ((ax.xaxis, x), (ax.yaxis, y)) if columns else ():
-        if columns[k].scale != 1.0:
-            axis.set_major_formatter(partial(_tick, columns[k].scale))
-    if population is not None:
-        ax.legend(frameon=False)
+    points.draw(ax, drawn, label)
+    handles, told = ax.get_legend_handles_labels()
+    found = dict(zip(told, handles, strict=True))
+    if len(found) > 1:
+        names = points.names(found)
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}  # clear of all points
+        ax.legend([found[name] for name in names], names, frameon=False, fontsize=8, **place)
     return ax
 
 
@@ -92,7 +123,7 @@ def plot_generations(
 
     Args:
         fronts: objectives, (n_i, m) for each generation; what is dominated in the two objectives drawn is left out.
-        labels: names of the m objectives, with units.
+        labels: names of the m objectives, with units, or the ``columns`` of a front, as for :func:`plot_front`.
         generations: their numbers; 1, 2, ... if not given.
         at_most: how many to draw: the first, the last and others evenly between them.
         axes: which objective goes along x and which along y.
@@ -109,15 +140,15 @@ def plot_generations(
     if generations is not None and len(generations) != len(fronts):
         raise ValueError(f"generations: expected {len(fronts)} as there are fronts, got {len(generations)}")
     integer("at_most", at_most, 1)
-    x, y = _drawn(axes, labels)
+    x, y = two_axes(axes, labels)
     ax = ax or new_axes()
     drawn = np.unique(np.linspace(0, len(fronts) - 1, min(at_most, len(fronts))).round().astype(int)).tolist()
     numbers = [k + 1 if generations is None else generations[k] for k in drawn]
-    shades = [_shade(k, len(drawn)) for k in range(len(drawn))]
-    for k, shade in zip(drawn, shades, strict=True):
-        points = _staircase(_matrix(fronts[k], labels)[:, [x, y]])
-        ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=shade, linewidth=1.2)
-        ax.scatter(points[:, 0], points[:, 1], s=9, color=[shade], zorder=3)
+    shades = [shade(k, len(drawn)) for k in range(len(drawn))]
+    for k, colour in zip(drawn, shades, strict=True):
+        points = staircase(matrix(fronts[k], labels)[:, [x, y]])
+        ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=colour, linewidth=1.2)
+        ax.scatter(points[:, 0], points[:, 1], s=9, color=[colour], zorder=3)
     if len(numbers) > 1:
         scale = ScalarMappable(BoundaryNorm(np.arange(len(numbers) + 1) - 0.5, len(numbers)), ListedColormap(shades))
         bar = ax.figure.colorbar(scale, ax=ax, label="generation", ticks=range(len(numbers)))
@@ -127,46 +158,9 @@ def plot_generations(
     return ax
 
 
-def _tick(scale: float, value: float, _: int | None) -> str:
-    return f"{value * scale:.10g}"
-
-
-def _matrix(F: ArrayLike, labels: Labels | None) -> NDArray[np.float64]:
-    A = numbers("F", F)
-    if isinstance(labels, str) or not isinstance(labels, Sequence):
-        raise TypeError(f"labels: expected a list of names, got {shown(labels)}")
-    if A.ndim != 2 or A.shape[1] != len(labels) or len(A) == 0 or len(labels) < 2:
-        raise ValueError(f"F: expected (n, {len(labels)}) as there are labels, n > 0, got {A.shape}")
-    if not np.isfinite(A).all():
-        raise ValueError(f"F: expected finite numbers, got {A[~np.isfinite(A)][0]}")
-    return A
-
-
-def _drawn(axes: tuple[int, int], labels: Labels) -> tuple[int, int]:
-    """Return which objective goes along x and which along y."""
-    known = range(len(labels)) if isinstance(labels, Sequence) else ()
-    if not isinstance(axes, (tuple, list)) or len(axes) != 2 or axes[0] == axes[1] or not all(k in known for k in axes):
-        raise ValueError(f"axes: expected two different indices among 0..{len(known) - 1}, got {shown(axes)}")
-    return axes[0], axes[1]
-
-
-def _staircase(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the non-dominated of some points (n, 2), from left to right."""
-    best: NDArray[np.float64] = points[is_nondominated(points)]
-    return best[np.argsort(best[:, 0], kind="stable")]
-
-
 def _look(k: int, n: int) -> dict[str, Any]:
     """Return how the k-th of n lines is drawn, so that they are told apart without colour too."""
-    return {"color": _shade(n - 1 - k, n), "linestyle": _DASHES[k % len(_DASHES)], "linewidth": 1.5}
-
-
-def _shade(k: int, n: int) -> tuple[float, float, float]:
-    """Return the k-th of n shades, from a light grey to a dark blue."""
-    t = k / (n - 1) if n > 1 else 1.0
-    light, dark = np.array([0.80, 0.84, 0.88]), np.array([0.05, 0.12, 0.30])
-    red, green, blue = (light + (dark - light) * t).tolist()
-    return red, green, blue
+    return {"color": shade(n - 1 - k, n), "linestyle": _DASHES[k % len(_DASHES)], "linewidth": 1.5}
 
 
 def plot_convergence(
@@ -215,7 +209,7 @@ def plot_attainment(
 
     Args:
         fronts: for each name the final objectives of its runs, (n_i, 2) each, minimised.
-        labels: names of both objectives, with units; the second goes along x.
+        labels: names of both objectives, with units, as for :func:`plot_front`; the second goes along x.
         percentile: the share of runs, percent; 50 is the median surface.
         ax: where to draw; a new figure if not given.
 
@@ -228,14 +222,14 @@ def plot_attainment(
         raise ValueError(f"labels: expected two, got {shown(labels)}")
     if not 0 < percentile <= 100:
         raise ValueError(f"percentile: expected a number in (0, 100], got {shown(percentile)}")
-    found = {name: [_matrix(F, labels) for F in runs] for name, runs in fronts.items()}
+    found = {name: [matrix(F, labels) for F in runs] for name, runs in fronts.items()}
     if not all(found.values()):
         raise ValueError("fronts: expected a run of each name, got none of some")
     ax = ax or new_axes()
     for k, (name, points) in enumerate(found.items()):
         sets = np.concatenate([np.full(len(F), i) for i, F in enumerate(points)])
         surface = eaf(np.concatenate(points), sets=sets, percentiles=[percentile])[:, :2]
-        steps = _staircase(surface[:, [1, 0]])
+        steps = staircase(surface[:, [1, 0]])
         ax.plot(steps[:, 0], steps[:, 1], drawstyle="steps-post", label=name, **_look(k, len(found)))
     finish(ax, labels[1], labels[0])
     ax.legend(frameon=False)

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from carsmoo.plots.points import staircase
 from carsmoo.plots.style import GREY, INK, finish, new_axes
+from carsmoo.space.words import Column
 from carsmoo.utils.validation import numbers
 
 
 def plot_final_front(
     searched: ArrayLike,
     trained: ArrayLike,
-    xlabel: str,
+    xlabel: str | Column,
     *,
     score: str = "error",
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw retrained networks over the front of the search.
+    """Draw retrained networks over the front of the search; steps join what is not dominated of either.
 
     Args:
-        searched: cost and score with the search's weights, (n, 2).
+        searched: cost and score with the search's weights, (n, 2); an error as a fraction.
         trained: cost and error of those that were retrained, (k, 2).
-        xlabel: name of the cost.
+        xlabel: name of the cost; as :class:`~carsmoo.space.words.Column` it is drawn in engineering units.
         score: what the search scored; all but the error has an axis of its own, to the right.
         title: over the drawing.
         ax: where to draw; a new figure if not given.
@@ -43,11 +46,11 @@ def plot_final_front(
         (beside, before, GREY, "none", "o", f"{score} in the search, search-validation"),
         (ax, after, INK, INK, "s", "error trained alone, test"),
     ):
-        ordered = points[np.argsort(points[:, 0], kind="stable")]
-        x, y = ordered[:, 0], ordered[:, 1]
-        on.plot(x, y, color=colour, linewidth=0.8, zorder=2)
-        drawn.append(on.scatter(x, y, s=24, color=face, edgecolor=colour, marker=marker, label=label, zorder=3))
-    _finish(ax, xlabel, "error", title, drawn)
+        steps = staircase(points)
+        on.plot(steps[:, 0], steps[:, 1], drawstyle="steps-post", color=colour, linewidth=0.8, zorder=2)
+        look: dict[str, Any] = {"color": face, "edgecolor": colour, "marker": marker, "label": label}
+        drawn.append(on.scatter(points[:, 0], points[:, 1], s=24, zorder=3, **look))
+    _finish(ax, xlabel, Column.of("error", "fraction", []), title, drawn)
     if beside is not ax:
         beside.set_ylabel(f"{score} in the search")
         beside.spines["top"].set_visible(False)
@@ -58,8 +61,8 @@ def plot_ranks(supernet: Mapping[str, ArrayLike], alone: ArrayLike, *, title: st
     """Draw errors with the supernet's weights against those of the same networks retrained.
 
     Args:
-        supernet: errors (n,) by what they are called, one to three of them.
-        alone: errors when retrained, (n,).
+        supernet: errors (n,), fractions, by what they are called, one to three of them.
+        alone: errors when retrained, (n,), fractions.
         title: over the drawing.
         ax: where to draw; a new figure if not given.
 
@@ -74,7 +77,8 @@ def plot_ranks(supernet: Mapping[str, ArrayLike], alone: ArrayLike, *, title: st
         if x.shape != y.shape or y.ndim != 1:
             raise ValueError(f"{label}: expected {y.shape} errors as trained alone, got {x.shape}")
         ax.scatter(x, y, s=26, color=face, edgecolor=edge, marker=marker, label=label, zorder=3)
-    _finish(ax, "error with the supernet's weights", "error trained alone", title)
+    searched = Column.of("error with the supernet's weights", "fraction", [])
+    _finish(ax, searched, Column.of("error trained alone", "fraction", []), title)
     return ax
 
 
@@ -85,7 +89,9 @@ def _points(name: str, values: ArrayLike) -> np.ndarray[tuple[int, int], np.dtyp
     return points
 
 
-def _finish(ax: Axes, xlabel: str, ylabel: str, title: str, handles: Sequence[Artist] | None = None) -> None:
+def _finish(
+    ax: Axes, xlabel: str | Column, ylabel: str | Column, title: str, handles: Sequence[Artist] | None = None
+) -> None:
     finish(ax, xlabel, ylabel)
     ax.set_title(title, fontsize=9)
     ax.legend(handles=handles, frameon=False, fontsize=8)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from carsmoo.plots.shown import ShownAxes, ShownFigure
+from carsmoo.space.words import Column
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import CREATOR, require_own
 from carsmoo.utils.validation import shown
@@ -18,8 +22,13 @@ GREY = "#9a9a9a"
 
 def new_axes(width: float = 4.8, height: float = 3.4) -> Axes:
     """Return the axes of a new figure of this size in inches, outside pyplot's global state."""
-    axes: Axes = Figure(figsize=(width, height), layout="constrained").add_subplot()
+    axes: Axes = new_figure(width, height).add_subplot(axes_class=ShownAxes)
     return axes
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return a new figure of this size in inches, outside pyplot's global state; a notebook shows it."""
+    return ShownFigure(figsize=(width, height), layout="constrained")
 
 
 def save(drawn: Axes | Figure, path: str | Path) -> None:
@@ -45,13 +54,30 @@ def save(drawn: Axes | Figure, path: str | Path) -> None:
     write_whole(Path(path), buffer.getvalue())
 
 
-def finish(ax: Axes, x: str, y: str) -> None:
-    """Name the axes, and leave of their frame what a reader needs."""
-    ax.set_xlabel(x)
-    ax.set_ylabel(y)
+def finish(ax: Axes, x: str | Column, y: str | Column) -> None:
+    """Name the axes, and leave of their frame what a reader needs; a column's axis counts in engineering units."""
+    for axis, label in ((ax.xaxis, x), (ax.yaxis, y)):
+        if isinstance(label, Column):
+            axis.set_label_text(label.label)
+            if label.scale != 1.0:
+                axis.set_major_formatter(partial(_tick, label.scale))
+        else:
+            axis.set_label_text(label)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(color="#e6e6e6", linewidth=0.6)
     ax.set_axisbelow(True)
+
+
+def _tick(scale: float, value: float, _: int | None) -> str:
+    return f"{value * scale:.10g}"
+
+
+def shade(k: int, n: int) -> tuple[float, float, float]:
+    """Return the k-th of n shades, from a light grey to a dark blue."""
+    t = k / (n - 1) if n > 1 else 1.0
+    light, dark = np.array([0.80, 0.84, 0.88]), np.array([0.05, 0.12, 0.30])
+    red, green, blue = (light + (dark - light) * t).tolist()
+    return red, green, blue
 
 
 ENDINGS = ("png", "pdf")

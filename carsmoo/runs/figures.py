@@ -8,15 +8,17 @@ from carsmoo.space.words import main_axes
 
 
 def draw_run(run: RunDirectory) -> None:
-    """Draw a run's front, and its populations over the generations."""
+    """Draw a run's front, of three objectives or more also side by side, and its populations over the generations."""
     front, populations = run.read_front(), run.read_populations()
     if len(front.names) < 2:
         return
     last = populations[-1] if populations else None
     plots.save_both(plots.plot_front(front, population=last), run.path / "front")
+    if len(front.names) > 2:
+        plots.save_both(plots.plot_parallel(front), run.path / "parallel")
     if populations:
         plots.save_both(
-            plots.plot_generations(populations, front.labels, axes=main_axes(front.names)), run.path / "generations"
+            plots.plot_generations(populations, front.columns, axes=main_axes(front.names)), run.path / "generations"
         )
 
 

@@ -178,7 +178,8 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
     }
     if None in columns["held_out_error"]:
         del columns["held_out_error"]
-    units = tuple("M" if name in ("params", "flops") else "" for name in columns)
+    sizes = {"params": "millions", "flops": "millions of multiply-adds"}
+    units = tuple(sizes.get(name, "fraction" if name.endswith("error") else "") for name in columns)
     F = np.column_stack(list(columns.values())).astype(np.float64)
     correlation, first = rank_correlation(searched, F[:, 0]), told[0]
     about = {
@@ -265,11 +266,11 @@ def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlatio
     if other is None:
         return
     sizes = front.column(other)
-    label, places = front.labels[front.names.index(other)], [place - 1 for place in places_of(final)]
+    cost, places = front.columns[front.names.index(other)], [place - 1 for place in places_of(final)]
     drawn = plot_final_front(
         np.column_stack([sizes, front.column(front.score)]),
         np.column_stack([sizes[places], final.column("error")]),
-        f"{label}, as searched" if label != other else other,
+        dataclasses.replace(cost, name=f"{cost.name} as searched"),
         score=front.score,
         title=f"Kendall's tau {correlation}" if correlation.tells else "",
     )

@@ -10,6 +10,7 @@ from typing import Any
 _BASES = {  # of a unit: how many of its base unit it is, and that one's sign
     "millions": (1e6, ""),
     "millions of multiply-adds": (1e6, ""),
+    "M": (1e6, ""),  # in files of before
     "ms": (1e-3, "s"),
     "s": (1.0, "s"),
 }

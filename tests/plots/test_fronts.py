@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from carsmoo.plots.cells import plot_cell, plot_genotype
 from carsmoo.plots.fronts import plot_attainment, plot_convergence, plot_front, plot_generations
-from carsmoo.plots.style import save
+from carsmoo.plots.objectives import plot_parallel
+from carsmoo.plots.style import new_axes, save
 from carsmoo.space.front import Front
 from carsmoo.zoo import GENOTYPES
 
@@ -20,7 +21,7 @@ def line(ax: Axes, k: int = 0) -> list[list[float]]:
 
 
 def test_a_front_is_a_staircase_from_left_to_right() -> None:
-    ax = plot_front(F, LABELS, population=F + 0.5)
+    ax = plot_front(F, LABELS, population=F + 0.2, axes=(1, 0))
     assert line(ax) == [[2.0, 0.3], [3.0, 0.2], [4.0, 0.1]]
     assert (ax.get_xlabel(), ax.get_ylabel()) == (LABELS[1], LABELS[0])
     assert sorted(len(c.get_offsets()) for c in ax.collections) == [3, 3]
@@ -42,10 +43,37 @@ def test_a_front_brings_its_labels_and_its_axes_count_in_engineering_units() -> 
     assert ax.xaxis.get_major_formatter()(0.016) == "16"
     assert ax.yaxis.get_major_formatter()(0.07) == "7"
     front = found(("speed", "error", "size"), ("", "fraction", ""))
-    assert (plot_front(front).get_xlabel(), plot_front(front).get_ylabel()) == ("speed", "error (%)")
+    drawn = plot_front(front, ax=new_axes())
+    assert (drawn.get_xlabel(), drawn.get_ylabel()) == ("speed", "error (%)")
     assert plot_front(front, axes=(2, 1)).xaxis.get_major_formatter()(12000) == ""  # matplotlib's own, not yet drawn
-    named = plot_front(front, LABELS)
+    named = plot_front(front, LABELS, ax=new_axes())
     assert (named.get_xlabel(), named.get_ylabel()) == (LABELS[0], LABELS[1])
+    ax = plot_generations(
+        [[[0.07, 0.024]], [[0.05, 0.016]]], found(("error", "params"), ("fraction", "millions")).columns
+    )
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("parameters (k)", "error (%)")
+
+
+def test_outliers_of_the_population_are_arrows_at_the_edge_and_leave_the_front_its_room() -> None:
+    front = np.array([[0.1, 4.0], [0.2, 3.0], [0.3, 2.0]])
+    others = np.array([[0.25, 5.0], [0.9, 3.0], [0.2, 70.0], [0.95, 80.0]])
+    ax = plot_front(front, LABELS[:2], population=others)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert 2 / (right - left) > 0.5
+    assert 0.2 / (top - bottom) > 0.5
+    assert left < 2 < 5 < right < 10
+    points = {str(c.get_label()): c.get_offsets().tolist() for c in ax.collections}
+    assert points["population"] == [[5.0, 0.25]]
+    assert points["population, beyond the axes"] == [[right, 0.2]]
+    assert points["_"] == [[3.0, top], [right, top]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [  # type: ignore[union-attr]
+        "Pareto front",
+        "population",
+        "population, beyond the axes",
+    ]
+    alone = plot_front(front[:1], LABELS[:2], population=others)
+    assert len(alone.collections) == 2
+    assert alone.get_xlim()[1] > 80
 
 
 def test_a_front_that_cannot_be_drawn_is_refused() -> None:
@@ -95,6 +123,7 @@ def test_given_axes_are_drawn_on_and_arrays_not_written_to() -> None:
     frozen.setflags(write=False)
     figure, ax = plt.subplots()
     assert plot_front(frozen, LABELS, population=frozen, ax=ax) is ax
+    assert plot_parallel(frozen, LABELS, ax=ax) is ax
     assert plot_generations([frozen], LABELS, ax=ax) is ax
     assert plot_cell(GENOTYPES["DARTS-V1"].normal, (2, 3, 4, 5), ax=ax) is ax
     plt.close(figure)

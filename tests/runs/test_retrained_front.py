@@ -42,8 +42,12 @@ def test_short_names() -> None:
 def test_the_pictures_show_what_they_are_given() -> None:
     searched, trained = np.array([[2.0, 0.1], [1.0, 0.2]]), np.array([[2.0, 0.05]])
     ax = plot_final_front(searched, trained, "params (M)", title="tau")
-    assert [c.get_offsets().tolist() for c in ax.collections] == [[[1.0, 0.2], [2.0, 0.1]], trained.tolist()]
-    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("params (M)", "error", "tau")
+    assert [c.get_offsets().tolist() for c in ax.collections] == [searched.tolist(), trained.tolist()]
+    assert [drawn.get_drawstyle() for drawn in ax.lines] == ["steps-post", "steps-post"]
+    assert np.asarray(ax.lines[0].get_xydata()).tolist() == [[1.0, 0.2], [2.0, 0.1]]
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("params (M)", "error (%)", "tau")
+    beaten = plot_final_front([*searched, [3.0, 0.3]], trained, "params (M)")
+    assert np.asarray(beaten.lines[0].get_xydata()).tolist() == [[1.0, 0.2], [2.0, 0.1]]
     ax = plot_ranks({"a": [0.1, 0.2], "b": [0.3, 0.4]}, [0.01, 0.02])
     assert [c.get_offsets().tolist() for c in ax.collections] == [
         [[0.1, 0.01], [0.2, 0.02]],
