@@ -10,8 +10,8 @@ from enum import Enum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from carsmoo.utils.progress import error_console
 from carsmoo.utils.progress_lines import ProgressLines
 from carsmoo.utils.time_left import Estimate
 
@@ -50,7 +50,7 @@ def progress_lines(telling: Telling, is_main: bool, estimate: Estimate | None = 
         estimate: tells the time left of all.
     """
     as_json = telling is Telling.JSON
-    if not is_main or telling is Telling.QUIET or (not as_json and Console(stderr=True).is_terminal):
+    if not is_main or telling is Telling.QUIET or (not as_json and error_console().is_terminal):
         yield None
         return
     lines = ProgressLines(time.monotonic, _write, estimate=estimate, as_json=as_json)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
     from carsmoo.nets.supernet.budget import BudgetPlan
 
-PICTURES = tuple(f"{name}.{ending}" for name in ("front", "generations") for ending in ("png", "pdf"))
+PICTURES = tuple(f"{name}.{ending}" for name in ("front", "parallel", "generations") for ending in ("png", "pdf"))
 """Files that are drawn when a search ends."""
 
 Say = Callable[[str], None]

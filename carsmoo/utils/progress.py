@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ class ProgressBars:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+        self.console = console or error_console()
         self._progress: Progress | None = None
         self._phase = ""
 
@@ -107,6 +108,14 @@ class ProgressBars:
         if self._progress is not None:
             self._progress.stop()
         self._progress, self._phase = None, ""
+
+
+def error_console() -> Console:
+    """Return the console of standard error: a terminal only if it is one, whatever colours are asked for.
+
+    Notebooks set ``FORCE_COLOR``, which makes rich take a pipe for a terminal, where a bar becomes a line a frame.
+    """
+    return Console(stderr=True, force_terminal=None if sys.stderr.isatty() else False)
 
 
 class PhaseClock:

@@ -1,6 +1,7 @@
 import io
 import sys
 
+import pytest
 from rich.console import Console
 
 from carsmoo.utils.progress import PhaseClock, ProgressBars, Step
@@ -69,6 +70,16 @@ def test_what_is_no_terminal_is_left_alone() -> None:
     bars(Step(phase="networks", done=3, total=9, unit="networks"))
     with bars.hidden():
         pass
+    bars.close()
+    assert screen.getvalue() == ""
+
+
+def test_a_pipe_is_no_terminal_where_colours_are_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as notebooks do
+    bars = ProgressBars()
+    bars(Step(phase="networks", done=3, total=9, unit="networks"))
     bars.close()
     assert screen.getvalue() == ""
 
