@@ -37,16 +37,19 @@ def front_html(columns: Sequence[Column], F: NDArray[np.float64], cells: Sequenc
 
 
 def _picture(columns: Sequence[Column], F: NDArray[np.float64]) -> str:
-    """Return the front in its main objectives as SVG: what is not beaten in these two is joined by steps."""
+    """Return the front in its main objectives as SVG: what is not beaten in these two is filled and joined by steps."""
     x, y = main_axes([column.name for column in columns])
     points = F[:, [x, y]]
     low, high = points.min(axis=0), points.max(axis=0)
     share = (points - low) / np.where(high > low, high - low, 1.0)
     drawn = np.array([_LEFT, _BOTTOM]) + share * np.array([_RIGHT - _LEFT, _TOP - _BOTTOM])
-    best = drawn[is_nondominated(points)]
+    first = is_nondominated(points, keep_weakly=True)
+    best = drawn[first]
     steps = best[np.argsort(best[:, 0], kind="stable")].tolist()
     path = "".join(f" H{a:.1f} V{b:.1f}" for a, b in steps[1:])
-    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in drawn.tolist())
+    rings = np.where(first, "", ' fill="none" stroke="currentColor"').tolist()
+    places = zip(drawn.tolist(), rings, strict=True)
+    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3"{ring}/>' for (a, b), ring in places)
     texts = [
         (_LEFT, _BOTTOM + 18, "start", columns[x].number(low[0])),
         (_RIGHT, _BOTTOM + 18, "end", columns[x].number(high[0])),

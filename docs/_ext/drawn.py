@@ -4,6 +4,7 @@ from pathlib import Path
 
 import commands
 import figures
+import notebooks
 
 
 def generate(app):
@@ -11,6 +12,8 @@ def generate(app):
     out = Path(app.srcdir) / "_generated"
     out.mkdir(exist_ok=True)
     (out / "cli.md").write_text(commands.as_markdown(), encoding="utf-8")
+    for path in sorted(Path(app.srcdir, "notebooks").glob("*.ipynb")):
+        (out / f"{path.stem}.md").write_text(notebooks.as_markdown(path), encoding="utf-8")
     figures.draw_all(out)
 
 

@@ -12,13 +12,13 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pymoo.optimize import minimize
 
-from carsmoo import PNSGA3, plots
+from carsmoo import PNSGA3, Front, plots
 from carsmoo.compare.runner import compare
 from carsmoo.compare.suite import algorithm
 from carsmoo.plots.style import GREY, INK, finish
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.survival.selection import merge_stages, pareto_stages, protected_objectives, select
-from carsmoo.zoo import GENOTYPES
+from carsmoo.zoo import GENOTYPES, PUBLISHED
 
 SHADES = ("#10204d", "#5b7aa8", "#aebdd0", "#dde3ea")
 LABELS = ["error (fraction)", "size"]
@@ -161,6 +161,28 @@ def front():
     return plots.plot_front(F[pareto_stages(F)[0]], LABELS, population=F)
 
 
+def _published():
+    """Return the published networks with their figures of CIFAR-10 and ImageNet as objectives."""
+    known = {name: one for name, one in PUBLISHED.items() if one.cifar10_error and one.imagenet_flops}
+    F = [[one.cifar10_error / 100, one.cifar10_params, one.imagenet_flops] for one in known.values()]
+    return Front.from_objectives(
+        [GENOTYPES[name] for name in known],
+        F,
+        ("error", "params", "ImageNet multiply-adds"),
+        ("fraction", "millions", "millions of multiply-adds"),
+    )
+
+
+def pairs():
+    """Each two of three objectives of the published networks."""
+    return plots.plot_pairs(_published())
+
+
+def parallel():
+    """Three objectives of the published networks side by side."""
+    return plots.plot_parallel(_published())
+
+
 def cells():
     """The cells of a published genotype."""
     return plots.plot_genotype(GENOTYPES["CARS-H"])
@@ -189,7 +211,7 @@ def attainment():
 
 DRAWN = (
     *(overview, stages, survivors, trap_curves, trap_protection, timeline),
-    *(generations, front, cells, convergence, attainment),
+    *(generations, front, pairs, parallel, cells, convergence, attainment),
 )
 
 

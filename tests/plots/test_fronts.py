@@ -118,6 +118,24 @@ def test_drawings_go_to_files_and_leave_pyplot_alone(tmp_path: Path) -> None:
     assert plt.get_fignums() == before
 
 
+def test_a_figure_is_a_sharp_picture_in_a_notebook_and_opens_a_window_when_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = plot_front(F[:, :2], LABELS[:2])
+    picture, size = drawn._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert size == {"width": 528, "height": 374}  # 4.8 by 3.4 inches
+    assert drawn.figure._repr_png_()[1] == size
+    shown: list[list[int]] = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append([plt.fignum_exists(drawn.figure.number)]))
+    drawn.figure.show()
+    assert shown == [[True]]
+    plt.close(drawn.figure)
+    monkeypatch.setattr(plt, "figure", lambda figure: (_ for _ in ()).throw(ValueError("not managed by pyplot")))
+    with pytest.raises(RuntimeError, match=r"show: expected matplotlib 3.11 or newer \(not managed by pyplot\)"):
+        plot_front(F[:, :2], LABELS[:2]).figure.show()
+
+
 def test_given_axes_are_drawn_on_and_arrays_not_written_to() -> None:
     frozen = F.copy()
     frozen.setflags(write=False)

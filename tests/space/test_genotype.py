@@ -89,6 +89,8 @@ def test_published_genotypes_survive_every_notation(name: str) -> None:
     genotype = GENOTYPES[name]
     assert Genotype.parse(str(genotype)) == genotype
     assert Genotype.from_json(genotype.to_json()) == genotype
+    assert len(repr(genotype)) < 220
+    assert repr(genotype).startswith(f"Genotype({genotype.short_hash}; normal ")
     assert pickle.loads(pickle.dumps(genotype)) == genotype
     decoded = SPACE.decode(SPACE.encode(genotype))
     for k in range(0, 16, 2):

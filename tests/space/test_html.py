@@ -37,6 +37,13 @@ def test_its_html_is_a_table_and_a_picture_in_engineering_units() -> None:
     assert {"parameters (k)", "error (%)", "16.30", "24.10"} <= {text.text for text in page.iter(f"{svg}text")}
 
 
+def test_what_is_beaten_in_the_two_objectives_drawn_is_a_ring() -> None:
+    values = [[0.1, 1.0, 3.0], [0.2, 2.0, 1.0], [0.05, 2.0, 4.0]]
+    front = Front.from_objectives([*NETWORKS, GENOTYPES["CARS-C"]], values, ("error", "params", "flops"), ("", "", ""))
+    page = ElementTree.fromstring(front._repr_html_())
+    assert [dot.get("fill") for dot in page.iter("{http://www.w3.org/2000/svg}circle")] == [None, None, "none"]
+
+
 def test_its_html_is_escaped_and_needs_neither_networks_nor_a_second_objective() -> None:
     evil = "</svg><img src=x onerror=alert(1)>&\"'"
     page = ElementTree.fromstring(small({"split": evil}, evil)._repr_html_())
