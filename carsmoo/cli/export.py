@@ -15,6 +15,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.runs.directory import CONFIG, RunDirectory
 from carsmoo.runs.retrained_front import restored, trained_folder
 from carsmoo.space.genotype import Genotype
+from carsmoo.space.words import count
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.progress import Listener, ProgressBars, Step
 
@@ -150,5 +151,5 @@ def _write(source: Source, out: Path, formats: Sequence[Format], raw: bool, list
     )
     costs = card["costs"]
     weights = source.told["recipe"].get("weights", "trained")
-    what = f"{costs['params'] / 1e6:.3f} M parameters, {costs['flops'] / 1e6:.1f} M multiply-adds; weights {weights}"
+    what = f"{count(costs['params'])} parameters, {count(costs['flops'])} multiply-adds; weights {weights}"
     return [*lines, f"{out / CARD}: {what}{accuracy}"]

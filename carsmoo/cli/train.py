@@ -23,6 +23,7 @@ from carsmoo.runs import retrained_front, training_budget
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.genotype import Genotype
+from carsmoo.space.words import count
 from carsmoo.utils.correlation import too_few
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Listener, ProgressBars, Step
@@ -275,7 +276,7 @@ def _line(number: int, figures: Mapping[str, float]) -> str:
 
     splits = [split for split in (HELD_OUT, TEST) if split in figures]
     errors = ", ".join(f"{figures[split]:.2%} on {split} (epoch {figures['epoch']})" for split in splits)
-    return f"network {number}: {figures['params'] / 1e6:.3f} M parameters, error {errors}, {figures['seconds']:.0f} s"
+    return f"network {number}: {count(figures['params'])} parameters, error {errors}, {figures['seconds']:.0f} s"
 
 
 def _best(trained: Any) -> str:

@@ -60,6 +60,11 @@ class Column:
         return " ".join([self.name, " to ".join(ends), self.suffix] if ends else [self.name]).strip()
 
 
+def count(value: float) -> str:
+    """Return a number of parameters or multiply-adds in engineering units: ``16.30 k``."""
+    return Column.of("", "M", [value / 1e6]).text(value / 1e6)
+
+
 def _magnitude(value: float) -> int:
     return math.floor(math.log10(value)) if 0 < value < math.inf else 0
 

@@ -127,7 +127,7 @@ def test_one_genotype(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert call("train", "CARS-E", "--out", tmp_path / "one", *TINY) == 0
     said = capsys.readouterr()
     assert re.search(
-        r"^network 1: 0\.\d{3} M parameters, error [\d.]+% on [\w-]+ \(epoch 1\).*, \d+ s$", said.out, re.M
+        r"^network 1: [\d.]+\s[kM] parameters, error [\d.]+% on [\w-]+ \(epoch 1\).*, \d+ s$", said.out, re.M
     )
     assert "on test (epoch 1)" in said.out
     assert "\x1b" not in said.err  # no bars, as it is no terminal

@@ -1,6 +1,6 @@
 import pytest
 
-from carsmoo.space.words import Column, main_axes, operations, provenance
+from carsmoo.space.words import Column, count, main_axes, operations, provenance
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,14 @@ def test_a_column_has_one_unit_for_all_its_values() -> None:
     assert (column.label, column.number(0.016)) == ("parameters (k)", "16.0")
     assert column.text(0.5) == "500.0\N{NO-BREAK SPACE}k"
     assert Column.of("convolutions", "", [3.0]).label == "convolutions"
+
+
+def test_a_count_is_told_in_engineering_units() -> None:
+    assert [count(n).replace("\N{NO-BREAK SPACE}", " ") for n in (850, 16_300, 3_421_000)] == [
+        "850.0",
+        "16.30 k",
+        "3.421 M",
+    ]
 
 
 def test_the_error_goes_along_y() -> None:
