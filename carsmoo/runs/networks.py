@@ -70,7 +70,7 @@ def _trained(path: Path, genotype: Genotype, number: int) -> SavedNetwork:
     first = path / NETWORKS / f"{number}-{name}"
     for folder in (path, first, *sorted((path / NETWORKS).glob(f"*-{name}"))):
         if (folder / CARD).is_file():
-            network = load(folder)
+            network = load(folder, genotype.known_ops)
             if network.genotype == genotype:
                 return network
     raise ValueError(f"weights: expected a trained network {name} in {path}, got none; carsmoo train {path} trains it")
