@@ -15,6 +15,7 @@ from rich.text import Text
 from carsmoo.cli.common import show_whole
 from carsmoo.cli.tables import table_of
 from carsmoo.runs.snapshot import versions
+from carsmoo.utils.extras import install_line
 from carsmoo.utils.files import cache_folder
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def doctor() -> None:
     rows["cache"] = str(cache_folder() or "none, for want of a home directory")
     told = metadata("carsmoo")
     for extra, missing in missing_of(told.get_all("Provides-Extra") or (), told.get_all("Requires-Dist") or ()):
-        rows[f"extra {extra}"] = f"needs {', '.join(missing)}" if missing else "installed"
+        rows[f"extra {extra}"] = f"needs {', '.join(missing)}: {install_line(extra)}" if missing else "installed"
     table = Table.grid(padding=(0, 2))
     for name, text in rows.items():
         table.add_row(Text(name), Text(text))

@@ -16,6 +16,7 @@ from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.moving import ClockProblem
 from carsmoo.problems.tabular import data_file
 from carsmoo.space.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace
+from carsmoo.utils.extras import needing
 from carsmoo.utils.validation import choice, one_line
 
 if TYPE_CHECKING:
@@ -132,10 +133,8 @@ class NASBench301(GenotypeProblem, ClockProblem):
 
     @cached_property
     def _session(self) -> InferenceSession:
-        try:
+        with needing("NASBench301", "nb301"):
             import onnxruntime
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError("NASBench301: expected onnxruntime; install carsmoo[nb301]") from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:

@@ -22,6 +22,7 @@ from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.space.html import front_html
 from carsmoo.space.row import Row
 from carsmoo.space.words import Column, operations, provenance, score_of
+from carsmoo.utils.extras import needing
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import choice, instance, numbers, one_line, shown
 
@@ -223,12 +224,10 @@ class Front:
         Values are in the front's units; ``frame.attrs`` holds ``units`` by name and ``about``.
 
         Raises:
-            ImportError: if pandas is missing.
+            ModuleNotFoundError: if pandas is missing.
         """
-        try:
+        with needing("to_frame", "frame"):
             from pandas import DataFrame
-        except ImportError:
-            raise ImportError("to_frame: expected pandas, got none; pip install 'carsmoo[frame]'") from None
         frame = DataFrame(self.F, columns=list(self.names))
         frame.insert(len(self.names), "genotype", list(self.genotypes))
         frame.attrs = {"units": dict(zip(self.names, self.units, strict=True)), "about": dict(self.about)}

@@ -16,6 +16,7 @@ from carsmoo.nets.models import model_card as cards
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.serialization import CARD, normalisation
+from carsmoo.utils.extras import missing
 from carsmoo.utils.validation import StoppedError
 
 TOLERANCE = 1e-4
@@ -102,7 +103,7 @@ def to_onnx(network: nn.Module, card: Mapping[str, Any], images: Sequence[Tensor
         images: batches (n, c, h, w) to compare on, with onnxruntime.
 
     Raises:
-        ImportError: if a package of the extra ``export`` is missing.
+        ModuleNotFoundError: if a package of the extra ``export`` is missing.
         StoppedError: if the file gives other logits.
     """
     require_onnx()
@@ -127,13 +128,11 @@ def require_onnx() -> None:
     """Check that what ONNX needs is installed.
 
     Raises:
-        ImportError: naming the extra that brings it.
+        ModuleNotFoundError: naming the first that is not, and the line that installs it.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         if find_spec(package) is None:
-            raise ImportError(
-                f"onnx: expected the package {package}, got none; install it with pip install 'carsmoo[export]'"
-            )
+            raise missing("onnx", package, "export")
 
 
 def _program(network: nn.Module, images: Sequence[Tensor]) -> torch.export.ExportedProgram:

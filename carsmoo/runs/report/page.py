@@ -30,6 +30,7 @@ from carsmoo.runs.report.tables import (
 )
 from carsmoo.space.front import Front
 from carsmoo.space.words import provenance
+from carsmoo.utils.extras import needing
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener, Step, unheard
@@ -49,13 +50,11 @@ def render(*reports: RunReport, watched: bool = False) -> str:
         watched: whether the page reloads itself, as its file is written anew while a run goes on.
 
     Raises:
-        ImportError: if plotly or jinja2 is missing.
+        ModuleNotFoundError: if plotly or jinja2 is missing.
     """
-    try:
+    with needing("report", "report"):
         import jinja2
         from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise ImportError(f"report: expected plotly and jinja2, got {error}; pip install 'carsmoo[report]'") from None
     templates = {name: _part(name) for name in ("page.html", "runs.html", "networks.html")}
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(templates),
@@ -111,7 +110,7 @@ def write_report(runs: Sequence[Path], path: Path, listener: Listener = unheard)
     Raises:
         FileExistsError: if the file is there and is no report.
         ValueError: if it is a directory or in none; and as :func:`~carsmoo.runs.report.extract_each`.
-        ImportError: as :func:`render`.
+        ModuleNotFoundError: as :func:`render`.
     """
     step = partial(Step, phase="report", total=3, unit="parts")
     listener(step(done=0))
