@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from carsmoo.problems.moving import MovingProblem as MovingProblem
     from carsmoo.problems.trust import Trust as Trust
     from carsmoo.runs.checkpoint import Checkpoint as Checkpoint
+    from carsmoo.runs.logger import LoggerCallback as LoggerCallback
     from carsmoo.runs.resume import resume as resume
     from carsmoo.space.front import Front as Front
     from carsmoo.space.genotype import DARTSSpace as DARTSSpace
@@ -37,6 +38,7 @@ _HOME = {
     "DARTSSpace": "carsmoo.space.genotype",
     "Front": "carsmoo.space.front",
     "Genotype": "carsmoo.space.genotype",
+    "LoggerCallback": "carsmoo.runs.logger",
     "MovingProblem": "carsmoo.problems.moving",
     "Network": "carsmoo.nets.models.network",
     "NetworkConfig": "carsmoo.config",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from carsmoo.cli.common import Config, Inexact, RunDir, Settings, preset_of, run_at, saying, show, together
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import front_table
-from carsmoo.config.search import SearchConfig
+from carsmoo.config.search import SearchConfig, Tracker
 from carsmoo.config.supernet import AUTO, PLANNED
 from carsmoo.config.toml import parse_settings, read_toml
 from carsmoo.plots.style import require_drawable
@@ -35,7 +35,15 @@ DATA_HELP = (
 )
 
 Every = Annotated[int, typer.Option("--every", help="Epochs of warm-up or generations between checkpoints.", min=1)]
-TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write figures for TensorBoard too (tensorboardX).")]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log",
+        metavar="|".join(get_args(Tracker)),
+        help="Tell a tracker too what is measured; may be given again. It needs the extra of its name.",
+    ),
+]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Short for --log tensorboard.")]
 
 
 def search(
@@ -52,6 +60,7 @@ def search(
     ] = None,
     settings: Settings = None,
     every: Every = 1,
+    log: Log = None,
     tensorboard: TensorBoard = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -62,12 +71,13 @@ def search(
     telling = Telling.of(quiet, as_json)
     plan = _plan(preset, config, data, budget, parse_settings(settings or []))
     plan = plan.updated({"data": absolute(plan.data)})  # so that the run goes on from any directory
+    plan = plan.updated({"log": list(dict.fromkeys((*plan.log, *_trackers(log, tensorboard))))})
     if plan.latency is not None:
         plan = plan.updated({"latency": str(Path(plan.latency).resolve())})
     if not Launch.here().job:
         RunDirectory(out).require_empty()
     with together(plan.device) as group:
-        session = _session(out, group, telling, every=every, tensorboard=tensorboard)
+        session = _session(out, group, telling, every=every)
         if plan.training.budget not in (None, AUTO) and telling is Telling.USUAL:
             saying(group)(f"measuring what fits in {plan.training.budget}")
         session.start_or_resume(plan)
@@ -81,6 +91,7 @@ def resume(
     ] = None,
     inexact: Inexact = False,
     every: Every = 1,
+    log: Log = None,
     tensorboard: TensorBoard = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -89,7 +100,7 @@ def resume(
     telling = Telling.of(quiet, as_json)
     config = run_at(run_dir).config()
     with together(None if config is None else config.device) as group:
-        session = _session(run_dir, group, telling, every=every, tensorboard=tensorboard)
+        session = _session(run_dir, group, telling, every=every, log=_trackers(log, tensorboard))
         session.resume(generations, exact=not inexact)
         _search(session, telling)
 
@@ -118,6 +129,11 @@ def _plan(
     if budget is not None or follows:
         plan = plan.with_budget(budget or AUTO)
     return plan.updated(settings)
+
+
+def _trackers(log: list[str] | None, tensorboard: bool) -> list[str]:
+    """Return the trackers that the options name."""
+    return [*(log or ()), *(["tensorboard"] if tensorboard else ())]
 
 
 def _session(path: Path, group: Group, telling: Telling, **options: Any) -> Session:

@@ -70,7 +70,7 @@ def _kind(annotation: Any, limits: tuple[float, float | None, bool, bool]) -> st
         return f"{', '.join(others)} or {last}"
     if get_origin(annotation) is tuple:
         of = get_args(annotation)
-        names = {int: "integers", str: "texts"}[of[0]]
+        names = _kind(of[0], limits) if get_origin(of[0]) is Literal else {int: "integers", str: "texts"}[of[0]]
         return f"list of {names}" if of[-1] is ... else f"list of {len(of)} {names}"
     return {bool: "true or false", str: "text"}[annotation]
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig
@@ -14,7 +14,10 @@ from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.supernet import PLANNED, SupernetTraining
 from carsmoo.config.toml import TomlSettings, _read
 from carsmoo.space.genotype import DARTSSpace
-from carsmoo.utils.validation import choice
+from carsmoo.utils.validation import choice, shown
+
+Tracker: TypeAlias = Literal["tensorboard", "mlflow", "wandb"]
+"""Trackers of experiments that a search may tell what it measures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,7 @@ class SearchConfig(TomlSettings):
         seed: of the problem and of the algorithm, at least 0.
         device: where to compute; chosen by what there is if not given.
         latency: file of the latency table (``carsmoo latency build``); measured where it is an objective if not given.
+        log: who is told what is measured, beside the run's own log: ``"tensorboard"``, ``"mlflow"``, ``"wandb"``.
         space: the architectures.
         network: the networks searched for.
         training: the plan of the search.
@@ -59,6 +63,7 @@ class SearchConfig(TomlSettings):
 
     Raises:
         TypeError: for a field of another type.
+        ValueError: for another tracker.
     """
 
     data: str = "digits"
@@ -66,6 +71,7 @@ class SearchConfig(TomlSettings):
     seed: int = setting(0, 0, math.inf)
     device: str | None = None
     latency: str | None = None
+    log: tuple[Tracker, ...] = ()
     space: DARTSSpace = field(default_factory=DARTSSpace)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     training: SupernetTraining = field(default_factory=SupernetTraining)
@@ -73,9 +79,13 @@ class SearchConfig(TomlSettings):
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if not isinstance(self.objectives, (tuple, list)) or not all(isinstance(name, str) for name in self.objectives):
-            raise TypeError(f"objectives: expected a list of names, got {self.objectives!r}")
-        object.__setattr__(self, "objectives", tuple(self.objectives))
+        for field_name in ("objectives", "log"):
+            names = getattr(self, field_name)
+            if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
+                raise TypeError(f"{field_name}: expected a list of names, got {shown(names)}")
+            object.__setattr__(self, field_name, tuple(names))
+        for tracker in self.log:
+            choice("log", tracker, get_args(Tracker))
 
     @classmethod
     def preset(cls, name: str) -> SearchConfig:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from carsmoo.runs.checkpoint import Checkpoint
 from carsmoo.runs.deadline import Deadline
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.log import RunLog, front_of
+from carsmoo.runs.logger import LoggerCallback, LoggerError
 from carsmoo.runs.resume import resume_snapshot
 from carsmoo.runs.signals import InterruptedRunError, Interruption
+from carsmoo.runs.trackers import logger_of
 from carsmoo.space.front import Front
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import ProgressBars
@@ -41,7 +44,7 @@ class Session:
         group: the processes that search together, see :class:`~carsmoo.CARSProblem`; each has a session
             and calls it alike, and rank 0 alone writes.
         every: boundaries from one checkpoint to the next.
-        tensorboard: whether figures are written for TensorBoard too.
+        log: trackers that are told of it, beside those of its configuration.
         verbose: whether progress bars are drawn, on a terminal, and a row of each generation is printed.
 
     Attributes:
@@ -64,7 +67,7 @@ class Session:
         group: Group,
         warn: Say | None = None,
         every: int = 1,
-        tensorboard: bool = False,
+        log: Sequence[str] = (),
         verbose: bool = True,
     ) -> None:
         self.run_dir = RunDirectory(path)
@@ -78,7 +81,7 @@ class Session:
             lambda: self._close_bars("finishing the step at hand; once more stops at once"),
             launched=self.launch.size > 1,
         )
-        self._tensorboard, self._verbose = tensorboard, verbose
+        self._trackers, self._verbose = tuple(log), verbose
         self.seconds_left: float | None = None
 
     def start(self, plan: SearchConfig) -> None:
@@ -142,6 +145,7 @@ class Session:
             told = f"{one_line(error)}; what was saved goes on with: carsmoo resume {self.run_dir.path}"
             raise StoppedError(told) from error
         finally:
+            self.algorithm.callback.leave()  # also of a run that ended before its plan did
             self._close_bars()
         return front
 
@@ -151,10 +155,10 @@ class Session:
         problem, algorithm = build(plan, self.group)
         planned: BudgetPlan | None = problem.budget_plan
         if planned is not None:
-            plan = config_of(problem, algorithm) or plan
+            plan = dataclasses.replace(config_of(problem, algorithm) or plan, log=plan.log)
             if planned.budget is not None:
                 self.seconds_left = planned.budget - (time.monotonic() - begun)
-        callbacks = self._callbacks()
+        callbacks = self._callbacks(plan)
         if self.group.is_main:
             begin(plan)
             if planned is not None:
@@ -164,7 +168,11 @@ class Session:
         _set_threads(problem.fastest_threads())
         options: dict[str, Any] = {"seed": plan.seed, "verbose": self._verbose, "callback": callbacks}
         options["termination"] = _n_gen(generations)
-        self.plan, self.problem, self.algorithm = plan, problem, algorithm.setup(problem, **options)
+        try:
+            self.plan, self.problem, self.algorithm = plan, problem, algorithm.setup(problem, **options)
+        except LoggerError as error:
+            self.run_dir.unlock()
+            raise StoppedError(f"{error}; once that is mended: carsmoo resume {self.run_dir.path}") from error
 
     def _resume_unsaved(self, config: SearchConfig, generations: int | None) -> None:
         """Start a search anew that was stopped before anything of it was saved."""
@@ -201,7 +209,7 @@ class Session:
             exact = False
         self.log = RunLog(self.run_dir, snapshot.seconds)
         options: dict[str, Any] = {"termination": _n_gen(generations), "verbose": self._verbose, "exact": exact}
-        made = resume_snapshot(snapshot, problem, algorithm, callback=self._callbacks(done), **options)
+        made = resume_snapshot(snapshot, problem, algorithm, callback=self._callbacks(plan), **options)
         self.problem, self.algorithm = made
         if self.group.is_main:
             self.run_dir.log_resume(done, snapshot.number)
@@ -209,19 +217,22 @@ class Session:
                 self.log.keep(front_of(self.algorithm))
         self.say(f"going on from generation {done}" if done else f"going on from epoch {self.problem.epoch} of warm-up")
 
-    def _callbacks(self, generation: int = 0) -> Callbacks:
+    def _callbacks(self, plan: SearchConfig) -> Callbacks:
         """Return what is called each generation, in this order: logs, checkpoint, and whether a signal came."""
         if not self.group.is_main:
             return Callbacks(self.interruption)
         logs: list[RunCallback] = [self.log]
-        if self._tensorboard:
-            from carsmoo.runs.tensorboard import TensorBoardLog
-
-            logs.append(TensorBoardLog(self.run_dir.path / "tensorboard", generation))
+        for name in dict.fromkeys((*plan.log, *self._trackers)):
+            logs.append(LoggerCallback(logger_of(name, self.run_dir.path), self._warn))
         checkpoint = Checkpoint(self.run_dir.path, self.every)
         checkpoint.store = self.run_dir  # which this session has locked
         deadline = [] if self.seconds_left is None else [Deadline(self.seconds_left, self.warn)]
         return Callbacks(*logs, checkpoint, *deadline, self.interruption)
+
+    def _warn(self, text: str) -> None:
+        """Clear the progress bars, and warn below them."""
+        self._close_bars()
+        self.warn(text)
 
     def _close_bars(self, text: str | None = None) -> None:
         """Clear the progress bars, and say something below them."""

@@ -185,13 +185,3 @@ def test_damage_is_said(tmp_path: Path) -> None:
     Session(tmp_path, say=said.append, group=ALONE).resume()
     assert f"{last.name} is damaged; going on from the checkpoint before it" in said
     assert "going on from generation 3" in said
-
-
-def test_tensorboard_files_are_written_on_request(tmp_path: Path) -> None:
-    session = Session(tmp_path, say=lambda text: None, group=ALONE, tensorboard=True)
-    session.start(CONFIG)
-    session.run()
-    (events,) = (tmp_path / "tensorboard").iterdir()
-    content = events.read_bytes()
-    for name in (b"best/error", b"best/params", b"training/loss", b"warm-up/loss", b"evaluations"):
-        assert name in content
