@@ -249,6 +249,8 @@ WRONG = {
     "baseline": (["compare", "--out", "OUT", "--problem", "trap", "--baseline", "moead"], "baseline: expected one of"),
     "seeds": (["compare", "--out", "OUT", "--problem", "trap", "--seeds", "0"], "Invalid value for '--seeds'"),
     "one objective": (["search", "--out", "OUT", "--set", "objectives=3"], "objectives: expected a list of names"),
+    "a tracker": (["search", "--out", "OUT", "--log", "comet"], "log: expected one of tensorboard, mlflow, wandb, got"),
+    "a tracker alone": (["search", "--out", "OUT", "--set", "log=wandb"], "log: expected a list of names, got 'wandb'"),
     "operations": (["search", "--out", "OUT", "--set", "space.ops=3"], "space.ops: expected a list of operations"),
     "images": (["search", "--out", "OUT", "--set", "network.image_shape=3"], "network.image_shape: expected (channels"),
     "endless input": (["cost", '{"normal": [["skip_connect", 1e999]], "normal_concat": [2]}'], "genotype: expected"),

@@ -33,15 +33,17 @@ def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
 ) -> None:
     out = tmp_path / "run"
     asked = f"folder:{photos}?size=11x19"
-    assert call("search", "--data", asked, "--out", out, *QUICK) == 0
+    assert call("search", "--data", asked, "--out", out, "--tensorboard", *QUICK) == 0
     said = capsys.readouterr().out.replace("\n", "")
     assert "(3x11x19)" in said
     assert Front.load(out / "front.json").about["data"] == "folder:photos?size=11x19"
     same = tmp_path / "same"
-    assert call("search", "--set", f"data={asked}", "--out", same, *QUICK) == 0
+    assert call("search", "--set", f"data={asked}", "--out", same, "--log", "tensorboard", *QUICK) == 0
     assert (same / "config.toml").read_text() == (out / "config.toml").read_text()
     assert (same / "front.csv").read_text() == (out / "front.csv").read_text()
+    assert read_toml(out / "config.toml")["log"] == ["tensorboard"]
     assert call("resume", out, "--generations", "2") == 0
+    assert [len(list((run / "tensorboard").iterdir())) for run in (same, out)] == [1, 2]
     (photos / "ant" / "000.png").unlink()
     capsys.readouterr()
     assert call("resume", out, "--generations", "3") == 2
