@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export CARSMOO_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test end-to-end kernels lint docs clean
+.PHONY: demo test end-to-end kernels lint docs package clean
 
 demo: $(VENV)/.installed
 	$(BIN)/carsmoo search --out $(OUT)
@@ -35,8 +35,22 @@ lint: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs docs/_build/html
 
+# Sdist and wheel in dist/, checked, and the wheel tried without extras in an environment that is empty but for it.
+CLEAN ?= build/clean
+
+package:
+	rm -rf dist build
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/pip install --quiet build twine
+	build/tools/bin/python -m build --outdir dist .
+	build/tools/bin/twine check --strict dist/*
+	build/tools/bin/python .ci/check_files.py dist
+	$(PYTHON) -m venv $(CLEAN)
+	$(CLEAN)/bin/pip install --quiet --no-compile dist/*.whl
+	mkdir build/tried && cd build/tried && $(abspath $(CLEAN))/bin/python -I $(abspath .ci/check_installed.py)
+
 clean:
-	rm -rf $(VENV) docs/_build docs/_generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/_generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

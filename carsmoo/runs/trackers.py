@@ -240,4 +240,4 @@ def _failing_as(name: str) -> Iterator[None]:
     try:
         yield
     except Failure as error:
-        raise LoggerError(f"{name}: {one_line(error)}") from None
+        raise LoggerError(f"{name}: {one_line(error).rstrip('.')}") from None
