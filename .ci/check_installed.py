@@ -1,31 +1,38 @@
 """Check carsmoo where its wheel is installed without extras, run by that environment's Python in an empty folder."""
 
+import io
 import os
 import pkgutil
 import subprocess
 import sys
+from contextlib import redirect_stderr
 from importlib import import_module
 from importlib.metadata import metadata
 from pathlib import Path
 
 import carsmoo
+from carsmoo.cli import main as carsmoo_command
 from carsmoo.cli.doctor import missing_of
 
-COMMAND = Path(sys.executable).with_name("carsmoo")
+SEARCH = ["search", "--preset", "smoke", "--out"]
 NEEDS = {
     "report": ["report", "run"],
     "export": ["export", "run", "--format", "onnx", "--out", "files"],
-    "tensorboard": ["search", "--preset", "smoke", "--out", "told", "--tensorboard"],
-    "mlflow": ["search", "--preset", "smoke", "--out", "told", "--log", "mlflow"],
-    "wandb": ["search", "--preset", "smoke", "--out", "told", "--log", "wandb"],
+    "tensorboard": [*SEARCH, "told", "--tensorboard"],
+    "mlflow": [*SEARCH, "told", "--log", "mlflow"],
+    "wandb": [*SEARCH, "told", "--log", "wandb"],
 }
 """Commands that an extra is needed for."""
 
 
-def call(*argv: str) -> subprocess.CompletedProcess[str]:
-    """Run the command ``carsmoo``."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run([COMMAND, *argv], capture_output=True, text=True, check=False, env=environment)
+def refusal(argv: list[str]) -> tuple[object, str]:
+    """Run a command in this process, and return its exit code and the last line of its standard error."""
+    with redirect_stderr(io.StringIO()) as told:
+        try:
+            carsmoo_command(argv)
+        except SystemExit as end:
+            return end.code, (told.getvalue().splitlines() or [""])[-1]
+    return None, ""
 
 
 def require(*, holds: bool, otherwise: object) -> None:
@@ -43,16 +50,14 @@ def main() -> None:
     for module in pkgutil.walk_packages(carsmoo.__path__, "carsmoo."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    searched = call("search", "--preset", "smoke", "--out", "run")
-    require(holds=searched.returncode == 0 and Path("run/front.png").is_file(), otherwise=searched)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([Path(sys.executable).with_name("carsmoo"), *SEARCH, "run"], check=True, env=environment)
+    require(holds=Path("run/front.png").is_file(), otherwise="expected a front of the search, got none")
     for extra, argv in NEEDS.items():
-        refused = call(*argv)
-        line = refused.stderr.strip().splitlines()[-1:]
-        named = refused.returncode == 2 and line and line[0].endswith(f"; pip install 'carsmoo[{extra}]'")
-        require(holds=bool(named), otherwise=refused)
-    require(
-        holds={path.name for path in Path().iterdir()} == {"run"}, otherwise="a command without its extra wrote files"
-    )
+        code, line = refusal(argv)
+        named = code == 2 and line.endswith(f"; pip install 'carsmoo[{extra}]'")
+        require(holds=named, otherwise=f"{' '.join(argv)}: expected the line that installs {extra}, got {line!r}")
+    require(holds=[*Path().iterdir()] == [Path("run")], otherwise="a command without its extra wrote files")
 
 
 if __name__ == "__main__":
