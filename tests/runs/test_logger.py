@@ -58,6 +58,21 @@ def test_a_run_that_is_left_ends_unfinished_and_one_without_epochs_counts_genera
     assert logger.calls[-1] == ("end", False)
 
 
+def test_a_run_that_another_callback_ends_is_finished_once_it_is_left() -> None:
+    def end(algorithm: Any) -> None:
+        algorithm.termination.terminate()
+        algorithm.termination.update(algorithm)
+
+    logger = Recorded()
+    callbacks = Callbacks(LoggerCallback(logger), end)
+    algorithm = PNSGA3().setup(ToyProblem(), callback=callbacks)
+    algorithm.run()
+    assert [step for step, _ in logger.calls] == ["begin", 1]
+    algorithm.callback.leave()
+    algorithm.callback.leave()
+    assert logger.calls[2:] == [("end", True)]
+
+
 def test_a_problem_that_does_not_move_is_told_too() -> None:
     class ContinuousNSGA2(Continuous, NSGA2):  # type: ignore[misc]
         pass
