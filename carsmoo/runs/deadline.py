@@ -41,3 +41,4 @@ class Deadline(RunCallback):
             "when it was measured; carsmoo resume goes on"
         )
         algorithm.termination.terminate()
+        algorithm.termination.update(algorithm)  # or it would run for another generation

@@ -16,9 +16,9 @@ def test_a_run_ends_after_the_last_generation_that_fits(seconds: float, ended: i
     for n_gen in range(1, 8):  # of ten seconds each
         now[0], algorithm.n_gen = 10.0 * n_gen, n_gen
         deadline.notify(algorithm)
-        if algorithm.termination.force_termination:
+        if algorithm.termination.has_terminated():
             break
-    assert (algorithm.n_gen if algorithm.termination.force_termination else None) == ended
+    assert (algorithm.n_gen if algorithm.termination.has_terminated() else None) == ended
     assert len(said) == (ended is not None)
     if ended:
         assert said[0].startswith(f"the time is up after {ended - 1} of 6 generations")
