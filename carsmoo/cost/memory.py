@@ -6,6 +6,7 @@ The figures are lower bounds in closed form: what is refused would not fit, what
 from __future__ import annotations
 
 import os
+import sys
 
 from carsmoo.config.network import NetworkConfig, halved
 from carsmoo.config.supernet import SupernetTraining
@@ -25,6 +26,16 @@ def physical_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes of memory that this process has held, None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def require_fits(name: str, needed: int, what: str, memory: int | None = None) -> None:

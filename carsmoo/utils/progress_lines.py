@@ -14,8 +14,8 @@ from carsmoo.utils.durations import duration
 from carsmoo.utils.progress import Step
 from carsmoo.utils.time_left import Estimate, phase_left
 
-EVERY = 30.0
-"""Seconds between the lines of a phase."""
+EVERY = 28.0
+"""Seconds between the lines of a phase: with a step at hand and a pulse, no more than 30."""
 
 PULSE = 1.0
 """Seconds after which it is looked whether a line is due, where no step comes."""

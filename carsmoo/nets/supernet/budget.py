@@ -28,7 +28,7 @@ from carsmoo.config.budget import (
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import AUTO, SupernetTraining
 from carsmoo.cost.closed_form import supernet_params
-from carsmoo.cost.memory import BYTES, kept_by_step, require_search
+from carsmoo.cost.memory import BYTES, kept_by_step, peak_memory, require_search
 from carsmoo.nets.data import DataLike, ImageData, Split
 from carsmoo.nets.data.facts import Facts, facts_of
 from carsmoo.nets.data.spec import DatasetSpec, with_size
@@ -50,6 +50,9 @@ SCORED = 16, 144
 
 PROCESS = 0.6e9
 """Bytes that a process takes with torch in it."""
+
+DRAWING = 0.15e9
+"""Bytes that the pictures at the end of a search take."""
 
 INNER = 4
 """What a step keeps inside the operations, of what their outputs take."""
@@ -275,13 +278,13 @@ class _Bench:
         return Rates(step=step, network=max(seconds[1] - (few + calibrated) * image, 0.0), image=image)
 
     def memory(self, rung: Rung, plan: SupernetTraining) -> float:
-        """Return the bytes that a search takes, about."""
+        """Return the bytes that a search takes, about: what measuring took, the images, and pictures at the end."""
         network = rung.network(self.network).for_data(self.images(rung).shape, self.facts.images.classes)
-        weights = BYTES * 4 * supernet_params(self.space, network)
         step = BYTES * INNER * plan.batch_size * kept_by_step(network, (self.space.nodes, self.space.nodes))
         known = self.facts.images
-        pictures = (known.train + 1.5 * known.validation) * float(np.prod(self.images(rung).shape))
-        return float(PROCESS + weights + step + 2 * pictures)
+        pixels = (known.train + 1.5 * known.validation) * float(np.prod(self.images(rung).shape))
+        weights = BYTES * 4 * supernet_params(self.space, network)
+        return float(max(peak_memory() or 0, PROCESS + weights + step) + 2 * pixels + DRAWING)
 
     def _arguments(self, rung: Rung) -> tuple[NetworkConfig, SupernetTraining]:
         return rung.network(self.network), self.training
