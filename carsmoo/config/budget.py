@@ -29,17 +29,14 @@ WARM = 0.55
 SMALLER = 0.85
 """What a step of a generation takes of one in the warm-up: networks kept are smaller than those drawn uniformly."""
 
-GENERATIONS = 4, 10, 50
+GENERATIONS = 3, 10, 50
 """Fewest, as many as are worth scoring on fewer images, and most."""
 
 SCORED = (2000, 1000, 500, 250, 120)
 """Images of search-validation that networks may be scored on."""
 
-NETWORKS = ((4, 3), (8, 3), (8, 5), (16, 5), (16, 8), (24, 8), (36, 8))
-"""Channels and cells of the networks that a plan may take."""
-
 SMALL = 48
-"""Shorter side of images, in px, up to which they are taken as they are."""
+"""Shorter side of images, in px, up to which they are taken as they are, or halved where time is short."""
 
 LARGE = 96
 """Shorter side, in px, from which a network begins with three layers of stride 2."""
@@ -122,18 +119,25 @@ def ladder(size: tuple[int, int], given: NetworkConfig | None, *, resizable: boo
     """
     short = min(size)
     stem: Stem = "imagenet" if short >= LARGE else "cifar"
-    sides: dict[Stem, tuple[int, ...]] = {
-        "cifar": (32, 32, 32, 48, 48, 64, 64),
-        "imagenet": (96, 96, 96, 128, 128, 160, 224),
-    }
     rungs = []
-    for (channels, layers), side in zip(NETWORKS, sides[stem], strict=True):
-        scaled = _scaled(size, side) if resizable and short > SMALL and side < short else size
+    for channels, layers, side in _sizes(short):
+        scaled = _scaled(size, side) if resizable and side < short else size
         if given is None:
             rungs.append(Rung(channels=channels, layers=layers, stem=stem, size=scaled))
         else:
             rungs.append(Rung(channels=given.channels, layers=given.layers, stem=given.stem, size=scaled))
     return list(dict.fromkeys(rungs))
+
+
+def _sizes(short: int) -> tuple[tuple[int, int, int], ...]:
+    """Return channels, cells and the shorter side of images of each rung, where the images' own is ``short``."""
+    if short >= LARGE:
+        return (4, 3, 64), (8, 3, 96), (8, 5, 96), (16, 5, 128), (16, 8, 128), (24, 8, 160), (36, 8, 224)
+    if short > SMALL:
+        return (4, 3, 16), (8, 3, 32), (8, 5, 32), (16, 5, 48), (16, 8, 48), (24, 8, 64), (36, 8, 64)
+    half = short // 2 if short >= SMALL // 2 else short
+    larger = ((8, 3), (8, 5), (16, 5), (16, 8), (24, 8), (36, 8))
+    return (4, 3, half), (8, 3, half), *((channels, layers, short) for channels, layers in larger)
 
 
 def _scaled(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -198,23 +202,21 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
     batch = batch_of(images, given)
     per_epoch = max(images.train // batch, 1)
     epoch, calibration = per_epoch * rates.step, min(given.bn_calibration_images, images.train)
-    fewest, wanted, most = GENERATIONS
+    share = (1 - WARM) * usable
     counts = [images.validation, *(n for n in SCORED if n < images.validation)]
     if given.score_images is not None:
         counts = [min(given.score_images, images.validation)]
-    share, found = (1 - WARM) * usable, None
+    found = None
     for count in counts:
         scoring = rates.scoring(given.pop_size, count + calibration)
-        epochs = max(round(3 * scoring / (SMALLER * epoch)), 1)  # so that training takes as long as scoring
-        generations = min(int(share / (epochs * SMALLER * epoch + 3 * scoring)), most)
-        if generations >= fewest:
+        epochs, generations = _generations(share, SMALLER * epoch, 3 * scoring)
+        if generations >= GENERATIONS[0]:
             found = count, scoring, epochs, generations
-        if generations >= wanted:
+        if generations >= GENERATIONS[1]:
             break
     if found is None:
         return None
     count, scoring, epochs, generations = found
-    epochs = max(int((share / generations - 3 * scoring) / (SMALLER * epoch)), epochs)
     later = generations * (epochs * SMALLER * epoch + 3 * scoring)
     warm = int((usable - later - scoring) / epoch)
     if warm < 1:
@@ -230,6 +232,15 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
     )
     told = seconds * RESERVE[1] / 2 + RESERVE[0] + warm * epoch + scoring + later
     return Timed(training=plan, seconds=told, updates=updates_of(space, plan, per_epoch))
+
+
+def _generations(seconds: float, epoch: float, scoring: float) -> tuple[int, int]:
+    """Return epochs of a generation, and generations, that fit in a time; each trains no shorter than it scores."""
+    epochs = max(round(scoring / epoch), 1)
+    generations = min(int(seconds / (epochs * epoch + scoring)), GENERATIONS[2])
+    if generations:
+        epochs = max(int((seconds / generations - scoring) / epoch), epochs)
+    return epochs, generations
 
 
 def updates_of(space: DARTSSpace, plan: SupernetTraining, per_epoch: int) -> float:

@@ -16,7 +16,7 @@ from carsmoo.config.budget import Rates, Rung
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
-from carsmoo.nets.supernet import budget
+from carsmoo.nets.supernet.rates import Bench
 from carsmoo.space.front import Front
 from tests.cli.test_entry import QUICK, call
 from tests.support.images import draw_folder
@@ -103,7 +103,7 @@ def test_a_budget_is_planned_told_and_written_as_numbers(
     def slow(bench: object, rung: Rung, hopeless: float = 0.0) -> Rates:
         return Rates(step=2.0, network=1e-3, image=1e-4)
 
-    monkeypatch.setattr(budget._Bench, "rates", slow)
+    monkeypatch.setattr(Bench, "rates", slow)
     small = ("--set", "training.pop_size=4", "--set", "network.channels=2", "--set", "network.layers=1")
     asked = ("search", "--data", f"folder:{photos}", "--budget", "1m", *small)
     assert call(*asked, "--out", tmp_path / "run") == 0

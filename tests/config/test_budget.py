@@ -102,18 +102,21 @@ def test_without_a_time_the_digits_get_the_demo_and_others_as_many_steps() -> No
     assert untimed(photos(10**6, 10**6), given).n_generations == 10
 
 
-def test_a_ladder_ascends_and_scales_large_images_only() -> None:
-    for size in ((8, 8), (32, 32), (60, 80), (200, 300), (1000, 400)):
+def test_a_ladder_ascends_and_scales_images_down_where_they_are_large_or_time_is_short() -> None:
+    for size in ((8, 8), (24, 24), (32, 32), (60, 80), (200, 300), (1000, 400)):
         rungs = ladder(size, None, resizable=True)
         work = [rung.work for rung in rungs]
         assert work == sorted(work)
-        assert all(rung.size == size for rung in rungs) == (min(size) <= 48)
+        assert len(set(rungs)) == len(rungs) >= 6
         assert {rung.stem for rung in rungs} == {"imagenet" if min(size) >= 96 else "cifar"}
-    assert ladder((200, 300), None, resizable=True)[0].size == (96, 144)
-    assert ladder((1000, 400), None, resizable=True)[0].size == (192, 96)
+        assert all(min(rung.size) <= min(size) for rung in rungs)
+    assert [rung.size for rung in ladder((32, 32), None, resizable=True)][:3] == [(16, 16), (16, 16), (32, 32)]
+    assert {rung.size for rung in ladder((8, 8), None, resizable=True)} == {(8, 8)}
+    assert ladder((200, 300), None, resizable=True)[0].size == (64, 96)
+    assert ladder((1000, 400), None, resizable=True)[1].size == (192, 96)
     assert {rung.size for rung in ladder((200, 300), None, resizable=False)} == {(200, 300)}
     kept = ladder((32, 32), NetworkConfig(channels=12, layers=4), resizable=True)
-    assert [(rung.channels, rung.layers) for rung in kept] == [(12, 4)]
+    assert [(rung.channels, rung.layers, rung.size[0]) for rung in kept] == [(12, 4, 16), (12, 4, 32)]
 
 
 @pytest.mark.parametrize("fields", [{"warmup_epochs": 3}, {"n_generations": 2}, {"epochs_per_generation": 2}])

@@ -73,11 +73,11 @@ def test_where_no_step_comes_a_beat_tells_the_phase_that_goes_on_if_one_does() -
     assert hand.said == []
     hand.step(100, "networks", 0, 2, unit="networks")
     hand.step(101, "training", 0, 10)
-    hand.beat(130)
+    hand.beat(128)
     assert len(hand.said) == 2
-    hand.beat(131)
-    hand.beat(132)
-    assert hand.said[2:] == ["training: 0/10 steps after 30 s"]
+    hand.beat(129)
+    hand.beat(130)
+    assert hand.said[2:] == ["training: 0/10 steps after 28 s"]
     hand.step(140, "training", 10, 10)
     hand.beat(161)  # its error on test is measured: the network is not done
     assert hand.said[3:] == ["networks: 0/2 networks after 61 s"]

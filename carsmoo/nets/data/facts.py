@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import NamedTuple
 
@@ -27,12 +28,25 @@ class Facts(NamedTuple):
         resizable: whether they may be given another size by name.
         reading: seconds that reading them will take.
         data: the images, where they had to be read.
+        pool: how many there are that the option ``images`` chooses from; None where it is not known.
     """
 
     images: Images
     resizable: bool
     reading: float
     data: ImageData | None
+    pool: int | None = None
+
+    def fewer(self, factor: float) -> Facts:
+        """Return what is known of a part of the images."""
+        known = self.images
+        train, validation = round(factor * known.train), round(factor * known.validation)
+        pool = None if self.pool is None else round(factor * self.pool)
+        return self._replace(
+            images=dataclasses.replace(known, train=train, validation=validation),
+            reading=factor * self.reading,
+            pool=pool,
+        )
 
 
 def facts_of(data: DataLike) -> Facts:
@@ -45,7 +59,8 @@ def facts_of(data: DataLike) -> Facts:
     if spec is None or spec.name not in STREAMED or spec.size is not None:
         found = load(data)
         counts = {"train": len(found.train), "validation": len(found.validation)}
-        return Facts(Images(**counts, shape=found.image_shape, classes=found.classes), False, 0.0, found)
+        images = Images(**counts, shape=found.image_shape, classes=found.classes)
+        return Facts(images, spec is not None and spec.size is None, 0.0, found)
     listing = listed(spec)
     paths = listing.paths
     some = [paths[k] for k in np.unique(np.linspace(0, len(paths) - 1, LOOKED_AT).round().astype(int))]
@@ -62,4 +77,5 @@ def facts_of(data: DataLike) -> Facts:
     train = n if "validation" in listing.files else n - validation
     shape = (3 if mode == "RGB" else 1, height, width)
     images = Images(train=train, validation=validation, shape=shape, classes=len(listing.classes))
-    return Facts(images, True, each * len(paths), None)
+    pool = len(listing.files["train"]) if spec.images is None and len(listing.files) == 1 else None
+    return Facts(images, True, each * len(paths), None, pool)

