@@ -28,7 +28,10 @@ def seconds_of(name: str, text: object) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds in words, two digits or more: ``"45 s"``, ``"12 min"``, ``"3.4 h"``."""
+    """Return seconds in words, two digits or more: ``"0.5 s"``, ``"45 s"``, ``"12 min"``, ``"3 h 24 min"``."""
     if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+        return f"{seconds:.0f} s" if seconds >= 3 or seconds == 0 else f"{seconds:.2g} s"
+    if seconds < 5970:
+        return f"{seconds / 60:.0f} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min"

@@ -5,6 +5,7 @@ from pathlib import Path
 import commands
 import figures
 import notebooks
+import settings
 
 
 def generate(app):
@@ -12,6 +13,7 @@ def generate(app):
     out = Path(app.srcdir) / "_generated"
     out.mkdir(exist_ok=True)
     (out / "cli.md").write_text(commands.as_markdown(), encoding="utf-8")
+    (out / "settings.md").write_text(settings.as_markdown(), encoding="utf-8")
     for path in sorted(Path(app.srcdir, "notebooks").glob("*.ipynb")):
         (out / f"{path.stem}.md").write_text(notebooks.as_markdown(path), encoding="utf-8")
     figures.draw_all(out)

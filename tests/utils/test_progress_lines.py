@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from carsmoo.utils.progress import Step
-from carsmoo.utils.progress_lines import PULSE, ProgressLines, duration
+from carsmoo.utils.progress_lines import PULSE, ProgressLines
 from carsmoo.utils.time_left import NetworksEstimate, Plan, SearchEstimate
 
 
@@ -113,14 +113,6 @@ def test_json_lines_hold_numbers_and_null_for_what_is_not_known_or_finite() -> N
     assert begin == {**common, "done": 0, "seconds": 0.0, "left": None, "run_left": None, "figures": {}}
     figures = {"loss": None, "epoch": 1}
     assert later == {**common, "done": 2, "seconds": 30.0, "left": 30.0, "run_left": 150.0, "figures": figures}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.4, "0 s"), (99.4, "99 s"), (99.6, "2 min"), (5969.0, "99 min"), (5971.0, "1.7 h"), (360_000.0, "100.0 h")],
-)
-def test_durations_in_words(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 class Turns:

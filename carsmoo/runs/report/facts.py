@@ -10,16 +10,8 @@ from carsmoo.runs.retrained_front import CHOSEN_BY, chosen_by
 from carsmoo.space.front import Front
 from carsmoo.space.words import Column, provenance
 from carsmoo.utils.correlation import FEWEST, too_few
+from carsmoo.utils.durations import duration
 from carsmoo.utils.validation import finite
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words, in two units at most."""
-    if seconds < 180:
-        return f"{seconds:.0f} s" if seconds >= 3 else f"{seconds:.2f} s"
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def facts(report: RunReport, columns: Sequence[Column]) -> list[tuple[str, str, str]]:

@@ -8,9 +8,10 @@ from statistics import median
 from typing import Any
 
 from carsmoo.runs.report.data import RunReport
-from carsmoo.runs.report.facts import duration, trained_error
+from carsmoo.runs.report.facts import trained_error
 from carsmoo.runs.report.several import Setting, flat, hypervolumes, words
 from carsmoo.space.words import Column, operations
+from carsmoo.utils.durations import duration
 
 TRUST = {
     "ceiling": "expected tau",

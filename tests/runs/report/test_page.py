@@ -10,8 +10,8 @@ import pytest
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
 from carsmoo.runs.report.document import document
-from carsmoo.runs.report.facts import duration
 from carsmoo.runs.report.page import render
+from carsmoo.utils.durations import duration
 from carsmoo.zoo import GENOTYPES
 from tests.support.run_directories import ABOUT, events, front, make, write_log
 
@@ -109,10 +109,6 @@ def test_the_drawn_data_are_plain_and_whole(run: Path) -> None:
     assert drawn["networks"][0]["text"] == str(GENOTYPES["CARS-H"])
     assert [cell["name"] for cell in drawn["networks"][0]["cells"]] == ["normal", "reduction"]
     assert [generation["front"] for generation in drawn["runs"][0]["generations"]] == [[0, 1], [0, 1, 2], [0, 1, 2]]
-
-
-def test_words_for_figures() -> None:
-    assert [duration(t) for t in (0.5, 4.0, 129.4, 1234.0, 7500.0)] == ["0.50 s", "4 s", "129 s", "21 min", "2 h 5 min"]
 
 
 def test_networks_trained_in_full_are_told_with_their_split(tmp_path: Path) -> None:
