@@ -23,8 +23,17 @@ def test_what_is_no_time_is_refused_by_name(text: object) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0, "0 s"), (0.52, "0.52 s"), (2.96, "3 s"), (99.4, "99 s"), (99.6, "2 min"), (5969.0, "99 min")]
-    + [(5971.0, "1 h 40 min"), (7199.0, "2 h 0 min"), (360_000.0, "100 h 0 min")],
+    [
+        (0.0, "0 s"),
+        (0.52, "0.52 s"),
+        (2.96, "3 s"),
+        (99.4, "99 s"),
+        (99.6, "2 min"),
+        (5969.0, "99 min"),
+        (5971.0, "1 h 40 min"),
+        (7199.0, "2 h 0 min"),
+        (360_000.0, "100 h 0 min"),
+    ],
 )
 def test_a_duration_in_words(seconds: float, text: str) -> None:
     assert duration(seconds) == text
