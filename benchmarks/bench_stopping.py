@@ -1,9 +1,10 @@
 """Signals at random moments of a search and of a training: how soon they end, and whether they go on.
 
 A search with a budget, and then the training of its front, is started in a process of its own and sent SIGTERM at a
-random moment, reading and measuring included, and SIGTERM again two seconds later if it still runs. Then the same
-command, or ``carsmoo resume``, goes on. Figures: ``trials``; ``slowest_end``, seconds from the second signal, or from
-the first where that was enough, to the end; ``not_resumed``, trials after which the work did not go on.
+random moment of its first 25 seconds, which begin with its first words or, each fifth time, with the process, and
+SIGTERM again two seconds later if it still runs. Then the same command, or ``carsmoo resume``, goes on. Figures:
+``trials``; ``slowest_end``, seconds from the second signal, or from the first where that was enough, to the end;
+``not_resumed``, trials after which the work did not go on.
 
     python -m benchmarks.bench_stopping --trials 20
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -36,9 +38,18 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "carsmoo.cli", *map(str, words)]
 
 
-def stopped(call: list[str], after: float) -> tuple[float, int]:
-    """Start a command, send it signals, and return the seconds it took to end and its exit code."""
-    with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+def stopped(call: list[str], after: float, said: Path | None) -> tuple[float, int]:
+    """Start a command, send it signals, and return the seconds it took to end and its exit code.
+
+    Args:
+        call: the command.
+        after: seconds to the first signal, from the first word that the command says into the file ``said``, or from
+            its start where there is no file.
+        said: where to.
+    """
+    with (said or Path(os.devnull)).open("wb") as out, subprocess.Popen(call, stdout=out, stderr=out) as process:
+        while said is not None and said.stat().st_size == 0 and process.poll() is None:
+            time.sleep(0.05)
         try:
             return 0.0, process.wait(after)
         except subprocess.TimeoutExpired:
@@ -67,14 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     random_state = np.random.default_rng(options.seed)
     ends, lost = [], 0
     with tempfile.TemporaryDirectory() as made:
-        photos, run, kept = (Path(made) / name for name in ("photos", "run", "kept"))
+        photos, run, kept, said = (Path(made) / name for name in ("photos", "run", "kept", "said"))
         write_images(photos, *SETS["photos"])
         search = command("search", "--data", f"folder:{photos}", "--budget", "40s", *SMALL, "--out", run)
         train = command("train", kept, "--budget", "30s")
         for trial in range(options.trials):
             trains = trial % 2 == 1 and kept.is_dir()
-            after = float(random_state.uniform(1, 30))
-            seconds, code = stopped(train if trains else search, after)
+            after, early = float(random_state.uniform(0, 25)), trial % 5 == 4
+            seconds, code = stopped(train if trains else search, after, None if early else said)
             ends.append(seconds)
             resume = train if trains else command("resume", run) if (run / "log.jsonl").is_file() else search
             resumed = goes_on(resume)
