@@ -124,7 +124,7 @@ def _plan(
     plan = preset_of(preset or "demo", file).updated({} if data is None else {"data": data})
     sections = [{} if file is None else read_toml(file).get("training", {}), settings.get("training", {})]
     said = {name for section in sections if isinstance(section, dict) for name in section}
-    named = preset is not None or not said.isdisjoint(PLANNED)
+    named = preset is not None or not said.isdisjoint({*PLANNED, "budget"})
     follows = not named and plan.updated(settings).data.partition("?")[0] != SearchConfig.data
     if budget is not None or follows:
         plan = plan.with_budget(budget or AUTO)

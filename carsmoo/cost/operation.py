@@ -53,8 +53,11 @@ def _count(operation: Operation, channels: int, stride: int, height: int, width:
         module = operation.build(channels, stride, norm)
     require_shareable(operation, module)
     counter = FlopCounterMode(display=False)
+    x = torch.empty(1, channels, height, width, device="meta", dtype=torch.float32)
     with counter, torch.no_grad():
-        y = module(torch.empty(1, channels, height, width, device="meta", dtype=torch.float32))
+        y = module(x)
+    if x._version:
+        raise ValueError(f"{operation}: expected its input left as it is, which others read, got it changed (inplace)")
     expected = (1, channels, halved(height, stride - 1), halved(width, stride - 1))
     if not isinstance(y, torch.Tensor) or tuple(y.shape) != expected:
         got = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
@@ -71,17 +74,25 @@ def require_shareable(operation: Operation, module: Any) -> None:
 
     Raises:
         TypeError: for anything but a module.
-        ValueError: for buffers, a batch norm that is not the builder's, or parameters that cannot be drawn anew.
+        ValueError: for buffers, a batch norm that is not the builder's, parameters that cannot be drawn anew or are
+            shared, or dropout.
     """
     from torch import nn
 
     if not isinstance(module, nn.Module):
         raise TypeError(f"{operation}: expected build to return a torch.nn.Module, got {type(module).__name__}")
+    met: set[int] = set()
     for part in module.modules():
         kind = type(part).__name__
+        own = [id(parameter) for parameter in part.parameters(recurse=False)]
+        if not met.isdisjoint(own):
+            raise ValueError(f"{operation}: expected each parameter in one module, got one of {kind} in another too")
+        met.update(own)
+        if isinstance(part, nn.modules.dropout._DropoutNd):
+            raise ValueError(f"{operation}: expected nothing random, got {kind}")  # noqa: TRY004
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             raise ValueError(f"{operation}: expected norms made by norm(channels), got {kind}")  # noqa: TRY004
         if next(part.buffers(recurse=False), None) is not None:
             raise ValueError(f"{operation}: expected no buffers, got some in {kind}")
-        if next(part.parameters(recurse=False), None) is not None and not hasattr(part, "reset_parameters"):
+        if own and not hasattr(part, "reset_parameters"):
             raise ValueError(f"{operation}: expected parameters in modules with reset_parameters, got some in {kind}")

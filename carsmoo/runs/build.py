@@ -25,12 +25,15 @@ def build(config: SearchConfig, group: Group | None = None) -> tuple[Any, Any]:
     from carsmoo.algorithm.pnsga3 import PNSGA3
     from carsmoo.nets.supernet.problem import CARSProblem
 
+    training = config.training
+    if training.budget is not None and config.algorithm.pop_size is not None:  # as many are scored
+        training = dataclasses.replace(training, pop_size=config.algorithm.pop_size)
     problem = CARSProblem(
         config.data,
         config.space,
         config.objectives,
         config.network,
-        config.training,
+        training,
         config.device,
         config.seed,
         config.latency,

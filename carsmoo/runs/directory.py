@@ -96,7 +96,8 @@ class RunDirectory(SearchStore):
         One with a budget is whatever was planned by it.
         """
         try:
-            same = config.training.budget is not None or self.config() == config
+            planned = config.training.budget is not None and self.log_path.is_file()
+            same = planned or self.config() == config
             return same and (not self.log_path.is_file() or self.last_job() == job)
         except (ValueError, TypeError):
             return False

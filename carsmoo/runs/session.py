@@ -219,15 +219,15 @@ class Session:
 
     def _callbacks(self, plan: SearchConfig) -> Callbacks:
         """Return what is called each generation, in this order: logs, checkpoint, and whether a signal came."""
+        end = () if self.seconds_left is None else (Deadline(self.seconds_left, self.warn, self.group.decide),)
         if not self.group.is_main:
-            return Callbacks(self.interruption)
+            return Callbacks(*end, self.interruption)
         logs: list[RunCallback] = [self.log]
         for name in dict.fromkeys((*plan.log, *self._trackers)):
             logs.append(LoggerCallback(logger_of(name, self.run_dir.path), self._warn))
         checkpoint = Checkpoint(self.run_dir.path, self.every)
         checkpoint.store = self.run_dir  # which this session has locked
-        deadline = [] if self.seconds_left is None else [Deadline(self.seconds_left, self.warn)]
-        return Callbacks(*logs, checkpoint, *deadline, self.interruption)
+        return Callbacks(*logs, checkpoint, *end, self.interruption)
 
     def _warn(self, text: str) -> None:
         """Clear the progress bars, and warn below them."""

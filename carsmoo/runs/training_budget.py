@@ -64,7 +64,8 @@ def planned(
         candidates = sorted(order)
         each = dict(zip(candidates, epoch_seconds([genotypes[k] for k in candidates], recipe, images), strict=True))
         dear = [each.get(k, 0.0) for k in range(len(genotypes))]
-        chosen, epochs = fitting(seconds - (time.perf_counter() - begin), dear, order, recipe)
+        spent = time.perf_counter() - begin
+        chosen, epochs = fitting(seconds, dear, order, recipe, spent=spent, at_once=group.size)
         plan = {**asked, "networks": chosen, "epochs": epochs}
         path.parent.mkdir(exist_ok=True)
         write_whole(path, json.dumps(plan, indent=1).encode())

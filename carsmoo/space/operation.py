@@ -17,7 +17,7 @@ class Operation(str):
             ceil(h / stride), ceil(w / stride)) of (n, channels, h, w) at any size. ``norm(channels)`` makes a batch
             norm, as which a supernet and a stand-alone network have different ones; the module has no other one. What
             it has besides are convolutions, linear layers and other modules with ``reset_parameters``. It holds no
-            buffers, which shared weights cannot have. To be pickled it is a function of a module.
+            buffers and nothing random, and leaves its input as it is. To be pickled it is a function of a module.
 
     Raises:
         TypeError: for a ``build`` that cannot be called.

@@ -129,6 +129,9 @@ def test_a_search_follows_its_images_unless_a_plan_is_named(tmp_path: Path) -> N
     assert plan(None, None).training.budget == "auto"
     assert plan(None, file).training.budget == "auto"
     assert plan("demo", None).training.budget is None
+    timed = tmp_path / "timed.toml"
+    timed.write_text('[training]\nbudget = "10m"\n')
+    assert plan(None, timed).training.budget == "10m"
     assert plan(None, None, settings={"training": {"warmup_epochs": 3}}).training.budget is None
     assert plan(None, None, data=None).training == SupernetTraining()
     assert plan(None, None, data="digits?images=600").training == SupernetTraining()

@@ -26,7 +26,7 @@ class Facts(NamedTuple):
     Attributes:
         images: their numbers and shape.
         resizable: whether they may be given another size by name.
-        reading: seconds that reading them will take.
+        reading: seconds that reading them takes, once more where they had to be read.
         data: the images, where they had to be read.
         pool: how many there are that the option ``images`` chooses from; None where it is not known.
     """
@@ -57,10 +57,11 @@ def facts_of(data: DataLike) -> Facts:
     """
     spec = DatasetSpec.parse(data) if isinstance(data, str) else None
     if spec is None or spec.name not in STREAMED or spec.size is not None:
+        begin = time.perf_counter()
         found = load(data)
         counts = {"train": len(found.train), "validation": len(found.validation)}
         images = Images(**counts, shape=found.image_shape, classes=found.classes)
-        return Facts(images, spec is not None and spec.size is None, 0.0, found)
+        return Facts(images, spec is not None and spec.size is None, time.perf_counter() - begin, found)
     listing = listed(spec)
     paths = listing.paths
     some = [paths[k] for k in np.unique(np.linspace(0, len(paths) - 1, LOOKED_AT).round().astype(int))]

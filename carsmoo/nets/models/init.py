@@ -55,5 +55,5 @@ def _reset(layer: nn.Module, generator: torch.Generator) -> None:
     """Let a layer draw its parameters from a seed that ``generator`` gives; the global generator is left as it was."""
     seed = int(torch.randint(2**62, (), generator=generator))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         layer.reset_parameters()  # type: ignore[operator]  # looked for where the operation's costs are counted

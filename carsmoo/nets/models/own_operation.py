@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from torch import Tensor, nn
 
 from carsmoo.nets.models.batch_norm import NormBuilder, Statistics
@@ -47,6 +50,10 @@ class OwnOperation(nn.Module):
         super().__init__()
         self.passed = Passed()
         self.module = operation.build(channels, stride, lambda size: PassedNorm(norm(size), self.passed))
+        for part in self.module.modules():
+            if isinstance(part, nn.Conv2d) and _picks_pixels(part):
+                part.register_forward_pre_hook(partial(_every, part.stride))
+                part.stride = (1, 1)
 
     def forward(self, x: Tensor, statistics: Statistics | None = None) -> Tensor:
         """Return (n, c, ceil(h / stride), ceil(w / stride)) of ``x`` (n, c, h, w)."""
@@ -59,3 +66,18 @@ class OwnOperation(nn.Module):
         finally:
             self.passed.statistics = None
         return y
+
+
+def _picks_pixels(convolution: nn.Conv2d) -> bool:
+    """Return whether a convolution reads some of the pixels only: 1x1, with a stride, without padding.
+
+    Its pixels are taken before it then, as in :class:`~carsmoo.nets.models.ops.FactorizedReduce` and for its reason:
+    given the stride, oneDNN's backward writes past its memory where there are few channels.
+    """
+    unpadded = convolution.padding in ((0, 0), "valid")
+    return convolution.kernel_size == (1, 1) and max(convolution.stride) > 1 and unpadded
+
+
+def _every(stride: tuple[int, ...], module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
+    """Return every so many-th row and column of a layer's input."""
+    return (inputs[0][:, :, :: stride[0], :: stride[1]],)

@@ -46,7 +46,13 @@ def epoch_seconds(genotypes: Sequence[Genotype], recipe: TrainingRecipe, data: T
 
 
 def fitting(
-    seconds: float, each: Sequence[float], order: Sequence[int], recipe: TrainingRecipe
+    seconds: float,
+    each: Sequence[float],
+    order: Sequence[int],
+    recipe: TrainingRecipe,
+    *,
+    spent: float = 0.0,
+    at_once: int = 1,
 ) -> tuple[list[int], int]:
     """Return which networks are trained in a time, places of ``each``, and for how many epochs.
 
@@ -57,20 +63,22 @@ def fitting(
         each: seconds of an epoch of each network.
         order: places of the networks, the most wanted one first, the others along the front.
         recipe: whose epochs are enough where they are fewer than the fewest.
+        spent: seconds that have gone already.
+        at_once: networks that are trained at a time, each as fast as one alone.
 
     Raises:
         ValueError: if not even one network can be trained so long.
     """
-    usable = seconds * (1 - RESERVE[1]) - RESERVE[0]
+    usable = (seconds - spent) * (1 - RESERVE[1]) - RESERVE[0]
     least = min(FEWEST, recipe.epochs)
     first, *others = order
     for count in range(len(order), 0, -1):
         places = np.linspace(0, len(others) - 1, count - 1).round().astype(int).tolist()
         chosen = [first, *(others[k] for k in dict.fromkeys(places))]
-        epochs = int(usable / sum(each[k] for k in chosen))
+        epochs = int(min(at_once, len(chosen)) * usable / sum(each[k] for k in chosen))
         if epochs >= least:
             return chosen, min(epochs, MOST)
-    needed = (least * each[first] + RESERVE[0]) / (1 - RESERVE[1])
+    needed = spent + (least * each[first] + RESERVE[0]) / (1 - RESERVE[1])
     raise ValueError(f"budget: expected at least {needed:.0f}s for {least} epochs of one network, got {seconds:.0f}s")
 
 

@@ -20,10 +20,11 @@ from carsmoo.config.budget import (
 )
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import AUTO, SupernetTraining
-from carsmoo.nets.data import DataLike
+from carsmoo.nets.data import DataLike, ImageData
 from carsmoo.nets.data.facts import Facts, facts_of
 from carsmoo.nets.data.spec import DatasetSpec, with_options
 from carsmoo.nets.distributed.group import Group
+from carsmoo.nets.latency.measure import cached
 from carsmoo.nets.supernet.rates import SHARE, Bench
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.durations import duration, seconds_of
@@ -40,6 +41,7 @@ class BudgetPlan:
         data: the images, with the size that they are scaled to.
         network: the networks.
         training: the plan, without a budget.
+        loaded: the images, where they had to be read and have the right size.
         seconds: that it is expected to take in all; None where no time was told.
         updates: steps that the median operation on an edge is trained for; None likewise.
         memory: bytes that it takes, about.
@@ -51,6 +53,7 @@ class BudgetPlan:
     data: DataLike
     network: NetworkConfig
     training: SupernetTraining
+    loaded: ImageData | None = None
     seconds: float | None = None
     updates: float | None = None
     memory: float = 0.0
@@ -81,7 +84,11 @@ class BudgetPlan:
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data, without images that have no name."""
         named = {"data": self.data if isinstance(self.data, str) else None}
-        return {**dataclasses.asdict(dataclasses.replace(self, data="")), **named}
+        return {**dataclasses.asdict(self.without_images()), **named}
+
+    def without_images(self) -> BudgetPlan:
+        """Return the plan with the name of its images alone, empty where they have none."""
+        return dataclasses.replace(self, data=self.data if isinstance(self.data, str) else "", loaded=None)
 
     @classmethod
     def from_json(cls, plan: dict[str, Any], data: DataLike) -> BudgetPlan:
@@ -99,10 +106,13 @@ def planned(
     network: NetworkConfig | None,
     training: SupernetTraining,
     device: torch.device,
+    *,
+    latency: bool = False,
 ) -> BudgetPlan:
     """Return the plan of a search that a budget asks for, in a time or by the number of images (``"auto"``).
 
-    Widths, depth and stem are those of ``network`` where it differs from the usual one.
+    Widths, depth and stem are those of ``network`` where it differs from the usual one. With ``latency`` a table of
+    the networks' latencies is measured within the time, and remembered.
 
     Raises:
         ValueError: if no search fits in the budget, naming the least that does, or in the memory.
@@ -112,13 +122,16 @@ def planned(
     usual = NetworkConfig() if network is None else network
     kept = None if (usual.channels, usual.layers, usual.stem) == _shape(NetworkConfig()) else usual
     facts = facts_of(data)
-    rungs = ladder(facts.images.shape[1:], kept, resizable=facts.resizable)
     if training.budget == AUTO:
-        demo = NetworkConfig()
-        rung = min(rungs, key=lambda one: abs(one.channels * one.layers - demo.channels * demo.layers))
+        demo, free = NetworkConfig(), ladder(facts.images.shape[1:], None, resizable=facts.resizable)
+        rung = min(free, key=lambda one: abs(one.channels * one.layers - demo.channels * demo.layers))
         return BudgetPlan(
-            data=_asked(data, facts, rung), network=rung.network(usual), training=untimed(facts.images, training)
+            data=_asked(data, facts, rung),
+            network=rung.network(usual) if kept is None else usual,
+            training=untimed(facts.images, training),
+            loaded=_loaded(facts, rung),
         )
+    rungs = ladder(facts.images.shape[1:], kept, resizable=facts.resizable)
     seconds = seconds_of("budget", training.budget)
 
     def left(some: Facts) -> float:
@@ -126,6 +139,8 @@ def planned(
 
     bench = Bench(space, usual, training, facts, device, SHARE * seconds)
     (rung, rates), above = bench.search(rungs, lambda: left(facts))
+    if latency:
+        cached(space, rung.network(usual).for_data(bench.images(rung).shape, facts.images.classes), device)
     part, plan = 1.0, timed(left(facts), bench.images(rung), rates, bench.training, space)
     while plan is None and facts.pool and facts.images.train > FEWEST * facts.images.classes:  # on half of the images
         part, facts = part / 2, facts.fewer(0.5)
@@ -137,13 +152,15 @@ def planned(
             f"budget: expected at least {_text(least)} for {facts.images.train} training images of {_by(rung.size)} "
             f"on this machine, got {training.budget}"
         )
+    again = _loaded(facts, rung) is None
     return BudgetPlan(
         data=_asked(data, facts, rung, part),
         network=rung.network(usual),
         training=plan.training,
+        loaded=_loaded(facts, rung),
         part=part,
         budget=seconds,
-        seconds=plan.seconds + facts.reading + time.perf_counter() - begin,
+        seconds=plan.seconds + (facts.reading if again else 0.0) + time.perf_counter() - begin,
         updates=plan.updates,
         memory=bench.memory(rung, plan.training),
         more=_more(bench, (rung, rates), above, plan.updates),
@@ -157,12 +174,14 @@ def planned_together(
     network: NetworkConfig | None,
     training: SupernetTraining,
     device: torch.device,
+    *,
+    latency: bool = False,
 ) -> BudgetPlan:
     """Return what :func:`planned` finds on rank 0, on all ranks."""
     found: list[BudgetPlan] = []
 
     def find() -> dict[str, Any]:
-        found.append(planned(data, space, network, training, device))
+        found.append(planned(data, space, network, training, device, latency=latency))
         return found[0].to_json()
 
     told = group.decide(find)
@@ -189,6 +208,11 @@ def _asked(data: DataLike, facts: Facts, rung: Rung, part: float = 1.0) -> DataL
     if facts.resizable and (facts.data is None or rung.size != facts.images.shape[1:]):
         options["size"] = rung.size
     return with_options(data, **options) if options else data
+
+
+def _loaded(facts: Facts, rung: Rung) -> ImageData | None:
+    """Return images that had to be read, if they have the size of a rung."""
+    return facts.data if rung.size == facts.images.shape[1:] else None
 
 
 def _more(bench: Bench, chosen: tuple[Rung, Rates], above: tuple[Rung, Rates] | None, updates: float) -> str:

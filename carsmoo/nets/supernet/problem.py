@@ -103,17 +103,20 @@ class CARSProblem(GenotypeProblem):
         self._group = current() if group is None else instance("group", group, Group)
         self._device_given, self.device = device, pick(device)
         self.budget_plan: BudgetPlan | None = None
+        images: ImageData | None = None
         if training.budget is not None:
             if network is not None:
                 instance("network", network, NetworkConfig)
-            plan = planned_together(self._group, data, space, network, training, self.device)
-            self.budget_plan, data, network, training = plan, plan.data, plan.network, plan.training
+            measured = "latency" in objectives and latency is None
+            plan = planned_together(self._group, data, space, network, training, self.device, latency=measured)
+            self.budget_plan, data, network, training = plan.without_images(), plan.data, plan.network, plan.training
+            images = plan.loaded
         self.training = training
         if self._group.size > 1 and self.training.racing:
             raise ValueError(f"racing: expected False with {self._group.size} processes, which race apart, got True")
         self._shape = instance("network", NetworkConfig() if network is None else network, NetworkConfig)
         self.data_given = data
-        self._data: ImageData | None = load(data).to(self.device)
+        self._data: ImageData | None = (load(data) if images is None else images).to(self.device)
         self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
         require_search(space, self.network, self.training, len(self._data.train), memory_of(self.device))
         self._objectives = Objectives(objectives, space, self.network, latency)

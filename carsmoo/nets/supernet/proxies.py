@@ -7,6 +7,7 @@ all three as proxies of accuracy, Abdelfattah et al. 2021 (arXiv:2101.08134).
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.models.batch_norm import BatchNorm, Statistics
 from carsmoo.nets.models.network import untrained
 from carsmoo.nets.supernet.problem import CARSProblem
@@ -101,8 +103,8 @@ def proxy(name: str, problem: CARSProblem, *, images: int = 64, seed: int = 0) -
     Args:
         name: ``"synflow"`` (its logarithm), ``"naswot"`` or ``"grad_norm"``.
         problem: whose networks and search-train images are taken.
-        images: how many.
-        seed: draws the initial weights of each network.
+        images: how many, of each class its share.
+        seed: draws them, and the initial weights of each network.
 
     Raises:
         ValueError: for another name.
@@ -118,12 +120,13 @@ def proxy(name: str, problem: CARSProblem, *, images: int = 64, seed: int = 0) -
     instance("problem", problem, CARSProblem)
     integer("images", images, 2)
     data, network = problem.images, problem.network
-    some = data.normalise(data.train.images[:images])
-    labels = data.train.labels[:images]
+    some = at_random(data.train, images, seed)
+    plain = dataclasses.replace(network, drop_path_prob=0.0, auxiliary_head=False)
 
     def objective(genotype: Genotype) -> float:
-        made = untrained(genotype, network, seed).to(some.device)
-        value = measure(made, some, labels)
+        made = untrained(genotype, plain, seed).to(some.labels.device)
+        with torch.inference_mode(False):
+            value = measure(made, data.normalise(some.images.clone()), some.labels.clone())
         if name == "synflow":
             value = float(torch.tensor(value, dtype=torch.float64).log())
         return -max(value, -1e9)  # no flow, or images that are not told apart

@@ -34,6 +34,13 @@ def test_too_little_time_for_one_network_names_what_is_enough() -> None:
     assert fitting(50, EACH, [3, 0], TrainingRecipe(epochs=3))[1] >= 3
 
 
+def test_time_that_is_spent_and_networks_at_once_count() -> None:
+    assert fitting(120, EACH, [0], QUICK, spent=20)[1] == int(100 * (1 - RESERVE[1]) - RESERVE[0])
+    assert fitting(120, EACH, [0, 1], QUICK, at_once=2)[1] == 2 * int(120 * (1 - RESERVE[1]) - RESERVE[0]) // 3
+    with pytest.raises(ValueError, match=r"budget: expected at least 74s for 10 epochs of one network, got 50s"):
+        fitting(50, EACH, [3, 0, 1, 2, 4], QUICK, spent=20)
+
+
 def test_an_epoch_is_measured_for_each_network() -> None:
     images = np.random.default_rng(0).integers(0, 256, (400, 8, 8), dtype=np.uint8)
     data = ImageData.from_arrays(images, np.arange(400) % 2)

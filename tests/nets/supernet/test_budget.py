@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ import torch
 
 from carsmoo import CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining
 from carsmoo.config.budget import ENOUGH, Rates, Rung
-from carsmoo.nets.data import DataLike
+from carsmoo.nets.data import DataLike, load
+from carsmoo.nets.data import facts as facts_module
 from carsmoo.nets.data.facts import facts_of
 from carsmoo.nets.distributed.group import Group
+from carsmoo.nets.supernet import budget
+from carsmoo.nets.supernet import problem as problem_module
 from carsmoo.nets.supernet.budget import BudgetPlan, planned, planned_together
 from carsmoo.nets.supernet.rates import Bench
 from tests.support.images import draw_folder
@@ -116,6 +120,38 @@ def test_a_problem_without_a_plan_follows_its_images() -> None:
     assert CARSProblem(IMAGES, training=SupernetTraining(warmup_epochs=3)).training.warmup_epochs == 3
 
 
+@pytest.mark.parametrize("size", [(12, 12), (32, 32), (64, 64)])
+def test_a_width_that_is_given_leaves_the_size_of_the_images(size: tuple[int, int], tmp_path: Path) -> None:
+    root = draw_folder(tmp_path / "images", {"ant": 12, "bee": 12}, size=size)
+    plans = [plan_of(f"folder:{root}", "auto", given) for given in (None, NetworkConfig(channels=16, layers=4))]
+    assert plans[0].data == plans[1].data
+    assert (plans[1].network.channels, plans[1].network.layers) == (16, 4)
+
+
+def test_a_pickled_problem_holds_no_images(by_work: list[Rung]) -> None:
+    problem = CARSProblem(IMAGES, budget="1m")
+    assert problem.budget_plan is not None
+    assert problem.budget_plan.loaded is None
+    assert len(pickle.dumps(problem)) < 10_000
+
+
+def test_images_that_had_to_be_read_are_read_once(monkeypatch: pytest.MonkeyPatch, by_work: list[Rung]) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(facts_module, "load", lambda data: read.append(data) or load(data))
+    monkeypatch.setattr(problem_module, "load", lambda data: read.append(data) or load(data))
+    CARSProblem("digits", budget="1m")
+    assert read == ["digits"]
+
+
+def test_latencies_are_measured_within_the_budget(monkeypatch: pytest.MonkeyPatch, by_work: list[Rung]) -> None:
+    asked: list[NetworkConfig] = []
+    monkeypatch.setattr(budget, "cached", lambda space, network, device: asked.append(network))
+    problem = CARSProblem(IMAGES, objectives=("error", "latency"), budget="1m")
+    assert asked == [problem.network]
+    CARSProblem(IMAGES, budget="1m")
+    assert len(asked) == 1
+
+
 def test_all_processes_plan_what_the_first_one_measured(by_work: list[Rung]) -> None:
     sent: list[str] = []
 
@@ -130,5 +166,5 @@ def test_all_processes_plan_what_the_first_one_measured(by_work: list[Rung]) -> 
 
     training = SupernetTraining(budget="2m")
     plans = [planned_together(group(), "digits", SPACE, None, training, CPU) for group in (First, Other)]
-    assert dataclasses.asdict(plans[0]) == dataclasses.asdict(plans[1])
+    assert dataclasses.asdict(plans[0].without_images()) == dataclasses.asdict(plans[1])
     assert all(a == b for a, b in itertools.pairwise(plan.lines() for plan in plans))

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from carsmoo import CARSProblem, NetworkConfig, SupernetTraining
+from carsmoo.nets.data import ImageData
 from carsmoo.nets.supernet.proxies import PROXIES, grad_norm, naswot, proxy, synflow
 from carsmoo.zoo import GENOTYPES
 
@@ -62,6 +63,26 @@ def test_the_gradients_norm_is_that_of_a_backward_pass() -> None:
     again = Small()
     assert grad_norm(again, IMAGES, LABELS) == pytest.approx(expected)
     assert all(p.grad is None for p in again.parameters())
+
+
+def test_images_of_all_classes_are_taken_and_nothing_is_dropped() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 8, 8), dtype=np.uint8)
+    labels = np.repeat(np.arange(3), 30)  # in the order of their classes, as where a folder has splits of its own
+    data = ImageData.from_arrays(pixels, labels, validation=(pixels, labels), test=(pixels, labels))
+    network = NetworkConfig(channels=2, layers=3, drop_path_prob=0.3)
+    problem = CARSProblem(data, network=network, training=SupernetTraining(warmup_epochs=1, pop_size=4))
+    seen: list[Tensor] = []
+
+    def spy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+        seen.append(labels)
+        return grad_norm(network, images, labels)
+
+    objective = proxy("grad_norm", problem, images=12)
+    assert objective(GENOTYPES["CARS-A"]) == objective(GENOTYPES["CARS-A"])
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("carsmoo.nets.supernet.proxies.PROXIES", {"grad_norm": spy})
+        proxy("grad_norm", problem, images=12)(GENOTYPES["CARS-A"])
+    assert torch.bincount(seen[0]).tolist() == [4, 4, 4]
 
 
 @pytest.mark.parametrize("name", PROXIES)
