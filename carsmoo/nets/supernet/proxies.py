@@ -124,8 +124,8 @@ def proxy(name: str, problem: CARSProblem, *, images: int = 64, seed: int = 0) -
     plain = dataclasses.replace(network, drop_path_prob=0.0, auxiliary_head=False)
 
     def objective(genotype: Genotype) -> float:
-        made = untrained(genotype, plain, seed).to(some.labels.device)
         with torch.inference_mode(False):
+            made = untrained(genotype, plain, seed).to(some.labels.device)
             value = measure(made, data.normalise(some.images.clone()), some.labels.clone())
         if name == "synflow":
             value = float(torch.tensor(value, dtype=torch.float64).log())
