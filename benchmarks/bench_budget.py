@@ -80,7 +80,7 @@ def searched(data: Path, budget: str, out: Path) -> dict[str, Any]:
     events = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     (plan,) = (event for event in events if event["event"] == "plan")
     memory = max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) * 1024 / 1e9
-    told = {name: plan[name] for name in ("seconds", "updates", "memory")}
+    told = {"seconds": plan["expected_seconds"], "updates": plan["updates"], "memory": plan["memory"]}
     ended = sum(event["event"] == "generation" for event in events)
     return {"plan": told, "took": took, "peak": memory, "silence": silence, "generations": ended}
 

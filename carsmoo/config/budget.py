@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -155,19 +156,26 @@ def batch_of(images: Images, given: SupernetTraining) -> int:
 
 
 def untimed(images: Images, given: SupernetTraining) -> SupernetTraining:
-    """Return the plan that has about as many steps as the demo, whatever the number of images."""
+    """Return the plan that has about as many steps as the demo, whatever the number of images.
+
+    Warm-up, generations and epochs of each that differ from the usual ones are kept.
+    """
     batch = batch_of(images, given)
     per_epoch = max(images.train // batch, 1)
     warm, later = (-(-steps // per_epoch) for steps in STEPS)
     fewest, most = GENERATIONS[1:]
     epochs = max(later // most, 1)
+    planned: dict[str, Any] = {
+        "warmup_epochs": max(warm, 1),
+        "n_generations": min(max(later // epochs, fewest), most),
+        "epochs_per_generation": epochs,
+    }
+    kept = {name for name in planned if getattr(given, name) != getattr(SupernetTraining, name)}
     return dataclasses.replace(
         given,
         budget=None,
         batch_size=batch,
-        warmup_epochs=max(warm, 1),
-        n_generations=min(max(later // epochs, fewest), most),
-        epochs_per_generation=epochs,
+        **{name: value for name, value in planned.items() if name not in kept},
         score_images=given.score_images if images.validation <= SCORED[1] else given.score_images or SCORED[1],
     )
 

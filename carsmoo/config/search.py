@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import sections_with_new_names
-from carsmoo.config.supernet import PLANNED, SupernetTraining
+from carsmoo.config.supernet import AUTO, PLANNED, SupernetTraining
 from carsmoo.config.toml import TomlSettings, _read
 from carsmoo.space.genotype import DARTSSpace
 from carsmoo.utils.validation import choice, shown
@@ -113,10 +113,12 @@ class SearchConfig(TomlSettings):
     def with_budget(self, budget: str) -> SearchConfig:
         """Return the configuration with a budget in the place of its warm-up, generations and epochs.
 
+        The budget ``"auto"`` leaves those that differ from the usual ones.
+
         Raises:
             ValueError: for a budget of another form.
         """
-        usual = {name: getattr(SupernetTraining, name) for name in PLANNED}
+        usual = {name: getattr(SupernetTraining, name) for name in PLANNED if budget != AUTO}
         return dataclasses.replace(self, training=dataclasses.replace(self.training, **usual, budget=budget))
 
     @classmethod

@@ -53,6 +53,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected TOML, got {error}") from None
+    except FileNotFoundError:
+        raise FileNotFoundError(f"config: expected a TOML file, got nothing at {path}") from None
     return _read(str(path), text)
 
 

@@ -177,20 +177,29 @@ class Objectives:
         except Exception as error:
             what = f"{type(error).__name__}: {one_line(error, 200)}; of {genotype}"
             raise RuntimeError(f"{name}: expected a number, got {what}") from error
-        number = finite(value)
+        item = getattr(value, "item", None)
+        number = finite(item() if callable(item) and getattr(value, "shape", None) == () else value)
         if number is None:
             raise ValueError(f"{name}: expected a finite number, got {shown(value)}; of {genotype}")
         return number
 
 
 def _takes_a_network(function: Callable[..., float] | None) -> bool:
-    """Return whether a function has two parameters that have to be given; one without a signature has one."""
+    """Return whether a function has two parameters that have to be given."""
+    return function is not None and _required(function) == 2
+
+
+def _required(function: Callable[..., float]) -> int | None:
+    """Return how many parameters of a function have to be given by position; None where it does not tell."""
     try:
-        parameters = () if function is None else inspect.signature(function).parameters.values()
+        parameters = inspect.signature(function).parameters.values()
     except ValueError:  # of some that are written in C
-        return False
+        return None
+    if any(p.kind == inspect.Parameter.VAR_POSITIONAL for p in parameters):
+        return None
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(p.kind in positional and p.default is inspect.Parameter.empty for p in parameters) == 2
+    needed = sum(p.kind in positional and p.default is inspect.Parameter.empty for p in parameters)
+    return needed or (1 if any(p.kind in positional for p in parameters) else 0)
 
 
 def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Callable[..., float]]]:
@@ -206,6 +215,11 @@ def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Calla
                 raise ValueError(f"objectives: expected a function with a name, got {name}")
             if name in OBJECTIVES:
                 raise ValueError(f"objectives: expected a function with a name of its own, got {name!r}")
+            if _required(objective) not in (None, 1, 2):
+                raise ValueError(
+                    f"objectives: expected a function of a genotype, or of a genotype and its network, got {name} of "
+                    f"{_required(objective)}"
+                )
             functions[name] = objective
         elif isinstance(objective, str) and objective in OBJECTIVES:
             name = objective

@@ -168,7 +168,8 @@ class RunDirectory(SearchStore):
         """
         path = self.path / f"{FRONT}.json"
         if not path.is_file():
-            raise ValueError(f"run: expected a directory with {path.name}, got {self.path}")
+            hint = f"; carsmoo resume {self.path} goes on to one" if self.files() else ""
+            raise ValueError(f"run: expected a directory with {path.name}, got {self.path}{hint}")
         return Front.load(path)
 
 

@@ -161,7 +161,7 @@ class Session:
         callbacks = self._callbacks(plan)
         if self.group.is_main:
             begin(plan)
-            if planned is not None:
+            if planned is not None and planned.figures():
                 self.run_dir.log("plan", **planned.figures())
                 for line in planned.lines():
                     self.say(line)

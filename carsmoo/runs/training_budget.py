@@ -80,6 +80,11 @@ def _kept(text: str, where: str, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         plan = json.loads(text)
         for name, value in asked.items():
+            if name == "order" and plan[name] != value:
+                raise ValueError(
+                    "budget: expected the networks that were on the front, or chosen, when this training was planned, "
+                    f"got others; train them without a budget, or remove {where} for another plan"
+                )
             if plan[name] != value:
                 raise ValueError(
                     f"budget: expected {name} {shown(plan[name])}, with which these networks were begun, got "

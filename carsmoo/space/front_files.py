@@ -38,7 +38,7 @@ def read_front(path: Path, ops: Sequence[str]) -> FrontParts:
         OSError: if it cannot be read.
     """
     try:
-        text = path.read_bytes().decode()
+        text = (path / "front.json" if path.is_dir() else path).read_bytes().decode()
         return _from_csv(text, ops) if path.suffix == ".csv" else _from_json(text, ops)
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error) as error:
         raise ValueError(f"{path}: expected a front, got something else ({error!r})") from None

@@ -132,7 +132,8 @@ def test_a_search_follows_its_images_unless_a_plan_is_named(tmp_path: Path) -> N
     timed = tmp_path / "timed.toml"
     timed.write_text('[training]\nbudget = "10m"\n')
     assert plan(None, timed).training.budget == "10m"
-    assert plan(None, None, settings={"training": {"warmup_epochs": 3}}).training.budget is None
+    partly = plan(None, None, settings={"training": {"warmup_epochs": 3}}).training
+    assert (partly.budget, partly.warmup_epochs) == ("auto", 3)
     assert plan(None, None, data=None).training == SupernetTraining()
     assert plan(None, None, data="digits?images=600").training == SupernetTraining()
     assert plan("smoke", None, budget="5m").training == dataclasses.replace(

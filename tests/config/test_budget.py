@@ -100,6 +100,8 @@ def test_without_a_time_the_digits_get_the_demo_and_others_as_many_steps() -> No
         assert (plan.batch_size, plan.score_images) == (batch, None if train < 1000 else 1000)
         assert 2300 < steps < 3800
     assert untimed(photos(10**6, 10**6), given).n_generations == 10
+    partly = untimed(photos(4000, 4000), SupernetTraining(budget="auto", n_generations=2))
+    assert (partly.n_generations, partly.warmup_epochs) == (2, untimed(photos(4000, 4000), given).warmup_epochs)
 
 
 def test_a_ladder_ascends_and_scales_images_down_where_they_are_large_or_time_is_short() -> None:

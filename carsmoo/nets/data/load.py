@@ -61,7 +61,8 @@ def load(data: DataLike, *, stream: bool | None = None) -> TrainingData:
     """
     spec = DatasetSpec.parse(data) if isinstance(data, str) else None
     if spec is not None and spec.name not in DATA_NAMES:
-        raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {short(str(data))}")
+        hint = f"; a folder of images is called folder:{short(str(data))}" if os.path.isdir(str(data)) else ""
+        raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {short(str(data))}{hint}")
     asked = spec.stream if spec is not None else isinstance(data, ImageData) and isinstance(data.train, Stream)
     if asked and stream is None:
         raise ValueError(

@@ -228,7 +228,9 @@ def load(path: str | Path, ops: Sequence[str] = PRIMITIVES) -> SavedNetwork:
     if path.is_dir():
         path = path / CARD
     if not path.is_file():
-        raise FileNotFoundError(f"network: expected a folder with {CARD} or a .safetensors file, got {path}")
+        run = path.parent / "networks"
+        hint = f"; those of a run are the folders in {run}" if run.is_dir() else ""
+        raise FileNotFoundError(f"network: expected a folder with {CARD} or a .safetensors file, got {path}{hint}")
     if path.suffix == ".safetensors":
         return _load(path, None, ops)
     card = _read_card(path, ops)

@@ -75,11 +75,13 @@ class BudgetPlan:
             told.append(f"one of {1 / self.part:.0f} images is searched on; train takes all with --data")
         return [*told, self.more] if self.more else told
 
-    def figures(self) -> dict[str, float | None]:
-        """Return the figures of a plan, rounded."""
-        told = {"budget": self.budget, "seconds": self.seconds, "updates": self.updates, "memory": self.memory}
-        told["part"] = self.part
-        return {name: None if value is None else round(value, 3) for name, value in told.items()}
+    def figures(self) -> dict[str, float]:
+        """Return the figures of a plan that are known, rounded; none where no time was told."""
+        if self.budget is None:
+            return {}
+        told = {"budget": self.budget, "expected_seconds": self.seconds, "updates": self.updates}
+        told |= {"memory": self.memory, "part": self.part}
+        return {name: round(value, 3) for name, value in told.items() if value is not None}
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data, without images that have no name."""

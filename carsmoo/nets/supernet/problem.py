@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.config.supernet import SupernetTraining
+from carsmoo.config.supernet import AUTO, SupernetTraining
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.cost.memory import require_search
 from carsmoo.cost.objectives import SCORES, Objective, Objectives, ValueCache
@@ -31,6 +31,7 @@ from carsmoo.nets.supernet.world import World, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.trust import Scored, Trust, scores_of
 from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.utils.durations import seconds_of
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import choice, instance, integer
 
@@ -98,7 +99,10 @@ class CARSProblem(GenotypeProblem):
     ) -> None:
         space = instance("space", DARTSSpace() if space is None else space, DARTSSpace)
         training = instance("training", usual_training(data) if training is None else training, SupernetTraining)
-        training = training if budget is None else dataclasses.replace(training, budget=budget)
+        if budget is not None:
+            if budget != AUTO:
+                seconds_of("budget", budget)
+            training = dataclasses.replace(training, budget=budget)
         integer("seed", seed, 0)
         self._group = current() if group is None else instance("group", group, Group)
         self._device_given, self.device = device, pick(device)

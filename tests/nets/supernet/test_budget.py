@@ -112,6 +112,13 @@ def test_a_size_that_is_asked_for_stays(tmp_path: Path, by_work: list[Rung]) -> 
     assert plan_of(f"folder:{root}?size=20", "1m").data == f"folder:{root}?size=20"
 
 
+def test_only_plans_of_a_time_have_figures_for_the_log(by_work: list[Rung]) -> None:
+    assert plan_of(IMAGES, "auto").figures() == {}
+    told = plan_of(IMAGES, "1m").figures()
+    assert set(told) == {"budget", "expected_seconds", "updates", "memory", "part"}  # "seconds" are those of a run
+    assert told["budget"] == 60
+
+
 def test_a_problem_without_a_plan_follows_its_images() -> None:
     assert CARSProblem().training == SupernetTraining()
     problem = CARSProblem(IMAGES)

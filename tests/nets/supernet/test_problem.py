@@ -41,6 +41,10 @@ def n_convolutions(genotype: Genotype) -> int:
     return sum("conv" in op for op, _ in genotype.normal + genotype.reduce)
 
 
+def lambda_of_three(genotype: Genotype, network: object, more: object) -> float:
+    return 0.0
+
+
 def test_the_objectives_are_what_they_are_called() -> None:
     made = problem(objectives=("params", "error", n_convolutions, "flops"))
     assert made.objective_names == ("params", "error", "n_convolutions", "flops")
@@ -444,6 +448,12 @@ def test_floating_operators_are_told_which_to_use() -> None:
         ({"objectives": ("error", "error")}, ValueError, "objectives: expected each once, got 'error' again"),
         ({"objectives": ("error", params)}, ValueError, "expected a function with a name of its own, got 'params'"),
         ({"objectives": ("error", ["params"])}, ValueError, "objectives: expected among"),
+        (
+            {"objectives": ("error", lambda_of_three)},
+            ValueError,
+            "network, got lambda_of_three of 3",
+        ),
+        ({"budget": 60}, ValueError, "budget: expected a time such as 90s, 10m or 1h30m, got 60"),
         ({"device": "meta"}, ValueError, "device: expected one that torch can compute on, got 'meta'"),
         ({"objectives": ("error", lambda genotype: 0)}, ValueError, "objectives: expected a function with a name"),
         ({"data": "mnits"}, ValueError, "data: expected one of digits, cluttered-digits, mnist, .*, npz, got 'mnits'"),
