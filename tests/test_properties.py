@@ -110,7 +110,7 @@ def test_from_json_gives_a_genotype_or_one_line(text: str) -> None:
 @given(genotypes())
 def test_every_notation_gives_the_genotype_back(genotype: Genotype) -> None:
     assert Genotype.parse(str(genotype)) == genotype
-    assert Genotype.parse(f"NET = genotypes.{genotype!r}") == genotype
+    assert Genotype.parse(f"NET = genotypes.{genotype}") == genotype
     assert Genotype.from_json(genotype.to_json()) == genotype
     assert "\n" not in genotype.to_json()
     assert hash(Genotype.from_json(genotype.to_json())) == hash(genotype)

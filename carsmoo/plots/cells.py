@@ -31,7 +31,7 @@ def plot_cell(edges: Sequence[Edge], concat: Sequence[int], *, title: str = "", 
     Raises:
         ValueError: if edges and concatenation are no cell, see :class:`~carsmoo.Genotype`.
     """
-    Genotype(edges, concat, edges, concat)  # type: ignore[arg-type]  # checks them
+    Genotype(edges, concat, edges, concat).require_known()  # type: ignore[arg-type]  # checks them
     ax = ax or new_axes(8.4, 3.0)
     n_nodes = len(edges) // 2
     places = _places(n_nodes)
@@ -63,6 +63,7 @@ def plot_genotype(genotype: Genotype) -> Figure:
 
     Raises:
         TypeError: for anything but a genotype.
+        ValueError: for one with an unknown operation.
     """
     instance("genotype", genotype, Genotype)
     figure = new_figure(8.4, 6.0)
