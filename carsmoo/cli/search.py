@@ -11,8 +11,8 @@ from carsmoo.cli.common import Config, Inexact, RunDir, Settings, preset_of, run
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import front_table
 from carsmoo.config.search import SearchConfig, Tracker
-from carsmoo.config.supernet import AUTO
-from carsmoo.config.toml import parse_settings
+from carsmoo.config.supernet import AUTO, PLANNED, SupernetTraining
+from carsmoo.config.toml import parse_settings, read_toml
 from carsmoo.plots.style import require_drawable
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.figures import draw_cells, draw_run
@@ -122,8 +122,13 @@ def _plan(
     Without a preset and a budget what is not said of the plan follows the images, if they are not the demo's.
     """
     plan = preset_of(preset or "demo", file).updated({} if data is None else {"data": data})
-    timed = plan.training.budget is not None
-    follows = preset is None and not timed and plan.updated(settings).data.partition("?")[0] != SearchConfig.data
+    sections = [{} if file is None else read_toml(file).get("training", {}), settings.get("training", {})]
+    said = {name: value for section in sections if isinstance(section, dict) for name, value in section.items()}
+    usual = [name for name in PLANNED if name in said and said[name] == getattr(SupernetTraining, name)]
+    whole = (
+        "budget" in said or bool(usual) or said.keys() >= set(PLANNED)
+    )  # what is usual could not be told from unsaid
+    follows = preset is None and not whole and plan.updated(settings).data.partition("?")[0] != SearchConfig.data
     if budget is not None or follows:
         plan = plan.with_budget(budget or AUTO)
     return plan.updated(settings)

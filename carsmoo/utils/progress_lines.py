@@ -129,13 +129,13 @@ def text_line(step: Step, figures: dict[str, float], seconds: float, left: float
     """
     parts = [f"{step.phase}: {step.done}/{step.total} {step.unit}"]
     if seconds >= 1:
-        parts[0] += f" after {duration(seconds)}"
+        parts[0] += f" after {duration(round(seconds))}"
     if "loss" in figures:
         parts.append(f"loss {figures['loss']:.3g}")
     if left:
-        parts.append(f"{duration(left)} left")
+        parts.append(f"{duration(round(left))} left")
     if run and run != left:  # the same where the phase is all there is
-        parts.append(f"whole run {duration(run)} left")
+        parts.append(f"whole run {duration(round(run))} left")
     return ", ".join(parts)
 
 
