@@ -124,10 +124,8 @@ def _plan(
     plan = preset_of(preset or "demo", file).updated({} if data is None else {"data": data})
     sections = [{} if file is None else read_toml(file).get("training", {}), settings.get("training", {})]
     said = {name: value for section in sections if isinstance(section, dict) for name, value in section.items()}
-    usual = [name for name in PLANNED if name in said and said[name] == getattr(SupernetTraining, name)]
-    whole = (
-        "budget" in said or bool(usual) or said.keys() >= set(PLANNED)
-    )  # what is usual could not be told from unsaid
+    usual = any(said.get(name) == getattr(SupernetTraining, name) for name in PLANNED)  # not told from what is unsaid
+    whole = "budget" in said or usual or said.keys() >= set(PLANNED)
     follows = preset is None and not whole and plan.updated(settings).data.partition("?")[0] != SearchConfig.data
     if budget is not None or follows:
         plan = plan.with_budget(budget or AUTO)

@@ -62,9 +62,7 @@ class Bench:
         seconds: float,
     ) -> None:
         self.space, self.network, self.facts, self.device, self.seconds = space, network, facts, device, seconds
-        self.training = dataclasses.replace(
-            training, budget=None, batch_size=batch_of(facts.images, training), score_images=None
-        )
+        self.training = dataclasses.replace(training, budget=None, batch_size=batch_of(facts.images, training))
 
     def images(self, rung: Rung) -> Images:
         """Return the images of a rung, of its size."""

@@ -54,6 +54,11 @@ def test_a_larger_budget_buys_more_steps_then_larger_networks(by_work: list[Rung
         assert plan.training.budget is None
 
 
+def test_images_to_score_on_that_are_given_are_kept(by_work: list[Rung]) -> None:
+    training = SupernetTraining(budget="2m", score_images=30)
+    assert planned(IMAGES, SPACE, None, training, CPU).training.score_images == 30
+
+
 def test_few_sizes_are_measured_and_each_once(by_work: list[Rung]) -> None:
     plan_of(IMAGES, "5m")
     assert len(by_work) == len(set(by_work)) <= 5
