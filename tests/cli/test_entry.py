@@ -223,7 +223,7 @@ WRONG = {
     "objective": (["search", "--out", "OUT", "--set", 'objectives=["speed", "error"]'], "objectives: expected among"),
     "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, cluttered-digits"),
     "data files": (["search", "--out", "OUT", "--set", "data=cifar10:OUT"], "cifar10: expected"),
-    "config": (["search", "--out", "OUT", "--config", "OUT.toml"], "No such file"),
+    "config": (["search", "--out", "OUT", "--config", "OUT.toml"], "expected a TOML file, got nothing at"),
     "device": (["search", "--out", "OUT", "--set", "device=abacus"], "device: expected one that torch can compute on"),
     "plot nowhere": (["plot", "OUT"], f"run: expected the directory of a run, {NOWHERE}"),
     "resume nowhere": (["resume", "OUT"], f"run: expected the directory of a run, {NOWHERE}"),
