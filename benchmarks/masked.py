@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from carsmoo import Genotype
-from carsmoo.cost.structure import cell_of
+from carsmoo.space.darts_graph import cell_of
 from carsmoo.nets.models.cells import zeros_of
 from carsmoo.nets.models.supernet import Supernet, SupernetCell
 

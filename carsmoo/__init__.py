@@ -26,24 +26,32 @@ if TYPE_CHECKING:
     from carsmoo.runs.checkpoint import Checkpoint as Checkpoint
     from carsmoo.runs.logger import LoggerCallback as LoggerCallback
     from carsmoo.runs.resume import resume as resume
+    from carsmoo.space.chain import ChainSpace as ChainSpace
+    from carsmoo.space.chain import Stage as Stage
+    from carsmoo.space.darts import DARTSSpace as DARTSSpace
     from carsmoo.space.front import Front as Front
-    from carsmoo.space.genotype import DARTSSpace as DARTSSpace
     from carsmoo.space.genotype import Genotype as Genotype
+    from carsmoo.space.nas_bench_201 import NASBench201Space as NASBench201Space
     from carsmoo.space.operation import Operation as Operation
+    from carsmoo.space.search_space import SearchSpace as SearchSpace
 
 _HOME = {
     "CARSProblem": "carsmoo.nets.supernet.problem",
+    "ChainSpace": "carsmoo.space.chain",
     "Checkpoint": "carsmoo.runs.checkpoint",
     "Continuous": "carsmoo.algorithm.continuous",
-    "DARTSSpace": "carsmoo.space.genotype",
+    "DARTSSpace": "carsmoo.space.darts",
     "Front": "carsmoo.space.front",
     "Genotype": "carsmoo.space.genotype",
     "LoggerCallback": "carsmoo.runs.logger",
     "MovingProblem": "carsmoo.problems.moving",
+    "NASBench201Space": "carsmoo.space.nas_bench_201",
     "Network": "carsmoo.nets.models.network",
     "NetworkConfig": "carsmoo.config",
     "Operation": "carsmoo.space.operation",
     "PNSGA3": "carsmoo.algorithm",
+    "SearchSpace": "carsmoo.space.search_space",
+    "Stage": "carsmoo.space.chain",
     "SupernetTraining": "carsmoo.config",
     "Trust": "carsmoo.problems.trust",
     "load": "carsmoo.nets.models.serialization",

@@ -24,7 +24,8 @@ from pymoo.core.selection import Selection
 from pymoo.core.variable import get
 from pymoo.operators.selection.rnd import RandomSelection
 
-from carsmoo.space.genotype import GENES_PER_NODE, DARTSSpace
+from carsmoo.space.darts import GENES_PER_NODE
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import integer, keywords, reject_unknown
 
 
@@ -266,12 +267,16 @@ def vectors(pop: Any) -> NDArray[Any]:
     return np.array([individual.X for individual in pop])
 
 
-def genotype_operators(space: DARTSSpace) -> dict[str, Any]:
+def genotype_operators(space: SearchSpace) -> dict[str, Any]:
     """Return the operators for vectors of a space, by the names of pymoo's ``GeneticAlgorithm``.
 
-    Duplicates are told by their meaning, :meth:`DARTSSpace.canonical`.
+    Duplicates are told by their meaning, :meth:`SearchSpace.canonical`. CARS redraws half of the nodes of a mutant
+    (sec. 4.1); where each variable is a choice by itself one of them is redrawn on average.
     """
-    return cars_operators(GenotypeSampling(), NodeCrossover(), NodeMutation(), RowDuplicates(space.canonical))
+    genes = space.genes_per_choice
+    crossover = NodeCrossover(genes=genes)
+    mutation = NodeMutation(genes=genes) if genes > 1 else NodeMutation(prob_node=1 / space.n_var, genes=1)
+    return cars_operators(GenotypeSampling(), crossover, mutation, RowDuplicates(space.canonical))
 
 
 def cars_operators(sampling: Any, crossover: Any, mutation: Any, duplicates: RowDuplicates) -> dict[str, Any]:

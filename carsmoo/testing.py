@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pymoo.optimize import minimize
 from carsmoo.algorithm import PNSGA3
 from carsmoo.config.network import NetworkConfig
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import instance, shown
 
 
@@ -47,15 +48,15 @@ def check_moving_problem(problem: MovingProblem, X: ArrayLike | None = None, *, 
     _check_runs(problem, n_gen)
 
 
-def check_space(space: DARTSSpace, network: NetworkConfig | None = None, *, n: int = 6, seed: int = 0) -> None:
+def check_space(space: SearchSpace, network: NetworkConfig | None = None, *, n: int = 6, seed: int = 0) -> None:
     """Check that a space, its costs, its supernet and its networks agree.
 
-    Vectors, genotypes and their text mean the same; costs in closed form are those of built networks; a supernet's
+    Vectors, architectures and their text mean the same; costs in closed form are those of built networks; a supernet's
     subnet computes what a stand-alone network with its weights does, and its training leaves all that was not chosen as
     it was; a population is scored as its members are one by one; a problem that was restored goes on to the same bits.
 
     Args:
-        space: the space, such as one with operations of one's own.
+        space: the space: one of ours with operations of one's own, or one's own :class:`~carsmoo.SearchSpace`.
         network: in what; a small one for images of 3x9x10 if not given.
         n: architectures that are drawn.
         seed: draws them.
@@ -71,7 +72,7 @@ def check_space(space: DARTSSpace, network: NetworkConfig | None = None, *, n: i
     """
     from carsmoo.nets.supernet.conformance import check_networks, check_search
 
-    instance("space", space, DARTSSpace)
+    instance("space", space, SearchSpace)
     network = network or NetworkConfig(channels=4, layers=3, image_shape=(3, 9, 10), n_classes=3)
     random_state = np.random.default_rng(seed)
     X = random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
@@ -83,8 +84,10 @@ def check_space(space: DARTSSpace, network: NetworkConfig | None = None, *, n: i
     for bound, what in ((space.xl, "xl"), (space.xu, "xu")):
         assert space.decode(bound) is not None, f"decode({what}): expected an architecture"
     for genotype in genotypes:
-        assert Genotype.parse(str(genotype), space.ops) == genotype, "parse(str(genotype)): expected the same genotype"
-        assert Genotype.from_json(genotype.to_json(), space.ops) == genotype, "from_json(to_json()): expected the same"
+        assert space.parse(str(genotype)) == genotype, "parse(str(genotype)): expected the same architecture"
+        assert space.from_json(genotype.to_json()) == genotype, "from_json(to_json()): expected the same"
+        assert hash(space.parse(str(genotype))) == hash(genotype), "hash: expected the same of equal architectures"
+    assert pickle.loads(pickle.dumps(space)) == space, "pickle: expected the same space"
     check_networks(space, network, space.decode(canonical))
     check_search(space, network, canonical)
 

@@ -18,7 +18,8 @@ from carsmoo.operators import (
     RowDuplicates,
     integer_bounds,
 )
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES
 from tests.support.toy import ToyProblem
 
 PROBLEM = ToyProblem()

@@ -25,8 +25,9 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings
 from carsmoo.cost.closed_form import CostTable, cost, flops, params
 from carsmoo.operators import NodeCrossover, NodeMutation
+from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.survival.selection import merge_stages, pareto_stages, protected_objectives, select
 from carsmoo.zoo import GENOTYPES
 from tests.support.toy import ToyProblem

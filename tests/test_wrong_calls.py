@@ -132,8 +132,16 @@ SPACES: dict[str, Wrong] = {
     "nodes by name": (lambda: DARTSSpace("4"), ValueError, r"nodes: expected an integer in 1\.\.64, got '4'"),
     "a billion nodes": (lambda: DARTSSpace(10**9), ValueError, r"nodes: expected an integer in 1\.\.64, got 1000"),
     "one operation": (lambda: DARTSSpace(ops="none"), TypeError, "ops: expected a list of operations, got 'none'"),
-    "encode nothing": (lambda: SPACE.encode(None), TypeError, "genotype: expected a Genotype or several, got None"),
-    "encode a name": (lambda: SPACE.encode("CARS-A"), TypeError, "genotype: expected a Genotype or several, got 'CARS"),
+    "encode nothing": (
+        lambda: SPACE.encode(None),
+        TypeError,
+        "genotype: expected an architecture or several, got None",
+    ),
+    "encode a name": (
+        lambda: SPACE.encode("CARS-A"),
+        TypeError,
+        "genotype: expected an architecture or several, got 'CARS",
+    ),
     "encode a number": (lambda: SPACE.encode([A, 3]), TypeError, "genotype: expected a Genotype, got int"),
     "decode ragged rows": (lambda: SPACE.decode([[1], [2, 3]]), ValueError, "X: expected rows of one length"),
     "decode a text": (lambda: SPACE.decode("abc"), ValueError, r"X: expected \(n, 24\), got \(1, 1\)"),
@@ -189,11 +197,15 @@ SETTINGS: dict[str, Wrong] = {
     ),
     "a file that is not there": (lambda: read_toml("no.toml"), FileNotFoundError, r"no\.toml"),
     "a folder for a file": (lambda: read_toml("."), OSError, "Is a directory|denied"),
-    "cost of a name": (lambda: params("CARS-A", NETWORK), TypeError, "genotype: expected Genotype, got 'CARS-A'"),
+    "cost of a name": (lambda: params("CARS-A", NETWORK), TypeError, "genotype: expected Architecture, got 'CARS-A'"),
     "cost in nothing": (lambda: flops(A, None), TypeError, "network: expected NetworkConfig, got None"),
-    "cost the other way round": (lambda: cost(NETWORK, A), TypeError, "genotype: expected Genotype, got NetworkConfig"),
+    "cost the other way round": (
+        lambda: cost(NETWORK, A),
+        TypeError,
+        "genotype: expected Architecture, got NetworkConfig",
+    ),
     "a table without a network": (lambda: CostTable(SPACE, None), TypeError, "network: expected NetworkConfig"),
-    "a table without a space": (lambda: CostTable(A, NETWORK), TypeError, "space: expected DARTSSpace, got Genotype"),
+    "a table without a space": (lambda: CostTable(A, NETWORK), TypeError, "space: expected SearchSpace, got Genotype"),
     "a table of ragged rows": (
         lambda: CostTable(SPACE, NETWORK).params([[1], [2, 3]]),
         ValueError,
@@ -402,7 +414,7 @@ PLOTS: dict[str, Wrong] = {
     "a name for a genotype": (
         lambda: plots.plot_genotype("CARS-A"),
         TypeError,
-        "genotype: expected Genotype, got 'CARS",
+        "genotype: expected Architecture, got 'CARS",
     ),
     "no curves": (lambda: plots.plot_convergence([1]), ValueError, "curves: expected at least one, by name, got"),
     "half a curve": (lambda: plots.plot_convergence({"a": [1]}), ValueError, r"curves\['a'\]: expected \(evaluations"),
@@ -461,7 +473,7 @@ RUNS: dict[str, Wrong] = {
     "a front of names": (
         lambda: Front.from_objectives(["A"], [[1.0]], ["a"], [""]),
         TypeError,
-        "genotypes: expected Genotype, got 'A'",
+        "genotypes: expected Architecture, got 'A'",
     ),
     "a front of texts": (
         lambda: Front.from_objectives([A], [["x"]], ["a"], [""]),
@@ -523,7 +535,7 @@ SEARCHES: dict[str, Wrong] = {
     "a space by name": (
         lambda: search_on("digits", space="darts"),
         TypeError,
-        "space: expected DARTSSpace, got 'darts'",
+        "space: expected SearchSpace, got 'darts'",
     ),
     "no objective": (
         lambda: search_on("digits", objectives=()),

@@ -26,7 +26,8 @@ from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import params
 from carsmoo.nets.data import ImageData, load
 from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import Genotype
 from carsmoo.utils.trees import Arrays
 from carsmoo.zoo import GENOTYPES
 

@@ -41,7 +41,8 @@ from benchmarks.paper.common import (
 from benchmarks.paper.looks import DASHES, SHADES, dots, finish, panels
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data import load
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES
 
 SIZES = ("small", "middle", "large")
 

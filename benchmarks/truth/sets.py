@@ -25,7 +25,8 @@ import numpy as np
 
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.problems.tabular import data_file
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.zoo import GENOTYPES
 
 DRAW_SEED = 17

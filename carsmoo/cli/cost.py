@@ -11,7 +11,7 @@ from carsmoo import cost as costs
 from carsmoo.cli.common import genotype_of, show
 from carsmoo.cli.tables import table_of
 from carsmoo.config.network import NetworkConfig
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.zoo import GENOTYPES, PUBLISHED
 
 
@@ -61,7 +61,7 @@ def _printed(figure: float | None) -> str:
     return "-" if figure is None else f"{figure:g}"
 
 
-def _verified(name: str, genotype: Genotype, network: NetworkConfig, params: int, flops: int) -> str:
+def _verified(name: str, genotype: Architecture, network: NetworkConfig, params: int, flops: int) -> str:
     """Count a built network, and its multiply-adds with fvcore, and say whether they are those of the closed form."""
     from carsmoo.nets.models.fvcore_count import count
 

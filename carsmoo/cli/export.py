@@ -14,7 +14,7 @@ from carsmoo.cli.common import path_or_genotype
 from carsmoo.config.network import NetworkConfig
 from carsmoo.runs.directory import CONFIG, RunDirectory
 from carsmoo.runs.retrained_front import restored, trained_folder
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.space.words import count
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.progress import Listener, ProgressBars, Step
@@ -85,7 +85,7 @@ def _source(source: str, number: int | None, supernet: bool, shape: Shape, field
         raise ValueError(f"network: expected none but for the directory of a run, got {number}")
     if supernet and not run:
         raise ValueError("supernet: expected it for the directory of a run only, got it for another source")
-    if isinstance(found, Genotype):
+    if isinstance(found, Architecture):
         config = getattr(NetworkConfig, shape.value)(**fields)
         from carsmoo.runs.export import of_genotype
 
@@ -109,8 +109,9 @@ def _write(source: Source, out: Path, formats: Sequence[Format], raw: bool, list
     import torch
 
     from carsmoo.nets.models import export as exports
+    from carsmoo.nets.models.carded import normalisation
     from carsmoo.nets.models.model_card import to_json
-    from carsmoo.nets.models.serialization import CARD, card_of, load, normalisation, save
+    from carsmoo.nets.models.serialization import CARD, card_of, load, save
 
     if Format.onnx in formats:
         exports.require_onnx()

@@ -22,7 +22,7 @@ from carsmoo.cost.objectives import SCORES
 from carsmoo.runs import retrained_front, training_budget
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.space.words import count
 from carsmoo.utils.correlation import too_few
 from carsmoo.utils.launch import Launch
@@ -78,7 +78,7 @@ def train(
     if budget is not None and "epochs" in changes:
         raise ValueError(f"budget: expected no epochs beside it, which it plans, got {changes['epochs']}")
     found = path_or_genotype(what)
-    if isinstance(found, Genotype):
+    if isinstance(found, Architecture):
         if inherit or only or top or budget:
             told = "--inherit, --only, --top and --budget"
             raise ValueError(f"train: expected a run's directory for {told}, got {what!r}")
@@ -161,7 +161,7 @@ def _shaped(recipe: TrainingRecipe, searched: NetworkConfig, *, whole: bool) -> 
 
 
 def _train_one(
-    genotype: Genotype,
+    genotype: Architecture,
     recipe: TrainingRecipe,
     data: str,
     device: str | None,

@@ -9,11 +9,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from carsmoo.config.network import NetworkConfig, Stem
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.search_space import SearchSpace
 
 ENOUGH = 150
 """Steps that an operation on an edge should be trained for before a wider or deeper network is worth its time."""
@@ -187,7 +185,7 @@ class Timed:
     Attributes:
         training: the plan.
         seconds: that it is expected to take.
-        updates: steps that the median operation on an edge is trained for.
+        updates: steps that the median operation is trained for.
     """
 
     training: SupernetTraining
@@ -195,7 +193,7 @@ class Timed:
     updates: float
 
 
-def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining, space: DARTSSpace) -> Timed | None:
+def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining, space: SearchSpace) -> Timed | None:
     """Return the plan that fills a time, None where no useful one fits in it.
 
     Args:
@@ -251,18 +249,17 @@ def _generations(seconds: float, epoch: float, scoring: float) -> tuple[int, int
     return epochs, generations
 
 
-def updates_of(space: DARTSSpace, plan: SupernetTraining, per_epoch: int) -> float:
-    """Return the steps that the median operation on an edge is trained for, of architectures drawn uniformly."""
+def updates_of(space: SearchSpace, plan: SupernetTraining, per_epoch: int) -> float:
+    """Return the steps that the median operation is trained for, of architectures drawn uniformly."""
     return per_epoch * plan.planned_epochs / steps_for(space, plan, 1.0)
 
 
-def steps_for(space: DARTSSpace, plan: SupernetTraining, updates: float) -> float:
-    """Return the steps in which the median operation on an edge is trained for so many, see :func:`updates_of`."""
-    edges = [2 / inputs for inputs in range(2, 2 + space.nodes) for _ in range(inputs)]
-    return updates * len(space.ops) / (float(np.median(edges)) * plan.subnets_per_step)
+def steps_for(space: SearchSpace, plan: SupernetTraining, updates: float) -> float:
+    """Return the steps in which the median operation is trained for so many, see :func:`updates_of`."""
+    return updates * space.options / plan.subnets_per_step
 
 
-def least_seconds(images: Images, rates: Rates, given: SupernetTraining, space: DARTSSpace, updates: float) -> float:
+def least_seconds(images: Images, rates: Rates, given: SupernetTraining, space: SearchSpace, updates: float) -> float:
     """Return the budget, in seconds, from which a plan trains each operation for so many steps, or there is any."""
     low, high = RESERVE[0], 1e9
     while high > 1.02 * low:

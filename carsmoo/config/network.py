@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.renamed import refuses_old_names
+from carsmoo.space.graph import halved
 
 Stem = Literal["cifar", "imagenet"]
 
@@ -163,8 +164,3 @@ class NetworkConfig:
     def reduces(self, position: int) -> bool:
         """Return whether the cell at this place is a reduction cell."""
         return position in (self.layers // 3, 2 * self.layers // 3)
-
-
-def halved(size: int, times: int) -> int:
-    """Return an image's height or width after so many layers of stride 2, each of which rounds up."""
-    return -(-size // (1 << times))

@@ -13,7 +13,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.supernet import AUTO, PLANNED, SupernetTraining
 from carsmoo.config.toml import TomlSettings, _read
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.darts import DARTSSpace
 from carsmoo.utils.validation import choice, shown
 
 Tracker: TypeAlias = Literal["tensorboard", "mlflow", "wandb"]

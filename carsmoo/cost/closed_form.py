@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.lookup import AdditiveTable
 from carsmoo.cost.operation import count
-from carsmoo.cost.structure import Layer, edge_layer, frame_layers, layers
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.graph import MB_CONV, NOR_CONV, Layer
 from carsmoo.space.operation import Operation
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import instance
 
 
@@ -28,7 +28,7 @@ class Cost(NamedTuple):
     flops: int
 
 
-def params(genotype: Genotype, network: NetworkConfig) -> int:
+def params(genotype: Architecture, network: NetworkConfig) -> int:
     """Return the number of parameters of ``Network(genotype, network)``, without its auxiliary head.
 
     Raises:
@@ -44,7 +44,7 @@ def params(genotype: Genotype, network: NetworkConfig) -> int:
     return cost(genotype, network).params
 
 
-def flops(genotype: Genotype, network: NetworkConfig) -> int:
+def flops(genotype: Architecture, network: NetworkConfig) -> int:
     """Return the multiply-adds of ``Network(genotype, network)`` for one image, without its auxiliary head.
 
     Raises:
@@ -60,17 +60,17 @@ def flops(genotype: Genotype, network: NetworkConfig) -> int:
     return cost(genotype, network).flops
 
 
-def cost(genotype: Genotype, network: NetworkConfig) -> Cost:
+def cost(genotype: Architecture, network: NetworkConfig) -> Cost:
     """Return both costs of ``Network(genotype, network)``.
 
     Raises:
-        TypeError: for anything but a Genotype and a NetworkConfig.
+        TypeError: for anything but an architecture and a NetworkConfig.
         ValueError: if the genotype has an operation outside :data:`~carsmoo.space.PRIMITIVES`.
     """
-    instance("genotype", genotype, Genotype).require_known()
+    instance("genotype", genotype, Architecture).require_known()
     instance("network", network, NetworkConfig)
     each = [
-        (layer_params(layer, network.bn_affine), layer_flops(layer) * runs) for layer, runs in layers(genotype, network)
+        (layer_params(layer, network.bn_affine), layer_flops(layer) * runs) for layer, runs in genotype.layers(network)
     ]
     return Cost(*map(sum, zip(*each, strict=True)))
 
@@ -80,37 +80,33 @@ def layer_params(layer: Layer, affine: bool) -> int:
     if isinstance(layer.kind, Operation):
         own = count(layer.kind, layer.c_in, layer.stride, layer.height, layer.width)
         return own.weights + 2 * affine * own.norms
-    weights, norms = _weights_and_norms(layer)
+    parts = _parts(layer)
     biases = layer.c_out if layer.kind == "classifier" else 0
-    return weights + biases + 2 * affine * norms * layer.c_out
+    return parts.early + parts.late + biases + 2 * affine * parts.norms
 
 
 def layer_flops(layer: Layer) -> int:
     """Return the multiply-adds of a layer that runs, for one image."""
     if isinstance(layer.kind, Operation):
         return count(layer.kind, layer.c_in, layer.stride, layer.height, layer.width).flops
-    return _weights_and_norms(layer)[0] * layer.area
+    parts = _parts(layer)
+    return parts.early * layer.height * layer.width + parts.late * layer.area
 
 
-def supernet_params(space: DARTSSpace, network: NetworkConfig) -> int:
-    """Return the number of parameters of a supernet, which has every operation on every edge."""
-    widths = space.nodes, space.nodes
-    held = [layer for layer, _ in frame_layers(network, widths)]
-    for cell in network.cells(*widths):
-        for node in range(space.nodes):
-            held += [edge_layer(op, i, cell) for i in range(2 + node) for op in space.ops]
-    return sum(layer_params(layer, affine=False) for layer in held)
+def supernet_params(space: SearchSpace, network: NetworkConfig) -> int:
+    """Return the number of parameters of a supernet, which has every operation in every place."""
+    return sum(layer_params(layer, affine=False) for layer in space.places(network).values())
 
 
 class CostTable:
-    """Both costs for vectors of a space, by look-up: the cost of a network is a sum over its edges.
+    """Both costs for vectors of a space, by look-up: the cost of a network is a sum over its layers.
 
     Args:
         space: the space whose vectors are looked up.
         network: the network they are built into.
 
     Raises:
-        TypeError: for anything but a DARTSSpace and a NetworkConfig.
+        TypeError: for anything but a SearchSpace and a NetworkConfig.
 
     Example:
         >>> from carsmoo import DARTSSpace, NetworkConfig
@@ -122,11 +118,11 @@ class CostTable:
         [2432206, 3594718]
     """
 
-    def __init__(self, space: DARTSSpace, network: NetworkConfig) -> None:
-        self.space = instance("space", space, DARTSSpace)
+    def __init__(self, space: SearchSpace, network: NetworkConfig) -> None:
+        self.space = instance("space", space, SearchSpace)
         self.network = instance("network", network, NetworkConfig)
-        self._params = AdditiveTable(space, network, self._params_of)
-        self._flops = AdditiveTable(space, network, _flops_of)
+        self._params = space.look_up(network, self._params_of)
+        self._flops = space.look_up(network, _flops_of)
 
     def params(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the parameters of each row of ``X`` (n, n_var), (n,).
@@ -134,7 +130,7 @@ class CostTable:
         Raises:
             ValueError: if ``X`` is not a batch of vectors of the space.
         """
-        return self._params.look_up(X)
+        return self._params(X)
 
     def flops(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the multiply-adds of each row of ``X`` (n, n_var) for one image, (n,).
@@ -142,7 +138,7 @@ class CostTable:
         Raises:
             ValueError: if ``X`` is not a batch of vectors of the space.
         """
-        return self._flops.look_up(X)
+        return self._flops(X)
 
     def _params_of(self, layer: Layer, runs: bool) -> int:
         return layer_params(layer, self.network.bn_affine)
@@ -152,14 +148,33 @@ def _flops_of(layer: Layer, runs: bool) -> int:
     return layer_flops(layer) if runs else 0
 
 
-def _weights_and_norms(layer: Layer) -> tuple[int, int]:
-    """Return the weights of a layer, each of which multiplies once for a pixel that it gives, and its norms."""
+class _Parts(NamedTuple):
+    """What a layer has: weights that multiply for each pixel it reads, those for each it gives; its norms' channels."""
+
+    early: int
+    late: int
+    norms: int
+
+
+def _parts(layer: Layer) -> _Parts:
+    """Return the weights and norms of a layer."""
     kind, pointwise = layer.kind, layer.c_in * layer.c_out
     if kind.startswith(("sep_conv", "dil_conv")):
         repeats = 2 if kind.startswith("sep_conv") else 1
-        return repeats * (layer.c_in * int(kind[-1]) ** 2 + pointwise), repeats
+        return _Parts(0, repeats * (layer.c_in * int(kind[-1]) ** 2 + pointwise), repeats * layer.c_out)
+    if found := MB_CONV.fullmatch(kind):
+        kernel, expansion = int(found[1]), int(found[2])
+        inner, expands = expansion * layer.c_in, expansion > 1
+        norms = (1 + expands) * inner + layer.c_out
+        return _Parts(expands * layer.c_in * inner, inner * kernel**2 + inner * layer.c_out, norms)
+    if found := NOR_CONV.fullmatch(kind):
+        return _Parts(0, int(found[1]) ** 2 * pointwise, layer.c_out)
     if kind.startswith("stem"):
-        return 9 * pointwise, 1
-    if kind == "entry" or (kind == "skip_connect" and layer.stride == 2):
-        return pointwise, 1
-    return (pointwise, 0) if kind == "classifier" else (0, 0)  # pooling, identity, zeros, sums: nothing
+        return _Parts(0, 9 * pointwise, layer.c_out)
+    if kind in ("entry", "project", "head") or (kind == "skip_connect" and layer.stride == 2):
+        return _Parts(0, pointwise, layer.c_out)
+    if kind == "reduce_block":
+        return _Parts(0, 9 * pointwise + 9 * layer.c_out**2 + pointwise, 2 * layer.c_out)
+    if kind == "last_norm":
+        return _Parts(0, 0, layer.c_out)
+    return _Parts(0, pointwise if kind == "classifier" else 0, 0)  # pooling, identity, zeros, sums: nothing

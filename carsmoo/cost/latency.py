@@ -13,23 +13,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.latency_table import PER_MS, LatencyTable
-from carsmoo.cost.lookup import AdditiveTable
-from carsmoo.cost.structure import Layer, layers
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.graph import Layer
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import instance
 
 
-def latency(genotype: Genotype, network: NetworkConfig, table: LatencyTable) -> float:
+def latency(genotype: Architecture, network: NetworkConfig, table: LatencyTable) -> float:
     """Return the latency in ms at batch 1 that a table predicts for ``Network(genotype, network)``.
 
     Raises:
-        TypeError: for anything but a Genotype, a NetworkConfig and a LatencyTable.
+        TypeError: for anything but an architecture, a NetworkConfig and a LatencyTable.
         ValueError: if the table does not have a layer of the network.
     """
-    instance("genotype", genotype, Genotype).require_known()
+    instance("genotype", genotype, Architecture).require_known()
     instance("network", network, NetworkConfig)
     instance("table", table, LatencyTable)
-    return sum(table.picoseconds(layer) for layer, runs in layers(genotype, network) if runs) / PER_MS
+    return sum(table.picoseconds(layer) for layer, runs in genotype.layers(network) if runs) / PER_MS
 
 
 class LatencyCosts:
@@ -41,16 +41,16 @@ class LatencyCosts:
         table: times of layers.
 
     Raises:
-        TypeError: for anything but a DARTSSpace, a NetworkConfig and a LatencyTable.
+        TypeError: for anything but a SearchSpace, a NetworkConfig and a LatencyTable.
         ValueError: if the table does not have all layers.
     """
 
-    def __init__(self, space: DARTSSpace, network: NetworkConfig, table: LatencyTable) -> None:
-        self.space = instance("space", space, DARTSSpace)
+    def __init__(self, space: SearchSpace, network: NetworkConfig, table: LatencyTable) -> None:
+        self.space = instance("space", space, SearchSpace)
         self.network = instance("network", network, NetworkConfig)
         self.table = instance("table", table, LatencyTable)
         table.require(space, network)
-        self._costs = AdditiveTable(space, network, self._picoseconds)
+        self._costs = space.look_up(network, self._picoseconds)
 
     def ms(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the latency of each row of ``X`` (n, n_var) in ms at batch 1, (n,).
@@ -58,7 +58,7 @@ class LatencyCosts:
         Raises:
             ValueError: if ``X`` is not a batch of vectors of the space.
         """
-        return self._costs.look_up(X) / PER_MS
+        return self._costs(X) / PER_MS
 
     def _picoseconds(self, layer: Layer, runs: bool) -> int:
         """Return what a layer adds; 0 for one that no network of the space has, since a table has all that do."""

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import with_new_names
-from carsmoo.cost.structure import KINDS, Layer, layers_needed, text_of
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES
+from carsmoo.space.graph import CHAIN, FRAME, Layer, text_of
+from carsmoo.space.known import space_of
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import choice, instance, integer, number, one_line, shown
 
@@ -73,7 +75,7 @@ class LatencyTable:
     threads: int
     memory_format: str
     layers: Mapping[tuple[Layer, str], Timing]
-    space: DARTSSpace
+    space: SearchSpace
     network: NetworkConfig
     between: float = 0.0
     scale: float = 1.0
@@ -88,7 +90,7 @@ class LatencyTable:
         number("between", self.between, 0)
         if number("scale", self.scale, 0) == 0:
             raise ValueError(f"scale: expected more than 0, got {shown(self.scale)}")
-        instance("space", self.space, DARTSSpace)
+        instance("space", self.space, SearchSpace)
         instance("network", self.network, NetworkConfig)
 
     @property
@@ -108,13 +110,13 @@ class LatencyTable:
             raise ValueError(f"latency: expected a table with {text_of(layer)}, {self.memory_format}, got one without")
         return round((self.between + self.scale * timing.ms) * PER_MS)
 
-    def require(self, space: DARTSSpace, network: NetworkConfig) -> None:
+    def require(self, space: SearchSpace, network: NetworkConfig) -> None:
         """Check that the table has all layers of the networks of a space.
 
         Raises:
             ValueError: naming the first that it does not have.
         """
-        needed = layers_needed(space, network)
+        needed = space.layers_needed(network)
         missing = [layer for layer in needed if (layer, self.memory_format) not in self.layers]
         if missing:
             raise ValueError(
@@ -134,7 +136,7 @@ class LatencyTable:
             "batch": 1,
             **{name: getattr(self, name) for name in _PLAIN},
             "additivity": None if self.additivity is None else self.additivity._asdict(),
-            "space": {"nodes": self.space.nodes, "ops": list(self.space.ops)},
+            "space": self.space.to_plain(),
             "network": dataclasses.asdict(self.network),
         }
         text = json.dumps(head, indent=1)[:-2]
@@ -199,9 +201,11 @@ def _table(document: Any, ops: Sequence[str]) -> LatencyTable:
     about = document["about"]
     if not isinstance(about, dict) or not all(isinstance(value, (str, int)) for value in about.values()):
         raise ValueError(f"about: expected texts and integers, got {shown(about)}")
+    space = space_of(document["space"], ops)
+    kinds = [*FRAME, *CHAIN, *PRIMITIVES[1:], *space.ops, *ops]
     layers: dict[tuple[Layer, str], Timing] = {}
     for row in document["layers"]:
-        layer, memory_format, timing = _row(row, [*KINDS, *ops])
+        layer, memory_format, timing = _row(row, kinds)
         if (layer, memory_format) in layers:
             raise ValueError(f"layers: expected each once, got {text_of(layer)}, {memory_format} again")
         layers[layer, memory_format] = timing
@@ -211,15 +215,9 @@ def _table(document: Any, ops: Sequence[str]) -> LatencyTable:
         **{name: document[name] for name in _PLAIN},
         layers=layers,
         additivity=_additivity(document["additivity"]),
-        space=_space(document["space"], ops),
+        space=space,
         network=NetworkConfig(**network),
     )
-
-
-def _space(fields: Any, ops: Sequence[str]) -> DARTSSpace:
-    """Return a space with its operations as they stand in ``ops``, which know how they are built."""
-    known = {str(op): op for op in ops}
-    return DARTSSpace(**{**fields, "ops": [known.get(op, op) for op in fields["ops"]]})
 
 
 def _row(row: Any, kinds: Sequence[str]) -> tuple[Layer, str, Timing]:

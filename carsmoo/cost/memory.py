@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
-from carsmoo.config.network import NetworkConfig, halved
+from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import supernet_params
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.search_space import SearchSpace
 
 BYTES = 4
 """Of a weight, a gradient, a number in a layer's output: float32."""
@@ -53,38 +53,23 @@ def require_weights(network: NetworkConfig, params: int) -> None:
     require_fits("network", BYTES * params, text_of(network))
 
 
-def require_step(
-    network: NetworkConfig, params: int, batch: int, widths: tuple[int, int], memory: int | None = None
-) -> None:
+def require_step(network: NetworkConfig, params: int, batch: int, kept: int, memory: int | None = None) -> None:
     """Refuse to train ``params`` weights on ``batch`` images at once where that does not fit in the memory.
 
-    What is needed are weights, gradients, momentum, and what a step keeps, see :func:`kept_by_step`.
+    What is needed are weights, gradients, momentum, and the ``kept`` numbers that a step keeps of an image.
     """
-    needed = BYTES * (3 * params + batch * kept_by_step(network, widths))
+    needed = BYTES * (3 * params + batch * kept)
     require_fits("network", needed, f"{text_of(network)}, {batch} of them at once", memory)
 
 
 def require_search(
-    space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, images: int, memory: int | None = None
+    space: SearchSpace, network: NetworkConfig, plan: SupernetTraining, images: int, memory: int | None = None
 ) -> None:
     """Refuse a supernet, its training on so many images, or a population that does not fit in the memory."""
     require_count("pop_size", plan.pop_size, space.n_var)
     require_count("subnets_per_step", plan.subnets_per_step * plan.flops_grouping_window, space.n_var)
     batch = -(-min(plan.batch_size, images) // plan.ghost_batches)
-    require_step(network, plan.n_supernets * supernet_params(space, network), batch, (space.nodes, space.nodes), memory)
-
-
-def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:
-    """Return how many numbers, for an image, a step of training keeps for the way back, at least.
-
-    Of each cell these are its states and their concatenation, as wide as ``widths`` tell of normal and reduction cells;
-    what operations keep on the inside comes on top.
-    """
-    numbers = 0
-    for cell in network.cells(*widths):
-        inner = halved(cell.height, cell.reduction) * halved(cell.width, cell.reduction)
-        numbers += cell.channels * (2 * cell.height * cell.width + 2 * widths[cell.reduction] * inner)
-    return numbers
+    require_step(network, plan.n_supernets * supernet_params(space, network), batch, space.kept(network), memory)
 
 
 def require_count(name: str, count: int, n_var: int) -> None:

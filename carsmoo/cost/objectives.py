@@ -15,10 +15,10 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import CostTable
 from carsmoo.cost.latency import LatencyCosts
 from carsmoo.cost.latency_table import LatencyTable
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import finite, one_line, shown
 
-Objective: TypeAlias = str | Callable[[Genotype], float] | Callable[[Genotype, Any], float]
+Objective: TypeAlias = str | Callable[[Any], float] | Callable[[Any, Any], float]
 
 OBJECTIVES: Mapping[str, str] = {
     "error": "fraction",
@@ -36,7 +36,7 @@ SCORES = ("error", "loss")
 class ValueCache:
     """A value of each architecture of a space, computed once whatever vector it is asked for by."""
 
-    def __init__(self, space: DARTSSpace) -> None:
+    def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.known: dict[bytes, Any] = {}
 
@@ -81,7 +81,7 @@ class Objectives:
     def __init__(
         self,
         given: Sequence[Objective],
-        space: DARTSSpace,
+        space: SearchSpace,
         network: NetworkConfig,
         latency: LatencyTable | str | Path | None = None,
     ) -> None:
@@ -128,7 +128,7 @@ class Objectives:
         columns = [self._column(name, X) for name in self.names if name not in self.moving]
         return np.stack(columns, axis=1, dtype=np.float64) if columns else np.empty((len(X), 0))
 
-    def of_network(self, genotype: Genotype, network: Any) -> list[float]:
+    def of_network(self, genotype: Any, network: Any) -> list[float]:
         """Return those of a genotype's network as its weights are now, in the order of ``of_networks``.
 
         Raises:
@@ -171,7 +171,7 @@ class Objectives:
             return self.latency.ms(X)
         return self._known[name].look_up(X, lambda new: (self._value(name, self.space.decode(x)) for x in new))
 
-    def _value(self, name: str, genotype: Genotype, *network: Any) -> float:
+    def _value(self, name: str, genotype: Any, *network: Any) -> float:
         try:
             value = self._functions[name](genotype, *network)
         except Exception as error:

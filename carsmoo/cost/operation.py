@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from carsmoo.config.network import halved
+from carsmoo.space.graph import halved
 from carsmoo.space.operation import Operation
 
 

@@ -58,7 +58,7 @@ def plot_cell(edges: Sequence[Edge], concat: Sequence[int], *, title: str = "", 
     return ax
 
 
-def plot_genotype(genotype: Genotype) -> Figure:
+def plot_genotype(genotype: Any) -> Figure:
     """Draw both cells of a genotype, one over the other, in a new figure.
 
     Raises:

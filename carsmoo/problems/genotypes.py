@@ -8,10 +8,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.search_space import SearchSpace
 
 
 class GenotypeProblem(MovingProblem):
@@ -27,14 +26,14 @@ class GenotypeProblem(MovingProblem):
         objective_units: the objectives' units.
     """
 
-    def __init__(self, *, space: DARTSSpace, objectives: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(self, *, space: SearchSpace, objectives: Mapping[str, str], **kwargs: Any) -> None:
         bounds: dict[str, Any] = {"n_var": space.n_var, "xl": space.xl, "xu": space.xu, "vtype": int}
         super().__init__(**bounds, n_obj=len(objectives), **kwargs)
         self.space, self.objective_names, self.objective_units = space, tuple(objectives), tuple(objectives.values())
 
     def default_operators(self) -> dict[str, Any]:
-        """Return CARS's operators; duplicates are recognised by their meaning."""
-        return genotype_operators(self.space)
+        """Return the space's operators, CARS's mix; duplicates are recognised by their meaning."""
+        return self.space.operators()
 
     def check(self, X: ArrayLike) -> NDArray[Any]:
         """Return ``X`` as integers, (n, n_var).

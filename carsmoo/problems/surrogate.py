@@ -15,7 +15,8 @@ from carsmoo.cost.closed_form import CostTable
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.moving import ClockProblem
 from carsmoo.problems.tabular import data_file
-from carsmoo.space.genotype import GENES_PER_NODE, PRIMITIVES, DARTSSpace
+from carsmoo.space.darts import GENES_PER_NODE, DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.extras import needing
 from carsmoo.utils.validation import choice, one_line
 
@@ -90,6 +91,8 @@ class NASBench301(GenotypeProblem, ClockProblem):
         }
         outputs = self._session.run(None, inputs)
         return 1 - np.asarray(outputs[0], dtype=np.float64).reshape(len(inputs["x_cont"]), -1)[:, 0]
+
+    space: DARTSSpace
 
     def final_values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the objectives after the last epoch, (n, 2)."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data import load_for_training
-from carsmoo.nets.models.network import Network, measure_noise, untrained
+from carsmoo.nets.models.base import ArchitectureNetwork
+from carsmoo.nets.models.network import measure_noise, untrained
 from carsmoo.nets.models.serialization import load
 from carsmoo.nets.retraining.job import card_of_data
 from carsmoo.nets.retraining.trainer import error_of
 from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.space.architecture import Architecture
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import Genotype
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +34,7 @@ class Source(NamedTuple):
         images: raw images of its data, (n, c, h, w) as float32; None where there are none at hand.
     """
 
-    network: Network
+    network: ArchitectureNetwork
     told: dict[str, Any]
     images: Tensor | None
 
@@ -73,7 +74,7 @@ def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Sou
     return of_search(problem, front.genotypes[front.best() if number is None else number - 1])
 
 
-def of_search(problem: CARSProblem, genotype: Genotype) -> Source:
+def of_search(problem: CARSProblem, genotype: Architecture) -> Source:
     """Return the network of a genotype with the weights that it has in a search now."""
     network = problem.subnet(genotype)
     data = problem.images
@@ -91,7 +92,7 @@ def of_search(problem: CARSProblem, genotype: Genotype) -> Source:
     return Source(network, told, data.validation.images[:REAL].float().cpu())
 
 
-def of_genotype(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> Source:
+def of_genotype(genotype: Architecture, network: NetworkConfig, seed: int = 0) -> Source:
     """Return a network with random weights."""
     built = untrained(genotype, network, seed)
     measure_noise(built, seed)

@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from carsmoo.nets.models.serialization import CARD, SavedNetwork, load, with_card
+from carsmoo.nets.models.carded import CardedNetwork
+from carsmoo.nets.models.serialization import CARD, load, with_card
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.export import of_search
 from carsmoo.runs.retrained_front import NETWORKS, restored, short_name
+from carsmoo.space.architecture import Architecture
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import Genotype
 from carsmoo.utils.validation import shown
 
 SUPERNET = "supernet"
 
 
-def network_of(front: Front, place: int, weights: str | Path = SUPERNET) -> SavedNetwork:
+def network_of(front: Front, place: int, weights: str | Path = SUPERNET) -> CardedNetwork:
     """Return a network of a front with its weights; see :meth:`carsmoo.space.row.Row.network`.
 
     Args:
@@ -39,7 +40,7 @@ def network_of(front: Front, place: int, weights: str | Path = SUPERNET) -> Save
     return _trained(Path(weights), front.genotypes[place], place + 1)
 
 
-def _searched(front: Front, genotype: Genotype) -> SavedNetwork:
+def _searched(front: Front, genotype: Architecture) -> CardedNetwork:
     """Return a network with the weights of the search that the front's errors belong to."""
     problem = front.origin
     if isinstance(problem, Path):
@@ -62,7 +63,7 @@ def _require_same(about: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             raise ValueError(f"weights: expected those of the front's errors, {told}")
 
 
-def _trained(path: Path, genotype: Genotype, number: int) -> SavedNetwork:
+def _trained(path: Path, genotype: Architecture, number: int) -> CardedNetwork:
     """Return the network of a genotype that was trained in a run's directory, or that a folder holds."""
     if not path.exists():
         raise FileNotFoundError(f"weights: expected {SUPERNET!r} or the directory of a run, got {path}, which is none")
@@ -70,7 +71,7 @@ def _trained(path: Path, genotype: Genotype, number: int) -> SavedNetwork:
     first = path / NETWORKS / f"{number}-{name}"
     for folder in (path, first, *sorted((path / NETWORKS).glob(f"*-{name}"))):
         if (folder / CARD).is_file():
-            network = load(folder, genotype.known_ops)
+            network = load(folder, genotype.vocabulary)
             if network.genotype == genotype:
                 return network
     raise ValueError(f"weights: expected a trained network {name} in {path}, got none; carsmoo train {path} trains it")

@@ -23,7 +23,7 @@ from carsmoo.runs.retrained_front import (
     train_jobs,
 )
 from carsmoo.runs.snapshot import Snapshot
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.files import write_json
 from carsmoo.utils.progress import Listener, unheard
@@ -96,7 +96,7 @@ def fidelity(
     return result
 
 
-def _population(problem: CARSProblem, snapshot: Snapshot) -> Sequence[Genotype]:
+def _population(problem: CARSProblem, snapshot: Snapshot) -> Sequence[Architecture]:
     """Return the genotypes of a checkpoint's population."""
     held = snapshot.document["algorithm"]
     try:
@@ -104,11 +104,11 @@ def _population(problem: CARSProblem, snapshot: Snapshot) -> Sequence[Genotype]:
         X = held["individuals"]["columns"]["_X"]["stack"][members]
     except (KeyError, TypeError, IndexError):
         raise ValueError(f"{snapshot.path}: expected a checkpoint with a population, got one without") from None
-    genotypes: Sequence[Genotype] = problem.space.decode(problem.check(X))
+    genotypes: Sequence[Architecture] = problem.space.decode(problem.check(X))
     return genotypes
 
 
-def _spread(problem: CARSProblem, genotypes: Sequence[Genotype], n: int) -> list[Genotype]:
+def _spread(problem: CARSProblem, genotypes: Sequence[Architecture], n: int) -> list[Architecture]:
     """Return ``n`` of some genotypes, different ones and evenly spread over the order of their sizes."""
     from carsmoo.cost.closed_form import params
 
@@ -126,7 +126,7 @@ def _result(
     source: Source,
     supernet: dict[Literal["recalibrated", "batch"], NDArray[np.float64]],
     cards: Sequence[dict[str, Any]],
-    chosen: Sequence[Genotype],
+    chosen: Sequence[Architecture],
 ) -> dict[str, Any]:
     alone = errors_of(cards)
     kendall = {kind: dataclasses.asdict(rank_correlation(errors, alone)) for kind, errors in supernet.items()}

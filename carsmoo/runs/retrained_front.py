@@ -18,8 +18,8 @@ from carsmoo.plots.style import ENDINGS
 from carsmoo.runs.build import build
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.snapshot import Snapshot
+from carsmoo.space.architecture import Architecture
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import Genotype
 from carsmoo.utils.correlation import Correlation, rank_correlation
 from carsmoo.utils.files import Store
 from carsmoo.utils.owned import require_own
@@ -42,9 +42,9 @@ CHOSEN_BY = {
 """What one of the retrained networks is chosen by, the first that they have: never the test split; and its words."""
 
 
-def short_name(genotype: Genotype) -> str:
+def short_name(genotype: Architecture) -> str:
     """Return a genotype's published name, or else eight letters that tell it from others."""
-    known = {published: name for name, published in GENOTYPES.items()}
+    known: dict[Architecture, str] = {published: name for name, published in GENOTYPES.items()}
     return known.get(genotype) or genotype.short_hash
 
 
@@ -71,7 +71,7 @@ def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
 
 
 def jobs_for(
-    genotypes: Sequence[Genotype],
+    genotypes: Sequence[Architecture],
     folder: Path,
     recipe: TrainingRecipe,
     data: str,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.retrained_front import NETWORKS
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.utils.durations import seconds_of
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import shown
@@ -25,7 +25,7 @@ FILE = "budget.json"
 def planned(
     run: RunDirectory,
     budget: str,
-    genotypes: Sequence[Genotype],
+    genotypes: Sequence[Architecture],
     order: Sequence[int],
     recipe: TrainingRecipe,
     data: str,

@@ -17,11 +17,12 @@ import numpy as np
 from moocore import is_nondominated
 from numpy.typing import ArrayLike, NDArray
 
+from carsmoo.space.architecture import Architecture, Vocabulary
 from carsmoo.space.front_files import read_front, require_finite
-from carsmoo.space.genotype import PRIMITIVES, Genotype
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.html import front_html
 from carsmoo.space.row import Row
-from carsmoo.space.words import Column, operations, provenance, score_of
+from carsmoo.space.words import Column, provenance, score_of
 from carsmoo.utils.extras import needing
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import choice, instance, numbers, one_line, shown
@@ -60,7 +61,7 @@ class Front:
         Front(2 networks; error 2.870 to 3.000 percent, parameters 2.400 to 2.700 M; as published)
     """
 
-    genotypes: tuple[Genotype, ...]
+    genotypes: tuple[Architecture, ...]
     F: NDArray[np.float64]
     names: tuple[str, ...]
     units: tuple[str, ...]
@@ -70,7 +71,7 @@ class Front:
     @classmethod
     def from_objectives(
         cls,
-        genotypes: Sequence[Genotype],
+        genotypes: Sequence[Architecture],
         F: ArrayLike,
         names: Sequence[str],
         units: Sequence[str],
@@ -84,7 +85,7 @@ class Front:
             ValueError: if the lengths do not fit each other, a name comes twice or a value is NaN or infinite.
         """
         for genotype in genotypes:
-            instance("genotypes", genotype, Genotype)
+            instance("genotypes", genotype, Architecture)
         if not names or len(set(names)) < len(names):
             raise ValueError(f"names: expected different ones, got {list(names)}")
         values = numbers("F", F)
@@ -96,7 +97,7 @@ class Front:
         require_finite("F: ", values)
         keep = np.flatnonzero(is_nondominated(values, keep_weakly=True)) if len(values) else np.empty(0, dtype=int)
         order = sorted(keep.tolist(), key=lambda k: (*values[k], str(genotypes[k])))
-        first: dict[Genotype, int] = {}
+        first: dict[Architecture, int] = {}
         for k in order:
             first.setdefault(genotypes[k], k)
         unique = list(first.values())
@@ -146,7 +147,7 @@ class Front:
 
     def _repr_html_(self) -> str:
         """Return the front as a table and a picture, for notebooks."""
-        cells = [f"{operations(genotype.normal)} | {operations(genotype.reduce)}" for genotype in self.genotypes]
+        cells = [" | ".join(genotype.summary.values()) for genotype in self.genotypes]
         return front_html(self.columns, self.F, cells, f"Pareto front of {self._size}; {provenance(self.about)}")
 
     def plot(self, **options: Any) -> Figure:
@@ -219,7 +220,7 @@ class Front:
         write_whole(Path(path), (json.dumps({**document, "networks": networks}, indent=1) + "\n").encode())
 
     def to_frame(self) -> DataFrame:
-        """Return a pandas frame: a row a network, its objectives under their names, then its :class:`Genotype`.
+        """Return a pandas frame: a row a network, its objectives under their names, then its architecture.
 
         Values are in the front's units; ``frame.attrs`` holds ``units`` by name and ``about``.
 
@@ -234,12 +235,12 @@ class Front:
         return frame
 
     @classmethod
-    def load(cls, path: str | Path, ops: Sequence[str] = PRIMITIVES) -> Front:
+    def load(cls, path: str | Path, ops: Vocabulary = PRIMITIVES) -> Front:
         """Read a front that :meth:`to_json` or :meth:`to_csv` wrote, by the ending; a CSV has no units.
 
         Args:
             path: the file.
-            ops: operations that may occur, such as ``space.ops`` of a space with those of one's own.
+            ops: operations that may occur, such as ``space.ops`` of a space with those of one's own, or the space.
 
         Raises:
             ValueError: if the file is not such a front.

@@ -12,26 +12,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture, Vocabulary
+from carsmoo.space.known import architecture_of, architecture_of_text
 from carsmoo.utils.validation import short
 
 
 class FrontParts(NamedTuple):
     """What a file holds of a :class:`~carsmoo.Front`, in the order of its fields."""
 
-    genotypes: tuple[Genotype, ...]
+    genotypes: tuple[Architecture, ...]
     F: NDArray[np.float64]
     names: tuple[str, ...]
     units: tuple[str, ...]
     about: dict[str, Any]
 
 
-def read_front(path: Path, ops: Sequence[str]) -> FrontParts:
+def read_front(path: Path, ops: Vocabulary) -> FrontParts:
     """Read what :meth:`carsmoo.Front.to_json` or :meth:`carsmoo.Front.to_csv` wrote, by the ending.
 
     Args:
         path: the file.
-        ops: operations that may occur.
+        ops: operations that may occur, or the space.
 
     Raises:
         ValueError: if the file is not such a front.
@@ -48,18 +49,18 @@ def read_front(path: Path, ops: Sequence[str]) -> FrontParts:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _from_json(text: str, ops: Sequence[str]) -> FrontParts:
+def _from_json(text: str, ops: Vocabulary) -> FrontParts:
     document = json.loads(text)
     names, units = tuple(document["objectives"]), tuple(document["objectives"].values())
     networks = document["networks"]
     rows = [[float(network["objectives"][name]) for name in names] for network in networks]
-    genotypes = tuple(Genotype.from_json(json.dumps(network["genotype"]), ops) for network in networks)
+    genotypes = tuple(architecture_of(network["genotype"], ops) for network in networks)
     if not isinstance(document["about"], dict) or not all(isinstance(unit, str) for unit in units):
         raise ValueError("expected units as texts and 'about' as an object, got others")
     return FrontParts(genotypes, _checked(rows, names), names, units, document["about"])
 
 
-def _from_csv(text: str, ops: Sequence[str]) -> FrontParts:
+def _from_csv(text: str, ops: Vocabulary) -> FrontParts:
     header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
     names = tuple(header[:-1])
     if header[-1:] != ["genotype"]:
@@ -68,7 +69,7 @@ def _from_csv(text: str, ops: Sequence[str]) -> FrontParts:
     if cut:
         raise ValueError(f"expected {len(header)} values in row {cut}, got {len(rows[cut - 1])}")
     values = [[float(value) for value in row[:-1]] for row in rows]
-    genotypes = tuple(Genotype.parse(row[-1], ops) for row in rows)
+    genotypes = tuple(architecture_of_text(row[-1], ops) for row in rows)
     return FrontParts(genotypes, _checked(values, names), names, ("",) * len(names), {})
 
 

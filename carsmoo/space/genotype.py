@@ -1,23 +1,24 @@
-"""DARTS genotypes, and the integer vectors that stand for them in an optimizer."""
+"""DARTS genotypes: their parts, text and JSON."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
 import operator
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
+from carsmoo.space import darts_graph
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.operation import Operation
 from carsmoo.space.parse import read_call
 from carsmoo.space.words import operations
-from carsmoo.utils.validation import array, short, shown
+from carsmoo.utils.validation import short, shown
+
+if TYPE_CHECKING:
+    from carsmoo.config.network import NetworkConfig
 
 Edge: TypeAlias = tuple[str, int]
 
@@ -33,14 +34,11 @@ PRIMITIVES: tuple[str, ...] = (
 )
 """The eight operations of the DARTS search space, in its order (CARS sec. 4.1)."""
 
-GENES_PER_NODE = 3
-"""A node's genes: the index of its pair of inputs, the operation on the lower input, the one on the higher."""
-
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 
 
 @dataclass(frozen=True)
-class Genotype:
+class Genotype(Architecture):
     """One architecture: a normal and a reduction cell, in the notation of DARTS.
 
     Node ``k`` of a cell (numbered from 2, after the two inputs 0 and 1) adds the results of its two edges, which are
@@ -132,17 +130,45 @@ class Genotype:
         Raises:
             ValueError: naming the first that does not.
         """
-        self.require(self.known_ops)
+        self.require(self.vocabulary)
 
     @property
-    def known_ops(self) -> tuple[str, ...]:
+    def vocabulary(self) -> tuple[str, ...]:
         """The operations of DARTS, and those of one's own that occur."""
         return (*PRIMITIVES, *dict.fromkeys(op for op, _ in self.normal + self.reduce if isinstance(op, Operation)))
 
+    def graph(self, network: NetworkConfig) -> tuple[Vertex, ...]:
+        """Return its layers in such a network, each after those that it reads, the classifier last."""
+        return darts_graph.graph(self, network)
+
+    def layers(self, network: NetworkConfig) -> Iterable[tuple[Layer, bool]]:
+        """Yield each layer that its network holds, and whether it runs."""
+        return darts_graph.layers(self, network)
+
+    def kept(self, network: NetworkConfig) -> int:
+        """Return how many numbers, for an image, a step of its training keeps for the way back, at least."""
+        return darts_graph.kept_by_step(network, (len(self.normal_concat), len(self.reduce_concat)))
+
+    def build(self, network: NetworkConfig) -> Any:
+        """Return the stand-alone network, a :class:`~carsmoo.Network`."""
+        return import_module("carsmoo.nets.models.network").Network(self, network)
+
     @property
-    def short_hash(self) -> str:
-        """Eight letters and digits that tell it from others, the same on every machine."""
-        return hashlib.sha256(str(self).encode()).hexdigest()[:8]
+    def summary(self) -> Mapping[str, str]:
+        """The operations of its cells, counted."""
+        return {"normal": operations(self.normal), "reduction": operations(self.reduce)}
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """What it is sorted by, so that neighbours have equal cells."""
+        return self.normal, self.reduce
+
+    def drawn(self) -> list[dict[str, Any]]:
+        """Return its two cells for a picture: ``name``, ``edges`` and ``concat`` of each."""
+        return [
+            {"name": "normal", "edges": self.normal, "concat": self.normal_concat},
+            {"name": "reduction", "edges": self.reduce, "concat": self.reduce_concat},
+        ]
 
     def __repr__(self) -> str:
         cells = f"normal {operations(self.normal)}; reduction {operations(self.reduce)}"
@@ -151,186 +177,6 @@ class Genotype:
     def __str__(self) -> str:
         fields = (f"{name}={list(getattr(self, name))!r}" for name in _FIELDS)
         return f"Genotype({', '.join(fields)})"
-
-
-@dataclass(frozen=True)
-class DARTSSpace:
-    """The DARTS search space as integer vectors, closed under any change within the bounds.
-
-    A vector holds :data:`GENES_PER_NODE` integers a node, the normal cell's nodes first, so
-    ``n_var = 6 * nodes`` (24 for four nodes). Each vector within ``xl..xu`` is a valid architecture.
-
-    Args:
-        nodes: intermediate nodes of a cell, 1 to 64.
-        ops: operations to choose from, of :data:`PRIMITIVES` and of one's own (:class:`~carsmoo.Operation`).
-
-    Raises:
-        ValueError: for another number of nodes, no operation, a repeated one, or one that is neither.
-
-    Example:
-        >>> from carsmoo import DARTSSpace
-        >>> from carsmoo.zoo import GENOTYPES
-        >>> space = DARTSSpace()
-        >>> space.n_var
-        24
-        >>> x = space.encode(GENOTYPES["CARS-I"])
-        >>> space.decode(x) == GENOTYPES["CARS-I"]
-        True
-    """
-
-    nodes: int = field(default=4, metadata={"range": (1, 64, False, False)})
-    ops: tuple[str, ...] = PRIMITIVES
-
-    def __post_init__(self) -> None:
-        if isinstance(self.ops, str) or not isinstance(self.ops, Sequence):
-            raise TypeError(f"ops: expected a list of operations, got {self.ops!r}")
-        object.__setattr__(self, "ops", tuple(self.ops))
-        if isinstance(self.nodes, bool) or not isinstance(self.nodes, int) or not 1 <= self.nodes <= 64:
-            raise ValueError(f"nodes: expected an integer in 1..64, got {shown(self.nodes)}")
-        if taken := [op for op in self.own_operations if op in PRIMITIVES]:
-            raise ValueError(f"ops: expected operations of one's own under other names than DARTS's, got {taken[0]}")
-        unknown = [op for op in self.ops if op not in PRIMITIVES and not isinstance(op, Operation)]
-        if not self.ops or unknown or len(set(self.ops)) < len(self.ops):
-            raise ValueError(f"ops: expected different operations among {', '.join(PRIMITIVES)}, got {self.ops!r}")
-
-    @property
-    def own_operations(self) -> tuple[Operation, ...]:
-        """The operations of one's own."""
-        return tuple(op for op in self.ops if isinstance(op, Operation))
-
-    @property
-    def n_var(self) -> int:
-        """Length of a vector."""
-        return 2 * self.nodes * GENES_PER_NODE
-
-    @property
-    def xl(self) -> NDArray[np.int64]:
-        """Lower bounds, (n_var,), all zero."""
-        return np.zeros(self.n_var, dtype=np.int64)
-
-    @cached_property
-    def xu(self) -> NDArray[np.int64]:
-        """Upper bounds, (n_var,), inclusive."""
-        cell = [(len(pairs) - 1, len(self.ops) - 1, len(self.ops) - 1) for pairs in self.pairs]
-        return np.array(cell + cell, dtype=np.int64).ravel()
-
-    @cached_property
-    def pairs(self) -> tuple[tuple[tuple[int, int], ...], ...]:
-        """For each node of a cell the pairs of inputs it may take, in the order of their index."""
-        return tuple(tuple(itertools.combinations(range(2 + node), 2)) for node in range(self.nodes))
-
-    @property
-    def n_vectors(self) -> int:
-        """Number of vectors within the bounds."""
-        return int(np.prod([int(u) + 1 for u in self.xu], dtype=object))
-
-    def encode(self, genotype: Genotype | Iterable[Genotype]) -> NDArray[np.int64]:
-        """Return the canonical vector of a genotype, (n_var,), or of several, (n, n_var).
-
-        Raises:
-            ValueError: if a genotype lies outside this space (another number of nodes or concatenation, an operation
-                that is not in ``ops``, a node that takes the same input twice).
-        """
-        if isinstance(genotype, Genotype):
-            return np.array(self._genes(genotype), dtype=np.int64)
-        if isinstance(genotype, str) or not isinstance(genotype, Iterable):
-            raise TypeError(f"genotype: expected a Genotype or several, got {shown(genotype)}")
-        rows = [self._genes(g) for g in genotype]
-        return np.array(rows, dtype=np.int64).reshape(len(rows), self.n_var)
-
-    def decode(self, x: ArrayLike) -> Any:
-        """Return the genotype of a vector, (n_var,), or the list of those of several, (n, n_var).
-
-        Raises:
-            ValueError: if ``x`` has another length, is not integer or leaves the bounds.
-        """
-        x = array("X", x)
-        single = x.ndim == 1
-        X = self.check(np.atleast_2d(x))
-        concat = tuple(range(2, 2 + self.nodes))
-        half = self.n_var // 2
-        genotypes = [Genotype(self._cell(row[:half]), concat, self._cell(row[half:]), concat) for row in X.tolist()]
-        return genotypes[0] if single else genotypes
-
-    def canonical(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Return the one vector of each architecture, (n, n_var) or (n_var,).
-
-        Vectors differ without meaning only where an edge is absent: its input is then the lowest that the node's other
-        edge leaves free.
-
-        Raises:
-            ValueError: as :meth:`decode`.
-        """
-        X = array("X", X)
-        single = X.ndim == 1
-        Y = self.check(np.atleast_2d(X)).copy()
-        if "none" in self.ops:
-            for node in range(2 * self.nodes):
-                genes = Y[:, GENES_PER_NODE * node : GENES_PER_NODE * (node + 1)]
-                genes[:] = self._canonical_node[node % self.nodes][genes[:, 0], genes[:, 1], genes[:, 2]]
-        return Y.reshape(self.n_var) if single else Y
-
-    def check(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Return ``X`` as integers, (n, n_var).
-
-        Raises:
-            ValueError: if the shape is another, a value is not a whole number, or one lies outside ``xl..xu``.
-        """
-        A = array("X", X)
-        if A.ndim != 2 or A.shape[1] != self.n_var:
-            raise ValueError(f"X: expected (n, {self.n_var}), got {A.shape}")
-        floating = np.issubdtype(A.dtype, np.floating)
-        if not (np.issubdtype(A.dtype, np.integer) or (floating and np.array_equal(A, np.floor(A)))):
-            raise ValueError(f"X: expected whole numbers, got {A[np.floor(A) != A][0] if floating else A.dtype}")
-        outside = (self.xl > A) | (self.xu < A)
-        if outside.any():
-            row, gene = np.argwhere(outside)[0]
-            raise ValueError(f"X[{row}, {gene}]: expected 0..{self.xu[gene]}, got {A[row, gene]}")
-        return A.astype(np.int64, copy=False)
-
-    def _genes(self, genotype: Genotype) -> list[int]:
-        if not isinstance(genotype, Genotype):
-            raise TypeError(f"genotype: expected a Genotype, got {type(genotype).__name__}")
-        genotype.require(self.ops)
-        concat = tuple(range(2, 2 + self.nodes))
-        genes: list[int] = []
-        for edges, joined in ((genotype.normal, genotype.normal_concat), (genotype.reduce, genotype.reduce_concat)):
-            if len(edges) != 2 * self.nodes or joined != concat:
-                raise ValueError(
-                    f"genotype: expected {self.nodes} nodes a cell, joined as {concat}, "
-                    f"got {len(edges) // 2} nodes, joined as {joined}"
-                )
-            for node in range(self.nodes):
-                genes += self._node_genes(node, [(i, self.ops.index(op)) for op, i in edges[2 * node : 2 * node + 2]])
-        return genes
-
-    def _node_genes(self, node: int, edges: Iterable[tuple[int, int]]) -> tuple[int, int, int]:
-        """Return a node's canonical genes, of its two edges (input, operation's index); an absent one has no input."""
-        none = self.ops.index("none") if "none" in self.ops else -1
-        there = sorted(edge for edge in edges if edge[1] != none)
-        if len(there) == 2 and there[0][0] == there[1][0]:
-            raise ValueError(f"genotype: expected two different inputs for node {2 + node}, got {there[0][0]} twice")
-        free = [(i, none) for i in (0, 1) if all(i != taken for taken, _ in there)]
-        (low, a), (high, b) = sorted([*there, *free[: 2 - len(there)]])
-        return self.pairs[node].index((low, high)), a, b
-
-    def _cell(self, genes: Sequence[int]) -> tuple[Edge, ...]:
-        edges: list[Edge] = []
-        for node, pairs in enumerate(self.pairs):
-            pair, a, b = genes[GENES_PER_NODE * node : GENES_PER_NODE * (node + 1)]
-            low, high = pairs[pair]
-            edges += [(self.ops[a], low), (self.ops[b], high)]
-        return tuple(edges)
-
-    @cached_property
-    def _canonical_node(self) -> tuple[NDArray[np.int64], ...]:
-        """For each node of a cell its canonical genes, (pairs, ops, ops, GENES_PER_NODE)."""
-        tables, n_ops = [], len(self.ops)
-        for node, pairs in enumerate(self.pairs):
-            choices = itertools.product(pairs, range(n_ops), range(n_ops))
-            genes = [self._node_genes(node, ((low, a), (high, b))) for (low, high), a, b in choices]
-            tables.append(np.array(genes, dtype=np.int64).reshape(len(pairs), n_ops, n_ops, GENES_PER_NODE))
-        return tuple(tables)
 
 
 def _edges(name: str, value: Any) -> tuple[Edge, ...]:

@@ -6,14 +6,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.utils.validation import one_line
 
 if TYPE_CHECKING:
     from carsmoo.space.front import Front
 
 
-class Row(tuple[Genotype, dict[str, float]]):
+class Row(tuple[Architecture, dict[str, float]]):
     """A network of a front: the pair of its genotype and its objectives by name, which knows its front.
 
     Args:
@@ -38,7 +38,7 @@ class Row(tuple[Genotype, dict[str, float]]):
         return self.front, self.place
 
     @property
-    def genotype(self) -> Genotype:
+    def genotype(self) -> Architecture:
         """Its cells."""
         return self[0]
 

@@ -20,7 +20,7 @@ from carsmoo.algorithm.continuous import Continuous
 from carsmoo.algorithm.pnsga3 import PNSGA3, das_dennis
 from carsmoo.operators import ArrayMating, CARSMating, GenotypeSampling, NodeCrossover, NodeMutation
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.darts import DARTSSpace
 from tests.support.toy import ToyProblem
 
 

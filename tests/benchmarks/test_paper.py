@@ -16,8 +16,8 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import params
+from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import DARTSSpace
 from carsmoo.zoo import GENOTYPES
 
 SEARCH = SearchConfig(

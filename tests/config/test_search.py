@@ -6,7 +6,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.search import AlgorithmConfig, SearchConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.config.toml import parse_settings, read_toml
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.darts import DARTSSpace
 
 
 def test_the_demo_is_what_carsproblem_is_without_arguments() -> None:

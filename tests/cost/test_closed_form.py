@@ -3,7 +3,8 @@ import pytest
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import CostTable, flops, params
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.zoo import GENOTYPES
 
 NETWORKS = {

@@ -9,8 +9,10 @@ import pytest
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.latency import LatencyCosts, latency
 from carsmoo.cost.latency_table import LatencyTable, Timing
-from carsmoo.cost.structure import Layer, layers, layers_needed
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.darts_graph import layers, layers_needed
+from carsmoo.space.genotype import PRIMITIVES, Genotype
+from carsmoo.space.graph import Layer
 from carsmoo.zoo import GENOTYPES
 
 SPACE = DARTSSpace()
@@ -77,7 +79,7 @@ def test_a_table_of_another_network_is_refused_by_the_layer_that_is_missing() ->
 
 def test_other_arguments_are_refused() -> None:
     table, network = made_up(), NETWORKS["search"]
-    with pytest.raises(TypeError, match="genotype: expected Genotype, got 'CARS-I'"):
+    with pytest.raises(TypeError, match="genotype: expected Architecture, got 'CARS-I'"):
         latency("CARS-I", network, table)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="table: expected LatencyTable, got None"):
         LatencyCosts(SPACE, network, None)  # type: ignore[arg-type]

@@ -6,12 +6,13 @@ from carsmoo import CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining
 from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.config.search import SearchConfig
 from carsmoo.cost import memory
-from carsmoo.cost.memory import kept_by_step, require_count, require_step, require_weights
+from carsmoo.cost.memory import require_count, require_step, require_weights
 from carsmoo.nets.latency.measure import build as measured
 from carsmoo.nets.latency.measure import network_latency
 from carsmoo.nets.models.network import Network
 from carsmoo.runs.build import build
 from carsmoo.runs.export import of_genotype
+from carsmoo.space.darts_graph import kept_by_step
 from carsmoo.zoo import GENOTYPES
 from tests.cli.test_entry import call
 from tests.support.toy import ToyProblem
@@ -30,9 +31,9 @@ def test_what_a_step_keeps_by_hand() -> None:
 def test_the_bytes_at_which_something_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     network = NetworkConfig(channels=2, layers=1, image_shape=(1, 5, 4))
     kept = kept_by_step(network, (4, 3))
-    require_step(network, 100, 7, (4, 3), 4 * (300 + 7 * kept))
+    require_step(network, 100, 7, kept, 4 * (300 + 7 * kept))
     with pytest.raises(ValueError, match=r"network: expected what fits .*1 cells of 2 channels .*1x5x4, 7 of them"):
-        require_step(network, 100, 7, (4, 3), 4 * (300 + 7 * kept) - 1)
+        require_step(network, 100, 7, kept, 4 * (300 + 7 * kept) - 1)
     monkeypatch.setattr(memory, "physical_memory", lambda: 1740)
     require_weights(network, 435)
     require_count("population", 1, 30)
@@ -85,7 +86,7 @@ def test_a_step_on_many_images_is_refused_where_it_does_not_fit(monkeypatch: pyt
 def test_the_papers_settings_fit_in_16_gb(monkeypatch: pytest.MonkeyPatch) -> None:
     for channels, layers in ((16, 8), (36, 20), (48, 20)):
         network = NetworkConfig(channels=channels, layers=layers, image_shape=(3, 32, 32), n_classes=10)
-        require_step(network, 3 * 10**8, 128, (4, 4), 16 * GB)
+        require_step(network, 3 * 10**8, 128, kept_by_step(network, (4, 4)), 16 * GB)
 
 
 def test_the_command_says_so_and_writes_nothing(

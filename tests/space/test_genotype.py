@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.zoo import GENOTYPES
 
 SPACE = DARTSSpace()

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import Genotype
 
 SPACE = DARTSSpace()
 SMALL = NetworkConfig(channels=4, layers=3, image_shape=(1, 8, 8), n_classes=10)

@@ -7,7 +7,7 @@ from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.operators import genotype_operators
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.darts import DARTSSpace
 
 
 class ToyProblem(MovingProblem):

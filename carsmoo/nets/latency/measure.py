@@ -24,15 +24,15 @@ from scipy.optimize import nnls
 from scipy.stats import spearmanr
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.closed_form import CostTable, supernet_params
+from carsmoo.cost.closed_form import CostTable
 from carsmoo.cost.latency import latency
 from carsmoo.cost.latency_table import Additivity, LatencyTable, Timing
 from carsmoo.cost.memory import BYTES, require_fits, text_of
-from carsmoo.cost.structure import layers, layers_needed
 from carsmoo.nets.latency.timed_layers import computing, device_name, format_named, timed_layer, timed_network, waiting
 from carsmoo.nets.latency.timing import Clock, TimedLayer, alternately, measure
 from carsmoo.nets.models.device import pick
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.files import read_cached, write_cached
 from carsmoo.utils.progress import Listener, unheard
 from carsmoo.utils.validation import instance, integer
@@ -51,7 +51,7 @@ POOL = 1000
 
 
 def network_latency(
-    genotypes: Sequence[Genotype],
+    genotypes: Sequence[Architecture],
     network: NetworkConfig,
     *,
     device: str | torch.device | None = None,
@@ -80,7 +80,7 @@ def network_latency(
     """
     instance("network", network, NetworkConfig)
     for genotype in genotypes:
-        instance("genotypes", genotype, Genotype)
+        instance("genotypes", genotype, Architecture)
     where, layout = pick(device), format_named(memory_format)
     integer("rounds", rounds, 1)
     with computing(threads):
@@ -90,7 +90,7 @@ def network_latency(
 
 
 def build(
-    space: DARTSSpace,
+    space: SearchSpace,
     network: NetworkConfig,
     *,
     device: str | torch.device | None = None,
@@ -123,7 +123,7 @@ def build(
     Raises:
         TypeError, ValueError: naming the argument, what was expected and what was given.
     """
-    instance("space", space, DARTSSpace)
+    instance("space", space, SearchSpace)
     instance("network", network, NetworkConfig)
     least = {
         "rounds": (rounds, 1),
@@ -138,10 +138,10 @@ def build(
         raise ValueError("memory_formats: expected at least one, got none")
     where = pick(device)
     plain = replace(network, auxiliary_head=False, drop_path_prob=0.0)
-    largest = max(layer.c_in * layer.height * layer.width for layer in layers_needed(space, plain))
-    weights = supernet_params(DARTSSpace(space.nodes, ("max_pool_3x3", "avg_pool_3x3")), plain)
+    largest = max(layer.c_in * layer.height * layer.width for layer in space.layers_needed(plain))
+    weights = min(params(architecture, plain) for architecture in space.covering())
     require_fits("network", BYTES * (largest + weights), text_of(plain))
-    keys = [(layer, name) for name in layouts for layer in layers_needed(space, plain)]
+    keys = [(layer, name) for name in layouts for layer in space.layers_needed(plain)]
     both = list(chain(*spanning(space, plain, fitted, checked, seed)))  # those to fit to, then those to check
     usual = next(iter(layouts.values()))
     with computing(threads):
@@ -162,7 +162,7 @@ def build(
     )
     measured = np.array([timing.ms for timing in times.values()])
     sums = np.array([latency(genotype, plain, table) for genotype in both])
-    counts = np.array([sum(runs for _, runs in layers(genotype, plain)) for genotype in both])
+    counts = np.array([sum(runs for _, runs in genotype.layers(plain)) for genotype in both])
     between, scale = fit(counts[:fitted], sums[:fitted], measured[:fitted])
     predicted, truth = (between * counts + scale * sums)[fitted:], measured[fitted:]
     additivity = Additivity(
@@ -175,7 +175,7 @@ def build(
 
 
 def cached(
-    space: DARTSSpace, network: NetworkConfig, device: torch.device, listener: Listener = unheard
+    space: SearchSpace, network: NetworkConfig, device: torch.device, listener: Listener = unheard
 ) -> LatencyTable:
     """Return the latency table of networks on this device, from the cache or measured now.
 
@@ -196,8 +196,8 @@ def cached(
 
 
 def spanning(
-    space: DARTSSpace, network: NetworkConfig, fitted: int, checked: int, seed: int = 0
-) -> tuple[list[Genotype], list[Genotype]]:
+    space: SearchSpace, network: NetworkConfig, fitted: int, checked: int, seed: int = 0
+) -> tuple[list[Architecture], list[Architecture]]:
     """Return two disjoint lists of random genotypes, each evenly spaced by rank of multiply-adds.
 
     Each of the pool draws its operations with probabilities of its own, so that there are some of almost nothing but
@@ -207,12 +207,7 @@ def spanning(
         ValueError: if the space has too few architectures.
     """
     rng = np.random.default_rng(seed)
-    X = rng.integers(space.xl, space.xu + 1, size=(POOL, space.n_var))
-    for row in X:
-        chances = rng.dirichlet(np.full(len(space.ops), 0.5))
-        for gene in (1, 2):
-            row[gene::3] = rng.choice(len(space.ops), size=2 * space.nodes, p=chances)
-    X = np.unique(space.canonical(X), axis=0)
+    X = np.unique(space.canonical(space.spread(POOL, rng)), axis=0)
     if len(X) < fitted + checked:
         raise ValueError(f"space: expected at least {fitted + checked} architectures to measure, got {len(X)}")
     X = X[np.argsort(CostTable(space, network).flops(X), kind="stable")]

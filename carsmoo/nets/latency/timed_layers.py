@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.structure import Layer, stem_layers
 from carsmoo.nets.latency.timing import TimedLayer, nothing
 from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder
 from carsmoo.nets.models.cells import Stem, set_memory_format
@@ -22,7 +21,9 @@ from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.network import measure_noise, untrained
 from carsmoo.nets.models.ops import module_of
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.darts_graph import stem_layers
+from carsmoo.space.graph import Layer
 from carsmoo.utils.validation import choice, integer
 
 M = TypeVar("M", bound=nn.Module)
@@ -66,7 +67,7 @@ def computing(threads: int) -> Iterator[None]:
 
 
 def timed_network(
-    genotype: Genotype, network: NetworkConfig, device: torch.device, layout: torch.memory_format
+    genotype: Architecture, network: NetworkConfig, device: torch.device, layout: torch.memory_format
 ) -> TimedLayer:
     """Return a network to be timed, right after another run of its own."""
     made = untrained(genotype, replace(network, auxiliary_head=False, drop_path_prob=0.0)).eval()

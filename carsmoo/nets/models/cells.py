@@ -9,22 +9,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from carsmoo.config.network import CellShape, NetworkConfig, halved
-from carsmoo.cost.structure import entry_layers, stem_layers
+from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.nets.models.batch_norm import NormBuilder, Statistics
 from carsmoo.nets.models.ops import Convolution, module_of
+from carsmoo.space.darts_graph import entry_layers, stem_layers
+from carsmoo.space.graph import halved
 
 Nodes: TypeAlias = Sequence[Sequence[tuple[nn.Module, int]]]
 """For each node of a cell its (operation, input) edges, without those that are absent."""
 
 
-class Stem(nn.Module):
+class MemoryFormat:
+    """Says which memory format a layer gives out, whatever it reads."""
+
+    memory_format = torch.contiguous_format
+
+
+class Stem(nn.Module, MemoryFormat):
     """The layers before the first cell: image in, the first cell's two inputs out."""
 
     def __init__(self, network: NetworkConfig, norm: NormBuilder) -> None:
         super().__init__()
         layers = stem_layers(network)
-        self.memory_format = torch.contiguous_format
         self.convs = nn.ModuleList(Convolution(x.c_in, x.c_out, 3, x.stride, padding=1, bias=False) for x in layers)
         self.norms = nn.ModuleList(norm(layer.c_out) for layer in layers)
 
@@ -53,7 +59,7 @@ def set_memory_format(module: nn.Module, memory_format: torch.memory_format) -> 
     """
     module.to(memory_format=memory_format)
     for part in module.modules():
-        if isinstance(part, Stem):
+        if isinstance(part, MemoryFormat):
             part.memory_format = memory_format
 
 

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from carsmoo.nets.models import model_card as cards
+from carsmoo.nets.models.base import ArchitectureNetwork
+from carsmoo.nets.models.carded import normalisation
 from carsmoo.nets.models.cells import set_memory_format
-from carsmoo.nets.models.network import Network
-from carsmoo.nets.models.serialization import CARD, normalisation
+from carsmoo.nets.models.serialization import CARD
 from carsmoo.utils.extras import missing
 from carsmoo.utils.validation import StoppedError
 
@@ -59,7 +60,7 @@ class Raw(nn.Module):
         return logits
 
 
-def ready(network: Network, card: Mapping[str, Any], *, raw: bool = False) -> nn.Module:
+def ready(network: ArchitectureNetwork, card: Mapping[str, Any], *, raw: bool = False) -> nn.Module:
     """Return a copy of a network as it is exported: in evaluation mode, on the CPU, without gradients.
 
     Args:

@@ -29,7 +29,9 @@ from carsmoo import cost
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import with_new_names
 from carsmoo.nets.data.reading import Reading
-from carsmoo.space.genotype import PRIMITIVES, Genotype
+from carsmoo.space.architecture import Architecture, Vocabulary
+from carsmoo.space.genotype import PRIMITIVES
+from carsmoo.space.known import architecture_of
 from carsmoo.utils.validation import finite, integer, number, one_line, shown
 
 FORMAT = 1
@@ -66,7 +68,7 @@ def to_json(card: Mapping[str, Any]) -> str:
     return json.dumps(again, indent=1) + "\n"
 
 
-def from_json(text: str, where: str = "card", ops: Sequence[str] = PRIMITIVES) -> dict[str, Any]:
+def from_json(text: str, where: str = "card", ops: Vocabulary = PRIMITIVES) -> dict[str, Any]:
     """Return the card that :func:`to_json` wrote, checked in every field as :func:`checked` does."""
     try:
         found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
@@ -75,7 +77,7 @@ def from_json(text: str, where: str = "card", ops: Sequence[str] = PRIMITIVES) -
     return checked(found, where, ops)
 
 
-def checked(card: Any, where: str = "card", ops: Sequence[str] = PRIMITIVES) -> dict[str, Any]:
+def checked(card: Any, where: str = "card", ops: Vocabulary = PRIMITIVES) -> dict[str, Any]:
     """Return a card as a mapping of its own, checked in every field.
 
     Args:
@@ -92,9 +94,9 @@ def checked(card: Any, where: str = "card", ops: Sequence[str] = PRIMITIVES) -> 
         raise ValueError(f"{where}: {one_line(error, 250)}") from None
 
 
-def genotype_of(card: Mapping[str, Any], ops: Sequence[str] = PRIMITIVES) -> Genotype:
+def genotype_of(card: Mapping[str, Any], ops: Vocabulary = PRIMITIVES) -> Architecture:
     """Return the genotype of a card, which has operations among ``ops``."""
-    return Genotype.from_json(json.dumps(card["genotype"]), ops)
+    return architecture_of(card["genotype"], ops)
 
 
 def network_of(card: Mapping[str, Any]) -> NetworkConfig:
@@ -102,7 +104,7 @@ def network_of(card: Mapping[str, Any]) -> NetworkConfig:
     return NetworkConfig(**card["network"])
 
 
-def _checked(card: Any, ops: Sequence[str]) -> dict[str, Any]:
+def _checked(card: Any, ops: Vocabulary) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(_fields("card", card, FIELDS), allow_nan=False))
     if isinstance(found["network"], dict):
         found["network"] = with_new_names(found["network"], "network")

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.cost.closed_form import params
 from carsmoo.cost.memory import BYTES, require_fits, require_weights
-from carsmoo.cost.structure import cell_of, edge_layer, reachable_parts, used_states
-from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder, SubnetNorm
+from carsmoo.nets.models.auxiliary import AuxiliaryHead
+from carsmoo.nets.models.base import (
+    ArchitectureNetwork,
+    Inherited,
+    SharedWeights,
+    copy_weights,
+    drop_paths,
+    require_same_shapes,
+)
+from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder
 from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
 from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.ops import Identity, module_of
 from carsmoo.nets.models.supernet import Supernet
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.darts_graph import cell_of, edge_layer, reachable_parts, used_states
 from carsmoo.space.genotype import Genotype
 
 
@@ -53,35 +63,7 @@ class NetworkCell(nn.Module):
         return aggregate(states, nodes, self.concat, partial(zeros_of, images, self.shape), path=path)
 
 
-class AuxiliaryHead(nn.Module):
-    """The second classifier of DARTS, which reads a cell at two thirds of the network while it trains.
-
-    Departs: where the image is smaller than 5 px, or not of the size that DARTS assumes, it is pooled to 2x2.
-    """
-
-    def __init__(self, channels: int, network: NetworkConfig) -> None:
-        super().__init__()
-        self.stride = 2 if network.stem == "imagenet" else 3
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, 128, 1, bias=False),
-            nn.BatchNorm2d(128),
-            nn.ReLU(),
-            nn.Conv2d(128, 768, 2, bias=False),
-            nn.Identity() if network.stem == "imagenet" else nn.BatchNorm2d(768),
-            nn.ReLU(),
-        )
-        self.classifier = nn.Linear(768, network.output_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits, (n, classes), for a cell's output (n, c, h, w)."""
-        x = F.relu(x)
-        if min(x.shape[2:]) >= 5:
-            x = F.avg_pool2d(x, 5, self.stride, count_include_pad=False)
-        y: Tensor = self.classifier(self.features(F.adaptive_avg_pool2d(x, 2)).flatten(1))
-        return y
-
-
-class Network(nn.Module):
+class Network(ArchitectureNetwork):
     """The network of one genotype, an ``nn.Module``.
 
     Args:
@@ -106,6 +88,8 @@ class Network(nn.Module):
         torch.Size([2, 10])
     """
 
+    genotype: Genotype
+
     def __init__(self, genotype: Genotype, network: NetworkConfig) -> None:
         super().__init__()
         require_weights(network, params(genotype, network))
@@ -121,10 +105,6 @@ class Network(nn.Module):
         self.auxiliary = AuxiliaryHead(widths[network.auxiliary_cell], network) if network.auxiliary_head else None
         self.classifier = nn.Linear(widths[-1], network.output_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits, (n, classes), for images ``x`` (n, c, h, w)."""
-        return self.forward_both(x)[0]
-
     def forward_both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the logits and those of the auxiliary head, which is run in training only and None otherwise."""
         auxiliary = None
@@ -139,7 +119,7 @@ class Network(nn.Module):
         return self.classifier(last.mean(dim=(2, 3))), auxiliary
 
     @torch.no_grad()
-    def inherit(self, supernet: Supernet) -> Network:
+    def inherit(self, supernet: SharedWeights) -> Network:
         """Copy the weights that this network's genotype uses from a supernet, and return the network.
 
         Running statistics do not come with them: a supernet has none. Let ``torch.optim.swa_utils.update_bn`` measure
@@ -148,54 +128,56 @@ class Network(nn.Module):
         Raises:
             ValueError: if the two differ in anything that shapes the weights.
         """
-        for field in ("channels", "layers", "stem", "stem_multiplier", "n_classes"):
-            own, other = getattr(self.config, field), getattr(supernet.network, field)
-            if own != other:
-                raise ValueError(f"{field}: expected {own} as in the network, got {other} in the supernet")
-        if self.config.input_shape[0] != supernet.network.input_shape[0]:
-            raise ValueError(
-                f"images: expected {self.config.input_shape[0]} channels as in the network, "
-                f"got {supernet.network.input_shape[0]} in the supernet"
-            )
+        require_same_shapes(self.config, supernet.network)
         supernet.space.encode(self.genotype)
-        _copy(supernet.stem, self.stem)
-        _copy(supernet.classifier, self.classifier)
+        assert isinstance(supernet, Supernet)  # whose space has genotypes
+        copy_weights(supernet.stem, self.stem)
+        copy_weights(supernet.classifier, self.classifier)
         for cell, other in zip(self.cells, supernet.each_cell(), strict=True):
             own = cast(NetworkCell, cell)
-            _copy(other.entry, own.entry)
+            copy_weights(other.entry, own.entry)
             _, nodes = other.chosen(self.genotype)
             for source, target in zip((op for edges in nodes for op, _ in edges), own.ops, strict=True):
-                _copy(source, target)
+                copy_weights(source, target)
         return self
 
+    def frame(self) -> list[nn.Module]:
+        """Return the parts that all genotypes have: stem, classifier, the input layers of each cell."""
+        return [self.stem, self.classifier, *(cast(NetworkCell, cell).entry for cell in self.cells)]
 
-def _copy(source: nn.Module, target: nn.Module) -> None:
-    """Copy the weights of ``source``; what ``target`` has besides are the parts of batch norm."""
-    result = target.load_state_dict(source.state_dict(), strict=False)
-    norms = [name for name, layer in target.named_modules() if isinstance(layer, (BatchNorm, SubnetNorm))]
-    assert not result.unexpected_keys
-    assert all(any(key.startswith(name) for name in norms) for key in result.missing_keys)
+    def operations(self) -> Mapping[Hashable, Inherited]:
+        """Return the operations with weights whose results are read, by cell, node, operation, input and stride."""
+        found: dict[Hashable, Inherited] = {}
+        for position, cell in enumerate(cast(Iterable[NetworkCell], self.cells)):
+            edges, _ = cell_of(self.genotype, cell.shape.reduction)
+            for node, chosen in enumerate(cell.nodes):
+                for k, i in chosen:
+                    op = next(op for op, at in edges[2 * node : 2 * node + 2] if at == i and op != "none")
+                    stride = 2 if cell.shape.reduction and i < 2 else 1
+                    if any(True for _ in cell.ops[k].parameters()):
+                        found[position, node, op, i, stride] = Inherited(cell.ops[k], (position, op, stride))
+        return found
 
 
 def _drop(probability: float, generator: torch.Generator | None, op: nn.Module, y: Tensor) -> Tensor:
     """Drop path: zero an edge's result for some images, scaling the others up; an identity is never dropped."""
     if isinstance(op, Identity):
         return y
-    keep = torch.empty(y.shape[0], 1, 1, 1, dtype=torch.float32).bernoulli_(1 - probability, generator=generator)
-    return y * keep.to(y) / (1 - probability)
+    return drop_paths(probability, generator, y)
 
 
-def untrained(genotype: Genotype, network: NetworkConfig, seed: int = 0) -> Network:
+def untrained(genotype: Architecture, network: NetworkConfig, seed: int = 0) -> ArchitectureNetwork:
     """Return a network with torch's initial weights, drawn from ``seed`` alone, in training mode."""
     return build(genotype, network, torch.Generator().manual_seed(seed))
 
 
-def build(genotype: Genotype, network: NetworkConfig, generator: torch.Generator) -> Network:
+def build(genotype: Architecture, network: NetworkConfig, generator: torch.Generator) -> ArchitectureNetwork:
     """Return a network with weights from ``generator``, drawn by torch's rules; the global generator is not touched."""
-    return drawn(lambda: Network(genotype, network), generator)
+    made: ArchitectureNetwork = drawn(lambda: genotype.build(network), generator)
+    return made
 
 
-def measure_noise(network: Network, seed: int = 0, n: int = 16) -> None:
+def measure_noise(network: ArchitectureNetwork, seed: int = 0, n: int = 16) -> None:
     """Let a network's batch norm measure its statistics on ``n`` images of noise, without which its logits vanish.
 
     Raises:

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from carsmoo.cost.structure import Layer
 from carsmoo.nets.models.batch_norm import NormBuilder, Statistics
 from carsmoo.nets.models.own_operation import OwnOperation
+from carsmoo.space.graph import Layer
 from carsmoo.space.operation import Operation
 
 

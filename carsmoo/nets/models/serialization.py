@@ -5,26 +5,24 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors
 from torch import Tensor
 
 from carsmoo import cost
 from carsmoo.config.network import NetworkConfig
-from carsmoo.nets.data.reading import ImageLike, Reading
 from carsmoo.nets.models import model_card as cards
-from carsmoo.nets.models.device import precision
+from carsmoo.nets.models.base import ArchitectureNetwork
+from carsmoo.nets.models.carded import CardedNetwork
+from carsmoo.nets.models.graph_network import GraphNetwork
 from carsmoo.nets.models.network import Network
-from carsmoo.nets.models.prediction import Prediction, as_items, batches, predictions
+from carsmoo.space.architecture import Architecture, SpaceArchitecture, Vocabulary
 from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
@@ -38,98 +36,44 @@ _AUXILIARY = "auxiliary."
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 
 
-class SavedNetwork(Network):
-    """A network with its card, as :func:`load` returns it, in evaluation mode.
+class SavedNetwork(CardedNetwork, Network):
+    """A network of DARTS's cells with its card, as :func:`load` returns it, in evaluation mode.
 
     Args:
         genotype: its cells.
         network: its shape.
         card: see ``carsmoo.nets.models.model_card``.
-
-    Attributes:
-        card: where its weights come from, how good it is, what it costs.
     """
 
     def __init__(self, genotype: Genotype, network: NetworkConfig, card: Mapping[str, Any]) -> None:
         super().__init__(genotype, network)
         self.card = dict(card)
 
-    @property
-    def class_names(self) -> list[str] | None:
-        """Names of the classes in the order of the logits, numbers where they have none; None without training data."""
-        data = self.card["data"]
-        return None if data is None else data["class_names"] or list(map(str, range(data["classes"])))
 
-    @overload
-    def predict(self, images: str | os.PathLike[str] | Image.Image) -> Prediction: ...
+class SavedGraphNetwork(CardedNetwork, GraphNetwork):
+    """A network of another space with its card, as :func:`load` returns it, in evaluation mode.
 
-    @overload
-    def predict(self, images: list[ImageLike] | tuple[ImageLike, ...]) -> list[Prediction]: ...
-
-    @overload
-    def predict(self, images: NDArray[Any] | Tensor) -> Prediction | list[Prediction]: ...
-
-    def predict(self, images: ImageLike | list[Any] | tuple[Any, ...]) -> Prediction | list[Prediction]:
-        """Return the classes of images, read as the data were that the network was trained on.
-
-        Files and pictures are turned upright, brought to the network's colours (transparency is dropped) and to 8 bits,
-        and scaled and cropped as those of the data were for its error. Arrays and tensors go the same way from
-        there on: bytes; floating numbers in the data's range, for data in bytes in 0..1; not normalised.
-
-        Args:
-            images: the path of a file, a PIL image, or an array or tensor (h, w), (c, h, w) or (h, w, c), for which a
-                :class:`~carsmoo.nets.models.prediction.Prediction` is returned; or a list of those, or an array or
-                tensor (n, c, h, w) or (n, h, w, c), for which a list of them is.
-
-        Raises:
-            TypeError: for anything else.
-            ValueError: naming the image that cannot be read, has other colours, another size where the data had but
-                one, or numbers that do not fit; or if the network was trained on nothing.
-        """
-        data, names = self.card["data"], self.class_names
-        if data is None or names is None:
-            raise ValueError("predict: expected a network that was trained on images, got one that was not")
-        items, alone = as_items(images)
-        reading = Reading.from_plain(data["reading"]) if data["reading"] is not None else Reading(pixels="unknown")
-        training, weight = self.training, self.classifier.weight
-        found: list[Prediction] = []
-        self.eval()
-        try:
-            with torch.no_grad(), precision(weight.device):
-                for batch in batches(items, reading, self.config.input_shape):
-                    logits = self(self.preprocess(batch.to(weight.device)).to(weight.dtype))
-                    found += predictions(logits, names)
-        finally:
-            self.train(training)
-        return found[0] if alone else found
-
-    def preprocess(self, images: Tensor) -> Tensor:
-        """Return raw images (n, c, h, w), with pixels as in the data it was trained on, normalised for the network.
-
-        Raises:
-            ValueError: for another number of colours, or if the network was trained on nothing.
-        """
-        colours = self.config.input_shape[0]
-        if images.ndim != 4 or images.shape[1] != colours:
-            raise ValueError(f"images: expected (n, {colours}, h, w), got {tuple(images.shape)}")
-        mean, std = (values[:, None, None].to(images.device) for values in normalisation(self.card))
-        return (images.float() - mean) / std
-
-
-def normalisation(card: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation of each colour, (c,) each, of the data that a card tells of.
-
-    Raises:
-        ValueError: if it tells of none.
+    Args:
+        genotype: its architecture.
+        network: its shape.
+        card: see ``carsmoo.nets.models.model_card``.
     """
-    data = card["data"]
-    if data is None:
-        raise ValueError("data: expected a network that was trained on some, got one without mean and deviation")
-    mean, std = (torch.tensor(data[name], dtype=torch.float32) for name in ("mean", "std"))
-    return mean, std
+
+    def __init__(self, genotype: SpaceArchitecture, network: NetworkConfig, card: Mapping[str, Any]) -> None:
+        super().__init__(genotype, network)
+        self.card = dict(card)
 
 
-def card_of(network: Network, card: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _carded(genotype: Architecture, network: NetworkConfig, card: Mapping[str, Any]) -> CardedNetwork:
+    """Return a network with a card, of the class that its architecture has."""
+    if isinstance(genotype, Genotype):
+        return SavedNetwork(genotype, network, card)
+    if isinstance(genotype, SpaceArchitecture):
+        return SavedGraphNetwork(genotype, network, card)
+    raise TypeError(f"genotype: expected a Genotype or an architecture of a SearchSpace, got {type(genotype).__name__}")
+
+
+def card_of(network: ArchitectureNetwork, card: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the whole card of a network, of which ``card`` has the fields ``data``, ``recipe`` and ``accuracy``.
 
     Args:
@@ -154,19 +98,19 @@ def card_of(network: Network, card: Mapping[str, Any], name: str) -> dict[str, A
         "costs": cost.cost(network.genotype, config)._asdict(),
         "versions": {package: version(package) for package in ("carsmoo", "torch", "numpy")},
     }
-    return cards.checked(json.loads(cards.to_json(whole)), ops=network.genotype.known_ops)
+    return cards.checked(json.loads(cards.to_json(whole)), ops=network.genotype.vocabulary)
 
 
-def with_card(network: Network, card: Mapping[str, Any]) -> SavedNetwork:
+def with_card(network: ArchitectureNetwork, card: Mapping[str, Any]) -> CardedNetwork:
     """Return a copy of a network as :func:`load` gives it once it is saved with a card, but on the same device."""
     whole = card_of(network, card, "best")
     with torch.device("meta"):  # nothing is drawn from torch's global generator
-        saved = SavedNetwork(network.genotype, cards.network_of(whole), whole)
+        saved = _carded(network.genotype, cards.network_of(whole), whole)
     saved.load_state_dict({key: value.detach().clone() for key, value in _state(network).items()}, assign=True)
     return saved.eval()
 
 
-def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: str = "best") -> None:
+def save(network: ArchitectureNetwork, folder: str | Path, card: Mapping[str, Any], name: str = "best") -> None:
     """Write a network's weights as ``<name>.safetensors`` and its card as ``network.json``, each whole or not at all.
 
     The running statistics of batch norm are among the weights, the auxiliary head is not. The card is in the weights'
@@ -183,7 +127,7 @@ def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: st
         FileExistsError: if a file of these names is there that holds something else.
         OSError: if it cannot be written.
     """
-    instance("network", network, Network)
+    instance("network", network, ArchitectureNetwork)
     whole = card_of(network, card, name)
     tensors = {key: value.detach().cpu().contiguous() for key, value in _state(network).items()}
     for key, value in tensors.items():
@@ -197,7 +141,7 @@ def save(network: Network, folder: str | Path, card: Mapping[str, Any], name: st
         write_whole(folder / CARD, text.encode())
 
 
-def load(path: str | Path, ops: Sequence[str] = PRIMITIVES) -> SavedNetwork:
+def load(path: str | Path, ops: Vocabulary = PRIMITIVES) -> CardedNetwork:
     """Return the network that :func:`save` wrote, in evaluation mode on the CPU, in float32.
 
     The files hold text and numbers; nothing in them is run. A weights' file that carries its own card is taken at its
@@ -205,7 +149,8 @@ def load(path: str | Path, ops: Sequence[str] = PRIMITIVES) -> SavedNetwork:
 
     Args:
         path: a folder with ``network.json``, that file, or a ``.safetensors`` file.
-        ops: operations that the network may have, such as ``space.ops`` of a space with those of one's own.
+        ops: operations that the network may have, such as ``space.ops`` of a space with those of one's own, or the
+            space.
 
     Raises:
         TypeError: for anything but a path.
@@ -238,7 +183,7 @@ def load(path: str | Path, ops: Sequence[str] = PRIMITIVES) -> SavedNetwork:
 
 
 @torch.inference_mode(False)
-def _load(path: Path, beside: dict[str, Any] | None, ops: Sequence[str]) -> SavedNetwork:
+def _load(path: Path, beside: dict[str, Any] | None, ops: Vocabulary) -> CardedNetwork:
     if not path.is_file():
         raise FileNotFoundError(f"network: expected the weights in {path}, got no such file")
     try:
@@ -263,15 +208,15 @@ def _load(path: Path, beside: dict[str, Any] | None, ops: Sequence[str]) -> Save
 
 
 def _empty(
-    path: Path, card: dict[str, Any], held: Mapping[str, tuple[str, tuple[int, ...]]], ops: Sequence[str]
-) -> SavedNetwork:
+    path: Path, card: dict[str, Any], held: Mapping[str, tuple[str, tuple[int, ...]]], ops: Vocabulary
+) -> CardedNetwork:
     """Return the network of a card without memory for its weights, once it is known that those held are its own."""
     statistics = (".running_mean", ".running_var", ".num_batches_tracked")
     params = sum(math.prod(shape) for key, (_, shape) in held.items() if not key.endswith(statistics))
     if params != card["costs"]["params"]:  # before anything of an absurd size is built
         raise ValueError(f"{path}: expected {card['costs']['params']} parameters as in the card, got {params}")
     with torch.device("meta"):  # nothing is drawn from torch's global generator
-        network = SavedNetwork(cards.genotype_of(card, ops), cards.network_of(card), card).float()
+        network = _carded(cards.genotype_of(card, ops), cards.network_of(card), card).float()
     expected = {key: (_DTYPES[value.dtype], tuple(value.shape)) for key, value in network.state_dict().items()}
     for key in (*expected, *held):
         if held.get(key) != expected.get(key):
@@ -279,7 +224,7 @@ def _empty(
     return network
 
 
-def _read_card(path: Path, ops: Sequence[str]) -> dict[str, Any]:
+def _read_card(path: Path, ops: Vocabulary) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"network: expected a card in {path}, got no such file")
     try:
@@ -289,7 +234,7 @@ def _read_card(path: Path, ops: Sequence[str]) -> dict[str, Any]:
     return cards.from_json(text, str(path), ops)
 
 
-def _state(network: Network) -> dict[str, Tensor]:
+def _state(network: ArchitectureNetwork) -> dict[str, Tensor]:
     return {key: value for key, value in network.state_dict().items() if not key.startswith(_AUXILIARY)}
 
 

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from carsmoo.config.network import CellShape, NetworkConfig
 from carsmoo.cost.closed_form import supernet_params
 from carsmoo.cost.memory import require_weights
-from carsmoo.cost.structure import cell_of, edge_layer, reachable_parts, used_states
+from carsmoo.nets.models.base import Run, SharedWeights
 from carsmoo.nets.models.batch_norm import Statistics, SubnetNorm
 from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
 from carsmoo.nets.models.init import initialise
 from carsmoo.nets.models.ops import module_of
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.darts_graph import cell_of, edge_layer, reachable_parts, used_states
+from carsmoo.space.genotype import Genotype
 
 
 class SupernetCell(nn.Module):
@@ -66,7 +68,7 @@ class SupernetCell(nn.Module):
         return aggregate(states, nodes, concat, partial(zeros_of, images, self.shape), statistics)
 
 
-class Supernet(nn.Module):
+class Supernet(SharedWeights):
     """All architectures of a space over one set of weights W; an architecture uses W_i = W (.) C_i (CARS sec. 3.1).
 
     Batch norm has neither affine parameters nor memory. Only the
@@ -113,6 +115,13 @@ class Supernet(nn.Module):
     def each_cell(self) -> Iterator[SupernetCell]:
         """Yield the cells from the stem to the classifier."""
         return (cast(SupernetCell, cell) for cell in self.cells)
+
+    def layer_at(self, slot: str) -> Run:
+        """Return the layer of a slot: the name of a module, or a stem's convolution with its norm."""
+        if slot == "classifier":
+            return lambda x, statistics: self.classifier(x.mean(dim=(2, 3)))
+        part, _, rest = slot.partition(".")
+        return partial(self.stem.layer, int(rest)) if part == "stem" else self.get_submodule(slot)
 
     def each_operation(self) -> Iterator[nn.Module]:
         """Yield the operations on the edges of all cells."""

@@ -13,7 +13,7 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.cost.closed_form import params
 from carsmoo.nets.data import TrainingData
 from carsmoo.nets.retraining.trainer import NetworkTrainer, error_of
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 
 RESERVE = 10.0, 0.08
 """Seconds, and share of a budget, that are left to imports, the test images, pictures and noise."""
@@ -28,7 +28,7 @@ FEWEST, MOST = 10, 300
 """Epochs that a network is trained for at least, unless the recipe has fewer, and at most."""
 
 
-def epoch_seconds(genotypes: Sequence[Genotype], recipe: TrainingRecipe, data: TrainingData) -> list[float]:
+def epoch_seconds(genotypes: Sequence[Architecture], recipe: TrainingRecipe, data: TrainingData) -> list[float]:
     """Return the seconds of an epoch of each network, by what a few of them are measured to need.
 
     Args:
@@ -83,7 +83,7 @@ def fitting(
 
 
 @torch.inference_mode(False)
-def _epoch_seconds(genotype: Genotype, recipe: TrainingRecipe, data: TrainingData) -> float:
+def _epoch_seconds(genotype: Architecture, recipe: TrainingRecipe, data: TrainingData) -> float:
     trainer = NetworkTrainer(genotype, dataclasses.replace(recipe, epochs=1), data)
     steps = trainer.steps_per_epoch
     order = torch.arange(len(trainer.train)).tensor_split(steps)[: STEPS + 1]

@@ -24,7 +24,7 @@ from carsmoo.nets.models.device import environment, pick
 from carsmoo.nets.models.model_card import data_card, from_json
 from carsmoo.nets.models.serialization import CARD, save
 from carsmoo.nets.retraining.trainer import NetworkTrainer
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.utils.files import Saved, write_whole
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener, unheard
@@ -58,7 +58,7 @@ class Job:
     """
 
     folder: Path
-    genotype: Genotype
+    genotype: Architecture
     recipe: TrainingRecipe
     data: DataLike
     device: str | None = None
@@ -166,7 +166,7 @@ def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
     path = job.folder / CARD
     if not (path.is_file() and (job.folder / f"{LAST}.safetensors").is_file()):
         return None
-    card = from_json(path.read_text(encoding="utf-8"), str(path), job.genotype.known_ops)
+    card = from_json(path.read_text(encoding="utf-8"), str(path), job.genotype.vocabulary)
     made = making(job, data.digest())
     found = difference(made, {name: _with_new_names(card["recipe"]).get(name) for name in made})
     if found is not None:
@@ -221,7 +221,7 @@ class _Training:
         self.trainer.load_weights(weights)
         save(network, folder, last, LAST)
         path = folder / CARD  # that of the best weights
-        return from_json(path.read_text(encoding="utf-8"), str(path), self.job.genotype.known_ops)
+        return from_json(path.read_text(encoding="utf-8"), str(path), self.job.genotype.vocabulary)
 
     def _epoch(self) -> None:
         trainer, recipe = self.trainer, self.job.recipe

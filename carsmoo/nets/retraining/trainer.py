@@ -18,12 +18,12 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.cost.closed_form import params
 from carsmoo.cost.memory import require_step
 from carsmoo.nets.data import Augment, Split, Stream, TrainingData
+from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import memory_of, precision
 from carsmoo.nets.models.init import generator_of
-from carsmoo.nets.models.network import Network, build
-from carsmoo.nets.models.supernet import Supernet
-from carsmoo.space.genotype import Genotype
+from carsmoo.nets.models.network import build
+from carsmoo.space.architecture import Architecture
 from carsmoo.utils.progress import Listener, Step, unheard
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -37,7 +37,7 @@ SCORE_PIXELS = 500 * 64 * 64
 Images: TypeAlias = Split | Stream
 
 
-def inherited(genotype: Genotype, network: NetworkConfig, supernet: Supernet) -> dict[str, NDArray[Any]]:
+def inherited(genotype: Architecture, network: NetworkConfig, supernet: SharedWeights) -> dict[str, NDArray[Any]]:
     """Return the weights that a network of this genotype inherits from a supernet, by name.
 
     Raises:
@@ -46,7 +46,7 @@ def inherited(genotype: Genotype, network: NetworkConfig, supernet: Supernet) ->
     return transferable(build(genotype, network, torch.Generator().manual_seed(0)).inherit(supernet))
 
 
-def transferable(network: Network) -> dict[str, NDArray[Any]]:
+def transferable(network: ArchitectureNetwork) -> dict[str, NDArray[Any]]:
     """Return the weights of a network that another may start from, by name: no statistics, no auxiliary head."""
     left_out = ("auxiliary.", "running_mean", "running_var", "num_batches_tracked")
     return {
@@ -79,7 +79,7 @@ def split_for(data: TrainingData, recipe: TrainingRecipe) -> tuple[Images, Image
     return both.at(train), both.at(held_out)
 
 
-def require_memory(genotype: Genotype, recipe: TrainingRecipe, data: TrainingData) -> None:
+def require_memory(genotype: Architecture, recipe: TrainingRecipe, data: TrainingData) -> None:
     """Check that a network can be trained in the memory of the images' device.
 
     Raises:
@@ -88,9 +88,8 @@ def require_memory(genotype: Genotype, recipe: TrainingRecipe, data: TrainingDat
     network = recipe.network(data.image_shape, data.classes)
     images = round((1 - recipe.holdout_fraction) * len(data.trained_on))
     batch = -(-images // -(-images // recipe.batch))
-    widths = len(genotype.normal_concat), len(genotype.reduce_concat)
     memory = memory_of(data.trained_on.labels.device)
-    require_step(network, params(genotype, network), batch, widths, memory)
+    require_step(network, params(genotype, network), batch, genotype.kept(network), memory)
 
 
 def augment_for(data: TrainingData, recipe: TrainingRecipe) -> Augment:
@@ -131,7 +130,10 @@ def loss_of(logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: Tr
 
 @torch.no_grad()
 def error_of(
-    network: Network, split: Images, normalise: Callable[[Tensor], Tensor], between: Callable[[], None] | None = None
+    network: ArchitectureNetwork,
+    split: Images,
+    normalise: Callable[[Tensor], Tensor],
+    between: Callable[[], None] | None = None,
 ) -> float:
     """Return the top-1 error on a split, a fraction, in evaluation mode; the network's mode is left as it was.
 
@@ -170,7 +172,7 @@ class NetworkTrainer:
 
     @torch.inference_mode(False)
     def __init__(
-        self, genotype: Genotype, recipe: TrainingRecipe, data: TrainingData, initial: Arrays | None = None
+        self, genotype: Architecture, recipe: TrainingRecipe, data: TrainingData, initial: Arrays | None = None
     ) -> None:
         self.recipe = recipe
         self.data = data

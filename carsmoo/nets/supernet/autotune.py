@@ -18,9 +18,8 @@ from carsmoo.nets.data import ImageData
 from carsmoo.nets.latency.timing import Clock, TimedLayer, measure, nothing
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, environment
-from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.trainer import SupernetTrainer
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.files import read_cached, write_cached
 
 Step: TypeAlias = Callable[[], object]
@@ -38,7 +37,7 @@ FEW = 4
 """Threads that are worth using whatever is computed."""
 
 
-def memory_format(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
+def memory_format(space: SearchSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
     """Return the memory format to train in, by name: the plan's, or for ``"auto"`` the fastest one.
 
     Training steps of a few architectures are then timed in turn, and what comes out is kept in a file, so that the
@@ -52,7 +51,7 @@ def memory_format(space: DARTSSpace, network: NetworkConfig, plan: SupernetTrain
     )
 
 
-def threads(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> int:
+def threads(space: SearchSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> int:
     """Return the number of threads a supernet trains fastest with: the current one, or a half, a quarter, ... of it.
 
     Few are all used, without measuring. The number is not set; that is the caller's to do, for it holds for the whole
@@ -85,9 +84,9 @@ def fastest(choices: dict[str, Step], clock: Clock = time.perf_counter) -> str:
     return best if timings[usual].ms > WORTH * timings[best].ms else usual
 
 
-def _step(space: DARTSSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData, layout: str) -> Step:
+def _step(space: SearchSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData, layout: str) -> Step:
     """Return a function that trains a supernet of its own for a step of each of a few architectures."""
-    supernet = Supernet(space, network, torch.Generator().manual_seed(0)).to(data.train.labels.device)
+    supernet = space.build_supernet(network, torch.Generator().manual_seed(0)).to(data.train.labels.device)
     set_memory_format(supernet, FORMATS[layout])
     trainer = SupernetTrainer(supernet, data, plan, torch.Generator().manual_seed(0))
     images, labels = data.normalise(data.train.images[: plan.batch_size]), data.train.labels[: plan.batch_size]

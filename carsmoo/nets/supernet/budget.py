@@ -26,7 +26,7 @@ from carsmoo.nets.data.spec import DatasetSpec, with_options
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.latency.measure import cached
 from carsmoo.nets.supernet.rates import SHARE, Bench
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.durations import duration, seconds_of
 
 FEWEST = 20
@@ -104,7 +104,7 @@ class BudgetPlan:
 
 def planned(
     data: DataLike,
-    space: DARTSSpace,
+    space: SearchSpace,
     network: NetworkConfig | None,
     training: SupernetTraining,
     device: torch.device,
@@ -172,7 +172,7 @@ def planned(
 def planned_together(
     group: Group,
     data: DataLike,
-    space: DARTSSpace,
+    space: SearchSpace,
     network: NetworkConfig | None,
     training: SupernetTraining,
     device: torch.device,

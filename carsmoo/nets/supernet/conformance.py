@@ -14,16 +14,18 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import CostTable, cost
 from carsmoo.nets.data import ImageData
-from carsmoo.nets.models.network import Network, build
-from carsmoo.nets.models.supernet import Supernet
+from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
+from carsmoo.nets.models.fvcore_count import count as by_fvcore
+from carsmoo.nets.models.network import build
 from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.search_space import SearchSpace
 
 NEAR = 1e-4
 """How far two ways of computing the same in float32 may lie apart."""
 
 
-def check_networks(space: DARTSSpace, network: NetworkConfig, genotypes: Sequence[Genotype]) -> None:
+def check_networks(space: SearchSpace, network: NetworkConfig, genotypes: Sequence[Architecture]) -> None:
     """Check costs against built networks, and a supernet's subnets against networks that stand alone.
 
     Raises:
@@ -40,9 +42,10 @@ def check_networks(space: DARTSSpace, network: NetworkConfig, genotypes: Sequenc
         made = build(genotype, network, torch.Generator().manual_seed(1))
         held = sum(p.numel() for name, p in made.named_parameters() if not name.startswith("auxiliary."))
         assert held == counted.params, f"params: expected the {held} of the built network, got {counted.params}"
+        assert tuple(counted) == by_fvcore(genotype, network), f"costs: expected those that fvcore counts, got {counted}"
         same = build(genotype, network, torch.Generator().manual_seed(1))
         assert _equal(made, same), "initial weights: expected the same from the same seed, got others"
-    supernet = Supernet(space, network, generator)
+    supernet: SharedWeights = space.build_supernet(network, generator)
     images = torch.randn(5, *network.input_shape, generator=generator)
     for genotype in genotypes:
         alone = build(genotype, network, torch.Generator().manual_seed(2)).inherit(supernet).train()
@@ -52,7 +55,7 @@ def check_networks(space: DARTSSpace, network: NetworkConfig, genotypes: Sequenc
         _check_untouched(supernet, genotype, images)
 
 
-def check_search(space: DARTSSpace, network: NetworkConfig, X: NDArray[np.int64]) -> None:
+def check_search(space: SearchSpace, network: NetworkConfig, X: NDArray[np.int64]) -> None:
     """Check scores of a population against those one by one, and that a restored search goes on to the same bits.
 
     Raises:
@@ -86,7 +89,7 @@ def problem_of(known: CARSProblem) -> CARSProblem:
     return made
 
 
-def _check_untouched(supernet: Supernet, genotype: Genotype, images: Tensor) -> None:
+def _check_untouched(supernet: SharedWeights, genotype: Architecture, images: Tensor) -> None:
     """Check that a backward pass reaches the parameters that a genotype uses, and no others."""
     supernet.zero_grad(set_to_none=True)
     logits = supernet(images, genotype)
@@ -96,6 +99,6 @@ def _check_untouched(supernet: Supernet, genotype: Genotype, images: Tensor) -> 
     assert reached == chosen, f"gradients: expected those of the chosen operations alone, got others, of {genotype}"
 
 
-def _equal(one: Network, other: Network) -> bool:
+def _equal(one: ArchitectureNetwork, other: ArchitectureNetwork) -> bool:
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)

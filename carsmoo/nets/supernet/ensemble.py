@@ -18,9 +18,10 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.distributed.group import ALONE, Group
-from carsmoo.nets.models.network import Network
+from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.supernet.training_state import SupernetState
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener, Step, unheard
 
 
@@ -32,7 +33,7 @@ class Ensemble:
 
     def __init__(
         self,
-        space: DARTSSpace,
+        space: SearchSpace,
         network: NetworkConfig,
         plan: SupernetTraining,
         data: ImageData,
@@ -98,7 +99,7 @@ class Ensemble:
         return dataclasses.replace(step, figures={**step.figures, "epoch": round(self.epochs)})
 
     def scores(
-        self, genotypes: Sequence[Genotype], score: str = "error", listener: Listener = unheard, race: object = None
+        self, genotypes: Sequence[Architecture], score: str = "error", listener: Listener = unheard, race: object = None
     ) -> NDArray[Any]:
         """Return the tallies of each supernet, (n, supernets, 2, 2), by all processes of the group; nobody races."""
         parts = zip(self.members, self._shared(listener, len(genotypes)), strict=True)
@@ -106,7 +107,7 @@ class Ensemble:
 
     def errors(
         self,
-        genotypes: Sequence[Genotype],
+        genotypes: Sequence[Architecture],
         split: Split,
         statistics: str | None = None,
         listener: Listener = unheard,
@@ -126,7 +127,7 @@ class Ensemble:
 
             yield further
 
-    def subnet(self, genotype: Genotype) -> Network:
+    def subnet(self, genotype: Architecture) -> ArchitectureNetwork:
         """Return a genotype's network with the weights of the first supernet, in evaluation mode."""
         return self.members[0].subnet(genotype)
 

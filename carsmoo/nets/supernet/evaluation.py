@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from carsmoo.nets.data import Split
+from carsmoo.nets.models.base import SharedWeights
 from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.device import precision
-from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.scores import in_units, of_images
 from carsmoo.nets.supernet.shared_graph import SharedGraph, alike_together
 from carsmoo.problems.trust import scores_of
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.utils.progress import Listener, Step, unheard
 
 BYTES = 4
@@ -43,7 +43,7 @@ leave holes in the allocator's memory. Less than that where there is room to pla
 
 
 @torch.no_grad()
-def recalibrate(supernet: Supernet, genotype: Genotype, batches: Sequence[torch.Tensor]) -> Statistics:
+def recalibrate(supernet: SharedWeights, genotype: Architecture, batches: Sequence[torch.Tensor]) -> Statistics:
     """Return an architecture's batch-norm statistics on normalised training images, (n, c, h, w) a batch."""
     statistics = Statistics()
     for images in batches:
@@ -60,8 +60,8 @@ def errors(*args: Any, **kwargs: Any) -> NDArray[np.float64]:
 
 @torch.no_grad()
 def tally(
-    supernet: Supernet,
-    genotypes: Sequence[Genotype],
+    supernet: SharedWeights,
+    genotypes: Sequence[Architecture],
     split: Split,
     normalise: Callable[[torch.Tensor], torch.Tensor],
     *,
@@ -108,7 +108,7 @@ def tally(
 
 
 def fitting_graphs(
-    supernet: Supernet, genotypes: Sequence[Genotype], size: int
+    supernet: SharedWeights, genotypes: Sequence[Architecture], size: int
 ) -> Iterator[tuple[list[int], SharedGraph]]:
     """Yield graphs that hold at most ``size`` numbers for an image, and which genotypes each computes.
 
@@ -175,12 +175,11 @@ def _count(
     return np.stack([sums.cpu().numpy(), met], axis=1)
 
 
-def _near(supernet: Supernet, device: torch.device) -> int:
+def _near(supernet: SharedWeights, device: torch.device) -> int:
     """Return how many images a call takes at most, for its values to stay near a CPU; elsewhere any number."""
     if device.type != "cpu":
         return sys.maxsize
-    cells = supernet.network.cells(supernet.space.nodes, supernet.space.nodes)
-    widest = max(cell.in_last * cell.height * cell.width for cell in cells)
+    widest = supernet.space.widest(supernet.network)
     return max(int(NEAR * torch.get_num_threads() / widest), FEW)
 
 

@@ -27,14 +27,16 @@ from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.distributed.group import ALONE, Group, shards
+from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, precision
 from carsmoo.nets.models.init import generator_of
-from carsmoo.nets.models.network import Network, build
+from carsmoo.nets.models.network import build
 from carsmoo.nets.supernet.inheritance import inherit
 from carsmoo.nets.supernet.scores import in_units, of_images
 from carsmoo.problems.trust import halves_of
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import DivergenceError
 
@@ -49,7 +51,7 @@ class Individual:
         steps: steps that it has been trained for since.
     """
 
-    network: Network
+    network: ArchitectureNetwork
     born: int
     steps: int = 0
 
@@ -65,7 +67,7 @@ class OwnWeights:
 
     def __init__(
         self,
-        space: DARTSSpace,
+        space: SearchSpace,
         network: NetworkConfig,
         plan: SupernetTraining,
         data: ImageData,
@@ -227,20 +229,20 @@ class OwnWeights:
         return [row.tobytes() for row in self.space.canonical(X)]
 
     @torch.inference_mode(False)
-    def _newborn(self, genotype: Genotype, relatives: Sequence[Network]) -> Network:
+    def _newborn(self, genotype: Architecture, relatives: Sequence[ArchitectureNetwork]) -> ArchitectureNetwork:
         network = self._made(genotype)
         if relatives:
             inherit(network, relatives)
         update_bn(self.calibration, network)
         return network.eval()
 
-    def _made(self, genotype: Genotype) -> Network:
+    def _made(self, genotype: Architecture) -> ArchitectureNetwork:
         """Return a network with weights drawn for it alone."""
         network = build(genotype, self.network, self._generator(genotype, 0)).to(self.data.train.labels.device)
         set_memory_format(network, FORMATS[self.layout])
         return network
 
-    def _generator(self, genotype: Genotype, steps: int) -> torch.Generator:
+    def _generator(self, genotype: Architecture, steps: int) -> torch.Generator:
         """Return the generator for what is random of a network after so many steps."""
         x = self.space.encode(genotype).tolist()
         return generator_of(np.random.SeedSequence([self.seed, steps, *x]))
@@ -248,7 +250,7 @@ class OwnWeights:
     # ------------------------------------------------------------------ scores
 
     def scores(
-        self, genotypes: Sequence[Genotype], score: str = "error", listener: Listener = unheard, race: object = None
+        self, genotypes: Sequence[Architecture], score: str = "error", listener: Listener = unheard, race: object = None
     ) -> NDArray[Any]:
         """Return the tallies of the scored images, (n, 2, 2), by all processes of the group; nobody races."""
         chosen = self._of(np.array([self.space.encode(genotype) for genotype in genotypes]))
@@ -261,7 +263,11 @@ class OwnWeights:
         return in_units(score, summed)
 
     def errors(
-        self, genotypes: Sequence[Genotype], split: Split, statistics: str | None = None, listener: Listener = unheard
+        self,
+        genotypes: Sequence[Architecture],
+        split: Split,
+        statistics: str | None = None,
+        listener: Listener = unheard,
     ) -> NDArray[np.float64]:
         """Return the errors of networks on a split, (n,), fractions; of one that does not live, as it would be born."""
         X = np.array([self.space.encode(genotype) for genotype in genotypes])
@@ -276,7 +282,7 @@ class OwnWeights:
                 parts.append(of_images(score, one.network(self.data.normalise(images)), labels))
         return torch.cat(parts)
 
-    def subnet(self, genotype: Genotype) -> Network:
+    def subnet(self, genotype: Architecture) -> ArchitectureNetwork:
         """Return a copy of a genotype's network as it is now, in evaluation mode."""
         (one,) = self._of(self.space.encode(genotype)[None], keep=False)
         network = self._made(genotype)
@@ -334,6 +340,6 @@ def round_rate(plan: SupernetTraining, step: int, steps: int) -> float:
     return max(plan.learning_rate * one_cycle((step + 0.5) / steps), plan.learning_rate_min)
 
 
-def _tensors(network: Network) -> list[Tensor]:
+def _tensors(network: ArchitectureNetwork) -> list[Tensor]:
     """Return the weights of a network and the statistics of its batch norm."""
     return [value for value in network.state_dict().values() if value.is_floating_point()]

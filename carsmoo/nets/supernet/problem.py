@@ -20,9 +20,8 @@ from carsmoo.cost.objectives import SCORES, Objective, Objectives, ValueCache
 from carsmoo.nets.data import DataLike, ImageData, load
 from carsmoo.nets.distributed.group import ALONE, Group, current
 from carsmoo.nets.latency.measure import cached
+from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
 from carsmoo.nets.models.device import environment, memory_of, pick
-from carsmoo.nets.models.network import Network
-from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.autotune import memory_format, threads
 from carsmoo.nets.supernet.budget import BudgetPlan, planned_together, usual_training
 from carsmoo.nets.supernet.racing import Race
@@ -30,7 +29,9 @@ from carsmoo.nets.supernet.training_state import SupernetState, layout_of, shard
 from carsmoo.nets.supernet.world import World, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.trust import Scored, Trust, scores_of
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.durations import seconds_of
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import choice, instance, integer
@@ -87,7 +88,7 @@ class CARSProblem(GenotypeProblem):
     def __init__(
         self,
         data: DataLike = "digits",
-        space: DARTSSpace | None = None,
+        space: SearchSpace | None = None,
         objectives: Sequence[Objective] = ("error", "params"),
         network: NetworkConfig | None = None,
         training: SupernetTraining | None = None,
@@ -97,7 +98,7 @@ class CARSProblem(GenotypeProblem):
         group: Group | None = None,
         budget: str | None = None,
     ) -> None:
-        space = instance("space", DARTSSpace() if space is None else space, DARTSSpace)
+        space = instance("space", DARTSSpace() if space is None else space, SearchSpace)
         training = instance("training", usual_training(data) if training is None else training, SupernetTraining)
         if budget is not None:
             if budget != AUTO:
@@ -161,12 +162,12 @@ class CARSProblem(GenotypeProblem):
         """
         return None if self._last is None else self._last.trust
 
-    def evaluate_on_test(self, genotype: Genotype) -> float:
+    def evaluate_on_test(self, genotype: Architecture) -> float:
         """Return the test error of a genotype with the supernet's current weights, a fraction; a process may ask alone.
 
         For the end of a search, once: whoever chooses by it searches on the test split.
         """
-        instance("genotype", genotype, Genotype)
+        instance("genotype", genotype, Architecture)
         return float(self._running(begin=True).errors([genotype], self.images.test, None, unheard)[0])
 
     @property
@@ -176,17 +177,17 @@ class CARSProblem(GenotypeProblem):
             raise RuntimeError("data: expected load_state_dict() on an unpickled problem before it scores, got none")
         return self._data
 
-    def subnet(self, genotype: Genotype) -> Network:
+    def subnet(self, genotype: Architecture) -> ArchitectureNetwork:
         """Return the network of a genotype with the supernet's current weights, in evaluation mode.
 
         Its batch norm has measured its statistics on the calibration images, so that its error on a split is the score
         of the genotype there.
         """
-        return self._running(begin=True).subnet(instance("genotype", genotype, Genotype))
+        return self._running(begin=True).subnet(instance("genotype", genotype, Architecture))
 
     def validation_errors(
         self,
-        genotypes: Sequence[Genotype],
+        genotypes: Sequence[Architecture],
         statistics: Literal["recalibrated", "batch"] | None = None,
         listener: Listener = unheard,
     ) -> NDArray[np.float64]:
@@ -205,7 +206,7 @@ class CARSProblem(GenotypeProblem):
         listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
         return running.errors(genotypes, self.images.validation, statistics, listener)
 
-    def tallies(self, genotypes: Sequence[Genotype], score: Literal["error", "loss"] = "error") -> NDArray[Any]:
+    def tallies(self, genotypes: Sequence[Architecture], score: Literal["error", "loss"] = "error") -> NDArray[Any]:
         """Return what scores of genotypes are made of, whatever the objectives are: (n, 2, 2), or by each supernet.
 
         See :mod:`carsmoo.problems.trust`.
@@ -220,7 +221,7 @@ class CARSProblem(GenotypeProblem):
         return running.scores(genotypes, score, unheard, None)
 
     @property
-    def supernet(self) -> Supernet:
+    def supernet(self) -> SharedWeights:
         """The shared weights of a problem that has begun."""
         world = self._running()
         if not isinstance(world, SupernetState):
@@ -372,7 +373,7 @@ class CARSProblem(GenotypeProblem):
         return {
             "kind": type(self).__qualname__,
             "data": {"name": data.name, "sha256": data.digest()},
-            "space": {"nodes": self.space.nodes, "ops": list(map(str, self.space.ops))},
+            "space": self.space.to_plain(),
             "objectives": list(self.objective_names),
             "network": {**dataclasses.asdict(self.network), "image_shape": list(self.network.input_shape)},
             **({"latency": self._objectives.latency_given} if "latency" in self.objective_names else {}),

@@ -21,7 +21,7 @@ from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.models.batch_norm import BatchNorm, Statistics
 from carsmoo.nets.models.network import untrained
 from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.utils.validation import choice, instance, integer
 
 
@@ -97,7 +97,7 @@ PROXIES: Mapping[str, Callable[[nn.Module, Tensor, Tensor], float]] = MappingPro
 """The proxies by their names."""
 
 
-def proxy(name: str, problem: CARSProblem, *, images: int = 64, seed: int = 0) -> Callable[[Genotype], float]:
+def proxy(name: str, problem: CARSProblem, *, images: int = 64, seed: int = 0) -> Callable[[Architecture], float]:
     """Return an objective, minimised: a proxy's negative, of a genotype's untrained network at the search's widths.
 
     Args:
@@ -123,7 +123,7 @@ def proxy(name: str, problem: CARSProblem, *, images: int = 64, seed: int = 0) -
     some = at_random(data.train, images, seed)
     plain = dataclasses.replace(network, drop_path_prob=0.0, auxiliary_head=False)
 
-    def objective(genotype: Genotype) -> float:
+    def objective(genotype: Architecture) -> float:
         with torch.inference_mode(False):
             made = untrained(genotype, plain, seed).to(some.labels.device)
             value = measure(made, data.normalise(some.images.clone()), some.labels.clone())

@@ -15,13 +15,13 @@ from carsmoo.config.budget import ENOUGH, Images, Rates, Rung, batch_of, steps_f
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import supernet_params
-from carsmoo.cost.memory import BYTES, kept_by_step, peak_memory, require_search
+from carsmoo.cost.memory import BYTES, peak_memory, require_search
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.data.facts import Facts
 from carsmoo.nets.data.transforms import natural
 from carsmoo.nets.models.device import memory_of
 from carsmoo.nets.supernet.training_state import SupernetState
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.search_space import SearchSpace
 
 SHARE = 0.025
 """Of the time, that the measurement of one size of networks takes, about."""
@@ -54,7 +54,7 @@ class Bench:
 
     def __init__(
         self,
-        space: DARTSSpace,
+        space: SearchSpace,
         network: NetworkConfig,
         training: SupernetTraining,
         facts: Facts,
@@ -132,7 +132,7 @@ class Bench:
     def memory(self, rung: Rung, plan: SupernetTraining) -> float:
         """Return the bytes that a search takes, about: what measuring took, the images, and pictures at the end."""
         network = rung.network(self.network).for_data(self.images(rung).shape, self.facts.images.classes)
-        step = BYTES * INNER * plan.batch_size * kept_by_step(network, (self.space.nodes, self.space.nodes))
+        step = BYTES * INNER * plan.batch_size * self.space.kept(network)
         known = self.facts.images
         pixels = (known.train + 1.5 * known.validation) * float(np.prod(self.images(rung).shape))
         weights = BYTES * 4 * supernet_params(self.space, network)

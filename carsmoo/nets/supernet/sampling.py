@@ -10,19 +10,20 @@ import numpy as np
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import flops
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.search_space import SearchSpace
 
-Drawn: TypeAlias = Iterator[list[Genotype]]
+Drawn: TypeAlias = Iterator[list[Architecture]]
 
 
-def uniform(space: DARTSSpace, n: int, random_state: np.random.Generator) -> Drawn:
+def uniform(space: SearchSpace, n: int, random_state: np.random.Generator) -> Drawn:
     """Yield ``n`` uniformly sampled architectures again and again (CARS's parameter warm-up)."""
     while True:
         X = random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
         yield space.decode(X)
 
 
-def round_robin(genotypes: list[Genotype], n: int, random_state: np.random.Generator) -> Drawn:
+def round_robin(genotypes: list[Architecture], n: int, random_state: np.random.Generator) -> Drawn:
     """Yield ``n`` of some architectures again and again; all have a turn before one has another."""
     queue: list[int] = []
     while True:

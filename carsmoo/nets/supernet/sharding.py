@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from carsmoo.cost.closed_form import layer_flops
 from carsmoo.nets.distributed.group import Group, shards
-from carsmoo.nets.models.supernet import Supernet
+from carsmoo.nets.models.base import SharedWeights
 from carsmoo.nets.supernet.shared_graph import IMAGES, Node, SharedGraph, alike_together
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 from carsmoo.utils.progress import Listener, Step, unheard
 
-Score: TypeAlias = Callable[[Sequence[Genotype], Listener], NDArray[Any]]
+Score: TypeAlias = Callable[[Sequence[Architecture], Listener], NDArray[Any]]
 
 TOUCH = 24
 """Multiply-adds that writing one number costs as much as; it weighs what computes little."""
@@ -39,7 +39,7 @@ HALVINGS = 20
 
 
 def score_together(
-    group: Group, supernet: Supernet, genotypes: Sequence[Genotype], score: Score, listener: Listener = unheard
+    group: Group, supernet: SharedWeights, genotypes: Sequence[Architecture], score: Score, listener: Listener = unheard
 ) -> NDArray[Any]:
     """Return the scores of all genotypes, (n, ...), each by one process of the group, all of which call this alike.
 
@@ -61,7 +61,7 @@ def score_together(
     return result
 
 
-def shares(supernet: Supernet, genotypes: Sequence[Genotype], n: int) -> list[list[int]]:
+def shares(supernet: SharedWeights, genotypes: Sequence[Architecture], n: int) -> list[list[int]]:
     """Return the subnets that each of ``n`` processes evaluates, balanced by cost, as indices.
 
     A share costs what its distinct computations cost
@@ -78,7 +78,9 @@ def shares(supernet: Supernet, genotypes: Sequence[Genotype], n: int) -> list[li
     return min(found, key=lambda shared: max(_cost(share, costs, needed) for share in shared))
 
 
-def node_costs(supernet: Supernet, genotypes: Sequence[Genotype]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def node_costs(
+    supernet: SharedWeights, genotypes: Sequence[Architecture]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the expected cost of each distinct computation, (nodes,), and which each genotype needs, (n, nodes)."""
     graph = SharedGraph(supernet, genotypes)
     costs = np.array([_node_cost(node) for node in graph.nodes], dtype=np.float64)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from carsmoo.config.network import CellShape
-from carsmoo.cost.structure import Layer, cell_of, edge_layer, entry_layers, node_size, reachable_parts, stem_layers
+from carsmoo.nets.models.base import Run, SharedWeights
 from carsmoo.nets.models.batch_norm import Statistics
-from carsmoo.nets.models.cells import zeros_of
+from carsmoo.nets.models.graph_layers import joined
 from carsmoo.nets.models.ops import Identity, ReLUFirst
-from carsmoo.nets.models.supernet import Supernet, SupernetCell
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.graph import Layer, Vertex
 
 IMAGES = 0
 """Number of the node that is the images themselves."""
@@ -57,7 +54,7 @@ class SharedGraph:
         applications: computations of all subnets one by one, of which the nodes are the distinct ones.
     """
 
-    def __init__(self, supernet: Supernet, genotypes: Sequence[Genotype]) -> None:
+    def __init__(self, supernet: SharedWeights, genotypes: Sequence[Architecture]) -> None:
         self.supernet = supernet
         colours, height, width = supernet.network.input_shape
         self.nodes: list[Node] = [Node((), colours * height * width, lambda held, images, _: images)]
@@ -123,75 +120,38 @@ class SharedGraph:
         self.applications.append(self._numbers[key])
         return self._numbers[key]
 
-    def _apply(self, layer: nn.Module, i: int, described: Layer) -> int:
+    def _subnet(self, genotype: Architecture) -> int:
+        """Add an architecture's computations, and return the node of its logits."""
+        numbers: list[int] = []
+        for vertex in genotype.graph(self.supernet.network):
+            inputs = [numbers[i] for i in vertex.inputs]
+            if not vertex.runs:
+                numbers.append(UNREAD)
+            elif vertex.slot:
+                numbers.append(self._apply(vertex, *(inputs or [IMAGES])))
+            else:
+                numbers.append(self._join(vertex, tuple(inputs)))
+        return numbers[-1]
+
+    def _apply(self, vertex: Vertex, i: int) -> int:
+        layer = self.supernet.layer_at(vertex.slot)
         if isinstance(layer, Identity):
             return i
-        run: Callable[[Tensor, Statistics | None], Tensor] = layer
+        run: Run = layer
         if isinstance(layer, ReLUFirst):
             i = self._add(("relu", i), Node((i,), self.nodes[i].size, lambda held, *_: F.relu(held[0])))
             run = layer.after_relu
-        return self._layer((id(layer), i), run, i, described)
+        described = None if vertex.layer.kind == "classifier" else vertex.layer
+        node = Node((i,), vertex.layer.size, lambda held, images, own: run(held[0], own), described)
+        return self._add((vertex.slot, i), node)
 
-    def _layer(
-        self, key: tuple[Any, ...], run: Callable[[Tensor, Statistics | None], Tensor], i: int, described: Layer
-    ) -> int:
-        node = Node((i,), described.size, lambda held, images, statistics: run(held[0], statistics), described)
-        return self._add(key, node)
-
-    def _subnet(self, genotype: Genotype) -> int:
-        network, classifier = self.supernet.network, self.supernet.classifier
-        live = reachable_parts(genotype, network)
-        before, last = self._stem(live.stem)
-        shapes = network.cells(self.supernet.space.nodes, self.supernet.space.nodes)
-        for cell, shape, runs in zip(self.supernet.each_cell(), shapes, live.cells, strict=True):
-            before, last = last, self._cell(cell, shape, genotype, before, last) if runs else None
-        logits = Node((cast(int, last),), network.output_classes, lambda held, *_: classifier(held[0].mean(dim=(2, 3))))
-        return self._add(("logits", last), logits)
-
-    def _stem(self, live: int) -> tuple[int | None, int | None]:
-        """Add the convolutions of the stem that run, and return the first cell's inputs."""
-        stem = self.supernet.stem
-        outputs: list[int | None] = [None] * len(stem.convs)
-        number = IMAGES
-        for k, layer in enumerate(stem_layers(self.supernet.network)[:live]):
-            outputs[k] = number = self._layer(("stem", k), partial(stem.layer, k), number, layer)
-        return outputs[max(len(outputs) - 2, 0)], outputs[-1]
-
-    def _cell(
-        self, cell: SupernetCell, shape: CellShape, genotype: Genotype, before: int | None, last: int | None
-    ) -> int:
-        used, nodes = cell.chosen(genotype)
-        edges, concat = cell_of(genotype, shape.reduction)
-        entries = entry_layers(shape, self.supernet.network)
-        inputs = zip((cell.entry.before, cell.entry.last), (before, last), entries, strict=True)
-        states: list[int | None] = [
-            self._apply(layer, cast(int, i), described) if k in used else None
-            for k, (layer, i, described) in enumerate(inputs)
-        ]
-        height, width = node_size(shape)
-        size = shape.channels * height * width
-        for node, chosen in enumerate(nodes):
-            names = [op for op, _ in edges[2 * node : 2 * node + 2] if op != "none"]
-            ends = [
-                self._apply(layer, cast(int, states[i]), edge_layer(op, i, shape))
-                for op, (layer, i) in zip(names, chosen, strict=False)  # none is chosen where nothing reads the node
-            ]
-            states.append(self._sum(ends, shape, size))
-        parts = tuple(cast(int, states[i]) for i in concat)
-        cat = Node(parts, len(parts) * size, lambda held, *_: torch.cat(list(held), dim=1))
-        return self._add(("cat", *parts), cat)
-
-    def _sum(self, ends: Sequence[int], shape: CellShape, size: int) -> int:
-        if not ends:
-            zeros = Node((), size, lambda held, images, _: zeros_of(images, shape))
-            return self._add(("zeros", shape.position), zeros)
-        total, *others = ends
-        for end in others:
-            pair = (total, end)
-            total = self._add(("sum", *sorted(pair)), Node(pair, size, lambda held, *_: held[0] + held[1]))
-        return total
+    def _join(self, vertex: Vertex, inputs: tuple[int, ...]) -> int:
+        kind = vertex.layer.kind
+        key = sorted(inputs) if kind == "add" else inputs
+        node = Node(inputs, vertex.layer.size, lambda held, images, _: joined(vertex, held or [images]))
+        return self._add((kind, vertex.layer.c_out, vertex.layer.after, *key), node)
 
 
-def alike_together(genotypes: Sequence[Genotype]) -> list[int]:
-    """Return the order in which subnets share most with the one before: by their normal, then their reduction cell."""
-    return sorted(range(len(genotypes)), key=lambda k: (genotypes[k].normal, genotypes[k].reduce))
+def alike_together(genotypes: Sequence[Architecture]) -> list[int]:
+    """Return the order in which subnets share most with the one before, such as by their cells one after the other."""
+    return sorted(range(len(genotypes)), key=lambda k: genotypes[k].order)

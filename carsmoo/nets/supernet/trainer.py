@@ -15,9 +15,9 @@ from carsmoo import cost
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.distributed.group import ALONE, Group, spread
+from carsmoo.nets.models.base import SharedWeights
 from carsmoo.nets.models.device import precision
-from carsmoo.nets.models.supernet import Supernet
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.architecture import Architecture
 
 
 class SupernetTrainer:
@@ -44,7 +44,7 @@ class SupernetTrainer:
     @torch.inference_mode(False)
     def __init__(
         self,
-        supernet: Supernet,
+        supernet: SharedWeights,
         data: ImageData,
         plan: SupernetTraining,
         generator: torch.Generator,
@@ -81,7 +81,7 @@ class SupernetTrainer:
         places = [self._places[parameter] for parameter in first if parameter is not None]
         return None if self.updates is None or not places else float(np.median(self.updates[places]))
 
-    def epoch(self, architectures: Iterator[Sequence[Genotype]]) -> Iterator[Tensor]:
+    def epoch(self, architectures: Iterator[Sequence[Architecture]]) -> Iterator[Tensor]:
         """Train for an epoch, each step on its architectures, and yield their mean losses, scalars on the device."""
         order = torch.randperm(len(self.data.train), generator=self.generator).to(self.data.train.labels.device)
         for indices in order[: self.steps_per_epoch * self.plan.batch_size].tensor_split(self.steps_per_epoch):
@@ -89,7 +89,7 @@ class SupernetTrainer:
             yield self.step(self.data.normalise(images), self.data.train.labels[indices], next(architectures))
 
     @torch.inference_mode(False)
-    def step(self, images: Tensor, labels: Tensor, architectures: Sequence[Genotype]) -> Tensor:
+    def step(self, images: Tensor, labels: Tensor, architectures: Sequence[Architecture]) -> Tensor:
         """Make one step on the mean of the architectures' gradients (eq. 3) and return their mean loss, a scalar.
 
         The loss of a skipped step is returned as 0.
@@ -121,7 +121,7 @@ class SupernetTrainer:
         return skipped
 
     def _passes(
-        self, images: Tensor, labels: Tensor, architectures: Sequence[Genotype], parameters: Sequence[nn.Parameter]
+        self, images: Tensor, labels: Tensor, architectures: Sequence[Architecture], parameters: Sequence[nn.Parameter]
     ) -> Tensor:
         """Run this process's share forward and backward; return what it adds to each architecture's loss.
 
@@ -145,7 +145,7 @@ class SupernetTrainer:
             parameter.grad = gradient
         return losses
 
-    def _share(self, architectures: Sequence[Genotype], images: int) -> list[tuple[int, slice]]:
+    def _share(self, architectures: Sequence[Architecture], images: int) -> list[tuple[int, slice]]:
         """Return which architectures this process runs, and on which images of the batch."""
         costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
         return spread(costs, images, self.group.size, self.plan.ghost_batches)[self.group.rank]

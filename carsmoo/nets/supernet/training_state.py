@@ -20,18 +20,18 @@ from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.distributed.group import ALONE, Group
+from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import generator_of
-from carsmoo.nets.models.network import Network
-from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.evaluation import tally
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, round_robin, uniform
 from carsmoo.nets.supernet.sharding import score_together
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.problems.trust import scores_of
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import DivergenceError
 
@@ -50,7 +50,7 @@ class SupernetState:
     @torch.inference_mode(False)
     def __init__(
         self,
-        space: DARTSSpace,
+        space: SearchSpace,
         network: NetworkConfig,
         plan: SupernetTraining,
         data: ImageData,
@@ -62,7 +62,8 @@ class SupernetState:
         self.space = space
         self.data = data
         self.layout = layout
-        self.supernet = Supernet(space, network, generator_of(weights)).to(data.train.images.device)
+        made: SharedWeights = space.build_supernet(network, generator_of(weights))
+        self.supernet = made.to(data.train.images.device)
         set_memory_format(self.supernet, FORMATS[layout])
         self.trainer = SupernetTrainer(self.supernet, data, plan, generator_of(images), group)
         self.random_state = np.random.default_rng(architectures)
@@ -86,7 +87,7 @@ class SupernetState:
 
     @property
     def updates(self) -> float | None:
-        """Return the median number of steps that an operation on an edge was trained for; None if that is not known."""
+        """Return the median number of steps that an operation was trained for; None if that is not known."""
         return self.trainer.median_updates
 
     @torch.inference_mode(False)
@@ -187,7 +188,7 @@ class SupernetState:
     @torch.inference_mode(False)
     def tally(
         self,
-        genotypes: Sequence[Genotype],
+        genotypes: Sequence[Architecture],
         split: Split,
         statistics: str | None = None,
         listener: Listener = unheard,
@@ -214,7 +215,7 @@ class SupernetState:
 
     def scores(
         self,
-        genotypes: Sequence[Genotype],
+        genotypes: Sequence[Architecture],
         score: str = "error",
         listener: Listener = unheard,
         race: Race | None = None,
@@ -227,9 +228,10 @@ class SupernetState:
         return score_together(group, self.supernet, genotypes, lambda some, tell: own(some, listener=tell), listener)
 
     @torch.inference_mode(False)
-    def subnet(self, genotype: Genotype) -> Network:
+    def subnet(self, genotype: Architecture) -> ArchitectureNetwork:
         """Return the network of a genotype with the current weights, in evaluation mode, its batch norm calibrated."""
-        network = Network(genotype, self.supernet.network).to(self.data.train.images.device, torch.float32)
+        made: ArchitectureNetwork = genotype.build(self.supernet.network)
+        network = made.to(self.data.train.images.device, torch.float32)
         network.inherit(self.supernet)
         update_bn(self.calibration, network)
         return network.eval()

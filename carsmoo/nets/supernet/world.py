@@ -12,12 +12,13 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.distributed.group import Group
-from carsmoo.nets.models.network import Network
+from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.supernet.ensemble import Ensemble
 from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.training_state import SupernetState
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener
 
 
@@ -41,15 +42,17 @@ class World(Protocol):
     def train_on(self, X: NDArray[np.int64], listener: Listener) -> None:
         """Train for a generation on a population (n, n_var)."""
 
-    def scores(self, genotypes: Sequence[Genotype], score: str, listener: Listener, race: Race | None) -> NDArray[Any]:
+    def scores(
+        self, genotypes: Sequence[Architecture], score: str, listener: Listener, race: Race | None
+    ) -> NDArray[Any]:
         """Return the tallies of the images that score, of errors or losses; see :mod:`carsmoo.problems.trust`."""
 
     def errors(
-        self, genotypes: Sequence[Genotype], split: Split, statistics: str | None, listener: Listener
+        self, genotypes: Sequence[Architecture], split: Split, statistics: str | None, listener: Listener
     ) -> NDArray[np.float64]:
         """Return the errors on a split, (n,), fractions; a process may ask alone."""
 
-    def subnet(self, genotype: Genotype) -> Network:
+    def subnet(self, genotype: Architecture) -> ArchitectureNetwork:
         """Return a genotype's network with its weights of now, in evaluation mode."""
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -60,7 +63,7 @@ class World(Protocol):
 
 
 def new_world(
-    space: DARTSSpace,
+    space: SearchSpace,
     network: NetworkConfig,
     plan: SupernetTraining,
     data: ImageData,

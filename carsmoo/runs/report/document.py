@@ -91,10 +91,7 @@ def _networks(run: int, report: RunReport) -> list[dict[str, Any]]:
             "trained": trained_error(report, row),
             "trainedAbout": trained_about(report, row),
             "text": str(genotype),
-            "cells": [
-                {"name": "normal", "edges": genotype.normal, "concat": genotype.normal_concat},
-                {"name": "reduction", "edges": genotype.reduce, "concat": genotype.reduce_concat},
-            ],
+            "cells": genotype.drawn(),
         }
         for number, (genotype, values, row) in enumerate(zip(front.genotypes, front.F.tolist(), place, strict=True), 1)
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from carsmoo.runs.report.data import RunReport
 from carsmoo.runs.report.facts import trained_error
 from carsmoo.runs.report.several import Setting, flat, hypervolumes, words
-from carsmoo.space.words import Column, operations
+from carsmoo.space.words import Column
 from carsmoo.utils.durations import duration
 
 TRUST = {
@@ -38,7 +38,7 @@ def network_rows(reports: Sequence[RunReport], columns: Sequence[Column]) -> lis
                     "number": number,
                     "numbers": [column.number(value) for column, value in zip(columns, values, strict=True)],
                     "trained": "–" if trained is None else f"{100 * trained:.2f}",
-                    "cells": [("normal", operations(genotype.normal)), ("reduction", operations(genotype.reduce))],
+                    "cells": list(genotype.summary.items()),
                 }
             )
     return rows

@@ -15,13 +15,15 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import flops
 from carsmoo.cost.latency import latency
 from carsmoo.cost.latency_table import LatencyTable, Timing
-from carsmoo.cost.structure import Layer, layers_needed
 from carsmoo.nets.latency import measure as measuring
 from carsmoo.nets.latency.measure import build, cached, fit, network_latency, spanning
 from carsmoo.nets.latency.timing import WARMUP
 from carsmoo.nets.models.network import Network, NetworkCell
 from carsmoo.nets.models.ops import FactorizedReduce, Identity, Pool, Separable
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.darts_graph import layers_needed
+from carsmoo.space.genotype import Genotype
+from carsmoo.space.graph import Layer
 from carsmoo.utils.progress import Step
 from tests.cost.test_latency import NETWORKS, draw, made_up, running
 from tests.support.networks import EMPTY, SMALL, SPACE, genotypes
@@ -240,7 +242,7 @@ def test_what_was_measured_is_remembered(tmp_path: Path, monkeypatch: pytest.Mon
 def test_wrong_arguments_are_refused(fields: dict[str, Any], error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         quick(**fields)
-    with pytest.raises(TypeError, match="space: expected DARTSSpace, got 3"):
+    with pytest.raises(TypeError, match="space: expected SearchSpace, got 3"):
         build(3, SMALL)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="genotypes: expected Genotype, got 'CARS-A'"):
+    with pytest.raises(TypeError, match="genotypes: expected Architecture, got 'CARS-A'"):
         network_latency(["CARS-A"], SMALL)  # type: ignore[list-item]

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.structure import Layer, layers_needed
 from carsmoo.nets.latency.timed_layers import format_named, timed_layer, timed_network
 from carsmoo.nets.models.ops import Separable
+from carsmoo.space.darts_graph import layers_needed
+from carsmoo.space.graph import Layer
 from tests.support.networks import SMALL, SPACE, genotypes
 
 CPU = torch.device("cpu")

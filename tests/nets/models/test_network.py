@@ -11,7 +11,8 @@ from carsmoo.cost.closed_form import cost
 from carsmoo.nets.models.fvcore_count import count
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import Genotype
 from carsmoo.zoo import GENOTYPES
 from tests.support import darts
 from tests.support.networks import EMPTY, SMALL, SPACE, generator, genotypes, images

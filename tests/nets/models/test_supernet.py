@@ -9,7 +9,8 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import supernet_params
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES
 from tests.support.networks import EMPTY, SMALL, SPACE, generator, genotypes, images
 
 NETWORKS = {

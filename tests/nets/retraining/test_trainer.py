@@ -9,7 +9,7 @@ from carsmoo.nets.data import Augment, Augmentation, ImageData, load
 from carsmoo.nets.models.network import build
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.retraining.trainer import NetworkTrainer, cut_out, error_of, inherited, loss_of, split_for
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.darts import DARTSSpace
 from carsmoo.zoo import GENOTYPES
 from tests.support.networks import generator
 

@@ -18,7 +18,7 @@ from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.models.network import Network
 from carsmoo.nets.supernet.own_weights import OwnWeights, round_rate
 from carsmoo.problems.trust import scores_of
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.darts import DARTSSpace
 from carsmoo.testing import check_moving_problem
 from carsmoo.utils.validation import DivergenceError
 from tests.support.groups import together

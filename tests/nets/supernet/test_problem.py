@@ -458,7 +458,7 @@ def test_floating_operators_are_told_which_to_use() -> None:
         ({"objectives": ("error", lambda genotype: 0)}, ValueError, "objectives: expected a function with a name"),
         ({"data": "mnits"}, ValueError, "data: expected one of digits, cluttered-digits, mnist, .*, npz, got 'mnits'"),
         ({"data": (np.zeros((9, 8)), np.zeros(9, int))}, ValueError, "images: expected"),
-        ({"space": 4}, TypeError, "space: expected DARTSSpace, got 4"),
+        ({"space": 4}, TypeError, "space: expected SearchSpace, got 4"),
         ({"network": {}}, TypeError, "network: expected NetworkConfig, got {}"),
         ({"training": 3}, TypeError, "training: expected SupernetTraining, got 3"),
         (

@@ -8,7 +8,8 @@ from scipy.stats import chi2_contingency, chisquare
 
 from carsmoo.cost.closed_form import flops
 from carsmoo.nets.supernet.sampling import group_by_flops, round_robin, uniform
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from tests.support.networks import SMALL, SPACE, genotypes
 
 

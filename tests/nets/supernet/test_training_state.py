@@ -13,7 +13,7 @@ from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.nets.supernet.evaluation import recalibrate
 from carsmoo.nets.supernet.training_state import SLOWDOWN, SupernetState
 from carsmoo.problems.trust import scores_of
-from carsmoo.space.genotype import DARTSSpace
+from carsmoo.space.darts import DARTSSpace
 from carsmoo.utils.progress import Step
 from carsmoo.utils.validation import DivergenceError
 from tests.support.networks import genotypes

@@ -2,8 +2,10 @@ import pytest
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import layer_flops, layer_params
-from carsmoo.cost.structure import KINDS, Layer, layers, layers_needed
-from carsmoo.space.genotype import DARTSSpace, Genotype
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.darts_graph import layers, layers_needed
+from carsmoo.space.genotype import PRIMITIVES, Genotype
+from carsmoo.space.graph import FRAME, Layer
 from tests.cost.test_closed_form import NETWORKS, draw
 
 NONE = (("none", 0), ("none", 1))
@@ -47,7 +49,7 @@ def test_what_runs_is_what_is_needed_but_for_rare_zeros(network: NetworkConfig) 
         needed = set(layers_needed(space, network))
         assert met <= needed
         assert {layer.kind for layer in needed - met} <= {"zeros"}
-        assert {layer.kind for layer in met} <= set(KINDS)
+        assert {layer.kind for layer in met} <= {*FRAME, *PRIMITIVES}
 
 
 def test_params_and_multiply_adds_of_single_layers() -> None:

@@ -1,4 +1,4 @@
-"""The layers of a network, each with its shape and whether it runs: what costs, times and built networks follow from.
+"""The layers of a network of DARTS's cells, each with its shape and whether it runs.
 
 A network holds the layers of all its cells, as DARTS builds it, but runs and counts (as multiply-adds) only those whose
 results reach the classifier; absent edges can leave others without a reader.
@@ -7,10 +7,14 @@ results reach the classifier; absent edges can leave others without a reader.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from carsmoo.config.network import CellShape, NetworkConfig, halved
-from carsmoo.space.genotype import PRIMITIVES, DARTSSpace, Edge, Genotype
+from carsmoo.space.graph import Layer, Vertex, halved, reaching_the_end
+
+if TYPE_CHECKING:
+    from carsmoo.config.network import CellShape, NetworkConfig
+    from carsmoo.space.darts import DARTSSpace
+    from carsmoo.space.genotype import Edge, Genotype
 
 Uses: TypeAlias = tuple[tuple[bool, bool], tuple[bool, bool]]
 """Whether a normal cell uses its inputs 0 and 1, and whether a reduction cell does."""
@@ -69,42 +73,6 @@ def reachable_cells(network: NetworkConfig, uses: Uses, *, auxiliary: bool = Fal
     convolutions = 3 if network.stem == "imagenet" else 1
     stem = convolutions if needed[1] or (needed[0] and convolutions == 1) else 2 if needed[0] else 0
     return Reachable(stem, tuple(needed[2:]))
-
-
-KINDS = ("stem", "stem_next", "entry", *PRIMITIVES[1:], "add", "zeros", "concat", "classifier")
-"""The kinds of layers: a stem's first and further convolutions, an input layer of a cell, the operations, the sum of
-two edges, a node without edges, the concatenation of a cell's output, the mean over the image with the classifier."""
-
-
-class Layer(NamedTuple):
-    """A layer with all that its time depends on, apart from the memory format.
-
-    Attributes:
-        kind: one of :data:`KINDS`.
-        c_in: channels of its input, of one of them where it has several.
-        c_out: channels, or classes, that it gives.
-        height: rows of its input.
-        width: columns of its input.
-        stride: 1 or 2.
-    """
-
-    kind: str
-    c_in: int
-    c_out: int
-    height: int
-    width: int
-    stride: int = 1
-
-    @property
-    def area(self) -> int:
-        """Pixels of what it gives for one image; a classifier gives one."""
-        halvings = self.stride - 1
-        return 1 if self.kind == "classifier" else halved(self.height, halvings) * halved(self.width, halvings)
-
-    @property
-    def size(self) -> int:
-        """Numbers that it gives for one image."""
-        return self.c_out * self.area
 
 
 def layers(genotype: Genotype, network: NetworkConfig) -> Iterator[tuple[Layer, bool]]:
@@ -199,6 +167,59 @@ def node_size(cell: CellShape) -> tuple[int, int]:
     return halved(cell.height, cell.reduction), halved(cell.width, cell.reduction)
 
 
-def text_of(layer: Layer) -> str:
-    """Return a layer as a few words."""
-    return f"{layer.kind} {layer.c_in}->{layer.c_out} at {layer.height}x{layer.width}, stride {layer.stride}"
+def graph(genotype: Genotype, network: NetworkConfig) -> tuple[Vertex, ...]:
+    """Return the layers of a network with what they read; slots are names of modules of a supernet."""
+    vertices: list[Vertex] = []
+
+    def add(layer: Layer, inputs: tuple[int, ...], slot: str = "") -> int:
+        vertices.append(Vertex(layer, inputs, slot))
+        return len(vertices) - 1
+
+    stem = [add(layer, (k - 1,) if k else (), f"stem.{k}") for k, layer in enumerate(stem_layers(network))]
+    before, last = stem[max(len(stem) - 2, 0)], stem[-1]
+    for cell in network.cells(len(genotype.normal_concat), len(genotype.reduce_concat)):
+        edges, concat = cell_of(genotype, cell.reduction)
+        name, entries = f"cells.{cell.position}", entry_layers(cell, network)
+        states = [
+            add(layer, (i,), f"{name}.entry.{side}")
+            for layer, i, side in zip(entries, (before, last), ("before", "last"), strict=True)
+        ]
+        for node in range(len(edges) // 2):
+            present = [(op, i) for op, i in edges[2 * node : 2 * node + 2] if op != "none"]
+            ends = [add(edge_layer(op, i, cell), (states[i],), f"{name}.edges.{node}.{i}.{op}") for op, i in present]
+            joined = [add(layer, tuple(ends)) for layer in node_layers(len(ends), cell)]
+            states.append([*ends, *joined][-1])
+        size = node_size(cell)
+        parts = tuple(states[i] for i in concat)
+        before, last = last, add(Layer("concat", cell.channels, len(parts) * cell.channels, *size), parts)
+    add(Layer("classifier", vertices[last].layer.c_out, network.output_classes, *size), (last,), "classifier")
+    return reaching_the_end(vertices)
+
+
+def places(space: DARTSSpace, network: NetworkConfig) -> dict[str, Layer]:
+    """Return the layers that a supernet holds, by their slots."""
+    widths = space.nodes, space.nodes
+    found = {f"stem.{k}": layer for k, layer in enumerate(stem_layers(network))}
+    for cell in network.cells(*widths):
+        name = f"cells.{cell.position}"
+        before, last = entry_layers(cell, network)
+        found |= {f"{name}.entry.before": before, f"{name}.entry.last": last}
+        for node in range(space.nodes):
+            for i in range(2 + node):
+                found |= {f"{name}.edges.{node}.{i}.{op}": edge_layer(op, i, cell) for op in space.ops if op != "none"}
+    output = widths[cell.reduction] * cell.channels
+    classifier = Layer("classifier", output, network.output_classes, *node_size(cell))
+    return {**found, "classifier": classifier}
+
+
+def kept_by_step(network: NetworkConfig, widths: tuple[int, int]) -> int:
+    """Return how many numbers, for an image, a step of training keeps for the way back, at least.
+
+    Of each cell these are its states and their concatenation, as wide as ``widths`` tell of normal and reduction cells;
+    what operations keep on the inside comes on top.
+    """
+    numbers = 0
+    for cell in network.cells(*widths):
+        inner = halved(cell.height, cell.reduction) * halved(cell.width, cell.reduction)
+        numbers += cell.channels * (2 * cell.height * cell.width + 2 * widths[cell.reduction] * inner)
+    return numbers

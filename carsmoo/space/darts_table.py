@@ -1,4 +1,4 @@
-"""What a network costs as a sum over its layers, looked up for a whole population at once.
+"""What a network of DARTS's cells costs as a sum over its layers, looked up for a whole population at once.
 
 A cost is a whole number, so that sums are exact and no row depends on the others.
 """
@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.structure import Layer, Uses, edge_layer, frame_layers, node_layers, reachable_cells
-from carsmoo.space.genotype import GENES_PER_NODE, DARTSSpace
+from carsmoo.space.darts_graph import Uses, edge_layer, frame_layers, node_layers, reachable_cells
+from carsmoo.space.graph import Layer
+
+if TYPE_CHECKING:
+    from carsmoo.config.network import NetworkConfig
+    from carsmoo.space.darts import DARTSSpace
 
 
 class AdditiveTable:
@@ -35,7 +39,7 @@ class AdditiveTable:
             what = f"{self.network.layers} cells of {self.network.channels} channels"
             raise ValueError(f"network: expected costs below 2**62, got those of {what}") from None
         node = np.arange(2 * self.space.nodes)
-        pair, a, b = (X[:, gene::GENES_PER_NODE] for gene in range(GENES_PER_NODE))
+        pair, a, b = (X[:, gene :: self.space.genes_per_choice] for gene in range(self.space.genes_per_choice))
         pattern = self._pattern(pair, a, b)
         low = edges[0, pattern[:, None], node, pair, a]
         high = edges[1, pattern[:, None], node, pair, b]

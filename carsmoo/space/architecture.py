@@ -1,0 +1,125 @@
+"""One architecture, whatever the space: what costs, networks, files and tables ask of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from carsmoo.space.graph import Layer, Vertex
+
+if TYPE_CHECKING:
+    from carsmoo.config.network import NetworkConfig
+    from carsmoo.space.search_space import SearchSpace
+
+
+Vocabulary: TypeAlias = "Sequence[str] | SearchSpace"
+"""What the architectures of a file are read with: the operations that may occur, or the space."""
+
+
+class Architecture(ABC):
+    """What a network computes, without its widths and depth: those are a NetworkConfig's.
+
+    Two are equal that are the same architecture, and have the same hash. ``str`` writes one so that its space reads it.
+    """
+
+    @abstractmethod
+    def graph(self, network: NetworkConfig) -> tuple[Vertex, ...]:
+        """Return its layers in such a network, each after those that it reads, the classifier last."""
+
+    @abstractmethod
+    def to_json(self) -> str:
+        """Return it as one line of JSON."""
+
+    @abstractmethod
+    def build(self, network: NetworkConfig) -> Any:
+        """Return the stand-alone network, a :class:`~carsmoo.nets.models.base.ArchitectureNetwork`."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> Mapping[str, str]:
+        """Its operations in words, by the names of its parts."""
+
+    @property
+    @abstractmethod
+    def order(self) -> Any:
+        """What it is sorted by, so that neighbours have much in common."""
+
+    def layers(self, network: NetworkConfig) -> Iterable[tuple[Layer, bool]]:
+        """Yield each layer that its network holds, and whether it runs."""
+        return ((vertex.layer, vertex.runs) for vertex in self.graph(network))
+
+    def kept(self, network: NetworkConfig) -> int:
+        """Return how many numbers, for an image, a step of its training keeps for the way back, at least."""
+        return sum(layer.size for layer, runs in self.layers(network) if runs)
+
+    def drawn(self) -> list[dict[str, Any]]:
+        """Return the cells that a picture shows, ``name``, ``edges`` and ``concat`` of each; it may have none."""
+        return []
+
+    def require_known(self) -> None:  # noqa: B027  # an architecture of a space knows its operations
+        """Check that each operation is one that can be built.
+
+        Raises:
+            ValueError: naming the first that cannot.
+        """
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> Vocabulary:
+        """What its files are read with."""
+
+    @property
+    def short_hash(self) -> str:
+        """Eight letters and digits that tell it from others, the same on every machine."""
+        return hashlib.sha256(str(self).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class SpaceArchitecture(Architecture):
+    """An architecture as the vector that it has in its space.
+
+    Args:
+        space: the space.
+        genes: the vector, canonical.
+    """
+
+    space: SearchSpace
+    genes: tuple[int, ...]
+
+    def graph(self, network: NetworkConfig) -> tuple[Vertex, ...]:
+        """Return its layers; see :meth:`carsmoo.SearchSpace.graph`."""
+        return self.space.graph(self, network)
+
+    def to_json(self) -> str:
+        """Return space and text as one line of JSON."""
+        return json.dumps({"space": self.space.to_plain(), "architecture": str(self)})
+
+    def build(self, network: NetworkConfig) -> Any:
+        """Return the stand-alone network."""
+        return import_module("carsmoo.nets.models.graph_network").GraphNetwork(self, network)
+
+    @property
+    def summary(self) -> Mapping[str, str]:
+        """Its text."""
+        return {"architecture": str(self)}
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Its vector."""
+        return self.genes
+
+    @property
+    def vocabulary(self) -> SearchSpace:
+        """Its space."""
+        return self.space
+
+    def __str__(self) -> str:
+        return self.space.text(self.genes)
+
+    def __repr__(self) -> str:
+        return f"{type(self.space).__name__}({self.short_hash}; {self})"
