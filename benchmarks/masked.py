@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from carsmoo import Genotype
-from carsmoo.space.darts_graph import cell_of
 from carsmoo.nets.models.cells import zeros_of
 from carsmoo.nets.models.supernet import Supernet, SupernetCell
+from carsmoo.space.darts_graph import cell_of
 
 
 def masked_logits(supernet: Supernet, x: Tensor, genotype: Genotype) -> Tensor:

@@ -40,8 +40,8 @@ from carsmoo.nets.data import load
 from carsmoo.nets.models.device import environment, pick
 from carsmoo.nets.retraining.trainer import NetworkTrainer
 from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.space.front import Front
 from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.front import Front
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Step
 

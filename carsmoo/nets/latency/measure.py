@@ -24,7 +24,7 @@ from scipy.optimize import nnls
 from scipy.stats import spearmanr
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.closed_form import CostTable
+from carsmoo.cost.closed_form import CostTable, params
 from carsmoo.cost.latency import latency
 from carsmoo.cost.latency_table import Additivity, LatencyTable, Timing
 from carsmoo.cost.memory import BYTES, require_fits, text_of

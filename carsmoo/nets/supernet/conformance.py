@@ -42,7 +42,9 @@ def check_networks(space: SearchSpace, network: NetworkConfig, genotypes: Sequen
         made = build(genotype, network, torch.Generator().manual_seed(1))
         held = sum(p.numel() for name, p in made.named_parameters() if not name.startswith("auxiliary."))
         assert held == counted.params, f"params: expected the {held} of the built network, got {counted.params}"
-        assert tuple(counted) == by_fvcore(genotype, network), f"costs: expected those that fvcore counts, got {counted}"
+        assert tuple(counted) == by_fvcore(genotype, network), (
+            f"costs: expected those that fvcore counts, got {counted}"
+        )
         same = build(genotype, network, torch.Generator().manual_seed(1))
         assert _equal(made, same), "initial weights: expected the same from the same seed, got others"
     supernet: SharedWeights = space.build_supernet(network, generator)
