@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from carsmoo.nets.models.base import Run
 from carsmoo.nets.models.batch_norm import NormBuilder, Statistics
 from carsmoo.nets.models.cells import MemoryFormat
-from carsmoo.nets.models.ops import Convolution, Depthwise, ReLUConvNorm, ReLUFirst, operation
+from carsmoo.nets.models.ops import Convolution, PaddedDepthwise, ReLUConvNorm, ReLUFirst, operation
 from carsmoo.space.graph import MB_CONV, NOR_CONV, Layer, Vertex
 from carsmoo.space.operation import Operation
 
@@ -65,7 +65,7 @@ class InvertedBottleneck(nn.Module):
         super().__init__()
         inner = expansion * layer.c_in
         self.expand = Convolution(layer.c_in, inner, 1, bias=False) if expansion > 1 else None
-        self.depthwise = Depthwise(inner, kernel, layer.stride, 1)
+        self.depthwise = PaddedDepthwise(inner, kernel, layer.stride, 1)
         self.project = Convolution(inner, layer.c_out, 1, bias=False)
         self.norms = nn.ModuleList(norm(c) for c in ([inner] if expansion > 1 else []) + [inner, layer.c_out])
 

