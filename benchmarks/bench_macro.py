@@ -1,8 +1,9 @@
 """A search with a supernet in NAS-Bench-Macro's space, judged by the table of all its networks.
 
 For each seed a search minimises cross entropy and parameters on CIFAR-10 at 16x16 (``CARSProblem`` with
-``ChainSpace.nas_bench_macro()`` at 8 channels). The networks that it keeps are looked up in the benchmark's table, whose
-6,561 networks were trained alone at 32 channels on CIFAR-10 at 32x32: other widths and images than the search saw.
+``ChainSpace.nas_bench_macro()`` at 8 channels). The networks that it keeps are looked up in the benchmark's table,
+whose 6,561 networks were trained alone at 32 channels on CIFAR-10 at 32x32: other widths and images than the search
+saw.
 
 Figures, means over seeds:
 
