@@ -9,6 +9,8 @@ Figures:
 - ``peak_mib``: the largest size of the process.
 
     python -m benchmarks.bench_generation
+
+measures in DARTS's space, ``--space chain`` and ``--space nas-bench-201`` in those; their figures end so.
 """
 
 from __future__ import annotations
@@ -26,7 +28,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from carsmoo import PNSGA3, CARSProblem, Checkpoint, SupernetTraining
+from carsmoo import (
+    PNSGA3,
+    CARSProblem,
+    ChainSpace,
+    Checkpoint,
+    DARTSSpace,
+    NASBench201Space,
+    SearchSpace,
+    SupernetTraining,
+)
 from carsmoo.algorithm.continuous import Callbacks
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.supernet.evaluation import errors
@@ -34,12 +45,14 @@ from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.log import RunLog
 
+SPACES = {"darts": DARTSSpace, "chain": ChainSpace, "nas-bench-201": NASBench201Space}
+
 
 class Watched(CARSProblem):
     """A problem that keeps what its generation trained on and scored."""
 
-    def __init__(self, training: SupernetTraining) -> None:
-        super().__init__(training=training)
+    def __init__(self, training: SupernetTraining, space: SearchSpace) -> None:
+        super().__init__(training=training, space=space)
         self.trained: NDArray[np.int64] = np.empty((0, self.n_var), dtype=np.int64)
         self.scored: list[NDArray[np.int64]] = []
 
@@ -83,9 +96,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def measure(warmup: int, generations: int, folder: Path) -> dict[str, float]:
+def measure(warmup: int, generations: int, folder: Path, space: SearchSpace) -> dict[str, float]:
     """Return the figures."""
-    problem, twin = Watched(SupernetTraining(warmup_epochs=warmup)), CARSProblem()
+    problem, twin = Watched(SupernetTraining(warmup_epochs=warmup), space), CARSProblem(space=space)
     run = RunDirectory.create(folder, SearchConfig())
     algorithm = PNSGA3().setup(problem, callback=Callbacks(RunLog(run), Checkpoint(folder)))
     algorithm.next()
@@ -119,11 +132,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--warmup", type=int, default=10)
     parser.add_argument("--generations", type=int, default=25)
+    parser.add_argument("--space", choices=list(SPACES), default="darts")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(options.warmup, options.generations, Path(folder) / "run")
-    rounded = {name: round(value, 4) for name, value in figures.items()}
+        figures = measure(options.warmup, options.generations, Path(folder) / "run", SPACES[options.space]())
+    suffix = "" if options.space == "darts" else f"_{options.space.replace('-', '_')}"
+    rounded = {name + suffix: round(value, 4) for name, value in figures.items()}
     print("RESULT " + json.dumps({"name": "generation", "figures": rounded}))
 
 

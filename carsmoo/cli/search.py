@@ -21,6 +21,7 @@ from carsmoo.runs.signals import InterruptedRunError
 from carsmoo.space.front import Front
 from carsmoo.space.words import weights_in_words
 from carsmoo.utils.launch import Launch
+from carsmoo.utils.progress import Step
 from carsmoo.utils.time_left import Plan, SearchEstimate
 from carsmoo.utils.validation import StoppedError
 
@@ -78,9 +79,13 @@ def search(
         RunDirectory(out).require_empty()
     with together(plan.device) as group:
         session = _session(out, group, telling, every=every)
-        if plan.training.budget not in (None, AUTO) and telling is Telling.USUAL:
+        measures = plan.training.budget not in (None, AUTO)
+        if measures and telling is Telling.USUAL:
             saying(group)(f"measuring what fits in {plan.training.budget}")
-        session.start_or_resume(plan)
+        with progress_lines(telling, group.is_main and measures) as lines:
+            if lines is not None:
+                lines(Step(phase="measuring", done=0, total=1, unit="plans"))
+            session.start_or_resume(plan)
         _search(session, telling)
 
 

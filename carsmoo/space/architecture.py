@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -93,7 +94,7 @@ class SpaceArchitecture(Architecture):
 
     def graph(self, network: NetworkConfig) -> tuple[Vertex, ...]:
         """Return its layers; see :meth:`carsmoo.SearchSpace.graph`."""
-        return self.space.graph(self, network)
+        return _graph(self, network)
 
     def to_json(self) -> str:
         """Return space and text as one line of JSON."""
@@ -123,3 +124,9 @@ class SpaceArchitecture(Architecture):
 
     def __repr__(self) -> str:
         return f"{type(self.space).__name__}({self.short_hash}; {self})"
+
+
+@lru_cache(maxsize=1024)
+def _graph(architecture: SpaceArchitecture, network: NetworkConfig) -> tuple[Vertex, ...]:
+    """Return an architecture's layers, kept for a while: each training step asks twice."""
+    return architecture.space.graph(architecture, network)
