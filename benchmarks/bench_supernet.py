@@ -100,9 +100,8 @@ def measure(
     )
     figures = {f"step_over_standalone_{name}": statistics.median(ratios)}
     if masked:
-        print(
-            f"{name}: a masked supernet's takes {statistics.median(masked):.1f} times as long (median of {len(masked)})"
-        )
+        longer = statistics.median(masked)
+        print(f"{name}: a masked supernet's takes {longer:.1f} times as long (median of {len(masked)})")
         figures[f"masked_over_step_{name}"] = longer
     return figures
 
