@@ -30,7 +30,7 @@ OBJECTIVES: Mapping[str, str] = {
 """The named objectives and their units."""
 
 SCORES = ("error", "loss")
-"""Those that move with the weights, of which a search has one."""
+"""Those that move with the weights, of which a search has one at most."""
 
 
 class ValueCache:
@@ -58,16 +58,16 @@ class Objectives:
     """The objectives of an architecture search, and their values where these do not move.
 
     Args:
-        given: minimised, in this order, ``"error"`` or ``"loss"`` among them: names of ``OBJECTIVES``, or functions of
-            a genotype, known by their names, that return a finite number. A function is called once a genotype; one of
-            a genotype and its network moves with the weights, as the score does.
+        given: minimised, in this order: names of ``OBJECTIVES``, or functions of a genotype, known by their names, that
+            return a finite number. A function is called once a genotype; one of a genotype and its network moves with
+            the weights, as ``"error"`` and ``"loss"`` do. One that moves is among them, and not both of the latter.
         space: the architectures.
         network: the networks whose costs are counted.
         latency: the table that latencies are taken from, or the path of its file; None if :meth:`use` brings one
             that is measured.
 
     Attributes:
-        score: which of ``SCORES`` is among them.
+        score: which of ``SCORES`` is among them; None if a function of a network moves in its place.
         moving: the names of those that move.
         units: the objectives' units by their names, empty for a function's.
         latency: what tells the latencies; None until there is a table.
@@ -86,7 +86,7 @@ class Objectives:
         latency: LatencyTable | str | Path | None = None,
     ) -> None:
         self.names, self._functions = _named(given)
-        (self.score,) = set(self.names) & set(SCORES)
+        self.score = next((name for name in self.names if name in SCORES), None)
         self.of_networks = tuple(name for name in self.names if _takes_a_network(self._functions.get(name)))
         self.moving = tuple(name for name in self.names if name == self.score or name in self.of_networks)
         self.units = {name: OBJECTIVES.get(name, "") for name in self.names}
@@ -228,6 +228,9 @@ def _named(given: Sequence[Objective]) -> tuple[tuple[str, ...], dict[str, Calla
         if name in names:
             raise ValueError(f"objectives: expected each once, got {name!r} again")
         names.append(name)
-    if len(set(names) & set(SCORES)) != 1:
+    if {*SCORES} <= {*names}:
         raise ValueError(f"objectives: expected one of 'error' and 'loss' among them, got {names}")
+    if not {*SCORES} & {*names} and not any(map(_takes_a_network, functions.values())):
+        expected = "one of 'error' and 'loss' among them, or a function of a genotype and its network"
+        raise ValueError(f"objectives: expected {expected}, got {names}")
     return tuple(names), functions

@@ -48,10 +48,10 @@ class CARSProblem(GenotypeProblem):
         data: a name (``"digits"``, ``"folder:photos?size=32x48"``; all of them: :mod:`carsmoo.nets.data`), an
             :class:`~carsmoo.nets.data.ImageData`, a ``torch.utils.data.Dataset``, or (images, labels).
         space: the architectures.
-        objectives: minimised, in this order, ``"error"`` (fraction wrong) or ``"loss"`` (mean cross entropy, nats)
-            among them, and besides ``"params"`` (millions), ``"flops"`` (millions of multiply-adds of one image),
-            ``"latency"`` (ms at batch 1), or a function, known by its name, that returns a number: of a genotype, or of
-            a genotype and its network with the weights of now, in evaluation mode, which moves with them.
+        objectives: minimised, in this order: ``"error"`` (fraction wrong) or ``"loss"`` (mean cross entropy, nats),
+            ``"params"`` (millions), ``"flops"`` (millions of multiply-adds of one image), ``"latency"`` (ms at batch
+            1), or a function, known by its name, that returns a number: of a genotype, or of a genotype and its network
+            with the weights of now, in evaluation mode, which moves with them. One that moves is among them.
         network: the networks searched for; the supernet has their widths and depth.
         training: how the shared weights are trained and the subnets scored, and the plan of the search; if not given it
             follows the images, see ``budget``.
@@ -127,7 +127,7 @@ class CARSProblem(GenotypeProblem):
         self._objectives = Objectives(objectives, space, self.network, latency)
         self._score = self._objectives.score
         if self._score != "error" and self.training.racing:
-            raise ValueError(f"racing: expected False with {self._score!r}, whose bounds are not known, got True")
+            raise ValueError(f"racing: expected False with {self._score or 'no error'!r}, whose bounds are not known, got True")
         if self._objectives.of_networks and self.training.racing:
             raise ValueError(f"racing: expected False with {self._objectives.of_networks[0]}, which moves, got True")
         moving = tuple(self._objectives.names.index(name) for name in self._objectives.moving)
@@ -259,11 +259,11 @@ class CARSProblem(GenotypeProblem):
         self.tell(dataclasses.replace(step, time=self.time, boundary=boundary))
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        scores = scores_of(self._tallies(X))[:, None]
-        if not self._objectives.of_networks:
-            return scores
-        others = self._of_networks.look_up(X, self._asked_anew) if len(X) else np.empty((0, len(self.moving) - 1))
-        return np.insert(others, self._objectives.moving.index(self._score), scores[:, 0], axis=1)
+        names = self._objectives.of_networks
+        found = self._of_networks.look_up(X, self._asked_anew) if len(X) and names else np.empty((len(X), len(names)))
+        if self._score is None:
+            return found
+        return np.insert(found, self._objectives.moving.index(self._score), scores_of(self._tallies(X)), axis=1)
 
     def _asked_anew(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the objectives that see networks, (n, k), as the first process finds them."""
@@ -285,7 +285,7 @@ class CARSProblem(GenotypeProblem):
 
     def _evaluate(self, X: NDArray[np.int64], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._evaluate(X, out, *args, **kwargs)
-        if len(X) and (self._last is None or self._last.time != self.time):
+        if len(X) and self._score is not None and (self._last is None or self._last.time != self.time):
             X = np.unique(self.space.canonical(X), axis=0)
             told = self._tallies(X), self._running().updates, self._score, self.training.weights == "shared"
             self._last = Scored.after(self._last, self.time, X, *told)
@@ -298,6 +298,7 @@ class CARSProblem(GenotypeProblem):
         self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         races = self.races and self.survivors is not None and len(X) > self.survivors
         race = Race(self._objectives.fixed(X), cast(int, self.survivors)) if races else None
+        assert self._score is not None
         return self._running().scores(self.space.decode(X), self._score, self._hear, race)
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:

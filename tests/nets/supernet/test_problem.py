@@ -105,22 +105,24 @@ def test_an_objective_sees_the_network_as_its_weights_are_now() -> None:
         problem(objectives=("error", wrong), training=dataclasses.replace(PLAN, racing=True))
 
 
-def test_a_search_by_an_objective_that_sees_networks_ends_and_goes_on_bit_for_bit() -> None:
+@pytest.mark.parametrize("others", [("error", "params"), ("params",)])
+def test_a_search_by_an_objective_that_sees_networks_ends_and_goes_on_bit_for_bit(others: tuple[str, ...]) -> None:
     def confidence(genotype: Genotype, network: torch.nn.Module) -> float:
         with torch.no_grad():
             return -float(network(DATA.normalise(DATA.validation.images)).softmax(dim=1).max(dim=1).values.mean())
 
     def run(n: int) -> CARSProblem:
-        made = problem(objectives=("error", confidence, "params"))
+        made = problem(objectives=(confidence, *others))
         minimize(made, PNSGA3(), ("n_gen", n), seed=1)
         return made
 
     whole, part = run(3), run(2)
-    again = problem(objectives=("error", confidence, "params"))
+    again = problem(objectives=(confidence, *others))
     again.load_state_dict(part.state_dict())
     X = draw(6, 3)
     assert np.array_equal(part.evaluate(X), again.evaluate(X))
     assert not np.array_equal(part.evaluate(X), whole.evaluate(X))
+    assert (part.trust is None) == ("error" not in others)  # it is told of errors and losses
 
 
 def test_scoring_never_moves_it_and_absent_edges_are_one_architecture() -> None:
