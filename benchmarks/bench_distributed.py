@@ -62,7 +62,7 @@ from carsmoo.nets.retraining.job import Job
 from carsmoo.nets.retraining.parallel import train_each
 from carsmoo.nets.supernet.evaluation import errors
 from carsmoo.nets.supernet.sampling import group_by_flops
-from carsmoo.nets.supernet.sharding import node_costs, score_together, shares
+from carsmoo.nets.supernet.sharding import computation_costs, score_together, shares
 from carsmoo.nets.supernet.training_state import SupernetState
 
 KINDS = {"": (1, 1), "_alike": (8, 1), "_parts": (1, 2)}
@@ -140,7 +140,7 @@ def measure(case: Case, scorings: int, runs: int, steps: int) -> dict[str, float
     stepped = step_figures(case, runs, steps)
     if group.is_main and case.alone.digest() != case.together.digest():
         raise RuntimeError("weights: expected the same of one process and of two, got others")
-    work, needed = node_costs(case.alone.supernet, case.genotypes)
+    work, needed = computation_costs(case.alone.supernet, case.genotypes)
     costs = [work[needed[share].any(axis=0)].sum() for share in shared]
     return {
         f"scoring_speedup_2{case.name}": statistics.median(ratios),
@@ -242,7 +242,7 @@ def measured_device(case: Case) -> Device:
     begin = time.perf_counter()
     case.score(case.alone, Group(), pool)
     scoring = time.perf_counter() - begin
-    work, needed = node_costs(supernet, pool)
+    work, needed = computation_costs(supernet, pool)
     images = len(case.alone.data.validation) + sum(map(len, case.alone.calibration))
     begin = time.perf_counter()
     shares(supernet, pool, 8)

@@ -12,7 +12,6 @@ from carsmoo.compare.comparison import Score
 from carsmoo.compare.tables import COLUMNS
 from carsmoo.runs.retrained_front import places_of
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import Edge
 
 
 def table_of(heads: Iterable[str], left: Sequence[str] = (), *, no_wrap: bool = False, **options: Any) -> Table:
@@ -45,7 +44,7 @@ def _networks(title: str, front: Front, heads: list[str], places: list[int]) -> 
     table = table_of(["#", *heads, operation_column], left=(operation_column,), title=title)
     for place, (genotype, values) in zip(places, front, strict=True):
         numbers = [column.number(value) for column, value in zip(front.columns, values.values(), strict=True)]
-        table.add_row(str(place), *numbers, " | ".join(genotype.summary.values()))
+        table.add_row(str(place), *numbers, genotype.brief)
     return table
 
 
@@ -61,14 +60,3 @@ def score_table(scores: Sequence[Score], baseline: str) -> Table:
         table.add_row("" if problem == last else problem, *others)
         last = problem
     return table
-
-
-def operations(edges: Sequence[Edge]) -> str:
-    """Return a cell's operations, counted, in a few letters: 3 sep3, 2 skip."""
-    letters = {"conv_": "", "pool_": "", "connect": "", "3x3": "3", "5x5": "5", "_": ""}
-    short = []
-    for op, _ in edges:
-        for long, brief in letters.items():
-            op = op.replace(long, brief)
-        short.append(op.removesuffix("3") if op[:3] in ("max", "avg") else op)
-    return " ".join(f"{short.count(op)}{op}" for op in dict.fromkeys(sorted(short)) if op != "none")

@@ -14,7 +14,7 @@ from carsmoo.config.supernet import SupernetTraining
 from carsmoo.space.search_space import SearchSpace
 
 ENOUGH = 150
-"""Steps that an operation on an edge should be trained for before a wider or deeper network is worth its time."""
+"""Steps that an operation should be trained for before a wider or deeper network is worth its time."""
 
 STEPS = 1650, 750
 """Steps of warm-up and of all generations where no time is told: those of the demo."""

@@ -141,24 +141,24 @@ class NetworkConfig:
             raise ValueError(f"n_classes: expected {self.n_classes} as the network says, got {classes} from the data")
         return dataclasses.replace(self, image_shape=images, n_classes=classes)
 
-    def cells(self, normal_width: int = 4, reduce_width: int = 4) -> Iterator[CellShape]:
+    def cells(self, width: int = 4, reduced_width: int = 4) -> Iterator[CellShape]:
         """Yield the cells from the stem to the classifier.
 
         Args:
-            normal_width: states that a normal cell concatenates.
-            reduce_width: states that a reduction cell concatenates.
+            width: states that a cell concatenates which keeps the image's size.
+            reduced_width: states that one concatenates which halves it.
         """
-        _, height, width = self.input_shape
+        _, height, columns = self.input_shape
         channels = self.channels
         in_before = in_last = channels if self.stem == "imagenet" else self.stem_multiplier * channels
         halvings, halved_before = (3, True) if self.stem == "imagenet" else (0, False)
         for position in range(self.layers):
             reduction = self.reduces(position)
             channels *= 2 if reduction else 1
-            size = halved(height, halvings), halved(width, halvings)
+            size = halved(height, halvings), halved(columns, halvings)
             yield CellShape(position, reduction, halved_before, in_before, in_last, channels, halvings, *size)
             halvings += reduction
-            in_before, in_last = in_last, channels * (reduce_width if reduction else normal_width)
+            in_before, in_last = in_last, channels * (reduced_width if reduction else width)
             halved_before = reduction
 
     def reduces(self, position: int) -> bool:

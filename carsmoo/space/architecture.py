@@ -46,6 +46,11 @@ class Architecture(ABC):
         """Its operations in words, by the names of its parts."""
 
     @property
+    def brief(self) -> str:
+        """Its operations in a few letters, for a table."""
+        return str(self)
+
+    @property
     @abstractmethod
     def order(self) -> Any:
         """What it is sorted by, so that neighbours have much in common."""

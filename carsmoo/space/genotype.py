@@ -14,7 +14,7 @@ from carsmoo.space.architecture import Architecture
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.operation import Operation
 from carsmoo.space.parse import read_call
-from carsmoo.space.words import operations
+from carsmoo.space.words import brief, operations
 from carsmoo.utils.validation import short, shown
 
 if TYPE_CHECKING:
@@ -156,7 +156,17 @@ class Genotype(Architecture):
     @property
     def summary(self) -> Mapping[str, str]:
         """The operations of its cells, counted."""
-        return {"normal": operations(self.normal), "reduction": operations(self.reduce)}
+        normal, reduction = self._operations
+        return {"normal": operations(normal), "reduction": operations(reduction)}
+
+    @property
+    def brief(self) -> str:
+        """The operations of its cells, counted, in a few letters."""
+        return " | ".join(map(brief, self._operations))
+
+    @property
+    def _operations(self) -> tuple[list[str], list[str]]:
+        return [op for op, _ in self.normal], [op for op, _ in self.reduce]
 
     @property
     def order(self) -> tuple[Any, ...]:
@@ -171,7 +181,8 @@ class Genotype(Architecture):
         ]
 
     def __repr__(self) -> str:
-        cells = f"normal {operations(self.normal)}; reduction {operations(self.reduce)}"
+        normal, reduction = self._operations
+        cells = f"normal {operations(normal)}; reduction {operations(reduction)}"
         return f"Genotype({self.short_hash}; {cells})".replace("\N{NO-BREAK SPACE}", " ")
 
     def __str__(self) -> str:

@@ -97,12 +97,23 @@ def provenance(about: Mapping[str, Any]) -> str:
     return ", ".join(parts) or "split, weights and epoch not recorded"
 
 
-def operations(edges: Sequence[tuple[str, int]]) -> str:
-    """Return a cell's operations, counted, the most frequent first: ``3 sep 3×3, 2 skip``."""
-    names = [short_operation(op) for op, _ in edges if op != "none"]
+def operations(ops: Sequence[str]) -> str:
+    """Return operations, counted, the most frequent first: ``3 sep 3×3, 2 skip``; those that are absent left out."""
+    names = [short_operation(op) for op in ops if op != "none"]
     counts = {name: names.count(name) for name in sorted(set(names))}
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     return ", ".join(f"{count}\N{NO-BREAK SPACE}{name}" for name, count in ordered) or "none"
+
+
+def brief(ops: Sequence[str]) -> str:
+    """Return operations, counted, in a few letters: ``3sep3 2skip``; those that are absent left out."""
+    letters = {"conv_": "", "pool_": "", "connect": "", "3x3": "3", "5x5": "5", "_": ""}
+    short = []
+    for op in ops:
+        for long, few in letters.items():
+            op = op.replace(long, few)
+        short.append(op.removesuffix("3") if op[:3] in ("max", "avg") else op)
+    return " ".join(f"{short.count(op)}{op}" for op in dict.fromkeys(sorted(short)) if op != "none")
 
 
 def short_operation(op: str) -> str:

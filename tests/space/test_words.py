@@ -1,6 +1,6 @@
 import pytest
 
-from carsmoo.space.words import Column, count, main_axes, operations, provenance
+from carsmoo.space.words import Column, count, main_axes, brief, operations, provenance
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,10 @@ def test_the_error_goes_along_y() -> None:
 
 
 def test_provenance_and_operations_in_words() -> None:
-    cell = (("sep_conv_3x3", 0), ("none", 1), ("skip_connect", 0), ("sep_conv_3x3", 1))
-    assert operations(cell).replace("\N{NO-BREAK SPACE}", " ") == "2 sep 3×3, 1 skip"
-    assert operations((("none", 0),)) == "none"
+    ops = ("sep_conv_3x3", "none", "skip_connect", "sep_conv_3x3")
+    assert operations(ops).replace("\N{NO-BREAK SPACE}", " ") == "2 sep 3×3, 1 skip"
+    assert operations(("none",)) == "none"
+    assert brief((*ops, "max_pool_3x3", "dil_conv_5x5")) == "1dil5 1max 2sep3 1skip"
     assert provenance({"split": "test", "weights": "stand-alone", "epoch": 9}) == "test split, stand-alone, epoch 9"
     assert provenance({"weights": "own", "epoch": [9, 10, 8]}) == "each network's own weights, epochs 8 to 10"
     assert provenance({}) == "split, weights and epoch not recorded"

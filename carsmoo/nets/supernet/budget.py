@@ -43,7 +43,7 @@ class BudgetPlan:
         training: the plan, without a budget.
         loaded: the images, where they had to be read and have the right size.
         seconds: that it is expected to take in all; None where no time was told.
-        updates: steps that the median operation on an edge is trained for; None likewise.
+        updates: steps that the median operation is trained for; None likewise.
         memory: bytes that it takes, about.
         more: what a larger budget would buy; empty where nothing is known of it.
         part: share of the images that is searched on.
@@ -67,7 +67,7 @@ class BudgetPlan:
             return []
         scored = self.training.score_images
         told = [
-            f"planned to take {duration(self.seconds)} and about {self.memory / 1e9:.1f} GB: each operation on an edge "
+            f"planned to take {duration(self.seconds)} and about {self.memory / 1e9:.1f} GB: each operation "
             f"is trained for about {self.updates:.0f} steps, networks are scored on "
             + ("all images of search-validation" if scored is None else f"{scored} images")
         ]

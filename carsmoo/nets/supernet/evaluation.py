@@ -186,7 +186,7 @@ def _near(supernet: SharedWeights, device: torch.device) -> int:
 
 
 def _recording(known: defaultdict[int, Statistics], sizes: Sequence[int]) -> Callable[[int], Statistics]:
-    """Return what gives the statistics of a node, set to record the leading batches of these sizes."""
+    """Return what gives the statistics of a computation, set to record the leading batches of these sizes."""
 
     def statistics(number: int) -> Statistics:
         known[number].recorded = sizes

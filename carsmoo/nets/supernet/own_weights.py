@@ -1,8 +1,8 @@
 """Own weights: each network of a population has weights of its own, inherited at birth and trained a round at a time.
 
 Nothing is shared as in a supernet: a newborn copies its
-weights, edge by edge, from its nearest relatives (Lamarckian inheritance, Elsken et al., ICLR 2019), and from then on
-trains alone. The engine, its operators and its survival know no difference.
+weights, operation by operation, from its nearest relatives (Lamarckian inheritance, Elsken et al., ICLR 2019), and
+from then on trains alone. The engine, its operators and its survival know no difference.
 """
 
 from __future__ import annotations

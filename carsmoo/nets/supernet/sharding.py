@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from carsmoo.cost.closed_form import layer_flops
 from carsmoo.nets.distributed.group import Group, shards
 from carsmoo.nets.models.base import SharedWeights
-from carsmoo.nets.supernet.shared_graph import IMAGES, Node, SharedGraph, alike_together
+from carsmoo.nets.supernet.shared_graph import IMAGES, Computation, SharedGraph, alike_together
 from carsmoo.space.architecture import Architecture
 from carsmoo.utils.progress import Listener, Step, unheard
 
@@ -72,38 +72,38 @@ def shares(supernet: SharedWeights, genotypes: Sequence[Architecture], n: int) -
     """
     if n == 1 or len(genotypes) < 2:
         return [list(range(len(genotypes))), *([] for _ in range(n - 1))]
-    costs, needed = node_costs(supernet, genotypes)
+    costs, needed = computation_costs(supernet, genotypes)
     order = alike_together(genotypes)
     found = [_cut(order, costs, needed, n), shards((needed @ costs).tolist(), n)]
     return min(found, key=lambda shared: max(_cost(share, costs, needed) for share in shared))
 
 
-def node_costs(
+def computation_costs(
     supernet: SharedWeights, genotypes: Sequence[Architecture]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the expected cost of each distinct computation, (nodes,), and which each genotype needs, (n, nodes)."""
+    """Return the expected cost of each distinct computation, (m,), and which of them each genotype needs, (n, m)."""
     graph = SharedGraph(supernet, genotypes)
-    costs = np.array([_node_cost(node) for node in graph.nodes], dtype=np.float64)
+    costs = np.array([_cost_of(computation) for computation in graph.computations], dtype=np.float64)
     costs[IMAGES] = 0
-    needed = np.zeros((len(genotypes), len(graph.nodes)), dtype=bool)
+    needed = np.zeros((len(genotypes), len(graph.computations)), dtype=bool)
     for k, output in enumerate(graph.outputs):
         waiting = [output]
         while waiting:
             number = waiting.pop()
             if not needed[k, number]:
                 needed[k, number] = True
-                waiting += graph.nodes[number].inputs
+                waiting += graph.computations[number].inputs
     return costs, needed
 
 
-def _node_cost(node: Node) -> int:
+def _cost_of(computation: Computation) -> int:
     """Return what a computation costs, in multiply-adds."""
-    layer = node.described
+    layer = computation.described
     if layer is None:
-        return TOUCH * node.size
+        return TOUCH * computation.size
     reduces = layer.stride == 2 and layer.kind in ("entry", "skip_connect")
     touches = REDUCTION if reduces else TOUCHES.get(layer.kind, 1)
-    return layer_flops(layer) + TOUCH * touches * node.size
+    return layer_flops(layer) + TOUCH * touches * computation.size
 
 
 def _cost(share: Sequence[int], costs: NDArray[np.float64], needed: NDArray[np.bool_]) -> float:

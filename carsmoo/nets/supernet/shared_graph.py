@@ -17,18 +17,18 @@ from carsmoo.space.architecture import Architecture
 from carsmoo.space.graph import Layer, Vertex
 
 IMAGES = 0
-"""Number of the node that is the images themselves."""
+"""Number of the computation that is the images themselves."""
 
 UNREAD = -1
-"""In place of a node's last reader where no output depends on it."""
+"""In place of a computation's last reader where no output depends on it."""
 
 
 @dataclass(frozen=True)
-class Node:
-    """One distinct computation: a layer applied to outputs of other nodes, or a sum or a concatenation of them.
+class Computation:
+    """One distinct computation: a layer applied to outputs of other computations, or a sum or a concatenation of them.
 
     Attributes:
-        inputs: numbers of the nodes that it reads.
+        inputs: numbers of the computations that it reads.
         size: numbers that it gives for one image.
         compute: makes its value of those of its inputs, the images, and a layer's statistics.
         described: the layer as costs know it; None for what multiplies nothing.
@@ -44,20 +44,21 @@ class SharedGraph:
     """The computation graph of a population's subnets, each distinct computation once.
 
     Subnets share a computation where the same layer of the supernet reads the same input: always in the stem, in the
-    first cells where they chose the same operations, further on as far as their cells agree. Nodes are in the order of
-    computation, one subnet after the other, those with equal cells together; a value is dropped when its last reader is
+    first cells where they chose the same operations, further on as far as they agree. Computations are in the order of
+    computation, one subnet after the other, those that are alike together; a value is dropped when its last reader is
     done.
 
     Attributes:
-        nodes: the computations, each after those that it reads; node 0 is the images.
-        outputs: for each genotype the node that is its logits.
-        applications: computations of all subnets one by one, of which the nodes are the distinct ones.
+        computations: the computations, each after those that it reads; computation 0 is the images.
+        outputs: for each genotype the computation that is its logits.
+        applications: computations of all subnets one by one, of which the computations are the distinct ones.
     """
 
     def __init__(self, supernet: SharedWeights, genotypes: Sequence[Architecture]) -> None:
         self.supernet = supernet
         colours, height, width = supernet.network.input_shape
-        self.nodes: list[Node] = [Node((), colours * height * width, lambda held, images, _: images)]
+        images = Computation((), colours * height * width, lambda held, images, _: images)
+        self.computations: list[Computation] = [images]
         self.applications: list[int] = []
         self._numbers: dict[tuple[Any, ...], int] = {}
         outputs = {k: self._subnet(genotypes[k]) for k in alike_together(genotypes)}
@@ -72,7 +73,7 @@ class SharedGraph:
     ) -> Iterable[tuple[int, Tensor]]:
         """Yield (index of a genotype, its logits (n, classes)) for normalised images (n, c, h, w), in any order.
 
-        ``statistics`` gives those of a node's norm layers; None normalises by the batch. Values of nodes are held in
+        ``statistics`` gives those of a computation's norm layers; None normalises by the batch. Values are held in
         ``values`` while they are needed. Only the ``wanted`` genotypes are computed; all if not given.
         """
         readers: dict[int, list[int]] = {}
@@ -81,47 +82,49 @@ class SharedGraph:
         last = self._last_readers(readers)
         values = {} if values is None else values
         values[IMAGES] = images
-        for number, node in enumerate(self.nodes):
+        for number, computation in enumerate(self.computations):
             if last[number] == UNREAD or number == IMAGES:
                 continue
-            own = None if statistics is None or node.described is None else statistics(number)
-            values[number] = node.compute([values[i] for i in node.inputs], images, own)
+            own = None if statistics is None or computation.described is None else statistics(number)
+            values[number] = computation.compute([values[i] for i in computation.inputs], images, own)
             for k in readers.get(number, ()):
                 yield k, values[number]
-            for i in {*node.inputs, number}:
+            for i in {*computation.inputs, number}:
                 if last[i] <= number and i != IMAGES:
                     del values[i]
 
     def peak_size(self) -> int:
         """Return the most numbers that are held at once for one image, the images themselves included."""
-        held = peak = self.nodes[IMAGES].size
+        held = peak = self.computations[IMAGES].size
         last = self._last_readers(self.outputs)
-        for number, node in enumerate(self.nodes[1:], 1):
-            held += node.size
+        for number, computation in enumerate(self.computations[1:], 1):
+            held += computation.size
             peak = max(peak, held)
-            held -= sum(self.nodes[i].size for i in {*node.inputs, number} - {IMAGES} if last[i] <= number)
+            held -= sum(
+                self.computations[i].size for i in {*computation.inputs, number} - {IMAGES} if last[i] <= number
+            )
         return peak
 
     def _last_readers(self, outputs: Iterable[int]) -> list[int]:
-        """Return for each node the last one that reads it, itself for an output, :data:`UNREAD` if none does."""
-        last = [UNREAD] * len(self.nodes)
+        """Return for each computation the last one that reads it, itself for an output, :data:`UNREAD` if none does."""
+        last = [UNREAD] * len(self.computations)
         for number in outputs:
             last[number] = number
-        for number in range(len(self.nodes) - 1, IMAGES, -1):
+        for number in range(len(self.computations) - 1, IMAGES, -1):
             if last[number] != UNREAD:
-                for i in self.nodes[number].inputs:
+                for i in self.computations[number].inputs:
                     last[i] = max(last[i], number)
         return last
 
-    def _add(self, key: tuple[Any, ...], node: Node) -> int:
+    def _add(self, key: tuple[Any, ...], computation: Computation) -> int:
         if key not in self._numbers:
-            self._numbers[key] = len(self.nodes)
-            self.nodes.append(node)
+            self._numbers[key] = len(self.computations)
+            self.computations.append(computation)
         self.applications.append(self._numbers[key])
         return self._numbers[key]
 
     def _subnet(self, genotype: Architecture) -> int:
-        """Add an architecture's computations, and return the node of its logits."""
+        """Add an architecture's computations, and return the computation of its logits."""
         numbers: list[int] = []
         for vertex in genotype.graph(self.supernet.network):
             inputs = [numbers[i] for i in vertex.inputs]
@@ -139,17 +142,17 @@ class SharedGraph:
             return i
         run: Run = layer
         if isinstance(layer, ReLUFirst):
-            i = self._add(("relu", i), Node((i,), self.nodes[i].size, lambda held, *_: F.relu(held[0])))
+            i = self._add(("relu", i), Computation((i,), self.computations[i].size, lambda held, *_: F.relu(held[0])))
             run = layer.after_relu
         described = None if vertex.layer.kind == "classifier" else vertex.layer
-        node = Node((i,), vertex.layer.size, lambda held, images, own: run(held[0], own), described)
-        return self._add((vertex.slot, i), node)
+        computation = Computation((i,), vertex.layer.size, lambda held, images, own: run(held[0], own), described)
+        return self._add((vertex.slot, i), computation)
 
     def _join(self, vertex: Vertex, inputs: tuple[int, ...]) -> int:
         kind = vertex.layer.kind
         key = sorted(inputs) if kind == "add" else inputs
-        node = Node(inputs, vertex.layer.size, lambda held, images, _: joined(vertex, held or [images]))
-        return self._add((kind, vertex.layer.c_out, vertex.layer.after, *key), node)
+        computation = Computation(inputs, vertex.layer.size, lambda held, images, _: joined(vertex, held or [images]))
+        return self._add((kind, vertex.layer.c_out, vertex.layer.after, *key), computation)
 
 
 def alike_together(genotypes: Sequence[Architecture]) -> list[int]:

@@ -76,7 +76,7 @@ class SupernetTrainer:
 
     @property
     def median_updates(self) -> float | None:
-        """The median of ``updates`` over the operations on edges; None if it is not known or none has weights."""
+        """The median of ``updates`` over the operations; None if it is not known or none has weights."""
         first = [next(op.parameters(), None) for op in self.supernet.each_operation()]
         places = [self._places[parameter] for parameter in first if parameter is not None]
         return None if self.updates is None or not places else float(np.median(self.updates[places]))

@@ -4,7 +4,7 @@ import pytest
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet.evaluation import errors, tally
-from carsmoo.nets.supernet.sharding import TOUCH, TOUCHES, node_costs, score_together, shares
+from carsmoo.nets.supernet.sharding import TOUCH, TOUCHES, computation_costs, score_together, shares
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Listener, Step, unheard
 from tests.nets.supernet.test_evaluation import split
@@ -17,7 +17,7 @@ def supernet() -> Supernet:
 
 
 def cost(shared: Supernet, pool: list[Genotype]) -> float:
-    return float(node_costs(shared, pool)[0].sum()) if pool else 0.0
+    return float(computation_costs(shared, pool)[0].sum()) if pool else 0.0
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

@@ -39,13 +39,13 @@ def test_what_is_shared_is_there_once() -> None:
     shared = Supernet(SPACE, SMALL, generator())
     pool = genotypes(4)
     one, many = SharedGraph(shared, pool[:1]), SharedGraph(shared, pool)
-    assert len(set(one.applications)) == len(one.nodes) - 1
+    assert len(set(one.applications)) == len(one.computations) - 1
     same = SharedGraph(shared, pool[:1] * 3)
-    assert len(same.nodes) == len(one.nodes)
+    assert len(same.computations) == len(one.computations)
     assert len(same.applications) == 3 * len(one.applications)
     assert len(set(same.outputs)) == 1
-    assert len(many.nodes) - 1 == len(set(many.applications)) < len(many.applications)
-    assert sum(IMAGES in node.inputs for node in many.nodes) == 1  # the stem
+    assert len(many.computations) - 1 == len(set(many.applications)) < len(many.applications)
+    assert sum(IMAGES in node.inputs for node in many.computations) == 1  # the stem
 
 
 class Watched(dict[int, torch.Tensor]):
@@ -83,5 +83,5 @@ def test_the_layers_of_a_graph_add_up_to_the_multiply_adds_of_its_network(stem: 
     shared = Supernet(SPACE, network, generator())
     for genotype in [EMPTY, *genotypes(6)]:
         graph = SharedGraph(shared, [genotype])
-        found = [layer_flops(node.described) for node in graph.nodes if node.described is not None]
+        found = [layer_flops(node.described) for node in graph.computations if node.described is not None]
         assert sum(found) + 4 * 4 * 4 * 10 == flops(genotype, network)
