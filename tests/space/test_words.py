@@ -1,6 +1,6 @@
 import pytest
 
-from carsmoo.space.words import Column, count, main_axes, brief, operations, provenance
+from carsmoo.space.words import Column, brief, count, main_axes, operations, provenance
 
 
 @pytest.mark.parametrize(

@@ -127,9 +127,7 @@ class CARSProblem(GenotypeProblem):
         self._objectives = Objectives(objectives, space, self.network, latency)
         self._score = self._objectives.score
         if self._score != "error" and self.training.racing:
-            raise ValueError(
-                f"racing: expected False with {self._score!r}, whose bounds are not known, got True"
-            )
+            raise ValueError(f"racing: expected False with {self._score!r}, whose bounds are not known, got True")
         if self._objectives.of_networks and self.training.racing:
             raise ValueError(f"racing: expected False with {self._objectives.of_networks[0]}, which moves, got True")
         moving = tuple(self._objectives.names.index(name) for name in self._objectives.moving)
