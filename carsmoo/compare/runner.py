@@ -158,6 +158,7 @@ def _run(
 ) -> Run:
     made, used, kept, begin = make_problem(seed), make_algorithm(), _Populations(), time.perf_counter()
     minimize(made, used, seed=seed, callback=kept, **same_cost(used, made))
+    searched = time.perf_counter() - begin
     final = getattr(made, "final_values", None) or (lambda X: made.evaluate(X, return_values_of=["F"]))
     front = made.pareto_front()
     run = Run(
@@ -168,6 +169,7 @@ def _run(
         populations=[np.asarray(final(X)).tolist() for X in kept.vectors],
         reference=None if front is None else np.asarray(front).tolist(),
         seconds=time.perf_counter() - begin,
+        search_seconds=searched,
     )
     if store is not None:
         write_whole(_path(store, problem, algorithm, seed), json.dumps(asdict(run)).encode())
