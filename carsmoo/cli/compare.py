@@ -47,10 +47,11 @@ def compare(
     names = list(dict.fromkeys(algorithms or suite.ALGORITHMS))
     for name in names:
         suite.algorithm(name)
+    tools = [name for name in names if name in suite.TOOLS]
     for name in problems:
-        made_problem = suite.problem(name, 0)
-        for algorithm in names:
-            require_genes(algorithm, made_problem)
+        posed = suite.problem(name, 0)
+        for tool in tools:
+            require_genes(tool, posed)
     _require_own(out, problems)
     with _alone_in(out), closing(ProgressBars()) as bars:
         made = run_all(

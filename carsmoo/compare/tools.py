@@ -77,7 +77,7 @@ class AsItComes(Algorithm):  # type: ignore[misc]
         self.pop_size = None if pop_size is None else integer("pop_size", pop_size, 2)
 
     def setup(self, problem: Any, **kwargs: Any) -> Any:
-        """Prepare a new run; a used moving problem starts afresh.
+        """Prepare the run, taking termination and seed from the problem where none are given; a moving one restarts.
 
         Raises:
             ValueError: for a table of learning curves, whose rows have no genes.
@@ -92,9 +92,8 @@ class AsItComes(Algorithm):  # type: ignore[misc]
         return super().setup(problem, **kwargs)
 
     def _setup(self, problem: Any, **kwargs: Any) -> None:
-        if self.pop_size is None:
-            self.pop_size = getattr(problem, "default_pop_size", None) or STATIC_POP_SIZE
-        self.tool = self.make(problem, self.pop_size, self.seed)
+        size = self.pop_size or getattr(problem, "default_pop_size", None) or STATIC_POP_SIZE
+        self.tool = self.make(problem, size, self.seed)
 
     def _initialize_infill(self) -> Any:
         return self.tool.ask()
@@ -127,9 +126,7 @@ class AsItComes(Algorithm):  # type: ignore[misc]
             self.tool.tell(infills)
             self.pop = self.tool.pop
 
-    # Set here, read as more than that; told for the type checker alone.
-    pop_size: Any
-    tool: Any
+    tool: Any  # told for the type checker alone
 
 
 class OptunaNSGA3:
@@ -244,5 +241,5 @@ def require_genes(name: str, problem: Any) -> None:
     Raises:
         ValueError: for a table of learning curves, whose vectors are row numbers.
     """
-    if name in TOOLS and isinstance(problem, CurveTable):
+    if isinstance(problem, CurveTable):
         raise ValueError(f"{name}: expected a problem with genes to cross, got a table whose rows have none")
