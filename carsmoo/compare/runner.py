@@ -46,7 +46,8 @@ def compare(
     """Compare algorithms at equal cost: run each on every problem with every seed, each run on a fresh problem.
 
     All run for as many generations, so that a problem that moves learns as much under each; and all score as many
-    individuals in a generation, see :func:`same_cost`.
+    individuals in a generation, see :func:`same_cost`. They take turns, seed by seed, so that their times are of the
+    same hours.
 
     Args:
         algorithms: makes an algorithm, by name.
@@ -88,7 +89,8 @@ def compare(
         folder.mkdir(parents=True, exist_ok=True)
     jobs = [(p, a, s) for p in problems for a in algorithms for s in seeds]
     found = {job: run for job in jobs if (run := _stored(folder, *job)) is not None}
-    missing = [job for job in jobs if job not in found]
+    turns = [(p, a, s) for p in problems for s in seeds for a in algorithms]  # a machine's ups and downs are shared
+    missing = [job for job in turns if job not in found]
     step = partial(Step, phase="comparing", total=len(jobs), unit="runs")
     listener(step(done=len(found)))
     work = (delayed(_run)(p, problems[p], a, algorithms[a], s, folder) for p, a, s in missing)

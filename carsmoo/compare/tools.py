@@ -80,7 +80,7 @@ class AsItComes(Algorithm):  # type: ignore[misc]
         """Prepare the run, taking termination and seed from the problem where none are given; a moving one restarts.
 
         Raises:
-            ValueError: for a table of learning curves, whose rows have no genes.
+            TypeError: for a table of learning curves, whose rows have no genes.
         """
         require_genes(self.name, problem)
         if isinstance(problem, MovingProblem):
@@ -239,7 +239,7 @@ def require_genes(name: str, problem: Any) -> None:
     """Check that a problem's vectors have genes that a tool may cross.
 
     Raises:
-        ValueError: for a table of learning curves, whose vectors are row numbers.
+        TypeError: for a table of learning curves, whose vectors are row numbers.
     """
     if isinstance(problem, CurveTable):
-        raise ValueError(f"{name}: expected a problem with genes to cross, got a table whose rows have none")
+        raise TypeError(f"{name}: expected a problem with genes to cross, got a table whose rows have none")

@@ -42,6 +42,22 @@ def test_a_comparison_is_the_same_in_any_order_and_resumes(tmp_path: Path) -> No
     assert {score.evaluations for score in first.scores()} == {104}
 
 
+def test_algorithms_take_turns_and_are_told_in_their_order(tmp_path: Path) -> None:
+    made: list[tuple[str, int]] = []
+
+    def problem(name: str, seed: int) -> SmallModelTrap:
+        made.append((name, seed))
+        return SmallModelTrap(generations=1, population=4, seed=seed)
+
+    algorithms = {name: ALGORITHMS[name] for name in ("nsga3", "random")}
+    problems = {name: partial(problem, name) for name in ("p", "q")}
+    told = compare(algorithms, problems, [0, 1], baseline="nsga3", store=tmp_path)
+    assert made == [(name, seed) for name in ("p", "q") for seed in (0, 0, 1, 1)]
+    assert [(one.problem, one.algorithm, one.seed) for one in told.runs] == [
+        (name, algorithm, seed) for name in problems for algorithm in algorithms for seed in (0, 1)
+    ]
+
+
 def test_a_run_that_was_kept_before_times_were_told_is_read(tmp_path: Path) -> None:
     algorithms, problems = {"nsga3": ALGORITHMS["nsga3"]}, {"trap": short_trap}
     (first,) = compare(algorithms, problems, [0], baseline="nsga3", store=tmp_path).runs

@@ -126,7 +126,7 @@ def test_a_tool_that_has_no_newborns_left_ends_the_run() -> None:
 
 @pytest.mark.parametrize("name", suite.TOOLS)
 def test_rows_without_genes_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name}: expected a problem with genes to cross, got a table whose rows"):
+    with pytest.raises(TypeError, match=f"{name}: expected a problem with genes to cross, got a table whose rows"):
         suite.algorithm(name).setup(table())
 
 
