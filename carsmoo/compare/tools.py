@@ -133,8 +133,8 @@ class OptunaNSGA3:
     """Optuna's ``NSGAIIISampler`` as a tool: a generation of trials asked for at once, and told at once.
 
     The trials are those that ``study.optimize`` makes. All settings are Optuna's own but the population size and the
-    reference points, which are as many as the population; its default, four for two objectives, keeps few places of a
-    front. Vectors that were scored before may come again, and are scored again, as it does.
+    reference points, which are as many as the population; its default is four for two objectives. Vectors that were
+    scored before may come again, and are scored again, as it does.
 
     Args:
         problem: with bounds for its variables, whole numbers or real ones.
