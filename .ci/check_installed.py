@@ -21,6 +21,7 @@ NEEDS = {
     "tensorboard": [*SEARCH, "told", "--tensorboard"],
     "mlflow": [*SEARCH, "told", "--log", "mlflow"],
     "wandb": [*SEARCH, "told", "--log", "wandb"],
+    "optuna": ["compare", "--problem", "trap", "--algorithm", "optuna-nsga3", "--out", "told"],
 }
 """Commands that an extra is needed for."""
 

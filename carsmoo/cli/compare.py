@@ -16,6 +16,7 @@ from carsmoo.cli.tables import score_table
 from carsmoo.compare import suite
 from carsmoo.compare.figures import comparison_names, draw_comparison
 from carsmoo.compare.tables import to_csv, to_latex
+from carsmoo.compare.tools import require_genes
 from carsmoo.plots.style import require_drawable
 from carsmoo.utils.files import LOCK, Store, unfinished_name, write_whole
 from carsmoo.utils.owned import require_own
@@ -29,11 +30,16 @@ def compare(
     out: Annotated[Path, typer.Option(help="Directory for the runs and tables; runs that it holds are not run again.")],
     problems: Annotated[list[str], typer.Option("--problem", help=f"Any of {', '.join(suite.PROBLEMS)}, or trap:4.")],
     algorithms: Annotated[
-        list[str] | None, typer.Option("--algorithm", help=f"Any of {', '.join(suite.ALGORITHMS)}; all if not given.")
+        list[str] | None,
+        typer.Option(
+            "--algorithm",
+            help=f"Any of {', '.join(suite.ALGORITHMS)}, all of these if not given; others' tools: "
+            f"{', '.join(suite.TOOLS)}.",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Seeds 0 to this, exclusive.", min=1)] = 20,
     baseline: Annotated[str, typer.Option(help="What the others are tested against.")] = "nsga3",
-    jobs: Annotated[int, typer.Option(help="Processes; all cores if not given.")] = -1,
+    jobs: Annotated[int, typer.Option(help="Processes; all cores if not given. Times are told best by 1.")] = -1,
 ) -> None:
     """Compare algorithms on benchmark problems over seeds; write the table as CSV and LaTeX, and the plots."""
     from carsmoo.compare.runner import compare as run_all
@@ -41,8 +47,11 @@ def compare(
     names = list(dict.fromkeys(algorithms or suite.ALGORITHMS))
     for name in names:
         suite.algorithm(name)
+    tools = [name for name in names if name in suite.TOOLS]
     for name in problems:
-        suite.problem(name, 0)
+        posed = suite.problem(name, 0)
+        for tool in tools:
+            require_genes(tool, posed)
     _require_own(out, problems)
     with _alone_in(out), closing(ProgressBars()) as bars:
         made = run_all(

@@ -51,7 +51,8 @@ def _networks(title: str, front: Front, heads: list[str], places: list[int]) -> 
 def score_table(scores: Sequence[Score], baseline: str) -> Table:
     """Return a comparison as a table, a row for each problem and algorithm."""
     caption = (
-        f"median and quartiles over seeds; p against {baseline}: Wilcoxon's signed rank, Holm; A12: chance to beat it"
+        f"median and quartiles over seeds; p against {baseline}: Wilcoxon's signed rank, Holm; A12: chance to beat it; "
+        "seconds: wall time of a search"
     )
     table = table_of([column.name for column in COLUMNS], left=("problem", "algorithm"), caption=caption)
     last = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +29,8 @@ class Run:
         evaluations: scores up to each generation, (g,); those of newborns before an advance count.
         populations: each generation's population scored by final values, g lists of (n, m).
         reference: the problem's own Pareto front, (k, m), or None.
-        seconds: how long it took.
+        seconds: how long it took, with the scoring of all populations by final values.
+        search_seconds: wall time of the search alone; None in a run that was kept before this was told.
     """
 
     problem: str
@@ -39,6 +40,7 @@ class Run:
     populations: list[list[list[float]]]
     reference: list[list[float]] | None
     seconds: float
+    search_seconds: float | None = None
 
     @property
     def final(self) -> Matrix:
@@ -59,6 +61,8 @@ class Score:
         p: Wilcoxon's signed-rank p of the hypervolume against the baseline, after Holm; NaN for the baseline itself.
         a12: probability that a run's hypervolume beats one of the baseline's, ties half (Vargha and Delaney).
         p_size: Wilcoxon's p of the size range (90 % - 10 %) against the baseline, after Holm.
+        seconds: wall time of a search, median over the runs that tell it; NaN if none does. Scores that differ in
+            nothing else are equal.
     """
 
     problem: str
@@ -72,6 +76,7 @@ class Score:
     p: float
     a12: float
     p_size: float
+    seconds: float = field(default=float("nan"), compare=False)
 
 
 class Comparison:
@@ -158,6 +163,7 @@ class Comparison:
                 p=p.get(name, float("nan")),
                 a12=vargha_delaney(hv[name], hv[base]),
                 p_size=p_size.get(name, float("nan")),
+                seconds=_median_seconds(self.of(problem, name)),
             )
             for name in self.algorithms
         ]
@@ -166,6 +172,11 @@ class Comparison:
 def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
     return low, middle, high
+
+
+def _median_seconds(runs: Sequence[Run]) -> float:
+    known = [run.search_seconds for run in runs if run.search_seconds is not None]
+    return float(np.median(known)) if known else float("nan")
 
 
 def _hypervolume(F: Matrix) -> float:

@@ -46,7 +46,8 @@ def compare(
     """Compare algorithms at equal cost: run each on every problem with every seed, each run on a fresh problem.
 
     All run for as many generations, so that a problem that moves learns as much under each; and all score as many
-    individuals in a generation, see :func:`same_cost`.
+    individuals in a generation, see :func:`same_cost`. They take turns, seed by seed, so that their times are of the
+    same hours.
 
     Args:
         algorithms: makes an algorithm, by name.
@@ -88,7 +89,8 @@ def compare(
         folder.mkdir(parents=True, exist_ok=True)
     jobs = [(p, a, s) for p in problems for a in algorithms for s in seeds]
     found = {job: run for job in jobs if (run := _stored(folder, *job)) is not None}
-    missing = [job for job in jobs if job not in found]
+    turns = [(p, a, s) for p in problems for s in seeds for a in algorithms]  # a machine's ups and downs are shared
+    missing = [job for job in turns if job not in found]
     step = partial(Step, phase="comparing", total=len(jobs), unit="runs")
     listener(step(done=len(found)))
     work = (delayed(_run)(p, problems[p], a, algorithms[a], s, folder) for p, a, s in missing)
@@ -158,6 +160,7 @@ def _run(
 ) -> Run:
     made, used, kept, begin = make_problem(seed), make_algorithm(), _Populations(), time.perf_counter()
     minimize(made, used, seed=seed, callback=kept, **same_cost(used, made))
+    searched = time.perf_counter() - begin
     final = getattr(made, "final_values", None) or (lambda X: made.evaluate(X, return_values_of=["F"]))
     front = made.pareto_front()
     run = Run(
@@ -168,6 +171,7 @@ def _run(
         populations=[np.asarray(final(X)).tolist() for X in kept.vectors],
         reference=None if front is None else np.asarray(front).tolist(),
         seconds=time.perf_counter() - begin,
+        search_seconds=searched,
     )
     if store is not None:
         write_whole(_path(store, problem, algorithm, seed), json.dumps(asdict(run)).encode())

@@ -10,6 +10,7 @@ from pymoo.algorithms.moo.nsga2 import NSGA2
 
 from carsmoo.algorithm.continuous import Continuous
 from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.compare import tools
 from carsmoo.operators import CARSMating
 from carsmoo.problems.surrogate import NASBench301
 from carsmoo.problems.synthetic import SmallModelTrap
@@ -20,6 +21,9 @@ ALGORITHMS = ("growth", "size", "nsga3", "nsga2", "random")
 
 For runs that cost the same give ``setup`` what :func:`~carsmoo.compare.same_cost` says.
 """
+
+TOOLS = tools.TOOLS
+"""pymoo's own algorithms, and Optuna's: what their users run on the same vectors, at the same cost on their own."""
 
 _MAKERS: Mapping[str, Callable[..., Any]] = {
     "nb301": NASBench301,
@@ -55,8 +59,11 @@ def algorithm(name: str) -> Any:
     """Return a new algorithm.
 
     Raises:
-        ValueError: for a name outside :data:`ALGORITHMS`.
+        ValueError: for a name outside :data:`ALGORITHMS` and :data:`TOOLS`.
+        ModuleNotFoundError: for one that needs a package that is not installed.
     """
+    if name in TOOLS:
+        return tools.tool(name)
     match name:
         case "growth" | "size":
             return PNSGA3(protection=name)
@@ -66,7 +73,7 @@ def algorithm(name: str) -> Any:
             return ContinuousNSGA2()
         case "random":
             return RandomSearch()
-    raise ValueError(f"algorithm: expected one of {', '.join(ALGORITHMS)}, got {name!r}")
+    raise ValueError(f"algorithm: expected one of {', '.join((*ALGORITHMS, *TOOLS))}, got {name!r}")
 
 
 def problem(name: str, seed: int) -> Any:

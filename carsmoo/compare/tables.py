@@ -40,6 +40,7 @@ COLUMNS = (
     Column("p", "$p$", lambda score: _p(score.p)),
     Column("A12", "$A_{12}$", lambda score: f"{score.a12:.2f}"),
     Column("p of size range", r"$p_{\mathrm{size}}$", lambda score: _p(score.p_size)),
+    Column("seconds", "seconds", lambda score: "-" if np.isnan(score.seconds) else f"{score.seconds:.3g}"),
 )
 """Columns of the terminal's table; LaTeX has those that have a name there, and CSV plain figures."""
 
@@ -51,7 +52,7 @@ def to_csv(scores: Sequence[Score]) -> str:
     writer.writerow(TABLE)
     for s in scores:
         sizes = (s.size_low, s.size_high)
-        figures = (*s.hv, *s.igd, s.evaluations, *sizes, s.p, s.a12, s.p_size)
+        figures = (*s.hv, *s.igd, s.evaluations, *sizes, s.p, s.a12, s.p_size, s.seconds)
         writer.writerow([s.problem, s.algorithm, s.n, *(f"{figure:.6g}" for figure in figures)])
     return text.getvalue()
 
@@ -59,7 +60,8 @@ def to_csv(scores: Sequence[Score]) -> str:
 def to_latex(scores: Sequence[Score]) -> str:
     """Return the table in LaTeX; the document needs ``booktabs``."""
     columns = [column for column in COLUMNS if column.latex is not None]
-    lines = [r"\begin{tabular}{llrrrrrr}", r"\toprule", " & ".join(str(c.latex) for c in columns) + r" \\", r"\midrule"]
+    begin = rf"\begin{{tabular}}{{ll{'r' * (len(columns) - 2)}}}"
+    lines = [begin, r"\toprule", " & ".join(str(c.latex) for c in columns) + r" \\", r"\midrule"]
     last = scores[0].problem if scores else ""
     for score in scores:
         if score.problem != last:

@@ -18,8 +18,9 @@ TABLE = (
     *("hv_25", "hv_50", "hv_75", "igd_25", "igd_50", "igd_75"),
     "evaluations",
     *("size_10", "size_90", "p_hv", "a12", "p_size"),
+    "seconds",
 )
-"""Columns of a comparison's table."""
+"""Columns of a comparison's table; those of earlier versions lack the last one."""
 
 LATENCY = "latency table"
 """Kind of a latency table, whatever its ending."""
@@ -70,8 +71,8 @@ def is_own(path: Path, kind: str | None = None) -> bool:
     marks = {
         ".png": content.startswith(b"\x89PNG") and b"Software\0" + CREATOR.encode() in content,
         ".pdf": content.startswith(b"%PDF") and b"/Creator (" + CREATOR.encode() + b")" in content,
-        ".csv": first.endswith(b",genotype") or first == ",".join(TABLE).encode(),
-        ".tex": content.startswith(rb"\begin{tabular}{llrrrrrr}"),
+        ".csv": first.endswith(b",genotype") or first in (",".join(TABLE).encode(), ",".join(TABLE[:-1]).encode()),
+        ".tex": content.startswith((rb"\begin{tabular}{llrrrrrr}", rb"\begin{tabular}{llrrrrrrr}")),
     }
     return marks.get(kind, False)
 

@@ -13,13 +13,16 @@ from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from carsmoo import CARSProblem, Genotype
 from carsmoo.cli.entry import main
 from carsmoo.cli.search import DATA_HELP
+from carsmoo.compare import suite
 from carsmoo.nets.data.load import DATA_NAMES
 from carsmoo.nets.data.spec import DatasetSpec
+from carsmoo.problems.tabular import CurveTable
 from carsmoo.runs.snapshot import read
 from carsmoo.space.front import Front
 from carsmoo.utils.progress import ProgressBars, Step
@@ -158,6 +161,31 @@ def test_compare_leaves_tables_and_plots_and_resumes(tmp_path: Path, capsys: pyt
     assert (tmp_path / "out" / "table.csv").read_text() == first
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()} == kept
     assert "p against nsga3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("problem", "tool", "says"),
+    [
+        ("naap-440", "pymoo-nsga2", "pymoo-nsga2: expected a problem with genes to cross"),
+        ("trap", "optuna-nsga3", "optuna-nsga3: expected the package optuna, got none; pip install 'carsmoo[optuna]'"),
+    ],
+)
+def test_a_tool_that_cannot_run_is_refused_before_the_others_have_run(
+    problem: str,
+    tool: str,
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(suite._MAKERS, "naap-440", lambda seed: CurveTable(np.arange(40.0), np.ones((40, 3))))
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    argv = ("--algorithm", "nsga3", "--algorithm", tool, "--out", tmp_path / "out")
+    assert call("compare", "--problem", problem, *argv) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_cost_prints_both_networks_and_the_published_figure(capsys: pytest.CaptureFixture[str]) -> None:

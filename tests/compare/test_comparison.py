@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 import subprocess
 from pathlib import Path
@@ -128,6 +129,18 @@ def test_the_statistics_against_their_definitions() -> None:
     assert vargha_delaney(a, b) == pytest.approx(mannwhitneyu(a, b).statistic / len(a) / len(b))
     assert signed_rank(a, a) == 1.0
     assert signed_rank(np.arange(20.0), np.arange(20.0) + 1) < 0.001
+
+
+def test_the_time_of_a_search_is_the_median_of_the_runs_that_tell_it() -> None:
+    told = {"a": (None, 3.0, 1.0, 8.0), "b": (None, None, None, None)}
+    runs = [run(algorithm=name, seed=k, search_seconds=s) for name, of in told.items() for k, s in enumerate(of)]
+    a, b = Comparison(runs, "b").scores()
+    assert a.seconds == 3
+    assert np.isnan(b.seconds)
+    untimed = Comparison([dataclasses.replace(one, search_seconds=None) for one in runs], "b").scores()
+    assert untimed[0] == a  # it says nothing of what was found
+    assert [line.rpartition(",")[2] for line in to_csv([a, b]).splitlines()] == ["seconds", "3", "nan"]
+    assert [line.rpartition(" & ")[2] for line in to_latex([a, b]).splitlines()[4:6]] == [r"3 \\", r"-- \\"]
 
 
 def test_the_tables(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import dataclasses
+import json
 import os
 import signal
 from functools import partial
@@ -20,24 +22,53 @@ def short_trap(seed: int) -> SmallModelTrap:
     return SmallModelTrap(generations=4, population=8, seed=seed)
 
 
-ALGORITHMS = {name: partial(suite.algorithm, name) for name in ("growth", "nsga3", "random")}
+ALGORITHMS = {name: partial(suite.algorithm, name) for name in ("growth", "nsga3", "random", "pymoo-nsga2")}
 
 
 def test_a_comparison_is_the_same_in_any_order_and_resumes(tmp_path: Path) -> None:
     heard: list[Step] = []
     problems = {"trap": short_trap}
     first = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", store=tmp_path, listener=heard.append)
-    assert heard == [Step(phase="comparing", done=k, total=9, unit="runs") for k in range(10)]
+    assert heard == [Step(phase="comparing", done=k, total=12, unit="runs") for k in range(13)]
     (tmp_path / "trap--growth--1.json").unlink()
     heard.clear()
     resumed = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", store=tmp_path, listener=heard.append)
-    assert [step.done for step in heard] == [8, 9]
+    assert [step.done for step in heard] == [11, 12]
     parallel = compare(ALGORITHMS, problems, [0, 1, 2], baseline="nsga3", n_jobs=2)
     assert first.scores()[0] == resumed.scores()[0] == parallel.scores()[0]
     assert {score.algorithm for score in first.scores()} == set(ALGORITHMS)
     counts = {tuple(one.evaluations) for one in first.runs}
     assert counts == {(8, 32, 56, 80, 104)}  # the same for all: 8, then 24 scores a generation
     assert {score.evaluations for score in first.scores()} == {104}
+
+
+def test_algorithms_take_turns_and_are_told_in_their_order(tmp_path: Path) -> None:
+    made: list[tuple[str, int]] = []
+
+    def problem(name: str, seed: int) -> SmallModelTrap:
+        made.append((name, seed))
+        return SmallModelTrap(generations=1, population=4, seed=seed)
+
+    algorithms = {name: ALGORITHMS[name] for name in ("nsga3", "random")}
+    problems = {name: partial(problem, name) for name in ("p", "q")}
+    told = compare(algorithms, problems, [0, 1], baseline="nsga3", store=tmp_path)
+    assert made == [(name, seed) for name in ("p", "q") for seed in (0, 0, 1, 1)]
+    assert [(one.problem, one.algorithm, one.seed) for one in told.runs] == [
+        (name, algorithm, seed) for name in problems for algorithm in algorithms for seed in (0, 1)
+    ]
+
+
+def test_a_run_that_was_kept_before_times_were_told_is_read(tmp_path: Path) -> None:
+    algorithms, problems = {"nsga3": ALGORITHMS["nsga3"]}, {"trap": short_trap}
+    (first,) = compare(algorithms, problems, [0], baseline="nsga3", store=tmp_path).runs
+    assert first.search_seconds is not None
+    assert 0 < first.search_seconds < first.seconds
+    (path,) = tmp_path.iterdir()
+    kept = json.loads(path.read_text())
+    del kept["search_seconds"]
+    path.write_text(json.dumps(kept))
+    (again,) = compare(algorithms, problems, [0], baseline="nsga3", store=tmp_path).runs
+    assert again == dataclasses.replace(first, search_seconds=None)
 
 
 def test_what_measures_no_growth_breeds_twice_as_many_for_the_same_cost() -> None:
@@ -61,7 +92,7 @@ def test_wrong_calls_are_refused(tmp_path: Path) -> None:
     for algorithms, made, seeds in (({}, problems, [0]), (ALGORITHMS, {}, [0]), (ALGORITHMS, problems, [0, 0])):
         with pytest.raises(ValueError, match="compare: expected algorithms, problems and different seeds"):
             compare(algorithms, made, seeds, baseline="nsga3")
-    with pytest.raises(ValueError, match="baseline: expected one of growth, nsga3, random, got 'size'"):
+    with pytest.raises(ValueError, match="baseline: expected one of growth, nsga3, random, pymoo-nsga2, got 'size'"):
         compare(ALGORITHMS, problems, [0], baseline="size")
     (tmp_path / "trap--growth--0.json").write_text("{")
     with pytest.raises(ValueError, match=r"trap--growth--0\.json: expected a stored run"):

@@ -29,7 +29,7 @@ def test_random_search_keeps_to_unseen_rows_of_a_table() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="algorithm: expected one of growth, size, nsga3, nsga2, random, got 'moead'"):
+    with pytest.raises(ValueError, match=r"algorithm: expected one of growth, size, .*, optuna-nsga3, got 'moead'"):
         suite.algorithm("moead")
     for name in ("dtlz", "trap:x", "trap:-1"):
         with pytest.raises(ValueError, match="problem: expected"):

@@ -14,7 +14,7 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.plots.style import new_axes
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.space.front import Front
-from carsmoo.utils.owned import LATENCY, is_own, require_own
+from carsmoo.utils.owned import LATENCY, TABLE, is_own, require_own
 from carsmoo.zoo import GENOTYPES
 from tests.nets.models.test_serialization import CARD, trained
 
@@ -45,6 +45,15 @@ def test_what_is_written_is_known_again_and_may_be_replaced(tmp_path: Path) -> N
     assert len(paths) == 9
     assert [path.name for path in paths if not is_own(path)] == []
     require_own(*paths, tmp_path / "new.html")
+
+
+def test_a_table_without_times_is_of_an_earlier_version(tmp_path: Path) -> None:
+    csv, tex = tmp_path / "table.csv", tmp_path / "table.tex"
+    csv.write_text(",".join(TABLE[:-1]) + "\n")
+    tex.write_text("\\begin{tabular}{llrrrrrr}\n")
+    require_own(csv, tex)
+    csv.write_text(",".join(TABLE[:-2]) + "\n")
+    assert not is_own(csv)
 
 
 def foreign(folder: Path) -> list[Path]:
