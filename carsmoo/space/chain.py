@@ -40,9 +40,9 @@ class Stage:
         TypeError, ValueError: naming the argument, what was expected and what was given.
     """
 
-    width: float = 1
-    blocks: int = 2
-    stride: int = 1
+    width: float = field(default=1, metadata={"range": (0, None, True, False)})
+    blocks: int = field(default=2, metadata={"range": (1, None, False, False)})
+    stride: int = field(default=1, metadata={"range": (1, 2, False, False)})
     ops: tuple[str, ...] = (SKIP, "mb_conv_3x3_e3", "mb_conv_5x5_e6")
 
     def __post_init__(self) -> None:
