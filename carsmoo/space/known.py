@@ -77,6 +77,20 @@ def architecture_of(document: Any, ops: Vocabulary = PRIMITIVES) -> Architecture
     return found
 
 
+def architecture_of_json(text: str) -> Architecture:
+    """Return the architecture of its JSON, of one of our spaces.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    has_space = isinstance(document, dict) and "space" in document
+    return architecture_of(document) if has_space else Genotype.from_json(text)
+
+
 def architecture_of_text(text: str, ops: Vocabulary = PRIMITIVES) -> Architecture:
     """Return the architecture of its text: a genotype, or one of the space that is given.
 

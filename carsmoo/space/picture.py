@@ -76,7 +76,7 @@ class Picture(NamedTuple):
         return {**self._asdict(), "boxes": boxes, "arrows": arrows}
 
     def rows(self, most: int) -> list[list[int]]:
-        """Return its columns by the rows that they stand in, at most so many in one; groups are kept whole if they fit."""
+        """Return its columns by the rows that they stand in, at most so many in one, groups whole if they fit."""
         groups: dict[int, str] = {}
         for box in self.boxes:
             groups.setdefault(int(box.column), box.group)
