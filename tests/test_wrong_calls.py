@@ -171,7 +171,7 @@ SETTINGS: dict[str, Wrong] = {
     ),
     "a plan's typo": (lambda: SupernetTraining(warm=1), TypeError, "warm"),
     "no device": (lambda: SearchConfig(device=3), TypeError, "device: expected a name, got 3"),
-    "no space": (lambda: SearchConfig(space="darts"), TypeError, "space: expected DARTSSpace, got 'darts'"),
+    "no space": (lambda: SearchConfig(space="darts"), TypeError, "space: expected SearchSpace, got 'darts'"),
     "no network": (lambda: SearchConfig(network=None), TypeError, "network: expected NetworkConfig, got None"),
     "a plan as a dictionary": (lambda: SearchConfig(training={}), TypeError, "training: expected SupernetTraining"),
     "a list of presets": (lambda: SearchConfig.preset(["demo"]), ValueError, r"preset: expected one of .*\['demo'\]"),

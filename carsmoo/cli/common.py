@@ -18,7 +18,10 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import handled
+from carsmoo.space.architecture import Architecture
 from carsmoo.space.genotype import Genotype
+from carsmoo.space.known import architecture_of_json
+from carsmoo.space.nas_bench_201 import NASBench201Space
 from carsmoo.zoo import GENOTYPES
 
 if TYPE_CHECKING:
@@ -60,13 +63,22 @@ def preset_of(name: str, file: Path | None) -> SearchConfig:
     return SearchConfig.preset(name).updated({} if file is None else read_toml(file))
 
 
-def genotype_of(text: str) -> Genotype:
-    """Return the genotype of a published name, of its text or of its JSON; anything else is refused."""
+def genotype_of(text: str) -> Architecture:
+    """Return the architecture of a published name, of a genotype's text, of NAS-Bench-201's, or of the JSON of any.
+
+    Anything else is refused.
+    """
     if text in GENOTYPES:
         return GENOTYPES[text]
-    if "(" not in text and not text.lstrip().startswith("{"):
+    start = text.lstrip()[:1]
+    if start == "|":
+        cell: Architecture = NASBench201Space().parse(text)
+        return cell
+    if start == "{":
+        return architecture_of_json(text)
+    if "(" not in text:
         raise ValueError(f"genotype: expected one of {', '.join(GENOTYPES)}, or Genotype(...), got {text!r}")
-    return Genotype.from_json(text) if text.lstrip().startswith("{") else Genotype.parse(text)
+    return Genotype.parse(text)
 
 
 def run_at(path: Path) -> RunDirectory:
@@ -80,8 +92,8 @@ def run_at(path: Path) -> RunDirectory:
     return RunDirectory(path)
 
 
-def path_or_genotype(text: str) -> Path | Genotype:
-    """Return the path that a text names, if there is one, or else the genotype that it names or is.
+def path_or_genotype(text: str) -> Path | Architecture:
+    """Return the path that a text names, if there is one, or else the architecture that it names or is.
 
     Raises:
         FileNotFoundError: for what looks like a path, or is no genotype and no name of one.
@@ -89,7 +101,7 @@ def path_or_genotype(text: str) -> Path | Genotype:
     """
     if os.path.exists(text):
         return Path(text)
-    is_document = "Genotype(" in text or text.lstrip().startswith("{")
+    is_document = "Genotype(" in text or text.lstrip()[:1] in ("{", "|")
     if not is_document and (os.sep in text or (os.altsep or os.sep) in text):
         raise FileNotFoundError(f"run: expected a directory or a genotype, got {text}: no such directory")
     if is_document or text in GENOTYPES or "(" in text:

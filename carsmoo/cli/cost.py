@@ -29,7 +29,7 @@ def cost(
     lines = []
     for name, network in (("cifar10", NetworkConfig.cifar(**fields)), ("imagenet", NetworkConfig.imagenet(**fields))):
         params, flops = costs.cost(found, network)
-        row = [f"{name}, {network.layers} cells of {network.channels}", "x".join(map(str, network.input_shape))]
+        row = [f"{name}, {found.depth_in_words(network)}", "x".join(map(str, network.input_shape))]
         row += [f"{params / 1e6:.3f}", f"{flops / 1e6:.1f}"]
         said = getattr(published, f"{name}_params", None)
         table.add_row(*row, *(["-" if said is None or fields else f"{said:.1f}"] if published else []))

@@ -110,7 +110,7 @@ def _rows(table: LatencyTable) -> Table:
 def _tell(table: LatencyTable) -> None:
     network = table.network
     shape = "x".join(map(str, network.input_shape))
-    print(f"{table.where}; {network.layers} cells of {network.channels} channels on {shape}")
+    print(f"{table.where}; {table.space.depth_in_words(network)} on {shape}")
     print(f"each layer adds {table.between:.4f} ms + {table.scale:.4f} x its time")
     found = table.additivity
     if found is not None:

@@ -221,7 +221,7 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
     network, training = problem.network, problem.training
     shape = "x".join(map(str, network.input_shape))
     return (
-        f"{plan.data} ({shape}), {network.layers} cells of {network.channels} channels on {problem.device}: "
+        f"{plan.data} ({shape}), {problem.space.depth_in_words(network)} on {problem.device}: "
         f"{training.warmup_epochs} epochs of warm-up, then {training.n_generations} generations of "
         f"{training.epochs_per_generation} epochs, "
         f"N = {plan.algorithm.pop_size or training.pop_size}, seed {plan.seed}"

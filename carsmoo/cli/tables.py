@@ -42,6 +42,7 @@ def _networks(title: str, front: Front, heads: list[str], places: list[int]) -> 
     parts = front.genotypes[0].summary if len(front) else {"architecture": ""}
     operation_column = " | ".join(parts) if len(parts) == 1 else f"operations, {' | '.join(parts)}"
     table = table_of(["#", *heads, operation_column], left=(operation_column,), title=title)
+    table.columns[-1].overflow = "fold"  # a text without spaces too is shown whole
     for place, (genotype, values) in zip(places, front, strict=True):
         numbers = [column.number(value) for column, value in zip(front.columns, values.values(), strict=True)]
         table.add_row(str(place), *numbers, genotype.brief)

@@ -105,7 +105,7 @@ def train(
         folder = run.path / retrained_front.NETWORKS
         trainings = retrained_front.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
         if telling is Telling.USUAL:
-            tell(_headline(plan, len(chosen), data or searched.data))
+            tell(_headline(plan, [front.genotypes[k] for k in chosen], data or searched.data))
         cards = retrained_front.train_jobs([trainings[k] for k in chosen], jobs, listener, group)
     if not group.is_main:
         return
@@ -182,7 +182,7 @@ def _train_one(
     job = Job(folder=out, genotype=genotype, recipe=recipe, data=data, device=device, exact=not inexact)
     with _training(device, range(1), telling) as (group, tell, listener):
         if telling is Telling.USUAL:
-            tell(_headline(recipe, 1, data))
+            tell(_headline(recipe, [genotype], data))
         train_each([job], 1, listener, group)
     tell(f"results are in {out}: network.json, best.safetensors, last.safetensors, log.jsonl")
 
@@ -265,8 +265,9 @@ def _drawn(step: Step, places: Sequence[int]) -> Step:
     return dataclasses.replace(step, figures=figures | told)
 
 
-def _headline(recipe: TrainingRecipe, n: int, data: str) -> str:
-    shape = f"{recipe.layers} cells of {recipe.channels} channels"
+def _headline(recipe: TrainingRecipe, genotypes: Sequence[Architecture], data: str) -> str:
+    n, network = len(genotypes), NetworkConfig(channels=recipe.channels, layers=recipe.layers)
+    shape = genotypes[0].depth_in_words(network)
     held = f"{recipe.holdout_fraction:.0%} of the training images" if recipe.holdout_fraction else "nothing"
     return f"{n} network{'s' if n > 1 else ''} on {data}: {shape}, {recipe.epochs} epochs, {held} held out"
 

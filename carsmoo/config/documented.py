@@ -11,6 +11,8 @@ from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from carsmoo.config.toml import toml_value
+from carsmoo.space.known import KINDS
+from carsmoo.space.search_space import SearchSpace
 
 _ENDLESS = 10**9
 """A limit from here on is there for the machine's sake, and is not told."""
@@ -37,11 +39,35 @@ def settings_of(config: Any, prefix: str = "") -> Iterator[Setting]:
     hints, told = get_type_hints(type(config)), arguments(type(config))
     for field in dataclasses.fields(config):
         value, key = getattr(config, field.name), prefix + field.name
-        if dataclasses.is_dataclass(value):
+        if isinstance(value, SearchSpace):
+            yield from _of_space(value, f"{key}.")
+        elif dataclasses.is_dataclass(value):
             yield from settings_of(value, f"{key}.")
         else:
             kind = _kind(hints[field.name], field.metadata.get("range", (0, None, False, False)))
             yield Setting(key, None if value is None else toml_value(value), kind, told.get(field.name, ""))
+            if isinstance(value, tuple) and dataclasses.is_dataclass(next(iter(value), None)):
+                yield from _unset(settings_of(type(value[0])(), f"{key}[]."))
+
+
+def _of_space(space: SearchSpace, prefix: str) -> Iterator[Setting]:
+    """Yield a space's kind and settings, then what the other kinds have."""
+    *others, last = KINDS
+    kinds = f"{', '.join(others)} or {last}"
+    yield Setting(f"{prefix}kind", toml_value(type(space).__name__), kinds, "which space; its settings are the others.")
+    told = set()
+    for own in settings_of(space, prefix):
+        told.add(own.key)
+        yield own
+    for name, made in KINDS.items():
+        for other in _unset(settings_of(made(), prefix)):
+            if other.key not in told:
+                told.add(other.key)
+                yield other._replace(kind=f"of {name}: {other.kind}")
+
+
+def _unset(settings: Iterator[Setting]) -> Iterator[Setting]:
+    return (setting._replace(value=None) for setting in settings)
 
 
 def arguments(cls: type) -> dict[str, str]:
@@ -70,6 +96,8 @@ def _kind(annotation: Any, limits: tuple[float, float | None, bool, bool]) -> st
         return f"{', '.join(others)} or {last}"
     if get_origin(annotation) is tuple:
         of = get_args(annotation)
+        if dataclasses.is_dataclass(of[0]):
+            return "list of sections"
         names = _kind(of[0], limits) if get_origin(of[0]) is Literal else {int: "integers", str: "texts"}[of[0]]
         return f"list of {names}" if of[-1] is ... else f"list of {len(of)} {names}"
     return {bool: "true or false", str: "text"}[annotation]

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig
@@ -14,7 +14,8 @@ from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.supernet import AUTO, PLANNED, SupernetTraining
 from carsmoo.config.toml import TomlSettings, _read
 from carsmoo.space.darts import DARTSSpace
-from carsmoo.utils.validation import choice, shown
+from carsmoo.space.search_space import SearchSpace
+from carsmoo.utils.validation import choice, instance, shown
 
 Tracker: TypeAlias = Literal["tensorboard", "mlflow", "wandb"]
 """Trackers of experiments that a search may tell what it measures."""
@@ -72,13 +73,14 @@ class SearchConfig(TomlSettings):
     device: str | None = None
     latency: str | None = None
     log: tuple[Tracker, ...] = ()
-    space: DARTSSpace = field(default_factory=DARTSSpace)
+    space: SearchSpace = field(default_factory=DARTSSpace)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     training: SupernetTraining = field(default_factory=SupernetTraining)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        instance("space", self.space, SearchSpace)
         for field_name in ("objectives", "log"):
             names = getattr(self, field_name)
             if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
@@ -120,6 +122,10 @@ class SearchConfig(TomlSettings):
         """
         usual = {name: getattr(SupernetTraining, name) for name in PLANNED if budget != AUTO}
         return dataclasses.replace(self, training=dataclasses.replace(self.training, **usual, budget=budget))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the settings by name; those of a space with its kind, but for DARTS's."""
+        return {**dataclasses.asdict(self), "space": self.space.to_plain()}
 
     @classmethod
     def from_toml(cls, text: str) -> SearchConfig:

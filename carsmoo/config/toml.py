@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import tomli_w
 
 from carsmoo.config.renamed import renamed_fields
+from carsmoo.space.known import of_kind
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import instance, one_line, shown
 
 if sys.version_info >= (3, 11):
@@ -39,7 +41,11 @@ class TomlSettings:
 
     def to_toml(self) -> str:
         """Return the settings as TOML; what is None is left out."""
-        return tomli_w.dumps(plain(dataclasses.asdict(self)))
+        return tomli_w.dumps(plain(self.to_plain()))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the settings by name, those of a section as a dictionary."""
+        return dataclasses.asdict(self)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -88,10 +94,13 @@ def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
 def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:
     """Return a copy of a frozen dataclass with nested settings changed, as a TOML file holds them.
 
+    A list of sections is given as a whole. A space's ``kind`` makes a space of that kind of it, with its defaults.
+
     Raises:
         ValueError, TypeError: naming the setting, after the ``prefix``, what was expected and what was given.
     """
     fields = {f.name for f in dataclasses.fields(config)}
+    known = fields | {"kind"} if isinstance(config, SearchSpace) else fields
     changes = {}
     for name, value in settings.items():
         now = renamed_fields(config).get(name)
@@ -101,13 +110,15 @@ def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:
             )
         if name not in fields:
             raise ValueError(
-                f"{one_line(prefix + name)}: expected one of {', '.join(sorted(fields))}, got an unknown setting"
+                f"{one_line(prefix + name)}: expected one of {', '.join(sorted(known))}, got an unknown setting"
             )
         current = getattr(config, name)
         if dataclasses.is_dataclass(current):
             if not isinstance(value, Mapping):
                 raise ValueError(f"{prefix}{name}: expected a section, got {value!r}")
-            changes[name] = changed(current, value, f"{prefix}{name}.")
+            changes[name] = _section(current, value, f"{prefix}{name}.")
+        elif isinstance(current, tuple) and dataclasses.is_dataclass(next(iter(current), None)):
+            changes[name] = _sections(type(current[0]), value, f"{prefix}{name}")
         elif isinstance(value, Mapping):
             raise ValueError(f"{prefix}{name}: expected a value, got a section")
         else:
@@ -118,8 +129,27 @@ def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:
         raise type(error)(f"{prefix}{error}") from None
 
 
+def _section(current: Any, settings: Mapping[str, Any], prefix: str) -> Any:
+    if isinstance(current, SearchSpace) and "kind" in settings:
+        try:
+            current = of_kind(current, settings["kind"])
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{prefix}{error}") from None
+        settings = {name: value for name, value in settings.items() if name != "kind"}
+    return changed(current, settings, prefix)
+
+
+def _sections(made: Callable[[], Any], value: Any, name: str) -> tuple[Any, ...]:
+    if not isinstance(value, list) or not all(isinstance(section, Mapping) for section in value):
+        raise ValueError(f"{name}: expected a list of sections, got {shown(value)}")
+    return tuple(changed(made(), section, f"{name}[{k}].") for k, section in enumerate(value))
+
+
 def toml_value(value: Any) -> str:
     """Return a value as the TOML of one line that an assignment holds."""
+    if dataclasses.is_dataclass(value):
+        fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return "{" + ", ".join(f"{name} = {toml_value(one)}" for name, one in fields) + "}"
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(toml_value, value))}]"
     return tomli_w.dumps({"value": value}).partition(" = ")[2].strip()

@@ -23,6 +23,7 @@ def draw_run(run: RunDirectory) -> None:
 
 
 def draw_cells(run: RunDirectory) -> None:
-    """Draw the cells of a run's best network."""
-    front = run.read_front()
-    plots.save_both(plots.plot_genotype(front.genotypes[front.best()]), run.path / "cells")
+    """Draw the cells, or the layers, of a run's best network."""
+    front, config = run.read_front(), run.config()
+    network = None if config is None else config.network
+    plots.save_both(plots.plot_genotype(front.genotypes[front.best()], network), run.path / "cells")

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from carsmoo.space.graph import Layer, Vertex
+from carsmoo.space.picture import Picture, picture_of_text
 
 if TYPE_CHECKING:
     from carsmoo.config.network import NetworkConfig
@@ -63,9 +64,13 @@ class Architecture(ABC):
         """Return how many numbers, for an image, a step of its training keeps for the way back, at least."""
         return sum(layer.size for layer, runs in self.layers(network) if runs)
 
-    def drawn(self) -> list[dict[str, Any]]:
-        """Return the cells that a picture shows, ``name``, ``edges`` and ``concat`` of each; it may have none."""
-        return []
+    def drawn(self, network: NetworkConfig | None = None) -> list[Picture]:
+        """Return the pictures that show it, in such a network where that matters."""
+        return [picture_of_text(str(self))]
+
+    def depth_in_words(self, network: NetworkConfig) -> str:
+        """Return how deep and wide its network is: ``5 cells of 8 channels``."""
+        return f"{network.layers} cell{'s' if network.layers != 1 else ''} of {network.channels} channels"
 
     def require_known(self) -> None:  # noqa: B027  # an architecture of a space knows its operations
         """Check that each operation is one that can be built.
@@ -100,6 +105,14 @@ class SpaceArchitecture(Architecture):
     def graph(self, network: NetworkConfig) -> tuple[Vertex, ...]:
         """Return its layers; see :meth:`carsmoo.SearchSpace.graph`."""
         return _graph(self, network)
+
+    def drawn(self, network: NetworkConfig | None = None) -> list[Picture]:
+        """Return the pictures that show it; see :meth:`carsmoo.SearchSpace.drawn`."""
+        return self.space.drawn(self, network)
+
+    def depth_in_words(self, network: NetworkConfig) -> str:
+        """Return how deep and wide its network is."""
+        return self.space.depth_in_words(network)
 
     def to_json(self) -> str:
         """Return space and text as one line of JSON."""

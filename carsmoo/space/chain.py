@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from carsmoo.space.frame import classifier_vertex, stem_vertices
 from carsmoo.space.graph import MB_CONV, NOR_CONV, Layer, Vertex, reaching_the_end
 from carsmoo.space.operation import Operation
+from carsmoo.space.picture import Arrow, Box, Picture, boxed, plain_words
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import integer, number, short, shown
 
@@ -40,9 +41,9 @@ class Stage:
         TypeError, ValueError: naming the argument, what was expected and what was given.
     """
 
-    width: float = 1
-    blocks: int = 2
-    stride: int = 1
+    width: float = field(default=1, metadata={"range": (0, None, True, False)})
+    blocks: int = field(default=2, metadata={"range": (1, None, False, False)})
+    stride: int = field(default=1, metadata={"range": (1, 2, False, False)})
     ops: tuple[str, ...] = (SKIP, "mb_conv_3x3_e3", "mb_conv_5x5_e6")
 
     def __post_init__(self) -> None:
@@ -174,6 +175,32 @@ class ChainSpace(SearchSpace):
             vertices.append(Vertex(head, (len(vertices) - 1,), "head"))
         vertices.append(classifier_vertex(vertices, network))
         return reaching_the_end(vertices)
+
+    def drawn(self, architecture: Any, network: NetworkConfig | None = None) -> list[Picture]:
+        """Return the picture of the chain; a block that is nothing is there, as such."""
+        boxes, left, said, width = [Box("stem", 0, kind="frame")], iter(architecture.genes), [], 1.0
+        for n, stage in enumerate(self.stages, 1):
+            ops = [stage.ops[next(left)] for _ in range(stage.blocks)]
+            group = f"stage {n}" + (f", stride {stage.stride}" if stage.stride > 1 else "")
+            for k, op in enumerate(ops):
+                changes = k == 0 and (stage.stride > 1 or stage.width != width)
+                name = "skip, 1×1" if op == SKIP and changes else plain_words(op)
+                kind = "absent" if op == SKIP and not changes else "choice"
+                words = f"{plain_words(op)} at block {k + 1} of stage {n}"
+                boxes.append(Box(boxed(name), len(boxes), 0, kind, words, group))
+            said.append(f"stage {n}: {', '.join(map(plain_words, ops))}")
+            width = stage.width
+        for name in (["head"] if self.head else []) + ["classifier"]:
+            boxes.append(Box(name, len(boxes), kind="frame"))
+        arrows = tuple(Arrow(k, k + 1) for k in range(len(boxes) - 1))
+        return [Picture("chain", tuple(boxes), arrows, f"chain. {'; '.join(said)}.", row=True)]
+
+    def depth_in_words(self, network: NetworkConfig) -> str:
+        """Return how deep and wide its networks are."""
+        blocks = f"{self.n_var} block{'s' if self.n_var > 1 else ''}"
+        stages = f"{len(self.stages)} stage{'s' if len(self.stages) > 1 else ''}"
+        channels = ", ".join(str(self._channels(stage.width, network)) for stage in self.stages)
+        return f"{blocks} in {stages} of {channels} channels"
 
     def _blocks(self) -> Iterator[tuple[Stage, int]]:
         for stage in self.stages:

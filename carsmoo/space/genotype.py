@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from carsmoo.space import darts_graph
 from carsmoo.space.architecture import Architecture
+from carsmoo.space.darts_picture import cell_picture
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.operation import Operation
 from carsmoo.space.parse import read_call
+from carsmoo.space.picture import Picture
 from carsmoo.space.words import brief, operations
 from carsmoo.utils.validation import short, shown
 
@@ -173,11 +175,11 @@ class Genotype(Architecture):
         """What it is sorted by, so that neighbours have equal cells."""
         return self.normal, self.reduce
 
-    def drawn(self) -> list[dict[str, Any]]:
-        """Return its two cells for a picture: ``name``, ``edges`` and ``concat`` of each."""
+    def drawn(self, network: NetworkConfig | None = None) -> list[Picture]:
+        """Return the pictures of its two cells."""
         return [
-            {"name": "normal", "edges": self.normal, "concat": self.normal_concat},
-            {"name": "reduction", "edges": self.reduce, "concat": self.reduce_concat},
+            cell_picture("normal cell", self.normal, self.normal_concat),
+            cell_picture("reduction cell", self.reduce, self.reduce_concat),
         ]
 
     def __repr__(self) -> str:

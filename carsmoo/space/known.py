@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from carsmoo.space.architecture import Architecture, Vocabulary
@@ -12,7 +13,30 @@ from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.space.nas_bench_201 import NASBench201Space
 from carsmoo.space.search_space import SearchSpace
-from carsmoo.utils.validation import shown
+from carsmoo.utils.validation import choice, shown
+
+KINDS: Mapping[str, Callable[[], SearchSpace]] = MappingProxyType(
+    {
+        **{made.__name__: made for made in (DARTSSpace, NASBench201Space, ChainSpace)},
+        "ChainSpace.nas_bench_macro": ChainSpace.nas_bench_macro,
+    }
+)
+"""What makes our spaces, by the kinds that settings name: with their defaults, and a ready one."""
+
+
+def is_known(space: SearchSpace) -> bool:
+    """Return whether plain data say all of a space: it is one of ours, without operations of one's own."""
+    return type(space) in KINDS.values() and not space.own_operations
+
+
+def of_kind(space: SearchSpace, kind: Any) -> SearchSpace:
+    """Return a space if it is of a kind of :data:`KINDS`, else the one of that kind.
+
+    Raises:
+        ValueError: for another kind.
+    """
+    made = KINDS[choice("kind", kind, KINDS)]
+    return space if type(space) is made else made()
 
 
 def space_of(plain: Any, ops: Sequence[str] = PRIMITIVES) -> SearchSpace:
@@ -51,6 +75,20 @@ def architecture_of(document: Any, ops: Vocabulary = PRIMITIVES) -> Architecture
     else:
         found = Genotype.from_json(text, ops)
     return found
+
+
+def architecture_of_json(text: str) -> Architecture:
+    """Return the architecture of its JSON, of one of our spaces.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    has_space = isinstance(document, dict) and "space" in document
+    return architecture_of(document) if has_space else Genotype.from_json(text)
 
 
 def architecture_of_text(text: str, ops: Vocabulary = PRIMITIVES) -> Architecture:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from carsmoo.space.frame import classifier_vertex, stem_vertices
 from carsmoo.space.graph import Layer, Vertex, reaching_the_end
+from carsmoo.space.picture import Arrow, Box, Picture, line_of, plain_words
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import short
 
@@ -23,6 +24,9 @@ OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
 """(node, input) of each variable."""
+
+_LABELS = (0.45, 0.6, 0.3, 0.27, 0.5, 0.55)
+"""Where labels of the edges stand in a picture, so that they keep clear of each other."""
 
 _TOKEN = re.compile(r"([a-z0-9_]+)~(\d)")
 
@@ -94,6 +98,16 @@ class NASBench201Space(SearchSpace):
         vertices.append(Vertex(Layer("last_norm", channels, channels, height, width), (last,), "last"))
         vertices.append(classifier_vertex(vertices, network))
         return reaching_the_end(vertices)
+
+    def drawn(self, architecture: Any, network: NetworkConfig | None = None) -> list[Picture]:
+        """Return the picture of the cell; absent edges are left out."""
+        boxes = (Box("0", 0, 0, "frame"), Box("1", 2, 2), Box("2", 4, -2), Box("3", 6, 0, "frame"))
+        arrows = [
+            Arrow(i, node, OPS[gene], line_of(OPS[gene]), f"{plain_words(OPS[gene])} of {i} at node {node}", at)
+            for (node, i), gene, at in zip(EDGES, architecture.genes, _LABELS, strict=True)
+            if OPS[gene] != "none"
+        ]
+        return [Picture("cell", boxes, tuple(arrows), f"cell. {'; '.join(a.words for a in arrows) or 'nothing'}.")]
 
     def _cell(self, vertices: list[Vertex], position: int, chosen: list[str], shape: Layer) -> None:
         """Add a cell's layers to those before it."""

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from carsmoo.space.architecture import Architecture, SpaceArchitecture
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.operation import Operation
+from carsmoo.space.picture import Picture, picture_of_graph, picture_of_text
 from carsmoo.utils.validation import array, short, shown
 
 if TYPE_CHECKING:
@@ -237,6 +238,15 @@ class SearchSpace(ABC):
                 own = chances[: high + 1] + 1e-12  # a liking of its own may be for values that this gene has not
                 row[gene] = random_state.choice(high + 1, p=own / own.sum())
         return X
+
+    def drawn(self, architecture: Any, network: NetworkConfig | None = None) -> list[Picture]:
+        """Return the pictures that show an architecture: its layers in a network, or its text where none is given."""
+        text = str(architecture)
+        return [picture_of_text(text) if network is None else picture_of_graph(self.graph(architecture, network), text)]
+
+    def depth_in_words(self, network: NetworkConfig) -> str:
+        """Return how deep and wide its networks are: ``5 cells of 8 channels``."""
+        return f"{network.layers} cell{'s' if network.layers != 1 else ''} of {network.channels} channels"
 
     def operators(self) -> dict[str, Any]:
         """Return the operators that breed its vectors, by the names of pymoo's ``GeneticAlgorithm``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,4 +120,4 @@ def brief(ops: Sequence[str]) -> str:
 def short_operation(op: str) -> str:
     """Return an operation's name in brief: ``sep 3×3``, ``skip``."""
     words = [word for word in op.split("_") if word not in ("conv", "pool", "connect")]
-    return "\N{NO-BREAK SPACE}".join(words).replace("3x3", "3×3").replace("5x5", "5×5")
+    return re.sub(r"(\d)x(\d)", r"\1×\2", "\N{NO-BREAK SPACE}".join(words))

@@ -8,6 +8,8 @@ from carsmoo.config.fields import setting
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings
+from carsmoo.space.chain import ChainSpace
+from carsmoo.space.nas_bench_201 import NASBench201Space
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def test_a_class_without_arguments_or_docstring_tells_none() -> None:
     "config",
     [
         *map(SearchConfig.preset, ("demo", "cifar10-paper", "smoke")),
+        SearchConfig(space=NASBench201Space()),
+        SearchConfig(space=ChainSpace()),
         *map(TrainingRecipe.preset, ("quick", "cifar", "imagenet")),
     ],
 )
@@ -81,3 +85,11 @@ def test_all_settings_mean_something_and_make_the_configuration_again(config: Se
     unlike = {"data": "mnist", "training": {"pop_size": 7}} if isinstance(config, SearchConfig) else {"epochs": 7}
     assert config.updated(unlike) != config
     assert config.updated(unlike).updated(given) == config
+
+
+def test_settings_of_other_spaces_are_told_with_the_kind_that_has_them() -> None:
+    found = {one.key: one for one in settings_of(SearchConfig())}
+    assert found["space.kind"].value == '"DARTSSpace"'
+    assert "ChainSpace.nas_bench_macro" in found["space.kind"].kind
+    width = found["space.stages[].width"]
+    assert (width.value, width.kind) == (None, "of ChainSpace: number, above 0")

@@ -6,7 +6,10 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.search import AlgorithmConfig, SearchConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.config.toml import parse_settings, read_toml
+from carsmoo.space.chain import ChainSpace, Stage
 from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.nas_bench_201 import NASBench201Space
+from carsmoo.space.search_space import SearchSpace
 
 
 def test_the_demo_is_what_carsproblem_is_without_arguments() -> None:
@@ -46,6 +49,35 @@ def test_toml_gives_the_configuration_back(name: str, tmp_path: Path) -> None:
     assert SearchConfig().updated(read_toml(path)) == config
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        NASBench201Space(),
+        ChainSpace.nas_bench_macro(),
+        ChainSpace(stages=(Stage(0.5, 1, 2, ("skip", "nor_conv_3x3")), Stage(1.5)), head=0),
+    ],
+)
+def test_toml_gives_a_space_of_another_kind_back(space: SearchSpace) -> None:
+    config = SearchConfig(space=space)
+    text = config.to_toml()
+    assert f'[space]\nkind = "{type(space).__name__}"\n' in text
+    assert SearchConfig.from_toml(text) == config
+
+
+def test_a_space_without_a_kind_stays_of_its_kind_and_darts_tells_none() -> None:
+    assert "kind" not in SearchConfig().to_toml()
+    assert SearchConfig.from_toml("[space]\nnodes = 2").space == DARTSSpace(nodes=2)
+    chain = SearchConfig().updated(parse_settings(["space.kind=ChainSpace", "space.head=2"]))
+    assert chain.space == ChainSpace(head=2)
+    stages = parse_settings(["space.stages=[{blocks = 1}, {width = 2, ops = ['nor_conv_3x3']}]"])
+    own = ChainSpace((Stage(blocks=1), Stage(2, ops=("nor_conv_3x3",))), head=2)
+    assert chain.updated(stages).space == own
+    assert chain.updated({"space": {"kind": "ChainSpace", "head": 3}}).space == ChainSpace(head=3)
+    macro = chain.updated(parse_settings(["space.kind=ChainSpace.nas_bench_macro"]))
+    assert macro.space == ChainSpace.nas_bench_macro()
+    assert macro.updated({"space": {"kind": "DARTSSpace"}}).space == DARTSSpace()
+
+
 def test_single_settings_are_toml_values_or_texts() -> None:
     settings = parse_settings(
         [
@@ -73,6 +105,14 @@ def test_single_settings_are_toml_values_or_texts() -> None:
         ({"seed": -1}, "seed: expected at least 0, got -1"),
         ({"objectives": "error"}, "objectives: expected a list of names"),
         ({"space": {"ops": ["none", "conv"]}}, "space.ops: expected different operations among"),
+        ({"space": {"kind": "MyspaceSpace"}}, "space.kind: expected one of DARTSSpace, NASBench201Space, ChainSpace"),
+        ({"space": {"head": 3}}, "space.head: expected one of kind, nodes, ops"),
+        ({"space": {"kind": "ChainSpace", "stages": 3}}, "space.stages: expected a list of sections, got 3"),
+        ({"space": {"kind": "ChainSpace", "stages": [{"size": 1}]}}, r"space.stages\[0\].size: expected one of blocks"),
+        (
+            {"space": {"kind": "ChainSpace", "stages": [{}, {"stride": 3}]}},
+            r"space.stages\[1\].stride: expected at most",
+        ),
         ({"algorithm": {"protection": "speed"}}, "algorithm.protection: expected one of growth, size, none"),
         ({"algorithm": {"pop_size": 0}}, "algorithm.pop_size: expected at least 1, got 0"),
     ],

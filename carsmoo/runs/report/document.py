@@ -34,6 +34,8 @@ def document(*reports: RunReport) -> dict[str, Any]:
     """
     front, settings, heads = reports[0].front, settings_of(reports), trust_heads(reports)
     begins = np.cumsum([0, *(len(report.front) for report in reports)]).tolist()
+    networks = [network for r, report in enumerate(reports) for network in _networks(r, report)]
+    cells = all(picture["title"].endswith("cell") for network in networks for picture in network["pictures"])
     return {
         "columns": [dataclasses.asdict(column) for column in columns_of(reports)],
         "error": front.names.index(front.score),
@@ -50,7 +52,8 @@ def document(*reports: RunReport) -> dict[str, Any]:
             }
             for r, (report, volumes) in enumerate(zip(reports, hypervolumes(reports), strict=True))
         ],
-        "networks": [network for r, report in enumerate(reports) for network in _networks(r, report)],
+        "networks": networks,
+        "drawn": "cells" if cells else "picture",
         "trainings": [
             {
                 "run": r,
@@ -80,6 +83,7 @@ def _generation(generation: Generation, hypervolume: float, heads: dict[str, str
 
 def _networks(run: int, report: RunReport) -> list[dict[str, Any]]:
     front, trained = report.front, report.trained
+    network = None if report.config is None else report.config.network
     place = trained.place if trained else (None,) * len(front)
     return [
         {
@@ -91,7 +95,7 @@ def _networks(run: int, report: RunReport) -> list[dict[str, Any]]:
             "trained": trained_error(report, row),
             "trainedAbout": trained_about(report, row),
             "text": str(genotype),
-            "cells": genotype.drawn(),
+            "pictures": [picture.to_plain() for picture in genotype.drawn(network)],
         }
         for number, (genotype, values, row) in enumerate(zip(front.genotypes, front.F.tolist(), place, strict=True), 1)
     ]

@@ -15,11 +15,11 @@ function html(tag, fields, ...children) {
   return made;
 }
 
-const cellTitle = (cell) => `${cell.name[0].toUpperCase()}${cell.name.slice(1)} cell`;
+const pictureTitle = ({ title }) => title[0].toUpperCase() + title.slice(1);
 
 function saveButtons(name) {
   const button = (kind) => html("button", { type: "button", "data-kind": kind, "aria-label": `Save ${name} as ${kind.toUpperCase()}` }, kind.toUpperCase());
-  return html("p", { class: "save", "data-save": name }, "Save cells ", button("svg"), " ", button("png"));
+  return html("p", { class: "save", "data-save": name }, `Save ${data.drawn} `, button("svg"), " ", button("png"));
 }
 
 // A network's figures, each error with what it belongs to, and its cells, marked where another network's differ.
@@ -42,19 +42,20 @@ function networkParts(k, slot, other) {
     list.append(figure(column.name, valueText(i, network.F[i]), about));
   });
   if (network.trained !== null) list.append(figure("error, trained in full", `${(100 * network.trained).toFixed(2)}\u00a0%`, network.trainedAbout));
-  const cells = network.cells.map((cell, i) => {
+  const pictures = network.pictures.map((picture, i) => {
     const place = html("div", { class: "cell" });
-    place.cell = cell;
-    const part = html("div", {}, html("h4", {}, cellTitle(cell)));
-    if (other !== null) {
-      place.other = data.networks[other].cells[i];
-      part.append(html("p", { class: "differs" }, differenceWords(cell, place.other, slot ? "A" : "B")));
+    place.picture = picture;
+    const part = html("div", {}, html("h4", {}, pictureTitle(picture)));
+    const beside = other === null ? undefined : data.networks[other].pictures[i];
+    if (beside?.title === picture.title) { // of one space
+      place.other = beside;
+      part.append(html("p", { class: "differs" }, differenceWords(picture, beside, slot ? "A" : "B")));
     }
     part.append(place);
     return part;
   });
-  const text = html("details", {}, html("summary", {}, "Genotype as text"), html("code", {}, network.text));
-  return [title, list, ...cells, saveButtons(`cells of ${networkName(k)}`), text];
+  const text = html("details", {}, html("summary", {}, "Architecture as text"), html("code", {}, network.text));
+  return [title, list, ...pictures, saveButtons(`${data.drawn} of ${networkName(k)}`), text];
 }
 
 function difference(i, by) {
@@ -64,7 +65,7 @@ function difference(i, by) {
 
 function fillCells() {
   for (const place of document.querySelectorAll(".cell")) {
-    if (place.clientWidth > 0) place.replaceChildren(drawCell(place.cell, place.clientWidth, place.other));
+    if (place.clientWidth > 0) place.replaceChildren(drawPicture(place.picture, place.clientWidth, place.other));
     place.toggleAttribute("tabindex", false);
     if (place.scrollWidth > place.clientWidth) place.tabIndex = 0; // what scrolls can be scrolled by keys
   }

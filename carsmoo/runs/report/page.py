@@ -38,7 +38,17 @@ from carsmoo.utils.progress import Listener, Step, unheard
 RELOAD = 10
 """Seconds between two looks of a watched page at its file."""
 
-SCRIPTS = ("cells.js", "plots.js", "curves.js", "trainings.js", "parallel.js", "save.js", "reload.js", "page.js")
+SCRIPTS = (
+    "cells.js",
+    "rows.js",
+    "plots.js",
+    "curves.js",
+    "trainings.js",
+    "parallel.js",
+    "save.js",
+    "reload.js",
+    "page.js",
+)
 """The page's script, in the order of its parts."""
 
 
@@ -65,7 +75,7 @@ def render(*reports: RunReport, watched: bool = False) -> str:
     )
     report, settings, columns = reports[0], settings_of(reports), columns_of(reports)
     score = report.front.names.index(report.front.score)
-    single = len(reports) == 1
+    single, data = len(reports) == 1, document(*reports)
     return environment.get_template("page.html").render(
         reports=reports,
         report=report,
@@ -92,7 +102,8 @@ def render(*reports: RunReport, watched: bool = False) -> str:
         downloads=_downloads(report.front) if single else [],
         css=_part("page.css"),
         js="\n".join(_part(name) for name in SCRIPTS),
-        data=_inline({**document(*reports), "reload": RELOAD if watched else None}),
+        drawn=data["drawn"],
+        data=_inline({**data, "reload": RELOAD if watched else None}),
         watched=watched,
         reload=RELOAD,
         plotly=_packed(get_plotlyjs),
@@ -158,7 +169,7 @@ def _headline(report: RunReport) -> str:
         return ""
     network, plan = config.network, config.training
     return (
-        f"{report.front.about.get('data', config.data)}, {network.layers} cells of {network.channels} channels; "
+        f"{report.front.about.get('data', config.data)}, {config.space.depth_in_words(network)}; "
         f"{plan.warmup_epochs} epochs of warm-up, {plan.n_generations} generations of {plan.epochs_per_generation} "
         f"epoch{'s' if plan.epochs_per_generation != 1 else ''}; "
         f"population {config.algorithm.pop_size or plan.pop_size}; "

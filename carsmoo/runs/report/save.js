@@ -1,4 +1,4 @@
-// Pictures of the page as files: plots through plotly, cells with the styles that they have here.
+// Pictures of the page as files: plots through plotly, those of networks with the styles that they have here.
 
 const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "paint-order", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "text-decoration"];
 const SHARP = 2; // pixels of a PNG for each of the page
@@ -34,7 +34,7 @@ function styled(element) {
   return copy;
 }
 
-// The cells of a network below each other, as one drawing.
+// The pictures of a network below each other, as one drawing.
 function cellsAsImage(article) {
   const drawings = [...article.querySelectorAll(".cell svg")];
   const width = Math.max(...drawings.map((one) => one.width.baseVal.value));
@@ -43,7 +43,7 @@ function cellsAsImage(article) {
   for (const one of drawings) {
     const copy = styled(one);
     copy.setAttribute("y", top + 28);
-    const title = svg("text", { x: 8, y: top + 20, style: `font: 600 14px ${getComputedStyle(document.body).fontFamily.replaceAll('"', "'")}; fill: ${colour("ink")}` }, cellTitle(one.closest(".cell").cell));
+    const title = svg("text", { x: 8, y: top + 20, style: `font: 600 14px ${getComputedStyle(document.body).fontFamily.replaceAll('"', "'")}; fill: ${colour("ink")}` }, pictureTitle(one.closest(".cell").picture));
     whole.append(title, copy);
     top += 36 + one.height.baseVal.value;
   }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from carsmoo.algorithm.display import relative_hypervolume
+from carsmoo.config.search import SearchConfig
 from carsmoo.runs.report.data import RunReport, extract
 
 
@@ -93,14 +94,25 @@ def _plain(report: RunReport) -> dict[str, str]:
     """Return what makes a run's setting, values as text by name; the run's name where it tells no configuration."""
     if report.config is None:
         return {"run": report.name}
-    return {name: value for name, value in flat(dataclasses.asdict(report.config)).items() if name != "seed"}
+    return {name: value for name, value in flat(settings_in(report.config)).items() if name != "seed"}
+
+
+def settings_in(config: SearchConfig) -> dict[str, Any]:
+    """Return the settings of a configuration by name, those of the space with its kind."""
+    plain = config.to_plain()
+    return {**plain, "space": {"kind": type(config.space).__name__, **plain["space"]}}
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested settings as texts by dotted names."""
+    """Return nested settings as texts by dotted names; those of the sections of a list count from 1."""
     made: dict[str, str] = {}
     for name, value in settings.items():
-        made |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": words(value)}
+        if isinstance(value, Mapping):
+            made |= flat(value, f"{prefix}{name}.")
+        elif isinstance(value, (tuple, list)) and value and isinstance(value[0], Mapping):
+            made |= flat({f"{name} {k}": one for k, one in enumerate(value, 1)}, prefix)
+        else:
+            made[f"{prefix}{name}"] = words(value)
     return made
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
 from carsmoo.runs.report.data import RunReport
 from carsmoo.runs.report.facts import trained_error
-from carsmoo.runs.report.several import Setting, flat, hypervolumes, words
+from carsmoo.runs.report.several import Setting, flat, hypervolumes, settings_in, words
 from carsmoo.space.words import Column
 from carsmoo.utils.durations import duration
 
@@ -141,11 +140,11 @@ def warning(report: RunReport) -> str:
 
 def configuration(reports: Sequence[RunReport]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the settings by section, a value that differs between runs as all values that it has."""
-    plain = [flat(dataclasses.asdict(report.config)) for report in reports if report.config is not None]
+    plain = [flat(settings_in(report.config)) for report in reports if report.config is not None]
     sections: dict[str, list[tuple[str, str]]] = {}
-    for name in plain[0] if plain else ():
+    for name in dict.fromkeys(name for fields in plain for name in fields):
         section, _, key = name.rpartition(".")
-        values = dict.fromkeys(fields[name] for fields in plain)
+        values = dict.fromkeys(fields.get(name, "–") for fields in plain)
         sections.setdefault(section or "search", []).append((key, " | ".join(values)))
     return list(sections.items())
 

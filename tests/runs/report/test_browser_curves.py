@@ -9,6 +9,7 @@ import pytest
 
 from carsmoo.runs.report.data import extract
 from carsmoo.runs.report.page import render
+from carsmoo.space.darts_picture import cell_picture
 from tests.support.browser import CONTRAST, DESKTOP, PHONE, Page
 from tests.support.run_directories import TRUST, make_with_three, train
 
@@ -85,22 +86,24 @@ def test_what_two_pinned_cells_differ_in_is_marked_in_both(page: Page) -> None:
 
 
 def test_the_same_cells_say_so_and_a_swap_within_a_node_is_no_difference(page: Page) -> None:
+    edges = (("sep_conv_3x3", 0), ("skip_connect", 1), ("none", 0), ("none", 1))
+    one, joined = cell_picture("normal cell", edges, (2, 3)), cell_picture("normal cell", edges, (2,))
+    swapped = cell_picture("normal cell", (*edges[1::-1], *edges[2:]), (2, 3))
+    twice = cell_picture("normal cell", (edges[0], edges[0], *edges[2:]), (2, 3))
     page.open()
     told = page.run(
-        "const cell = (...edges) => ({name: 'normal', edges, concat: [2, 3]});"
-        "const one = cell(['sep_conv_3x3', 0], ['skip_connect', 1], ['none', 0], ['none', 1]);"
-        "const swapped = cell(['skip_connect', 1], ['sep_conv_3x3', 0], ['none', 1], ['none', 0]);"
-        "const twice = cell(['sep_conv_3x3', 0], ['sep_conv_3x3', 0], ['none', 0], ['none', 1]);"
-        "const joined = {...one, concat: [2]};"
+        "const [one, swapped, twice, joined] = arguments;"
         "return [differenceWords(one, swapped, 'B'), differenceWords(twice, one, 'B'),"
-        " differenceWords(one, joined, 'A'), differenceWords(joined, one, 'A'), [...differingEdges(twice, one)]]"
+        " differenceWords(one, joined, 'A'), differenceWords(joined, one, 'A'),"
+        " [...differing(twice.arrows, one.arrows)].map(place => twice.arrows[place].label)]",
+        *(picture.to_plain() for picture in (one, swapped, twice, joined)),
     )
     assert told == [
         "The same cell as B’s.",
         "Marked, what B has not: sep 3×3 of c(k−2) at node 0.",
         "Marked, what A has not: node 1 in the output.",
         "Nothing here that A has not.",
-        [1],
+        ["sep_conv_3x3"],
     ]
 
 
