@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from carsmoo.space.architecture import Architecture, Vocabulary
@@ -15,12 +14,18 @@ from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import shown
 
 
-def space_of(plain: Any, ops: Sequence[str] = PRIMITIVES) -> SearchSpace:
+def space_of(plain: Any, ops: Vocabulary = PRIMITIVES) -> SearchSpace:
     """Return the space of plain data, :meth:`carsmoo.SearchSpace.to_plain`, with its operations as in ``ops``.
+
+    Where a space of the same plain data is given in their place, it is that one.
 
     Raises:
         ValueError: for another kind than ours, or arguments that it does not take.
     """
+    if isinstance(ops, SearchSpace):
+        if plain == ops.to_plain():
+            return ops
+        ops = ops.ops
     fields = dict(plain) if isinstance(plain, dict) else {}
     kind, known = fields.pop("kind", "DARTSSpace"), {str(op): op for op in ops}
     try:
