@@ -23,7 +23,7 @@ def space_of(plain: Any, ops: Vocabulary = PRIMITIVES) -> SearchSpace:
         ValueError: for another kind than ours, or arguments that it does not take.
     """
     if isinstance(ops, SearchSpace):
-        if plain == ops.to_plain():
+        if plain == json.loads(json.dumps(ops.to_plain())):
             return ops
         ops = ops.ops
     fields = dict(plain) if isinstance(plain, dict) else {}

@@ -165,6 +165,8 @@ class SearchSpace(ABC):
             raise ValueError(f"architecture: expected the fields space, architecture, got {short(text)}")
         if document["space"] != json.loads(json.dumps(self.to_plain())):
             raise ValueError(f"architecture: expected one of {self.to_plain()}, got one of {shown(document['space'])}")
+        if not isinstance(document["architecture"], str):
+            raise ValueError(f"architecture: expected a text, got {shown(document['architecture'])}")  # noqa: TRY004
         return self.parse(document["architecture"])
 
     def to_plain(self) -> dict[str, Any]:
