@@ -15,7 +15,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.space.graph_rules import check_bounds, check_graphs
 from carsmoo.space.search_space import SearchSpace
-from carsmoo.utils.validation import instance, shown
+from carsmoo.utils.validation import instance, one_line, shown
 
 
 def check_moving_problem(problem: MovingProblem, X: ArrayLike | None = None, *, n_gen: int = 3) -> None:
@@ -52,9 +52,10 @@ def check_moving_problem(problem: MovingProblem, X: ArrayLike | None = None, *, 
 def check_space(space: SearchSpace, network: NetworkConfig | None = None, *, n: int = 6, seed: int = 0) -> None:
     """Check that a space, its costs, its supernet and its networks agree.
 
-    Vectors, architectures and their text mean the same; each layer of a graph fits what it reads; costs in closed form are those of built networks; a supernet's
-    subnet computes what a stand-alone network with its weights does, and its training leaves all that was not chosen as
-    it was; a population is scored as its members are one by one; a problem that was restored goes on to the same bits.
+    Vectors, architectures and their text mean the same; a layer of a graph fits what it reads, and gives what it says;
+    costs in closed form are those of built networks; a supernet's subnet computes what a stand-alone network with its
+    weights does, and its training leaves all that was not chosen as it was; a population is scored as its members are
+    one by one; a problem that was restored goes on to the same bits.
 
     Args:
         space: the space: one of ours with operations of one's own, or one's own :class:`~carsmoo.SearchSpace`.
@@ -89,10 +90,17 @@ def check_space(space: SearchSpace, network: NetworkConfig | None = None, *, n: 
         assert space.parse(str(genotype)) == genotype, "parse(str(genotype)): expected the same architecture"
         assert space.from_json(genotype.to_json()) == genotype, "from_json(to_json()): expected the same"
         assert hash(space.parse(str(genotype))) == hash(genotype), "hash: expected the same of equal architectures"
-    assert pickle.loads(pickle.dumps(space)) == space, "pickle: expected the same space"
+    assert _pickled(space) == space, "pickle: expected the same space"
     check_graphs(space, network, genotypes)
     check_networks(space, network, genotypes)
     check_search(space, network, canonical)
+
+
+def _pickled(space: SearchSpace) -> object:
+    try:
+        return pickle.loads(pickle.dumps(space))
+    except Exception as error:
+        raise AssertionError(f"pickle: expected a space that can be pickled, got {one_line(error)}") from error
 
 
 def _drawn(problem: MovingProblem, n: int = 6) -> NDArray[Any]:

@@ -25,7 +25,8 @@ def check_bounds(space: SearchSpace) -> None:
     """
     xu: Any = space.xu
     whole = isinstance(xu, np.ndarray) and xu.ndim == 1 and np.issubdtype(xu.dtype, np.integer)
-    assert whole and len(xu) and (xu >= 0).all(), f"xu: expected an array (n_var,) of whole numbers, got {xu!r}"
+    fits = whole and len(xu) > 0 and bool((xu >= 0).all())
+    assert fits, f"xu: expected an array (n_var,) of whole numbers, got {xu!r}"
     genes, n_var = space.genes_per_choice, space.n_var
     assert n_var % genes == 0, f"genes_per_choice: expected a divisor of the {n_var} variables, got {genes}"
     plain = space.to_plain()

@@ -10,7 +10,9 @@ from carsmoo.utils.validation import shown
 
 
 class Operation(str):
-    """An operation of one's own for the cells of a :class:`~carsmoo.DARTSSpace` or a :class:`~carsmoo.space.Stage`, to be told and compared as its name is.
+    """An operation of one's own, to be told and compared as its name is.
+
+    The cells of a :class:`~carsmoo.DARTSSpace`, a :class:`~carsmoo.Stage` of a chain, and spaces of one's own take it.
 
     Args:
         name: an identifier, such as ``"ghost_3x3"``, that is no operation of the space, and no layer around them

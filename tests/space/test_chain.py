@@ -59,7 +59,11 @@ def test_an_imagenet_stem_halves_three_times() -> None:
     network = NetworkConfig(channels=5, stem="imagenet", image_shape=(3, 33, 50))
     stem = [v.layer for v in CHAIN.decode([0, 0, 0]).graph(network)[:3]]
     assert [layer.kind for layer in stem] == ["stem_relu", "stem_relu_next", "stem_relu_next"]
-    assert [(layer.c_in, layer.c_out, layer.after) for layer in stem] == [(3, 2, (17, 25)), (2, 5, (9, 13)), (5, 5, (5, 7))]
+    assert [(layer.c_in, layer.c_out, layer.after) for layer in stem] == [
+        (3, 2, (17, 25)),
+        (2, 5, (9, 13)),
+        (5, 5, (5, 7)),
+    ]
 
 
 def test_texts_are_read_again() -> None:
