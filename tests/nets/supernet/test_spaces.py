@@ -50,8 +50,11 @@ def vectors(space: SearchSpace) -> NDArray[np.int64]:
     return np.concatenate([space.xl[None], X[1:]])
 
 
-@OURS
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("space", "kind"),
+    [(CHAIN, "shared"), (CELL, "shared"), (CHAIN, "own weights"), (CELL, "two supernets")],
+    ids=["chain", "cell", "chain, own weights", "cell, two supernets"],
+)
 def test_a_resumed_search_ends_as_one_that_was_never_stopped(space: SearchSpace, kind: str, tmp_path: Path) -> None:
     whole = minimize(problem(space, **KINDS[kind]), PNSGA3(), seed=5)
     callback = Callbacks(Checkpoint(tmp_path), StopAt(2))
@@ -72,8 +75,11 @@ def test_a_search_in_another_space_does_not_go_on(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-@EACH
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("space", "kind"),
+    [*((space, "shared") for space in SPACES.values()), (OWN, "own weights"), (CHAIN, "two supernets")],
+    ids=[*SPACES, "own operations, own weights", "chain, two supernets"],
+)
 def test_two_ranks_find_what_one_does_bit_for_bit(space: SearchSpace, kind: str) -> None:
     X = vectors(space)
 
