@@ -31,7 +31,8 @@ class Layer(NamedTuple):
     """A layer with all that its time depends on, apart from the memory format.
 
     Attributes:
-        kind: an operation, or one of :data:`FRAME` or :data:`CHAIN`.
+        kind: an operation, or one of :data:`~carsmoo.space.graph.FRAME` or
+            :data:`~carsmoo.space.graph.CHAIN`.
         c_in: channels of its input, of one of them where it has several.
         c_out: channels, or classes, that it gives.
         height: rows of its input.
