@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
@@ -13,6 +14,7 @@ from pymoo.optimize import minimize
 from carsmoo.algorithm import PNSGA3
 from carsmoo.config.network import NetworkConfig
 from carsmoo.problems.moving import MovingProblem
+from carsmoo.space.graph_rules import check_bounds, check_graphs
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import instance, shown
 
@@ -51,9 +53,10 @@ def check_moving_problem(problem: MovingProblem, X: ArrayLike | None = None, *, 
 def check_space(space: SearchSpace, network: NetworkConfig | None = None, *, n: int = 6, seed: int = 0) -> None:
     """Check that a space, its costs, its supernet and its networks agree.
 
-    Vectors, architectures and their text mean the same; costs in closed form are those of built networks; a supernet's
-    subnet computes what a stand-alone network with its weights does, and its training leaves all that was not chosen as
-    it was; a population is scored as its members are one by one; a problem that was restored goes on to the same bits.
+    Vectors, architectures and their text mean the same; a layer of a graph fits what it reads, and gives what it says;
+    costs in closed form are those of built networks; a supernet's subnet computes what a stand-alone network with its
+    weights does, and its training leaves all that was not chosen as it was; a population is scored as its members are
+    one by one; a problem that was restored goes on to the same bits.
 
     Args:
         space: the space: one of ours with operations of one's own, or one's own :class:`~carsmoo.SearchSpace`.
@@ -74,6 +77,7 @@ def check_space(space: SearchSpace, network: NetworkConfig | None = None, *, n: 
 
     instance("space", space, SearchSpace)
     network = network or NetworkConfig(channels=4, layers=3, image_shape=(3, 9, 10), n_classes=3)
+    check_bounds(space)
     random_state = np.random.default_rng(seed)
     X = random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
     genotypes = space.decode(X)
@@ -87,9 +91,19 @@ def check_space(space: SearchSpace, network: NetworkConfig | None = None, *, n: 
         assert space.parse(str(genotype)) == genotype, "parse(str(genotype)): expected the same architecture"
         assert space.from_json(genotype.to_json()) == genotype, "from_json(to_json()): expected the same"
         assert hash(space.parse(str(genotype))) == hash(genotype), "hash: expected the same of equal architectures"
-    assert pickle.loads(pickle.dumps(space)) == space, "pickle: expected the same space"
-    check_networks(space, network, space.decode(canonical))
+    assert _copied(space) == space, "copy: expected the same space, compared by its arguments, got another"
+    check_graphs(space, network, genotypes)
+    check_networks(space, network, genotypes)
     check_search(space, network, canonical)
+
+
+def _copied(space: SearchSpace) -> object:
+    """Return what comes back of a space that is pickled, or copied where what it is made of has no module."""
+    try:
+        text = pickle.dumps(space)
+    except (pickle.PicklingError, AttributeError):
+        return copy.deepcopy(space)
+    return pickle.loads(text)
 
 
 def _drawn(problem: MovingProblem, n: int = 6) -> NDArray[Any]:

@@ -40,7 +40,7 @@ add_module_names = False
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(numpy|np|pymoo|torch|dist|torchvision|matplotlib|scipy|collections|pathlib|typing|types|os|rich|nn|PIL|threading)\b.*",
+        r"(numpy|np|pymoo|torch|dist|torchvision|matplotlib|scipy|collections|pathlib|typing|types|os|rich|nn|PIL|threading|abc)\b.*",
     ),
     ("py:exc", r"(?!carsmoo).*"),  # Python's own, which a docstring may name several of at once
     ("py:class", r"carsmoo\.nets\.data\.images\.P"),  # a type variable
@@ -48,7 +48,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(Sequence|Mapping|Callable|Iterable|Iterator)\b.*"),
     (
         "py:class",
-        r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|ImageLike|carsmoo\.nets\.latency\.(measure|timing)\.Key|MakeAlgorithm|MakeProblem|Listener",
+        r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|ImageLike|carsmoo\.nets\.latency\.(measure|timing)\.Key|MakeAlgorithm|MakeProblem|Listener|Vocabulary",
     ),  # names of unions of types
     # what public names take or return, and is not public itself
     (

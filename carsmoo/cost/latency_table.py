@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import with_new_names
+from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.graph import CHAIN, FRAME, Layer, text_of
 from carsmoo.space.known import space_of
@@ -143,8 +144,8 @@ class LatencyTable:
         return text + ',\n "layers": [\n' + ",\n".join(rows) + "\n ]\n}\n"
 
     @classmethod
-    def from_json(cls, text: str, ops: Sequence[str] = PRIMITIVES) -> LatencyTable:
-        """Read what :meth:`to_json` wrote.
+    def from_json(cls, text: str, ops: Vocabulary = PRIMITIVES) -> LatencyTable:
+        """Read what :meth:`to_json` wrote; ``ops`` are operations that may occur, or the space.
 
         Raises:
             ValueError: if the text is no such table, naming what is wrong.
@@ -166,7 +167,7 @@ class LatencyTable:
         write_whole(Path(path), self.to_json().encode())
 
     @classmethod
-    def read(cls, path: str | Path, ops: Sequence[str] = PRIMITIVES) -> LatencyTable:
+    def read(cls, path: str | Path, ops: Vocabulary = PRIMITIVES) -> LatencyTable:
         """Read a table that :meth:`write` wrote, here or elsewhere.
 
         Raises:
@@ -186,8 +187,8 @@ class LatencyTable:
             raise ValueError(f"{path}: {error}") from None
 
 
-def _table(document: Any, ops: Sequence[str]) -> LatencyTable:
-    """Return the table that a JSON document holds, of layers with operations among ``ops``."""
+def _table(document: Any, ops: Vocabulary) -> LatencyTable:
+    """Return the table that a JSON document holds, of layers with operations among ``ops``, or of that space."""
     if not isinstance(document, dict) or document.get("carsmoo_latency") != VERSION:
         raise ValueError(f"latency: expected a table of format {VERSION}, got {shown(document)}")
     expected = {*_PLAIN, "carsmoo_latency", "unit", "batch", "additivity", "space", "network", "layers"}
@@ -202,7 +203,8 @@ def _table(document: Any, ops: Sequence[str]) -> LatencyTable:
     if not isinstance(about, dict) or not all(isinstance(value, (str, int)) for value in about.values()):
         raise ValueError(f"about: expected texts and integers, got {shown(about)}")
     space = space_of(document["space"], ops)
-    kinds = [*FRAME, *CHAIN, *PRIMITIVES[1:], *space.ops, *ops]
+    known = () if isinstance(ops, SearchSpace) else ops
+    kinds = [*FRAME, *CHAIN, *PRIMITIVES[1:], *space.ops, *known]
     layers: dict[tuple[Layer, str], Timing] = {}
     for row in document["layers"]:
         layer, memory_format, timing = _row(row, kinds)

@@ -99,7 +99,7 @@ class Objectives:
         if latency is not None:
             if "latency" not in self.names:
                 raise ValueError(f"latency: expected it among the objectives of a table, got {self.names}")
-            table = latency if isinstance(latency, LatencyTable) else LatencyTable.read(latency, space.ops)
+            table = latency if isinstance(latency, LatencyTable) else LatencyTable.read(latency, space)
             self.use(table)
             self.latency_file = None if isinstance(latency, LatencyTable) else str(Path(latency).resolve())
             self.latency_given = hashlib.sha256(table.to_json().encode()).hexdigest()
@@ -150,7 +150,7 @@ class Objectives:
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state_dict` returned."""
         if "latency" in self.names and "latency" in state:
-            self.use(LatencyTable.from_json(bytes(state["latency"]).decode(errors="replace"), self.space.ops))
+            self.use(LatencyTable.from_json(bytes(state["latency"]).decode(errors="replace"), self.space))
         for name, cache in self._known.items():
             X, values = (state.get(f"values/{name}/{part}", np.empty(0)) for part in "XF")
             cache.known = {x.tobytes(): float(v) for x, v in zip(X, values, strict=True)}

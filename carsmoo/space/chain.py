@@ -29,7 +29,7 @@ class Stage:
 
     Args:
         width: channels of its blocks, in units of the network's ``channels``.
-        blocks: how many, at most: each may be ``skip``.
+        blocks: how many, at most 1000: each may be ``skip``.
         stride: of the first block, 1 or 2.
         ops: what each block chooses among: ``skip`` (nothing, or where channels or size change a 1x1 convolution with a
             norm), ``mb_conv_KxK_eE`` (inverted bottleneck of kernel K and expansion E, with a residual where it keeps
@@ -48,15 +48,18 @@ class Stage:
 
     def __post_init__(self) -> None:
         number("width", self.width, 0, open_low=True)
-        integer("blocks", self.blocks, 1)
+        integer("blocks", self.blocks, 1, 1000)
         integer("stride", self.stride, 1, 2)
         if isinstance(self.ops, str) or not isinstance(self.ops, Sequence) or not self.ops:
             raise TypeError(f"ops: expected a list of operations, got {shown(self.ops)}")
         object.__setattr__(self, "ops", tuple(self.ops))
         for op in self.ops:
-            if not isinstance(op, str) or not (isinstance(op, Operation) or op == SKIP or _odd_kernel(op)):
+            known = isinstance(op, str) and (op == SKIP or _odd_kernel(op))
+            if not known and not isinstance(op, Operation):
                 expected = "skip, mb_conv_KxK_eE, nor_conv_KxK (K odd) or an Operation"
                 raise ValueError(f"ops: expected {expected}, got {shown(op)}")
+            if isinstance(op, Operation) and (op == SKIP or MB_CONV.fullmatch(op) or NOR_CONV.fullmatch(op)):
+                raise ValueError(f"ops: expected operations of one's own under other names than ours, got {op}")
         if len(set(self.ops)) < len(self.ops):
             raise ValueError(f"ops: expected each once, got {shown(self.ops)}")
 
@@ -109,6 +112,10 @@ class ChainSpace(SearchSpace):
         for stage in self.stages:
             if not isinstance(stage, Stage):
                 raise TypeError(f"stages: expected a Stage, got {shown(stage)}")
+        built = {str(op): op.build for stage in self.stages for op in stage.ops if isinstance(op, Operation)}
+        for op in (op for stage in self.stages for op in stage.ops if isinstance(op, Operation)):
+            if op.build != built[op]:
+                raise ValueError(f"stages: expected one operation of the name {op}, got two that are built otherwise")
         object.__setattr__(self, "stages", tuple(self.stages))
         number("head", self.head, 0)
 
@@ -127,10 +134,10 @@ class ChainSpace(SearchSpace):
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any], ops: Sequence[str] = ()) -> ChainSpace:
-        """Return the space of plain data, :meth:`to_plain`; operations of one's own are among ``ops``."""
+        """Return the space of plain data, :meth:`carsmoo.SearchSpace.to_plain`; operations of one's own are among ``ops``."""
         known = {str(op): op for op in ops}
         stages = [Stage(**{**stage, "ops": [known.get(op, op) for op in stage["ops"]]}) for stage in plain["stages"]]
-        return cls(tuple(stages), plain["head"])
+        return cls(**{**plain, "stages": stages})
 
     @property
     def ops(self) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ class Layer(NamedTuple):
     """A layer with all that its time depends on, apart from the memory format.
 
     Attributes:
-        kind: an operation, or one of :data:`FRAME` or :data:`CHAIN`.
+        kind: an operation, or one of :data:`~carsmoo.space.graph.FRAME` or
+            :data:`~carsmoo.space.graph.CHAIN`.
         c_in: channels of its input, of one of them where it has several.
         c_out: channels, or classes, that it gives.
         height: rows of its input.
@@ -68,7 +69,8 @@ class Vertex(NamedTuple):
 
     Attributes:
         layer: what is computed.
-        inputs: places of the vertices that it reads, which come before it; none: the images.
+        inputs: places of the vertices that it reads, which come before it; none: the images. Zeros read nothing: what
+            they name there they are as large as.
         slot: where a supernet holds the layer's module, which all architectures share that choose it there; empty for
             a sum, a concatenation or zeros, which have none.
         runs: whether the logits depend on it. What does not is held, and not computed.
@@ -85,10 +87,47 @@ def reaching_the_end(vertices: Sequence[Vertex]) -> tuple[Vertex, ...]:
     needed = [False] * len(vertices)
     needed[-1] = True
     for place in range(len(vertices) - 1, -1, -1):
-        if needed[place]:
+        if needed[place] and vertices[place].layer.kind != "zeros":
             for i in vertices[place].inputs:
                 needed[i] = True
     return tuple(vertex._replace(runs=runs) for vertex, runs in zip(vertices, needed, strict=True))
+
+
+def halvings(vertices: Sequence[Vertex], place: int) -> int:
+    """Return how often the images have been halved in what a vertex gives."""
+    times = 0
+    while True:
+        vertex = vertices[place]
+        times += vertex.layer.stride - 1
+        if not vertex.inputs:
+            return times
+        place = vertex.inputs[0]
+
+
+def branches(vertices: Sequence[Vertex]) -> frozenset[tuple[int, int]]:
+    """Return the terms of sums that drop path may drop, (place of the sum, place of the term).
+
+    They are what layers of a slot give, but for a shortcut: a term that the other one is made of.
+    """
+    return frozenset(
+        (place, term)
+        for place, vertex in enumerate(vertices)
+        if vertex.layer.kind == "add"
+        for term, other in (vertex.inputs, vertex.inputs[::-1])
+        if vertices[term].slot and not _depends(vertices, other, term)
+    )
+
+
+def _depends(vertices: Sequence[Vertex], place: int, earlier: int) -> bool:
+    """Return whether a vertex depends on an earlier one, or is it."""
+    waiting = {place}
+    while waiting:
+        last = max(waiting)
+        if last <= earlier:
+            return last == earlier
+        waiting.remove(last)
+        waiting.update(vertices[last].inputs)
+    return False
 
 
 def auxiliary_place(vertices: Iterable[Vertex]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -39,12 +39,18 @@ def of_kind(space: SearchSpace, kind: Any) -> SearchSpace:
     return space if type(space) is made else made()
 
 
-def space_of(plain: Any, ops: Sequence[str] = PRIMITIVES) -> SearchSpace:
+def space_of(plain: Any, ops: Vocabulary = PRIMITIVES) -> SearchSpace:
     """Return the space of plain data, :meth:`carsmoo.SearchSpace.to_plain`, with its operations as in ``ops``.
+
+    Where a space of the same plain data is given in their place, it is that one.
 
     Raises:
         ValueError: for another kind than ours, or arguments that it does not take.
     """
+    if isinstance(ops, SearchSpace):
+        if plain == json.loads(json.dumps(ops.to_plain())):
+            return ops
+        ops = ops.ops
     fields = dict(plain) if isinstance(plain, dict) else {}
     kind, known = fields.pop("kind", "DARTSSpace"), {str(op): op for op in ops}
     try:

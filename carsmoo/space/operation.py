@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from carsmoo.space.graph import CHAIN, FRAME
 from carsmoo.utils.validation import shown
 
 
 class Operation(str):
-    """An operation of one's own for :class:`~carsmoo.DARTSSpace`, to be told and compared as its name is.
+    """An operation of one's own, to be told and compared as its name is.
+
+    The cells of a :class:`~carsmoo.DARTSSpace`, a :class:`~carsmoo.Stage` of a chain, and spaces of one's own take it.
 
     Args:
-        name: an identifier, such as ``"ghost_3x3"``, that is no operation of DARTS.
+        name: an identifier, such as ``"ghost_3x3"``, that is no operation of the space, and no layer around them
+            (:data:`~carsmoo.space.graph.FRAME`, :data:`~carsmoo.space.graph.CHAIN`).
         build: called with channels, stride (1 or 2) and norm, returns a ``torch.nn.Module`` that makes (n, channels,
             ceil(h / stride), ceil(w / stride)) of (n, channels, h, w) at any size. ``norm(channels)`` makes a batch
             norm, as which a supernet and a stand-alone network have different ones; the module has no other one. What
@@ -40,6 +44,8 @@ class Operation(str):
         """Return the name, with what builds the operation."""
         if not isinstance(name, str) or not name.isidentifier():
             raise ValueError(f"operation: expected a name such as ghost_3x3, got {shown(name)}")
+        if name in FRAME + CHAIN:
+            raise ValueError(f"operation: expected a name that no layer around operations has, got {name}")
         if not callable(build):
             raise TypeError(f"operation: expected a function that builds {name}, got {shown(build)}")
         made = super().__new__(cls, str(name))

@@ -164,8 +164,16 @@ class SearchSpace(ABC):
             raise ValueError(f"architecture: expected JSON, got {short(str(text))} ({error})") from None
         if not isinstance(document, dict) or set(document) != {"space", "architecture"}:
             raise ValueError(f"architecture: expected the fields space, architecture, got {short(text)}")
-        if document["space"] != json.loads(json.dumps(self.to_plain())):
-            raise ValueError(f"architecture: expected one of {self.to_plain()}, got one of {shown(document['space'])}")
+        own, other = json.loads(json.dumps(self.to_plain())), document["space"]
+        if other != own:
+            field, there = "kind", other
+            if isinstance(other, dict):
+                field = next(name for name in (*own, *other) if own.get(name, other) != other.get(name, own))
+                there = other.get(field, "none")
+            told = shown(own.get(field, "none"))
+            raise ValueError(f"architecture: {field} of its space: expected {told}, got {shown(there)}")
+        if not isinstance(document["architecture"], str):
+            raise ValueError(f"architecture: expected a text, got {shown(document['architecture'])}")  # noqa: TRY004
         return self.parse(document["architecture"])
 
     def to_plain(self) -> dict[str, Any]:

@@ -69,7 +69,9 @@ def number(
     inside = found is not None and low <= found <= top
     if not inside or (open_low and found == low) or (open_high and found == top):
         ends = f"{'(' if open_low else '['}{low}, {high}{')' if open_high or high == math.inf else ']'}"
-        expected = f"at least {low}, and finite" if high is None else f"a number in {ends}"
+        expected = (
+            f"{'more than' if open_low else 'at least'} {low}, and finite" if high is None else f"a number in {ends}"
+        )
         raise ValueError(f"{name}: expected {expected}, got {shown(value)}")
     assert found is not None
     return found

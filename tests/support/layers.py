@@ -15,14 +15,20 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from carsmoo.config.network import NetworkConfig
+from carsmoo.nets.models.auxiliary import AuxiliaryHead
 from carsmoo.nets.models.batch_norm import SubnetNorm
 from carsmoo.nets.models.cells import Stem, set_memory_format
-from carsmoo.nets.models.network import AuxiliaryHead
+from carsmoo.nets.models.graph_layers import module_at
 from carsmoo.nets.models.ops import FactorizedReduce, ReLUConvNorm, operation
 from carsmoo.space.genotype import PRIMITIVES
+from carsmoo.space.graph import Layer
 from tests.support.networks import Passing, generator
 
 CHANNELS = range(1, 18)
+GRAPHS = [  # kind, channels that it gives (0: those that it reads), stride
+    ("stem_relu", 5, 1), ("stem_relu_next", 8, 2), ("mb_conv_3x3_e1", 0, 1), ("mb_conv_5x5_e3", 7, 2), ("head", 24, 1),
+    ("nor_conv_1x1", 6, 2), ("nor_conv_3x3", 0, 1), ("nor_conv_3x3", 6, 2), ("project", 5, 2), ("reduce_block", 6, 2),
+]  # fmt: skip
 TOLERANCE = 1e-4
 CLEAR_OF_ZERO = 1e-6  # of the others' size: a sum that small may change its sign in float32, and ReLU its slope with it
 
@@ -40,6 +46,10 @@ def layers(channels: int) -> Iterator[tuple[str, int, nn.Module]]:
         if channels > 1:
             network = NetworkConfig(channels=channels, stem=stem, image_shape=(colours, 32, 32), n_classes=3)
             yield f"{stem} stem of {colours}", colours, AllOf(Stem(network, passing))
+    if channels in (1, 3, 16):
+        for kind, c_out, stride in GRAPHS:
+            layer = Layer(kind, channels, c_out or channels, 32, 32, stride)
+            yield f"{kind} to {layer.c_out}, stride {stride}", channels, module_at(layer, passing)
     if channels in (1, 2, 7, 16):  # 768 channels inside, whatever is read
         network = NetworkConfig(channels=2, stem="cifar", image_shape=(3, 32, 32), n_classes=3)
         head = AuxiliaryHead(channels, network)

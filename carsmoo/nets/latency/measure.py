@@ -187,7 +187,7 @@ def cached(
     key = json.dumps([*where, os.cpu_count(), repr(space), repr(network)])
     name = f"latency/{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     try:
-        table = LatencyTable.from_json(read_cached(name) or "")
+        table = LatencyTable.from_json(read_cached(name) or "", space)
         table.require(space, network)
     except ValueError:  # not there, or not whole
         table = build(space, network, device=device, listener=listener)

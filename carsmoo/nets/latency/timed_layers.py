@@ -16,13 +16,12 @@ from torch import Tensor, nn
 from carsmoo.config.network import NetworkConfig
 from carsmoo.nets.latency.timing import TimedLayer, nothing
 from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder
-from carsmoo.nets.models.cells import Stem, set_memory_format
+from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS
+from carsmoo.nets.models.graph_layers import module_at
 from carsmoo.nets.models.init import drawn
 from carsmoo.nets.models.network import measure_noise, untrained
-from carsmoo.nets.models.ops import module_of
 from carsmoo.space.architecture import Architecture
-from carsmoo.space.darts_graph import stem_layers
 from carsmoo.space.graph import Layer
 from carsmoo.utils.validation import choice, integer
 
@@ -123,14 +122,9 @@ def _layer_run(
         case "add":
             return lambda: inputs[0] + inputs[1]
         case "zeros":
-            return lambda: x.new_zeros(x.shape)
+            size = layer.c_out, *layer.after
+            return lambda: x.new_zeros(1, *size)
         case "concat":
             return lambda: torch.cat(inputs, dim=1)
-        case "classifier":
-            linear = made(lambda: nn.Linear(layer.c_in, layer.c_out))
-            return lambda: linear(x.mean(dim=(2, 3)))
-        case "stem" | "stem_next":
-            stem = made(lambda: Stem(network, norm))
-            return partial(stem.layer, stem_layers(network).index(layer), x)
         case _:
-            return partial(made(lambda: module_of(layer, norm)), x)
+            return partial(made(lambda: module_at(layer, norm)), x)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from carsmoo.nets.models.base import Run
 from carsmoo.nets.models.batch_norm import NormBuilder, Statistics
 from carsmoo.nets.models.cells import MemoryFormat
-from carsmoo.nets.models.ops import Convolution, PaddedDepthwise, ReLUConvNorm, ReLUFirst, operation
-from carsmoo.space.graph import MB_CONV, NOR_CONV, Layer, Vertex
+from carsmoo.nets.models.ops import Convolution, PaddedDepthwise, ReLUFirst, module_of, operation
+from carsmoo.space.graph import MB_CONV, NOR_CONV, Layer, Vertex, halved, halvings
 from carsmoo.space.operation import Operation
 
 
@@ -145,8 +145,6 @@ def module_at(layer: Layer, norm: NormBuilder) -> nn.Module:
     if found := NOR_CONV.fullmatch(kind):
         return NorConv(layer, int(found[1]), norm)
     match kind:
-        case "entry":
-            return ReLUConvNorm(layer.c_in, layer.c_out, norm)
         case "project" | "head":
             return ConvNorm(layer, 1, norm, relu=kind == "head")
         case "reduce_block":
@@ -155,7 +153,7 @@ def module_at(layer: Layer, norm: NormBuilder) -> nn.Module:
             return NormReLU(layer.c_in, norm)
         case "classifier":
             return Classifier(layer.c_in, layer.c_out)
-    return operation(kind, layer.c_in, layer.stride, norm)
+    return module_of(layer, norm)
 
 
 def compute(
@@ -163,7 +161,7 @@ def compute(
     layer_at: Callable[[str], Run],
     x: Tensor,
     statistics: Statistics | None = None,
-    path: Callable[[Vertex, Tensor], Tensor] | None = None,
+    path: Callable[[int, int, Tensor], Tensor] | None = None,
 ) -> list[Tensor | None]:
     """Return what each vertex gives for images ``x`` (n, c, h, w), None for one that does not run.
 
@@ -172,27 +170,30 @@ def compute(
         layer_at: gives the layer of a slot.
         x: images.
         statistics: handed to the layers.
-        path: applied to the terms of sums, for drop path.
+        path: applied to the terms of sums, for drop path; given the places of sum and term.
     """
     values: list[Tensor | None] = []
-    for vertex in vertices:
+    for place, vertex in enumerate(vertices):
         if not vertex.runs:
             values.append(None)
+            continue
+        if vertex.layer.kind == "zeros":
+            values.append(_zeros(vertices, place, x))
             continue
         inputs = [value for i in vertex.inputs if (value := values[i]) is not None] or [x]
         if vertex.slot:
             values.append(layer_at(vertex.slot)(inputs[0], statistics))
         else:
             if path is not None and vertex.layer.kind == "add":
-                inputs = [path(vertices[i], value) for i, value in zip(vertex.inputs, inputs, strict=True)]
+                inputs = [path(place, i, value) for i, value in zip(vertex.inputs, inputs, strict=True)]
             values.append(joined(vertex, inputs))
     return values
 
 
 def joined(vertex: Vertex, inputs: Sequence[Tensor]) -> Tensor:
-    """Return what a vertex without weights gives: a sum, a concatenation, or zeros of the size that it reads.
+    """Return what a vertex without weights gives: a sum, a concatenation, or zeros of the size that the layer says.
 
-    Zeros that read no other vertex are given the images, and have the size that the layer says.
+    Zeros are given the images.
 
     Raises:
         ValueError: for another layer.
@@ -203,6 +204,15 @@ def joined(vertex: Vertex, inputs: Sequence[Tensor]) -> Tensor:
         case "concat":
             return torch.cat(list(inputs), dim=1)
         case "zeros":
-            size = inputs[0].shape[2:] if vertex.inputs else vertex.layer.after
-            return inputs[0].new_zeros(inputs[0].shape[0], vertex.layer.c_out, *size)
+            return inputs[0].new_zeros(inputs[0].shape[0], vertex.layer.c_out, *vertex.layer.after)
     raise ValueError(f"layer: expected add, concat or zeros without a slot, got {vertex.layer.kind!r}")
+
+
+def _zeros(vertices: Sequence[Vertex], place: int, x: Tensor) -> Tensor:
+    """Return the zeros of a vertex, as large as what they name of images ``x`` of any size."""
+    vertex = vertices[place]
+    size = vertex.layer.after
+    if vertex.inputs:
+        times = halvings(vertices, vertex.inputs[0])
+        size = halved(x.shape[2], times), halved(x.shape[3], times)
+    return x.new_zeros(x.shape[0], vertex.layer.c_out, *size)

@@ -24,7 +24,7 @@ from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder
 from carsmoo.nets.models.graph_layers import compute, module_at
 from carsmoo.nets.models.ops import Identity
 from carsmoo.space.architecture import SpaceArchitecture
-from carsmoo.space.graph import Vertex, auxiliary_place
+from carsmoo.space.graph import auxiliary_place, branches
 
 
 class GraphNetwork(ArchitectureNetwork):
@@ -46,6 +46,7 @@ class GraphNetwork(ArchitectureNetwork):
         self.genotype, self.config = genotype, network
         self.drop_path, self.path_generator = network.drop_path_prob, None
         self.vertices = genotype.graph(network)
+        self._branches = branches(self.vertices)
         norm: NormBuilder = partial(BatchNorm, affine=network.bn_affine)
         held = [vertex for vertex in self.vertices if vertex.slot]
         self.layers = nn.ModuleDict({v.slot: module_at(v.layer, norm) for v in held if v.slot != "classifier"})
@@ -97,8 +98,8 @@ class GraphNetwork(ArchitectureNetwork):
     def _layer_at(self, slot: str) -> nn.Module:
         return self.classifier if slot == "classifier" else self.layers[slot]
 
-    def _dropped(self, term: Vertex, y: Tensor) -> Tensor:
-        """Return a term of a sum, dropped for some images unless it is what an identity or another sum gives."""
-        if not term.slot or isinstance(self.layers[term.slot], Identity):
+    def _dropped(self, place: int, term: int, y: Tensor) -> Tensor:
+        """Return a term of a sum, dropped for some images unless it is a shortcut, or of an identity or another sum."""
+        if (place, term) not in self._branches or isinstance(self.layers[self.vertices[term].slot], Identity):
             return y
         return drop_paths(self.drop_path, self.path_generator, y)

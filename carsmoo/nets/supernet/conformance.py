@@ -19,6 +19,7 @@ from carsmoo.nets.models.fvcore_count import count as by_fvcore
 from carsmoo.nets.models.network import build
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.space.architecture import Architecture
+from carsmoo.space.graph import text_of
 from carsmoo.space.search_space import SearchSpace
 
 NEAR = 1e-4
@@ -32,6 +33,8 @@ def check_networks(space: SearchSpace, network: NetworkConfig, genotypes: Sequen
         AssertionError: naming the first rule that is broken.
     """
     generator = torch.Generator().manual_seed(0)
+    supernet: SharedWeights = space.build_supernet(network, generator)
+    _check_layers(supernet)
     table = CostTable(space, network)
     X = space.encode(genotypes)
     costs = [cost(genotype, network) for genotype in genotypes]
@@ -47,7 +50,6 @@ def check_networks(space: SearchSpace, network: NetworkConfig, genotypes: Sequen
         )
         same = build(genotype, network, torch.Generator().manual_seed(1))
         assert _equal(made, same), "initial weights: expected the same from the same seed, got others"
-    supernet: SharedWeights = space.build_supernet(network, generator)
     images = torch.randn(5, *network.input_shape, generator=generator)
     for genotype in genotypes:
         alone = build(genotype, network, torch.Generator().manual_seed(2)).inherit(supernet).train()
@@ -89,6 +91,16 @@ def problem_of(known: CARSProblem) -> CARSProblem:
     made = CARSProblem(known.images, known.space, known.objective_names, known.network, known.training, "cpu")
     made.load_state_dict(known.state_dict())
     return made
+
+
+@torch.no_grad()
+def _check_layers(supernet: SharedWeights) -> None:
+    """Check that each layer of a supernet gives the channels and the size that its space says."""
+    for slot, layer in supernet.space.places(supernet.network).items():
+        y = supernet.layer_at(slot)(torch.zeros(2, layer.c_in, layer.height, layer.width), None)
+        size = () if layer.kind == "classifier" else layer.after
+        expected = 2, layer.c_out, *size
+        assert tuple(y.shape) == expected, f"{slot} ({text_of(layer)}): expected {expected}, got {tuple(y.shape)}"
 
 
 def _check_untouched(supernet: SharedWeights, genotype: Architecture, images: Tensor) -> None:

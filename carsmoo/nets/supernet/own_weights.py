@@ -119,14 +119,14 @@ class OwnWeights:
 
         A first round is as long as the first population's, whenever it comes: all begin alike.
         """
-        new = [one for one in self._of(X) if one.steps == 0]
+        new = [one for one in _each_once(self._of(X)) if one.steps == 0]
         if new:
             self._train("training" if self.time else "warm-up", new, self.round_of(self.plan.warmup_epochs), listener)
         return bool(new)
 
     def train_on(self, X: NDArray[np.int64], listener: Listener = unheard) -> None:
         """Train each network of a population ``X`` (n, n_var) for a round; of the others the newborns alone live on."""
-        chosen = self._of(X)
+        chosen = _each_once(self._of(X))
         keys = set(self._keys(X))
         self.living = {k: one for k, one in self.living.items() if k in keys or one.born == self.time}
         self._train("training", chosen, self.round_of(self.plan.epochs_per_generation), listener)
@@ -338,6 +338,11 @@ class OwnWeights:
 def round_rate(plan: SupernetTraining, step: int, steps: int) -> float:
     """Return the learning rate in the middle of a step, counted from 0, of a round of so many: one cycle."""
     return max(plan.learning_rate * one_cycle((step + 0.5) / steps), plan.learning_rate_min)
+
+
+def _each_once(individuals: Sequence[Individual]) -> list[Individual]:
+    """Return different individuals, those that a population has twice once."""
+    return list({id(one): one for one in individuals}.values())
 
 
 def _tensors(network: ArchitectureNetwork) -> list[Tensor]:

@@ -236,7 +236,7 @@ class CARSProblem(GenotypeProblem):
             raise RuntimeError("weights: expected load_state_dict() on an unpickled problem before it scores, got none")
         if "latency" in self.objective_names and self._objectives.latency is None:
             text = self._group.decide(lambda: cached(self.space, self.network, self.device, self._hear).to_json())
-            self._objectives.use(LatencyTable.from_json(text, self.space.ops))
+            self._objectives.use(LatencyTable.from_json(text, self.space))
         if self._world is None:
             self._world = self._new_world()
         self._world.begin(self._hear)

@@ -127,7 +127,7 @@ class SharedGraph:
         """Add an architecture's computations, and return the computation of its logits."""
         numbers: list[int] = []
         for vertex in genotype.graph(self.supernet.network):
-            inputs = [numbers[i] for i in vertex.inputs]
+            inputs = [] if vertex.layer.kind == "zeros" else [numbers[i] for i in vertex.inputs]
             if not vertex.runs:
                 numbers.append(UNREAD)
             elif vertex.slot:

@@ -6,18 +6,22 @@ import torch
 from carsmoo.config.network import NetworkConfig
 from carsmoo.nets.latency.timed_layers import format_named, timed_layer, timed_network
 from carsmoo.nets.models.ops import Separable
-from carsmoo.space.darts_graph import layers_needed
 from carsmoo.space.graph import Layer
+from carsmoo.space.search_space import SearchSpace
 from tests.support.networks import SMALL, SPACE, genotypes
+from tests.support.spaces import SPACES
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("network", [SMALL, NetworkConfig.imagenet(channels=8, layers=5, image_shape=(3, 45, 50))])
-def test_every_layer_runs_at_its_size_and_draws_from_no_global_generator(network: NetworkConfig) -> None:
+@pytest.mark.parametrize("space", [SPACE, *SPACES.values()])
+def test_every_layer_runs_at_its_size_and_draws_from_no_global_generator(
+    space: SearchSpace, network: NetworkConfig
+) -> None:
     state = torch.get_rng_state()
     with torch.no_grad():
-        for layer in layers_needed(SPACE, network):
+        for layer in space.layers_needed(network):
             work = timed_layer(layer, network, CPU, torch.channels_last)
             work.prepare()
             found = work.run()

@@ -13,20 +13,23 @@ import carsmoo
 from carsmoo.config.network import NetworkConfig
 from carsmoo.nets.models import export
 from carsmoo.nets.models import model_card as cards
+from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.models.cells import set_memory_format
-from carsmoo.nets.models.network import Network, measure_noise, untrained
+from carsmoo.nets.models.network import measure_noise, untrained
 from carsmoo.nets.models.serialization import card_of
+from carsmoo.space.architecture import Architecture
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.validation import StoppedError
 from carsmoo.zoo import GENOTYPES
 from tests.cli.test_entry import call
 from tests.support.networks import EMPTY, generator, genotypes
+from tests.support.spaces import CELL, CHAIN, OWN
 
 PAGE = Path(__file__).parents[3] / "docs" / "export.md"
 TOLD = {"data": None, "recipe": {}, "accuracy": []}
 
 
-def built(genotype: Genotype, config: NetworkConfig) -> Network:
+def built(genotype: Architecture, config: NetworkConfig) -> ArchitectureNetwork:
     network = untrained(genotype, config, 1)
     measure_noise(network)
     return network.eval()
@@ -38,7 +41,7 @@ def outside(content: bytes, x: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(session.run(None, {session.get_inputs()[0].name: x.numpy()})[0])
 
 
-def same_everywhere(network: Network, n: int = 3) -> None:
+def same_everywhere(network: ArchitectureNetwork, n: int = 3) -> None:
     x = torch.randn(n, *network.config.input_shape, generator=generator(5))
     card = card_of(network, TOLD, "network")
     ready = export.ready(network, card)
@@ -68,10 +71,17 @@ EVERY = Genotype(  # each operation at stride 1 and, where it may be, at 2
         (EVERY, NetworkConfig.imagenet(**SMALL, image_shape=(3, 45, 61))),
         (EMPTY, NetworkConfig.cifar(**SMALL, image_shape=(2, 8, 8))),
         (genotypes(1, 3)[0], NetworkConfig(channels=4, layers=2, image_shape=(3, 5, 11), auxiliary_head=True)),
+        (CHAIN.decode([1, 0, 2]), NetworkConfig.cifar(**SMALL, image_shape=(1, 9, 7))),
+        (CELL.decode([0, 3, 1, 4, 2, 1]), NetworkConfig.imagenet(**SMALL, image_shape=(3, 45, 61))),
+        (CELL.decode([0] * 6), NetworkConfig.cifar(**SMALL, image_shape=(1, 1, 1))),
+        (OWN.decode(OWN.xu), NetworkConfig.cifar(**SMALL, image_shape=(2, 5, 11))),
     ],
-    ids=["grey and odd", "imagenet stem, odd", "all none", "no affine, auxiliary head"],
+    ids=[
+        *("grey and odd", "imagenet stem, odd", "all none", "no affine, auxiliary head"),
+        *("chain", "cell", "cell of nothing", "own operations"),
+    ],
 )
-def test_logits_are_the_same_in_onnxruntime_and_torch_export(genotype: Genotype, config: NetworkConfig) -> None:
+def test_logits_are_the_same_in_onnxruntime_and_torch_export(genotype: Architecture, config: NetworkConfig) -> None:
     same_everywhere(built(genotype, config))
 
 

@@ -73,6 +73,16 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
 # ---------------------------------------------------------------------- a generation
 
 
+def test_a_network_that_a_population_has_twice_is_trained_once() -> None:
+    X = vectors(2)
+    once, twice = world(), world()
+    for made, population in ((once, X), (twice, X[[0, 1, 0]])):
+        made.join(population)
+        made.train_on(population)
+    assert steps(twice, X) == steps(once, X)
+    assert twice.digest() == once.digest()
+
+
 def test_members_train_a_round_each_and_of_the_others_the_newborns_alone_live_on() -> None:
     made, first, newborns = world(), vectors(4), vectors(3, seed=1)
     per_epoch = len(made.data.train) // 8
