@@ -134,7 +134,7 @@ class ChainSpace(SearchSpace):
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any], ops: Sequence[str] = ()) -> ChainSpace:
-        """Return the space of plain data, :meth:`carsmoo.SearchSpace.to_plain`; operations of one's own are among ``ops``."""
+        """Return the space of plain data, :meth:`carsmoo.SearchSpace.to_plain`; own operations are among ``ops``."""
         known = {str(op): op for op in ops}
         stages = [Stage(**{**stage, "ops": [known.get(op, op) for op in stage["ops"]]}) for stage in plain["stages"]]
         return cls(**{**plain, "stages": stages})
