@@ -14,7 +14,8 @@ Figures, means over seeds:
   ``hv_random``: of as many random networks; ``hv_params``: of as many at even ranks of parameters; both means of 200
   draws, and ``wins_random``, ``wins_params``: seeds in which the kept networks have more than that mean;
 - ``seconds``: what a search took, on one core;
-- ``tau_synflow``, ``tau_naswot``, ``tau_grad_norm``: of zero-cost proxies, of the same random networks untrained.
+- ``tau_synflow``, ``tau_naswot``, ``tau_grad_norm``: of zero-cost proxies, of the same random networks untrained;
+  ``tau_flops``, ``tau_depth``: of "more multiply-adds first" and "more blocks first".
 
     python -m benchmarks.bench_macro --seeds 5
 
@@ -40,6 +41,7 @@ from scipy.stats import kendalltau
 from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
+from carsmoo.cost.closed_form import CostTable
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.nets.supernet.proxies import PROXIES as PROXIES_OF
 from carsmoo.nets.supernet.proxies import proxy
@@ -110,12 +112,13 @@ def random_networks(seed: int, table: NASBenchMacro) -> NDArray[np.int64]:
 
 
 def proxied(seed: int, table: NASBenchMacro) -> dict[str, Any]:
-    """Return how zero-cost proxies order the random networks of a seed."""
+    """Return how zero-cost proxies, multiply-adds and depth order the random networks of a seed."""
     problem, space = problem_of(seed)
     X = random_networks(seed, table)
     truth = table.final_values(X)[:, 0]
     architectures = space.decode(X)
-    tau = {}
+    plain = {"flops": CostTable(space, problem.network).flops(X), "depth": np.count_nonzero(X, axis=1)}
+    tau = {f"tau_{name}": float(kendalltau(-value, truth).statistic) for name, value in plain.items()}
     for name in PROXIES_OF:
         value = proxy(name, problem, seed=seed)
         tau[f"tau_{name}"] = float(kendalltau([value(one) for one in architectures], truth).statistic)
