@@ -239,7 +239,7 @@ class Front:
         """Read a front that :meth:`to_json` or :meth:`to_csv` wrote, by the ending; a CSV has no units.
 
         Args:
-            path: the file.
+            path: the file, or the directory of a run, whose ``front.json`` is read.
             ops: operations that may occur, such as ``space.ops`` of a space with those of one's own, or the space.
 
         Raises:
@@ -247,4 +247,5 @@ class Front:
             OSError: if it cannot be read.
         """
         path = Path(path)
-        return cls(*read_front(path, ops), origin=path.absolute().parent)
+        where = path.absolute()
+        return cls(*read_front(path, ops), origin=where if path.is_dir() else where.parent)

@@ -82,7 +82,13 @@ class NASBench201Space(SearchSpace):
         raise ValueError(f"architecture: expected a text such as {self.text((3, 0, 1, 4, 2, 1))}, got {short(text)}")
 
     def graph(self, architecture: Any, network: NetworkConfig) -> tuple[Vertex, ...]:
-        """Return an architecture's layers."""
+        """Return an architecture's layers.
+
+        Raises:
+            ValueError: for a network of fewer than 3 layers, which is nothing but reductions.
+        """
+        if network.layers < 3:
+            raise ValueError(f"layers: expected at least 3, with a cell before two reductions, got {network.layers}")
         chosen = [OPS[gene] for gene in architecture.genes]
         vertices = stem_vertices(network)
         channels = network.channels

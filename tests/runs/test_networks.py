@@ -71,6 +71,7 @@ def test_a_row_of_a_runs_file_gives_the_weights_of_the_run_and_those_trained_alo
     assert call("search", "--quiet", "--preset", "smoke", "--out", run, *sizes) == 0
     front = Front.load(run / "front.json")
     assert front[0].network().card["accuracy"][0]["error"] == front[0].values["error"]
+    assert Front.load(tmp_path / "run").origin == front.origin == tmp_path / "run"
     with pytest.raises(ValueError, match=r"weights: expected a trained network .* in .*run, got none; carsmoo train"):
         front[0].network(run)
     recipe = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=512"]

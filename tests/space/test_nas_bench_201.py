@@ -77,6 +77,12 @@ def test_a_cell_of_nothing_depends_on_nothing_before_it() -> None:
     assert [v.slot for v in vertices if v.slot and v.runs] == ["cell1", "cell2", "last", "classifier"]
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_network_without_a_cell_is_refused(layers: int) -> None:
+    with pytest.raises(ValueError, match=f"^layers: expected at least 3, .*, got {layers}"):
+        CELL.places(NetworkConfig(layers=layers))
+
+
 def test_spaces_are_one_and_the_same() -> None:
     assert NASBench201Space() == CELL
     assert hash(NASBench201Space()) == hash(CELL)
