@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pymoo.optimize import minimize
 
-from carsmoo import PNSGA3, Front, plots
+from carsmoo import PNSGA3, ChainSpace, Front, NASBench201Space, plots
 from carsmoo.compare.runner import compare
 from carsmoo.compare.suite import algorithm
 from carsmoo.plots.style import GREY, INK, finish
@@ -188,6 +188,17 @@ def cells():
     return plots.plot_genotype(GENOTYPES["CARS-H"])
 
 
+def cell_201():
+    """A cell of NAS-Bench-201."""
+    text = "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3~2|"
+    return plots.plot_genotype(NASBench201Space().parse(text))
+
+
+def chain():
+    """A network of NAS-Bench-Macro."""
+    return plots.plot_genotype(ChainSpace.nas_bench_macro().decode([1, 2, 2, 1, 0, 0, 2, 1]))
+
+
 @cache
 def _compared():
     """Return a small comparison: three algorithms, the trap, four seeds."""
@@ -211,7 +222,7 @@ def attainment():
 
 DRAWN = (
     *(overview, stages, survivors, trap_curves, trap_protection, timeline),
-    *(generations, front, pairs, parallel, cells, convergence, attainment),
+    *(generations, front, pairs, parallel, cells, cell_201, chain, convergence, attainment),
 )
 
 
