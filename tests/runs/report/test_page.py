@@ -107,7 +107,7 @@ def test_the_drawn_data_are_plain_and_whole(run: Path) -> None:
     drawn = json.loads(json.dumps(document(extract(run)), allow_nan=False))
     assert [network["F"] for network in drawn["networks"]] == [[0.05, 3.0], [0.1, 2.0], [0.2, 1.0]]
     assert drawn["networks"][0]["text"] == str(GENOTYPES["CARS-H"])
-    assert [cell["name"] for cell in drawn["networks"][0]["cells"]] == ["normal", "reduction"]
+    assert [one["title"] for one in drawn["networks"][0]["pictures"]] == ["normal cell", "reduction cell"]
     assert [generation["front"] for generation in drawn["runs"][0]["generations"]] == [[0, 1], [0, 1, 2], [0, 1, 2]]
 
 
