@@ -39,6 +39,12 @@ class Stage:
 
     Raises:
         TypeError, ValueError: naming the argument, what was expected and what was given.
+
+    Example:
+        >>> from carsmoo import Stage
+        >>> from carsmoo.space import mb_convs
+        >>> Stage(width=2, blocks=3, stride=2, ops=("skip", *mb_convs(kernels=(3,), expansions=(3, 6)))).ops
+        ('skip', 'mb_conv_3x3_e3', 'mb_conv_3x3_e6')
     """
 
     width: float = field(default=1, metadata={"range": (0, None, True, False)})
