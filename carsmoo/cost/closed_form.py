@@ -7,6 +7,7 @@ Operations of a user's own are counted once a shape.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -156,8 +157,9 @@ class _Parts(NamedTuple):
     norms: int
 
 
+@lru_cache(maxsize=4096)
 def _parts(layer: Layer) -> _Parts:
-    """Return the weights and norms of a layer."""
+    """Return the weights and norms of a layer, kept for a while: each training step asks for its architectures'."""
     kind, pointwise = layer.kind, layer.c_in * layer.c_out
     if kind.startswith(("sep_conv", "dil_conv")):
         repeats = 2 if kind.startswith("sep_conv") else 1
