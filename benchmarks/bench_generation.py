@@ -100,7 +100,9 @@ def measure(warmup: int, generations: int, folder: Path, space: SearchSpace) -> 
     """Return the figures."""
     problem, twin = Watched(SupernetTraining(warmup_epochs=warmup), space), CARSProblem(space=space)
     run = RunDirectory.create(folder, SearchConfig())
-    algorithm = PNSGA3().setup(problem, callback=Callbacks(RunLog(run), Checkpoint(folder)))
+    checkpoint = Checkpoint(folder)
+    checkpoint.store = run  # which this process has locked
+    algorithm = PNSGA3().setup(problem, callback=Callbacks(RunLog(run), checkpoint))
     algorithm.next()
     rows = []
     for _ in range(generations):
