@@ -14,19 +14,27 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from carsmoo.cli.own_space import space_at
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import handled
 from carsmoo.space.architecture import Architecture
-from carsmoo.space.genotype import Genotype
+from carsmoo.space.genotype import PRIMITIVES, Genotype
 from carsmoo.space.known import architecture_of_json
 from carsmoo.space.nas_bench_201 import NASBench201Space
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.zoo import GENOTYPES
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
 
+Space = Annotated[
+    str | None,
+    typer.Option(
+        "--space", metavar="FILE:NAME", help="A space of one's own, such as spaces.py:chain; its file is executed."
+    ),
+]
 RunDir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]
 Preset = Annotated[str, typer.Option(help="Settings to start from: demo, cifar10-paper, smoke.")]
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
@@ -58,18 +66,23 @@ def show_whole(table: Table) -> None:
         print(line.rstrip())
 
 
-def preset_of(name: str, file: Path | None) -> SearchConfig:
-    """Return a preset of a search with the settings of a TOML file, if one is given, over it."""
-    return SearchConfig.preset(name).updated({} if file is None else read_toml(file))
+def preset_of(name: str, file: Path | None, space: SearchSpace | None = None) -> SearchConfig:
+    """Return a preset of a search, in a space of one's own if given, with the settings of a TOML file over it."""
+    settings = {} if file is None else read_toml(file)
+    plan = SearchConfig.preset(name)
+    return plan.updated(settings) if space is None else plan.in_space(space, settings)
 
 
-def genotype_of(text: str) -> Architecture:
+def genotype_of(text: str, space: SearchSpace | None = None) -> Architecture:
     """Return the architecture of a published name, of a genotype's text, of NAS-Bench-201's, or of the JSON of any.
 
-    Anything else is refused.
+    In a space of one's own its texts and its JSON are read. Anything else is refused.
     """
     if text in GENOTYPES:
         return GENOTYPES[text]
+    if space is not None:
+        own: Architecture = (space.from_json if text.lstrip()[:1] == "{" else space.parse)(text)
+        return own
     start = text.lstrip()[:1]
     if start == "|":
         cell: Architecture = NASBench201Space().parse(text)
@@ -81,19 +94,22 @@ def genotype_of(text: str) -> Architecture:
     return Genotype.parse(text)
 
 
-def run_at(path: Path) -> RunDirectory:
-    """Return the directory of a run, checked to be there.
+def run_at(path: Path, space: str | None = None) -> RunDirectory:
+    """Return the directory of a run, checked to be there, which is read with a space of one's own if one is named.
 
     Raises:
         FileNotFoundError: if it is not.
+        ValueError: as :func:`space_at`.
     """
     if not os.path.exists(path):  # Path.exists raises OSError for a name that is too long
         raise FileNotFoundError(f"run: expected the directory of a run, got {path}: no such directory")
-    return RunDirectory(path)
+    return RunDirectory(path, space_at(space) or PRIMITIVES)
 
 
-def path_or_genotype(text: str) -> Path | Architecture:
+def path_or_genotype(text: str, space: SearchSpace | None = None) -> Path | Architecture:
     """Return the path that a text names, if there is one, or else the architecture that it names or is.
+
+    In a space of one's own whatever is no path is one of its architectures.
 
     Raises:
         FileNotFoundError: for what looks like a path, or is no genotype and no name of one.
@@ -101,6 +117,8 @@ def path_or_genotype(text: str) -> Path | Architecture:
     """
     if os.path.exists(text):
         return Path(text)
+    if space is not None:
+        return genotype_of(text, space)
     is_document = "Genotype(" in text or text.lstrip()[:1] in ("{", "|")
     if not is_document and (os.sep in text or (os.altsep or os.sep) in text):
         raise FileNotFoundError(f"run: expected a directory or a genotype, got {text}: no such directory")

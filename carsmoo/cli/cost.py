@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 
 from carsmoo import cost as costs
-from carsmoo.cli.common import genotype_of, show
+from carsmoo.cli.common import Space, genotype_of, show
+from carsmoo.cli.own_space import space_at
 from carsmoo.cli.tables import table_of
 from carsmoo.config.network import NetworkConfig
 from carsmoo.space.architecture import Architecture
@@ -20,9 +21,10 @@ def cost(
     channels: Annotated[int | None, typer.Option(help="Channels of the first cell instead of the usual ones.")] = None,
     layers: Annotated[int | None, typer.Option(help="Cells instead of the usual number.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Build the networks and count with fvcore too.")] = False,
+    space: Space = None,
 ) -> None:
     """Print the parameters and multiply-adds of a genotype on CIFAR-10 and on ImageNet."""
-    found, published = genotype_of(genotype), PUBLISHED.get(genotype)
+    found, published = genotype_of(genotype, space_at(space)), PUBLISHED.get(genotype)
     fields = {name: value for name, value in (("channels", channels), ("layers", layers)) if value is not None}
     heads = ("network", "image", "params (M)", "multiply-adds (M)", "published params (M)")
     table = Table(*heads if published else heads[:-1], box=None)

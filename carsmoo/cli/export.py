@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from carsmoo.cli.common import path_or_genotype
+from carsmoo.cli.common import Space, path_or_genotype
+from carsmoo.cli.own_space import space_at
 from carsmoo.config.network import NetworkConfig
 from carsmoo.runs.directory import CONFIG, RunDirectory
 from carsmoo.runs.retrained_front import restored, trained_folder
 from carsmoo.space.architecture import Architecture
+from carsmoo.space.genotype import PRIMITIVES
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.space.words import count
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.progress import Listener, ProgressBars, Step
@@ -61,12 +64,13 @@ def export(
     layers: Annotated[int | None, typer.Option(help="Of a genotype: cells.")] = None,
     classes: Annotated[int | None, typer.Option(help="Of a genotype: classes.")] = None,
     seed: Annotated[int, typer.Option(help="Of a genotype: of its random weights.", min=0, max=(1 << 63) - 1)] = 0,
+    space: Space = None,
 ) -> None:
     """Write a network as ONNX, torch.export and safetensors, with a card; each is compared with the network."""
     _require_empty(out)
     fields = {"channels": channels, "layers": layers, "n_classes": classes}
     given = {name: value for name, value in fields.items() if value is not None}
-    found = _source(source, number, supernet, shape, given, seed)
+    found = _source(source, number, supernet, shape, given, seed, space_at(space))
     with closing(ProgressBars()) as bars:
         lines = _write(found, out, formats or list(Format), raw, bars)
     for line in lines:
@@ -78,8 +82,16 @@ def _require_empty(out: Path) -> None:
         raise FileExistsError(f"out: expected a new or empty directory, got {out}")
 
 
-def _source(source: str, number: int | None, supernet: bool, shape: Shape, fields: dict[str, int], seed: int) -> Source:
-    found = path_or_genotype(source)
+def _source(
+    source: str,
+    number: int | None,
+    supernet: bool,
+    shape: Shape,
+    fields: dict[str, int],
+    seed: int,
+    space: SearchSpace | None,
+) -> Source:
+    found, ops = path_or_genotype(source, space), space or PRIMITIVES
     run = isinstance(found, Path) and (found / CONFIG).is_file()
     if number is not None and not run:
         raise ValueError(f"network: expected none but for the directory of a run, got {number}")
@@ -95,12 +107,12 @@ def _source(source: str, number: int | None, supernet: bool, shape: Shape, field
     from carsmoo.runs.export import of_run, of_trained
 
     if not run:
-        return of_trained(found)
-    directory = RunDirectory(found)
+        return of_trained(found, ops)
+    directory = RunDirectory(found, ops)
     front = directory.read_front()
     trained = None if supernet else trained_folder(directory, number)
     if trained is not None:
-        return of_trained(trained)
+        return of_trained(trained, ops)
     return of_run(restored(directory)[0], front, number)
 
 
@@ -141,7 +153,11 @@ def _write(source: Source, out: Path, formats: Sequence[Format], raw: bool, list
         save(source.network, out, source.told, NAME)
         file = out / card["file"]
         with torch.no_grad():
-            off = float((load(file)(noise[0]) - source.network.cpu().eval()(noise[0])).abs().max())
+            off = float(
+                (load(file, source.network.genotype.vocabulary)(noise[0]) - source.network.cpu().eval()(noise[0]))
+                .abs()
+                .max()
+            )
         lines.append(f"{file}: {file.stat().st_size / 1e6:.2f} MB; logits differ by at most {off:.2g} once loaded")
         listener(next(steps))
     else:

@@ -10,14 +10,16 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from carsmoo.cli.common import Config, Preset, Settings, genotype_of, preset_of
+from carsmoo.cli.common import Config, Preset, Settings, Space, genotype_of, preset_of
 from carsmoo.cli.common import show as print_table
+from carsmoo.cli.own_space import space_at
 from carsmoo.cli.tables import table_of
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings
 from carsmoo.cost.latency import latency as predicted
 from carsmoo.cost.latency_table import FORMATS, LatencyTable
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.owned import LATENCY, require_own
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import choice
@@ -40,9 +42,10 @@ def build(
         typer.Option("--memory-format", help=f"Any of {', '.join(FORMATS)}; predictions are for the first."),
     ] = None,
     checked: Annotated[int, typer.Option("--check", help="Whole networks to compare with.", min=2)] = 30,
+    space: Space = None,
 ) -> None:
     """Measure the layers of a search's networks on this device, and compare what they predict with whole networks."""
-    plan = preset_of(preset, config)
+    plan = preset_of(preset, config, space_at(space))
     if network is not None:
         forms = {"cifar": NetworkConfig.cifar, "imagenet": NetworkConfig.imagenet}
         plan = dataclasses.replace(plan, network=forms[choice("network", network, forms)]())
@@ -69,12 +72,14 @@ def show(
         str | None, typer.Argument(metavar="[NAME|GENOTYPE]", help="A published name, or a genotype's text.")
     ] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure the genotype's network here too.")] = False,
+    space: Space = None,
 ) -> None:
     """Print a table, or what it predicts for a genotype in the network that it was built for."""
     if measure and genotype is None:
         raise ValueError("measure: expected a genotype to measure, got none")
-    found = None if genotype is None else genotype_of(genotype)
-    table = LatencyTable.read(file)
+    own_space = space_at(space)
+    found = None if genotype is None else genotype_of(genotype, own_space)
+    table = LatencyTable.read(file, own_space or PRIMITIVES)
     if found is None:
         print_table(_rows(table), 100)
         _tell(table)

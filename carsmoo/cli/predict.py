@@ -10,19 +10,22 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from carsmoo.cli.common import show
+from carsmoo.cli.common import Space, show
+from carsmoo.cli.own_space import space_at
 from carsmoo.cli.tables import table_of
+from carsmoo.space.genotype import PRIMITIVES
 
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A trained network's folder or .safetensors file.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Files of images.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the probabilities of all classes.")] = False,
+    space: Space = None,
 ) -> None:
     """Print the class that a trained network gives each image, its probability, and the next best."""
     from carsmoo.nets.models.serialization import load
 
-    found = load(model).predict([*images])
+    found = load(model, space_at(space) or PRIMITIVES).predict([*images])
     if as_json:
         rows = [{"file": str(file), **asdict(one)} for file, one in zip(images, found, strict=True)]
         print(json.dumps(rows, indent=1))

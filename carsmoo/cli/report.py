@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from carsmoo.cli.common import run_at
+from carsmoo.cli.common import Space, run_at
+from carsmoo.cli.own_space import space_at
 from carsmoo.runs.signals import InterruptedRunError, handled
+from carsmoo.space.architecture import Vocabulary
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.progress import ProgressBars
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def report(
     watch: Annotated[
         bool, typer.Option("--watch", help="Write the page anew while the runs go on, until they have ended.")
     ] = False,
+    space: Space = None,
 ) -> None:
     """Write runs' fronts, learning, trust, trainings and settings as one HTML page that needs no network.
 
@@ -35,19 +39,19 @@ def report(
     """
     from carsmoo.runs.report.page import write_report
 
-    paths = [run_at(path).path for path in runs]
+    paths, ops = [run_at(path).path for path in runs], space_at(space) or PRIMITIVES
     default = paths[0] / "report.html" if len(paths) == 1 else Path("report.html")
     path = default if out is None else out
     if watch:
-        _watch(paths, path)
+        _watch(paths, path, ops)
         size = path.stat().st_size
     else:
         with closing(ProgressBars()) as bars:
-            size = write_report(paths, path, bars)
+            size = write_report(paths, path, bars, ops)
     print(f"{path} ({size / 1e6:.1f} MB), one file that opens without a network")
 
 
-def _watch(paths: Sequence[Path], path: Path) -> None:
+def _watch(paths: Sequence[Path], path: Path, ops: Vocabulary) -> None:
     """Write a report anew until its runs have ended; SIGINT and SIGTERM end that, with their exit codes."""
     from carsmoo.runs.report.watch import watch
 
@@ -65,7 +69,7 @@ def _watch(paths: Sequence[Path], path: Path) -> None:
     with handled(leave):
         print(f"watching {', '.join(map(str, paths))}; the page is {path}, Ctrl-C ends it")
         try:
-            watch(paths, path, time.sleep, tell)
+            watch(paths, path, time.sleep, tell, ops)
         except InterruptedRunError as stop:
             print(f"interrupted; {path} stays as it was written last" if told else "interrupted before a run had begun")
             raise typer.Exit(stop.exit_code) from None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from carsmoo.cli.common import Config, Inexact, RunDir, Settings, preset_of, run_at, saying, show, together
+from carsmoo.cli.common import Config, Inexact, RunDir, Settings, Space, preset_of, run_at, saying, show, together
+from carsmoo.cli.own_space import space_at
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import front_table
 from carsmoo.config.search import SearchConfig, Tracker
@@ -19,11 +20,13 @@ from carsmoo.runs.figures import draw_cells, draw_run
 from carsmoo.runs.session import Session
 from carsmoo.runs.signals import InterruptedRunError
 from carsmoo.space.front import Front
+from carsmoo.space.genotype import PRIMITIVES
+from carsmoo.space.search_space import SearchSpace
 from carsmoo.space.words import weights_in_words
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Step
 from carsmoo.utils.time_left import Plan, SearchEstimate
-from carsmoo.utils.validation import StoppedError
+from carsmoo.utils.validation import StoppedError, shown
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
@@ -60,6 +63,7 @@ def search(
         typer.Option(metavar="TIME", help="Time for the whole search, such as 90s, 10m or 2h, that the plan fits in."),
     ] = None,
     settings: Settings = None,
+    space: Space = None,
     every: Every = 1,
     log: Log = None,
     tensorboard: TensorBoard = False,
@@ -70,7 +74,8 @@ def search(
     from carsmoo.nets.data.spec import absolute
 
     telling = Telling.of(quiet, as_json)
-    plan = _plan(preset, config, data, budget, parse_settings(settings or []))
+    own_space = space_at(space)
+    plan = _plan(preset, config, data, budget, parse_settings(settings or []), own_space)
     plan = plan.updated({"data": absolute(plan.data)})  # so that the run goes on from any directory
     plan = plan.updated({"log": list(dict.fromkeys((*plan.log, *_trackers(log, tensorboard))))})
     if plan.latency is not None:
@@ -78,7 +83,7 @@ def search(
     if not Launch.here().job:
         RunDirectory(out).require_empty()
     with together(plan.device) as group:
-        session = _session(out, group, telling, every=every)
+        session = _session(out, group, telling, ops=own_space or PRIMITIVES, every=every)
         measures = plan.training.budget not in (None, AUTO)
         if measures and telling is Telling.USUAL:
             saying(group)(f"measuring what fits in {plan.training.budget}")
@@ -94,6 +99,7 @@ def resume(
     generations: Annotated[
         int | None, typer.Option(help="Generations of evolution in all, instead of as many as planned.", min=1)
     ] = None,
+    space: Space = None,
     inexact: Inexact = False,
     every: Every = 1,
     log: Log = None,
@@ -103,16 +109,17 @@ def resume(
 ) -> None:
     """Go on with a search where it was saved last, with the results of one that was never stopped."""
     telling = Telling.of(quiet, as_json)
-    config = run_at(run_dir).config()
+    run = run_at(run_dir, space)
+    config = run.config()
     with together(None if config is None else config.device) as group:
-        session = _session(run_dir, group, telling, every=every, log=_trackers(log, tensorboard))
+        session = _session(run_dir, group, telling, ops=run.ops, every=every, log=_trackers(log, tensorboard))
         session.resume(generations, exact=not inexact)
         _search(session, telling)
 
 
-def plot(run_dir: RunDir) -> None:
+def plot(run_dir: RunDir, space: Space = None) -> None:
     """Draw a run's front, its generations and the cells of its best network, as PNG and PDF."""
-    run = run_at(run_dir)
+    run = run_at(run_dir, space)
     require_drawable(run.path, "front", "generations", "cells")
     draw_run(run)
     draw_cells(run)
@@ -120,13 +127,20 @@ def plot(run_dir: RunDir) -> None:
 
 
 def _plan(
-    preset: str | None, file: Path | None, data: str | None, budget: str | None, settings: dict[str, Any]
+    preset: str | None,
+    file: Path | None,
+    data: str | None,
+    budget: str | None,
+    settings: dict[str, Any],
+    space: SearchSpace | None = None,
 ) -> SearchConfig:
     """Return the settings of a search: preset, file, data, budget and single settings, the last ones over the first.
 
     Without a preset and a budget what is not said of the plan follows the images, if they are not the demo's.
     """
-    plan = preset_of(preset or "demo", file).updated({} if data is None else {"data": data})
+    if space is not None and "space" in settings:
+        raise ValueError(f"space: expected no settings of it beside --space, got {shown(settings['space'])}")
+    plan = preset_of(preset or "demo", file, space).updated({} if data is None else {"data": data})
     sections = [{} if file is None else read_toml(file).get("training", {}), settings.get("training", {})]
     said = {name: value for section in sections if isinstance(section, dict) for name, value in section.items()}
     usual = any(said.get(name) == getattr(SupernetTraining, name) for name in PLANNED)  # not told from what is unsaid

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from carsmoo.cli.common import Config, Inexact, path_or_genotype, run_at, saying, show, together
+from carsmoo.cli.common import Config, Inexact, Space, path_or_genotype, run_at, saying, show, together
+from carsmoo.cli.own_space import space_at
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import trained_table
 from carsmoo.compare.statistics import Correlation
@@ -23,6 +24,7 @@ from carsmoo.runs import retrained_front, training_budget
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.architecture import Architecture
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.words import count
 from carsmoo.utils.correlation import too_few
 from carsmoo.utils.launch import Launch
@@ -63,6 +65,7 @@ def train(
     inherit: Inherit = False,
     device: Annotated[str | None, typer.Option(help="Where to compute.")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the network of a genotype.")] = None,
+    space: Space = None,
     inexact: Inexact = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -77,7 +80,8 @@ def train(
     changes = _changes(config, settings, network)
     if budget is not None and "epochs" in changes:
         raise ValueError(f"budget: expected no epochs beside it, which it plans, got {changes['epochs']}")
-    found = path_or_genotype(what)
+    own_space = space_at(space)
+    found = path_or_genotype(what, own_space)
     if isinstance(found, Architecture):
         if inherit or only or top or budget:
             told = "--inherit, --only, --top and --budget"
@@ -88,7 +92,7 @@ def train(
         raise ValueError("out: expected none for a run, whose networks go to its directory")
     if not found.is_dir():
         raise NotADirectoryError(f"run: expected a directory or a genotype, got the file {what}")
-    run = RunDirectory(found)
+    run = RunDirectory(found, own_space or PRIMITIVES)
     front, searched = run.read_front(), retrained_front.config_of_run(run)
     if front.score not in SCORES:
         raise ValueError(f"run: expected a front with errors or losses, got {', '.join(front.names)}")
@@ -130,6 +134,7 @@ def fidelity(
     settings: Settings = None,
     network: NetworkShape = None,
     jobs: Jobs = None,
+    space: Space = None,
     inexact: Inexact = False,
 ) -> None:
     """Train networks of a run alone and tell how well the supernet ordered them, by Kendall's tau."""
@@ -139,7 +144,7 @@ def fidelity(
     if source not in ("population", "front"):
         raise ValueError(f"from: expected population or front, got {source!r}")
     plan = TrainingRecipe.preset(recipe).updated(_changes(config, settings, network))
-    run = run_at(run_dir)
+    run = run_at(run_dir, space)
     options: dict[str, Any] = {"source": source, "data": data, "processes": jobs, "exact": not inexact}
     with _training(None, range(networks)) as (group, _, listener):
         result = measure(run, networks, plan, **options, listener=listener, group=group)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -12,7 +12,7 @@ from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.supernet import AUTO, PLANNED, SupernetTraining
-from carsmoo.config.toml import TomlSettings, _read
+from carsmoo.config.toml import TomlSettings, _read, plain
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.validation import choice, instance, shown
@@ -111,6 +111,23 @@ class SearchConfig(TomlSettings):
             ),
         }
         return presets[choice("preset", name, presets)]()
+
+    def in_space(self, space: SearchSpace, settings: Mapping[str, Any]) -> SearchConfig:
+        """Return the configuration in a space of one's own, with other settings changed.
+
+        Args:
+            space: the space.
+            settings: as for :meth:`updated`; those of the space, if there are any, say what it is.
+
+        Raises:
+            ValueError: if they say something else; and as :meth:`updated`.
+            TypeError: as :meth:`updated`.
+        """
+        told, expected = settings.get("space"), plain(space.to_plain())
+        if told is not None and told != expected:
+            raise ValueError(f"space: expected {shown(expected)}, which is given, got settings of {shown(told)}")
+        others = {name: value for name, value in settings.items() if name != "space"}
+        return dataclasses.replace(self, space=space).updated(others)
 
     def with_budget(self, budget: str) -> SearchConfig:
         """Return the configuration with a budget in the place of its warm-up, generations and epochs.

@@ -47,7 +47,10 @@ def build(config: SearchConfig, group: Group | None = None) -> tuple[Any, Any]:
 
 
 def config_of(problem: Any, algorithm: Any) -> SearchConfig | None:
-    """Return the configuration that :func:`build` makes this problem and this algorithm of; None if there is none."""
+    """Return the configuration that :func:`build` makes this problem and this algorithm of; None if there is none.
+
+    Its space may be one's own, which a file of the configuration does not say.
+    """
     parts = [made.to_config() if callable(getattr(made, "to_config", None)) else None for made in (problem, algorithm)]
     if parts[0] is None or parts[1] is None:
         return None

@@ -11,6 +11,7 @@ from carsmoo.algorithm.display import FrontOutput
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.runs.build import config_of
 from carsmoo.runs.snapshot import SearchStore, captured, configuration, versions
+from carsmoo.space.known import is_known
 from carsmoo.utils.progress import Step
 from carsmoo.utils.trees import Tree
 
@@ -84,7 +85,7 @@ class Checkpoint(RunCallback):
             "versions": versions(),
             "environment": problem.reproducibility() if isinstance(problem, MovingProblem) else {},
             "problem": configuration(problem),
-            "config": None if config is None else config.to_toml(),
+            "config": config.to_toml() if config is not None and is_known(config.space) else None,
             "seed": algorithm.seed,
             "setup": fresh if self._resumed is None else self._resumed.document["setup"],
         }

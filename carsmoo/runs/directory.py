@@ -15,7 +15,10 @@ from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
 from carsmoo.runs.events import Event, events_in
 from carsmoo.runs.snapshot import SearchStore, versions
+from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.front import Front
+from carsmoo.space.genotype import PRIMITIVES
+from carsmoo.space.known import is_known, space_of
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.owned import is_own, require_own
@@ -30,14 +33,20 @@ class RunDirectory(SearchStore):
 
     Args:
         path: the directory; use :meth:`create` for a new run.
+        ops: what its architectures are read with where they have operations, or a space, of one's own: ``space.ops``,
+            or the space.
     """
 
     names = (CONFIG, *_FRONTS)
 
+    def __init__(self, path: str | Path, ops: Vocabulary = PRIMITIVES) -> None:
+        super().__init__(path)
+        self.ops = ops
+
     @classmethod
     def create(cls, path: str | Path, config: SearchConfig) -> RunDirectory:
         """Return a directory in which a new run was started, see :meth:`start`."""
-        run = cls(path)
+        run = cls(path, PRIMITIVES if is_known(config.space) else config.space)
         run.start(config)
         return run
 
@@ -83,7 +92,18 @@ class RunDirectory(SearchStore):
             ValueError, TypeError: if it is damaged, naming the setting.
         """
         path = self.path / CONFIG
-        return SearchConfig().updated(sections_with_new_names(read_toml(path))) if path.is_file() else None
+        if not path.is_file():
+            return None
+        sections = sections_with_new_names(read_toml(path))
+        try:
+            if self.ops is PRIMITIVES:
+                return SearchConfig().updated(sections)
+            return SearchConfig(space=space_of(sections.pop("space", {}), self.ops)).updated(sections)
+        except (ValueError, TypeError) as error:
+            if not str(error).startswith("space"):
+                raise
+            told = f"{self.path} is read with the space that it was searched in, --space FILE:NAME"
+            raise ValueError(f"{error}; {told}") from None
 
     def is_begun(self, config: SearchConfig) -> bool:
         """Return whether a search of a configuration was begun here, of which nothing else may be saved yet."""
@@ -170,7 +190,21 @@ class RunDirectory(SearchStore):
         if not path.is_file():
             hint = f"; carsmoo resume {self.path} goes on to one" if self.files() else ""
             raise ValueError(f"run: expected a directory with {path.name}, got {self.path}{hint}")
-        return Front.load(path)
+        return self.load_front(path.name)
+
+    def load_front(self, name: str) -> Front:
+        """Return the front of a file in the directory, its architectures of the run's space.
+
+        Raises:
+            ValueError: if the file is damaged, or the space is not the run's.
+            OSError: if it cannot be read.
+        """
+        config = None if self.ops is PRIMITIVES else self.config()
+        try:
+            return Front.load(self.path / name, self.ops if config is None else config.space)
+        except ValueError:
+            self.config()  # says so if it is the space that is missing
+            raise
 
 
 def _launched() -> dict[str, Any]:

@@ -15,8 +15,9 @@ from carsmoo.nets.models.serialization import load
 from carsmoo.nets.retraining.job import card_of_data
 from carsmoo.nets.retraining.trainer import error_of
 from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.space.architecture import Architecture
+from carsmoo.space.architecture import Architecture, Vocabulary
 from carsmoo.space.front import Front
+from carsmoo.space.genotype import PRIMITIVES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,13 +40,17 @@ class Source(NamedTuple):
     images: Tensor | None
 
 
-def of_trained(path: Path) -> Source:
+def of_trained(path: Path, ops: Vocabulary = PRIMITIVES) -> Source:
     """Return the network that a folder holds, with images of its test split if its data are at hand.
+
+    Args:
+        path: the folder.
+        ops: as for :func:`carsmoo.load`.
 
     Raises:
         ValueError, OSError: as :func:`carsmoo.load`.
     """
-    network = load(path)
+    network = load(path, ops)
     told = {key: network.card[key] for key in ("data", "recipe", "accuracy")}
     if told["data"] is None:
         return Source(network, told, None)

@@ -44,7 +44,7 @@ def _searched(front: Front, genotype: Architecture) -> CardedNetwork:
     """Return a network with the weights of the search that the front's errors belong to."""
     problem = front.origin
     if isinstance(problem, Path):
-        problem = restored(RunDirectory(problem))[0]
+        problem = restored(RunDirectory(problem, front.ops))[0]
     if not isinstance(problem, CARSProblem):
         raise ValueError(  # noqa: TRY004
             f"weights: expected for {SUPERNET!r} a front that a CARSProblem made, or of a file in its run's directory, "

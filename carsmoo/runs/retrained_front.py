@@ -228,7 +228,7 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
     path = run.path / f"{FINAL}.json"
     if not path.is_file():
         return None
-    final = Front.load(path)
+    final = run.load_front(path.name)
     places = places_of(final, str(path))
     by = chosen_by(final)
     if by is None:

@@ -19,7 +19,9 @@ from carsmoo.runs.logger import LoggerCallback, LoggerError
 from carsmoo.runs.resume import resume_snapshot
 from carsmoo.runs.signals import InterruptedRunError, Interruption
 from carsmoo.runs.trackers import logger_of
+from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.front import Front
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import StoppedError, one_line
@@ -39,6 +41,7 @@ class Session:
 
     Args:
         path: the directory.
+        ops: what its architectures are read with, see :class:`~carsmoo.runs.directory.RunDirectory`.
         say: called with what is worth telling.
         warn: called with what a user should know of the results; ``say`` if not given.
         group: the processes that search together, see :class:`~carsmoo.CARSProblem`; each has a session
@@ -62,6 +65,7 @@ class Session:
     def __init__(
         self,
         path: Path,
+        ops: Vocabulary = PRIMITIVES,
         *,
         say: Say,
         group: Group,
@@ -70,7 +74,7 @@ class Session:
         log: Sequence[str] = (),
         verbose: bool = True,
     ) -> None:
-        self.run_dir = RunDirectory(path)
+        self.run_dir = RunDirectory(path, ops)
         self.group = group
         self.launch = Launch.here()
         self.say = say

@@ -44,6 +44,7 @@ class Front:
         about: what the figures belong to: data, split, weights, epoch.
         origin: where the weights of the search are found: the problem that made the front, or the directory that its
             file was read from; None if nobody knows. It is not written to files, nor pickled.
+        ops: what its file was read with, see :meth:`load`.
 
     Example:
         >>> from carsmoo import Front
@@ -67,6 +68,7 @@ class Front:
     units: tuple[str, ...]
     about: dict[str, Any]
     origin: Any = field(default=None, repr=False)
+    ops: Vocabulary = field(default=PRIMITIVES, repr=False)
 
     @classmethod
     def from_objectives(
@@ -248,4 +250,4 @@ class Front:
         """
         path = Path(path)
         where = path.absolute()
-        return cls(*read_front(path, ops), origin=where if path.is_dir() else where.parent)
+        return cls(*read_front(path, ops), origin=where if path.is_dir() else where.parent, ops=ops)

@@ -50,5 +50,11 @@ def squeeze(channels: int, stride: int, norm: Norm) -> nn.Module:
     return nn.Sequential(pool, nn.Conv2d(channels, channels, 1), Scaled(channels), norm(channels))
 
 
+def inverted(channels: int, stride: int, norm: Norm) -> nn.Module:
+    wide = nn.Sequential(nn.Conv2d(channels, 2 * channels, 1, bias=False), norm(2 * channels), nn.ReLU())
+    return nn.Sequential(*wide, nn.Conv2d(2 * channels, channels, 3, stride, padding=1, bias=False), norm(channels))
+
+
+INVERTED = Operation("inverted_3x3", inverted)
 GHOST, SQUEEZE = Operation("ghost_3x3", ghost), Operation("squeeze", squeeze)
 OPS = ("none", "skip_connect", "sep_conv_3x3", GHOST, SQUEEZE)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carsmoo import ChainSpace, NASBench201Space, NetworkConfig, SearchSpace, Stage
+from carsmoo import ChainSpace, DARTSSpace, NASBench201Space, NetworkConfig, SearchSpace, Stage
 from carsmoo.space import Layer, Vertex, classifier_vertex, reaching_the_end, stem_vertices
-from tests.support.operations import GHOST, SQUEEZE
+from tests.support.operations import GHOST, INVERTED, SQUEEZE
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Forked(SearchSpace):
 CHAIN = ChainSpace((Stage(1, 2, 1, ("skip", "mb_conv_3x3_e2", "nor_conv_3x3")), Stage(2, 1, 2)), head=2)
 CELL = NASBench201Space()
 OWN = ChainSpace((Stage(ops=("skip", GHOST, "mb_conv_3x3_e1")), Stage(1.5, stride=2, ops=(SQUEEZE, "skip"))), head=0)
+OWN_CELLS = DARTSSpace(nodes=2, ops=("none", "skip_connect", "sep_conv_3x3", INVERTED))
 FORKED = Forked()
 SPACES = {"chain": CHAIN, "cell": CELL, "own operations": OWN, "of one's own": FORKED}
 NETWORK = NetworkConfig(channels=4, layers=3, image_shape=(3, 9, 10), n_classes=3)

@@ -31,7 +31,6 @@ from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.trust import Scored, Trust, scores_of
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.darts import DARTSSpace
-from carsmoo.space.known import is_known
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.durations import seconds_of
 from carsmoo.utils.progress import Listener, Step, unheard
@@ -384,8 +383,8 @@ class CARSProblem(GenotypeProblem):
         }
 
     def to_config(self) -> dict[str, Any] | None:
-        """Return the arguments that make this problem, if names and numbers say it all, else None."""
-        named = isinstance(self.data_given, str) and self._objectives.named and is_known(self.space)
+        """Return the arguments that make this problem, if names, numbers and its space say it all, else None."""
+        named = isinstance(self.data_given, str) and self._objectives.named
         if not named or type(self) is not CARSProblem:
             return None
         return {

@@ -16,7 +16,9 @@ from carsmoo.runs.events import Event
 from carsmoo.runs.report.generations import Generation, Loss, generations_of, losses_of, spent_of
 from carsmoo.runs.report.trainings import NetworkTraining, trainings_of
 from carsmoo.runs.retrained_front import FINAL
+from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.front import Front
+from carsmoo.space.genotype import PRIMITIVES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +81,12 @@ class RunReport:
         return max(self.seconds - sum(self.spent.values()), 0.0) if self.spent else None
 
 
-def extract(path: str | Path, before: RunReport | None = None) -> RunReport:
+def extract(path: str | Path, before: RunReport | None = None, ops: Vocabulary = PRIMITIVES) -> RunReport:
     """Read a run's directory.
 
     Args:
         path: the directory, of a search that ended, goes on or was interrupted.
+        ops: what its architectures are read with, see :class:`~carsmoo.runs.directory.RunDirectory`.
         before: what was read of the same run earlier; it spares reading a checkpoint anew.
 
     Raises:
@@ -91,7 +94,7 @@ def extract(path: str | Path, before: RunReport | None = None) -> RunReport:
             the file.
         OSError: if it cannot be read.
     """
-    run = RunDirectory(path)
+    run = RunDirectory(path, ops)
     front = _front(run)
     if len(front.names) < 2 or (len(front) == 0 and (run.path / f"{FRONT}.json").is_file()):
         found = f"{len(front)} of {', '.join(front.names)}"
@@ -117,7 +120,7 @@ def extract(path: str | Path, before: RunReport | None = None) -> RunReport:
         config=run.config(),
         versions=_versions(events),
         environment=known or _environment(run),
-        trained=_trained(run.path, front),
+        trained=_trained(run, front),
         trainings=trainings_of(run.path, front),
     )
 
@@ -148,9 +151,9 @@ def _environment(run: RunDirectory) -> dict[str, Any]:
     return dict(run.snapshot().document["environment"]) if run.files() else {}
 
 
-def _trained(path: Path, front: Front) -> TrainedFront | None:
-    if not (path / f"{FINAL}.json").is_file():
+def _trained(run: RunDirectory, front: Front) -> TrainedFront | None:
+    if not (run.path / f"{FINAL}.json").is_file():
         return None
-    final = Front.load(path / f"{FINAL}.json")
+    final = run.load_front(f"{FINAL}.json")
     rows = {genotype: k for k, genotype in enumerate(final.genotypes)}
     return TrainedFront(front=final, place=tuple(rows.get(genotype) for genotype in front.genotypes))

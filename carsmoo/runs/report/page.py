@@ -28,7 +28,9 @@ from carsmoo.runs.report.tables import (
     trust_rows,
     warning,
 )
+from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.front import Front
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.words import provenance
 from carsmoo.utils.extras import needing
 from carsmoo.utils.files import write_whole
@@ -110,13 +112,14 @@ def render(*reports: RunReport, watched: bool = False) -> str:
     )
 
 
-def write_report(runs: Sequence[Path], path: Path, listener: Listener = unheard) -> int:
+def write_report(runs: Sequence[Path], path: Path, listener: Listener = unheard, ops: Vocabulary = PRIMITIVES) -> int:
     """Write the page of runs' directories to a file, and return its size in bytes.
 
     Args:
         runs: the directories, see :func:`~carsmoo.runs.report.extract_each`.
         path: the file.
         listener: called once the runs are read, the page made, and written.
+        ops: what the runs' architectures are read with, see :class:`~carsmoo.runs.directory.RunDirectory`.
 
     Raises:
         FileExistsError: if the file is there and is no report.
@@ -125,7 +128,7 @@ def write_report(runs: Sequence[Path], path: Path, listener: Listener = unheard)
     """
     step = partial(Step, phase="report", total=3, unit="parts")
     listener(step(done=0))
-    reports = extract_each(runs)
+    reports = extract_each(runs, ops=ops)
     require_place(path)
     listener(step(done=1))
     page = render(*reports).encode()

@@ -13,6 +13,8 @@ import numpy as np
 from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.config.search import SearchConfig
 from carsmoo.runs.report.data import RunReport, extract
+from carsmoo.space.architecture import Vocabulary
+from carsmoo.space.genotype import PRIMITIVES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +30,22 @@ class Setting:
     runs: tuple[int, ...]
 
 
-def extract_each(paths: Sequence[Path], before: Sequence[RunReport | None] = ()) -> tuple[RunReport, ...]:
+def extract_each(
+    paths: Sequence[Path], before: Sequence[RunReport | None] = (), ops: Vocabulary = PRIMITIVES
+) -> tuple[RunReport, ...]:
     """Read the directories of runs that compare, each under a name of its own.
 
     Args:
         paths: of the directories, one or more.
         before: what was read of them earlier, see :func:`extract`.
+        ops: as for :func:`extract`.
 
     Raises:
         ValueError: if a directory comes twice, or objectives or their units differ; and as :func:`extract`.
     """
     names = names_of(paths)
     known = [*before, *[None] * (len(paths) - len(before))]
-    found = [extract(path, one) for path, one in zip(paths, known, strict=True)]
+    found = [extract(path, one, ops) for path, one in zip(paths, known, strict=True)]
     first = found[0].front
     for name, one in zip(names, found, strict=True):
         if (one.front.names, one.front.units) != (first.names, first.units):

@@ -10,6 +10,8 @@ from carsmoo.runs.report.data import RunReport
 from carsmoo.runs.report.page import render, require_place, write_page
 from carsmoo.runs.report.several import extract_each, names_of
 from carsmoo.runs.retrained_front import FINAL, NETWORKS
+from carsmoo.space.architecture import Vocabulary
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.run_store import LOG
 
 EVERY = 5.0
@@ -21,6 +23,7 @@ def watch(
     path: Path,
     wait: Callable[[float], object],
     written: Callable[[Sequence[RunReport]], object] = lambda reports: None,
+    ops: Vocabulary = PRIMITIVES,
 ) -> None:
     """Write the page of runs' directories to a file whenever they have changed, until all their searches have ended.
 
@@ -33,6 +36,7 @@ def watch(
         path: the file.
         wait: called with the seconds between two looks; what it raises ends the watch.
         written: called with what was read whenever the page was written.
+        ops: as for :func:`~carsmoo.runs.report.extract`.
 
     Raises:
         ValueError, TypeError: for what is wrong with files that stay as they are.
@@ -49,7 +53,7 @@ def watch(
             now = _changes(runs)
             if now not in (seen, None):
                 try:
-                    reports = extract_each(runs, reports)
+                    reports = extract_each(runs, reports, ops)
                 except (ValueError, OSError):
                     if failed == now:  # no run was writing it
                         raise
