@@ -1,7 +1,8 @@
 """The manual and the README run: each page's Python blocks in one namespace, and its commands, in an empty directory.
 
 `console` blocks (lines that begin with ``$``) are run, in order with the Python blocks around them; `sh` blocks are
-only parsed by the real command line. ``CARSProblem()`` without sizes, the demo, takes those of the preset ``smoke``.
+only parsed by the real command line. A Python block that begins with the name of a file, ``# spaces.py``, is written
+there too. ``CARSProblem()`` without sizes, the demo, takes those of the preset ``smoke``.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ def test_the_blocks_of_a_page_run(
     names = {"__name__": "page", "images": digits.images / 16, "labels": digits.target}
     for line, kind, text in blocks(page):
         if kind == "python":
+            if file := re.match(r"# (\w+\.py)\n", text):
+                Path(file[1]).write_text(text, encoding="utf-8")
             exec(compile("\n" * (line - 1) + text, str(page), "exec"), names)
         elif kind == "console":
             for words in commands(text):

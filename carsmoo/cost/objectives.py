@@ -115,8 +115,8 @@ class Objectives:
 
     @property
     def named(self) -> bool:
-        """Whether names and the paths of files say all that was given."""
-        return not self.measured and (self.latency_given == "measured" or self.latency_file is not None)
+        """Whether names and the paths of files say all that was given, functions by their names."""
+        return self.latency_given == "measured" or self.latency_file is not None
 
     def fixed(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the objectives that do not move, (n, k), in their order, of vectors ``X`` (n, n_var).

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from carsmoo.config.search import AlgorithmConfig, SearchConfig
 from carsmoo.cost.memory import require_count
+from carsmoo.cost.objectives import OBJECTIVES
+from carsmoo.space.known import is_known
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
@@ -49,10 +51,16 @@ def build(config: SearchConfig, group: Group | None = None) -> tuple[Any, Any]:
 def config_of(problem: Any, algorithm: Any) -> SearchConfig | None:
     """Return the configuration that :func:`build` makes this problem and this algorithm of; None if there is none.
 
-    Its space may be one's own, which a file of the configuration does not say.
+    A space, operations and objectives of one's own are in it by their names, which do not make them again, see
+    :func:`says_all`.
     """
     parts = [made.to_config() if callable(getattr(made, "to_config", None)) else None for made in (problem, algorithm)]
     if parts[0] is None or parts[1] is None:
         return None
     chosen = {**parts[1], "protection": parts[1]["protection"] or "none"}
     return SearchConfig(**parts[0], algorithm=AlgorithmConfig(**chosen))
+
+
+def says_all(config: SearchConfig) -> bool:
+    """Return whether a configuration's file makes its search again: no space, operation or objective is one's own."""
+    return is_known(config.space) and {*config.objectives} <= {*OBJECTIVES}

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from carsmoo.algorithm.continuous import RunCallback
 from carsmoo.algorithm.display import FrontOutput
+from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.runs.build import config_of
+from carsmoo.runs.build import config_of, says_all
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.log import RunLog, front_of
 from carsmoo.runs.snapshot import SearchStore, captured, configuration, versions
-from carsmoo.space.known import is_known
 from carsmoo.utils.progress import Step
 from carsmoo.utils.trees import Tree
 
@@ -32,6 +34,9 @@ class Checkpoint(RunCallback):
     Args:
         path: directory of the run; the saves go to its folder ``checkpoint``.
         every: boundaries from one save to the next, at least 1; the last generation is always saved.
+        log: whether the directory holds the log, the front and the configuration too, as that of ``carsmoo search``
+            does, so that ``carsmoo report``, ``train``, ``plot`` and ``export`` take it; for problems of architectures,
+            such as a CARSProblem. A run that is resumed goes on with the log that it has.
 
     Raises:
         TypeError: for a path that is none.
@@ -46,7 +51,7 @@ class Checkpoint(RunCallback):
         'run'
     """
 
-    def __init__(self, path: str | Path, every: int = 1) -> None:
+    def __init__(self, path: str | Path, every: int = 1, *, log: bool = False) -> None:
         super().__init__()
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"every: expected an integer of at least 1, got {every!r}")
@@ -54,7 +59,8 @@ class Checkpoint(RunCallback):
             raise TypeError(f"path: expected that of a directory, got {path!r}")
         self.path = Path(path)
         self.every = every
-        self.store = SearchStore(self.path)
+        self.log = RunLog(RunDirectory(self.path)) if log else None
+        self.store: SearchStore = SearchStore(self.path) if self.log is None else self.log.run
         self._locked = False  # by this checkpoint, not by a session around it
         self._number = 0
         self._boundaries = 0
@@ -67,9 +73,10 @@ class Checkpoint(RunCallback):
         """Start to save the run of an algorithm that was set up just now.
 
         Raises:
-            FileExistsError: if the folder of the saves holds another run's, or anything else.
+            FileExistsError: if the folder of the saves holds another run's, or anything else; with a log, if the
+                directory does.
             BlockingIOError: if another run is going on there.
-            TypeError: if the problem or the algorithm holds what cannot be saved.
+            TypeError: if the problem or the algorithm holds what cannot be saved, or the problem cannot be logged.
         """
         self._problem = problem = algorithm.problem
         if not is_main(problem):
@@ -77,6 +84,8 @@ class Checkpoint(RunCallback):
         fresh = captured(algorithm)
         if isinstance(problem, MovingProblem):
             problem.state_dict()  # refuses what cannot be saved before anything is written
+        if self.log is not None and not isinstance(problem, GenotypeProblem):
+            raise TypeError(f"log: expected a problem of architectures, got {type(problem).__name__}")
         if self._resumed is None:
             self._require_unused()
         self._lock()
@@ -85,14 +94,18 @@ class Checkpoint(RunCallback):
             "versions": versions(),
             "environment": problem.reproducibility() if isinstance(problem, MovingProblem) else {},
             "problem": configuration(problem),
-            "config": config.to_toml() if config is not None and is_known(config.space) else None,
+            "config": config.to_toml() if config is not None and says_all(config) else None,
             "seed": algorithm.seed,
             "setup": fresh if self._resumed is None else self._resumed.document["setup"],
         }
+        if self.log is not None:
+            self.log.begin(algorithm)
         super().begin(algorithm)
         self._begin = time.time() - (0.0 if self._resumed is None else self._resumed.seconds)
         if self._resumed is None:
             self._require_unused()
+            if self.log is not None:
+                self.log.run.write_start(config, algorithm.seed)
             self._save(fresh)
 
     def resume_from(self, snapshot: Snapshot) -> None:
@@ -103,6 +116,16 @@ class Checkpoint(RunCallback):
         """
         self._resumed, self._number = snapshot, snapshot.number
         self._lock()
+        if self.log is not None:
+            self.log = RunLog(self.log.run, snapshot.seconds)
+
+    def resumed(self, algorithm: Any) -> None:
+        """Take note that a run goes on, now that its log ends where the snapshot was saved."""
+        if self.log is None or self._resumed is None:
+            return
+        self.log.run.log_resume(self._resumed.generation, self._resumed.number)
+        if self._resumed.generation:
+            self.log.keep(front_of(algorithm))
 
     def leave(self) -> None:
         """Let others run here again."""
@@ -125,11 +148,15 @@ class Checkpoint(RunCallback):
                 f"write class A(Continuous, {type(algorithm).__name__})"
             )
         ends = algorithm.termination.has_terminated()
+        if self.log is not None:
+            self.log.notify(algorithm)
         if self._due() or ends:
             output = getattr(algorithm.display, "output", None)
             shown = output.state() if isinstance(output, FrontOutput) else None
             self._save(captured(algorithm, ended=True), shown)
         if ends:
+            if self.log is not None:
+                self.log.run.log("end", seconds=self.log.seconds)
             self.leave()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Checkpoint:
@@ -138,7 +165,7 @@ class Checkpoint(RunCallback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to a process and a run."""
-        return Checkpoint(self.path, self.every).__dict__
+        return Checkpoint(self.path, self.every, log=self.log is not None).__dict__
 
     def hear(self, step: Step) -> None:
         """Save at a boundary of the warm-up."""
@@ -151,6 +178,8 @@ class Checkpoint(RunCallback):
             raise FileExistsError(
                 f"{self.path}: expected a directory without checkpoints, or carsmoo.resume(...) of it"
             )
+        if self.log is not None:
+            self.log.run.require_empty()
         foreign = self.store.foreign()
         if foreign:
             raise FileExistsError(

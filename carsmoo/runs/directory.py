@@ -29,7 +29,7 @@ _FRONTS = (f"{FRONT}.csv", f"{FRONT}.json")
 
 
 class RunDirectory(SearchStore):
-    """The files of one run of the command line, its checkpoints among them.
+    """The files of one run of the command line, or of a script that logs, its checkpoints among them.
 
     Args:
         path: the directory; use :meth:`create` for a new run.
@@ -60,8 +60,13 @@ class RunDirectory(SearchStore):
         self.require_empty()
         self.lock()
         self.require_empty()
-        write_whole(self.path / CONFIG, config.to_toml().encode())
-        self.log_start(config)
+        self.write_start(config, config.seed)
+
+    def write_start(self, config: SearchConfig | None, seed: int | None) -> None:
+        """Write the configuration of a new run, if one says how it was made, and the beginning of its log."""
+        if config is not None:
+            write_whole(self.path / CONFIG, config.to_toml().encode())
+        self.log_start(seed)
 
     def require_own(self, *more: str) -> None:
         """Check that the log, the front and files of more names may be written anew.
@@ -132,14 +137,14 @@ class RunDirectory(SearchStore):
         """Append one event, a line of JSON, to the log."""
         self.append(event=event, at=round(time.time(), 3), **figures)
 
-    def log_start(self, config: SearchConfig) -> None:
+    def log_start(self, seed: int | None) -> None:
         """Log that a run begins, with what versions."""
-        self.log("start", versions=versions(), python=platform.python_version(), seed=config.seed, **_launched())
+        self.log("start", versions=versions(), python=platform.python_version(), seed=seed, **_launched())
 
     def restart_log(self, config: SearchConfig) -> None:
         """Begin the log anew."""
         self.log_path.unlink(missing_ok=True)
-        self.log_start(config)
+        self.log_start(config.seed)
 
     def log_resume(self, generation: int, checkpoint: int) -> None:
         """Log that a run resumes after a generation, from a checkpoint."""

@@ -54,7 +54,7 @@ class RunLog(RunCallback):
             "generation",
             generation=algorithm.n_gen,
             evaluations=algorithm.evaluator.n_eval,
-            epoch=problem.epoch,
+            epoch=getattr(problem, "epoch", problem.time),
             seconds=self.seconds,
             spent=self._clock.take(),
             best=dict(zip(problem.objective_names, F.min(axis=0).tolist(), strict=True)),

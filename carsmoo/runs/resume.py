@@ -67,7 +67,8 @@ def resume(
         warnings.warn(
             f"{path}: {name} is damaged; going on from the checkpoint before it", RuntimeWarning, stacklevel=2
         )
-    callbacks = Callbacks(*([] if callback is None else [callback]), Checkpoint(path, every))
+    logged = SearchStore(path).log_path.is_file()
+    callbacks = Callbacks(*([] if callback is None else [callback]), Checkpoint(path, every, log=logged))
     return resume_snapshot(
         snapshot, problem, algorithm, termination=termination, callback=callbacks, verbose=verbose, exact=exact
     )
@@ -114,6 +115,8 @@ def resume_snapshot(
             algorithm.display.output.load_state(document["output"])
         if is_main(problem):
             store.cut_log(document["log_bytes"])
+            for checkpoint in checkpoints:
+                checkpoint.resumed(algorithm)
     except BaseException:
         for checkpoint in checkpoints:
             checkpoint.leave()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from carsmoo.algorithm.continuous import Callbacks, RunCallback
 from carsmoo.config.search import SearchConfig
+from carsmoo.cost.objectives import OBJECTIVES
 from carsmoo.runs.build import build, config_of
 from carsmoo.runs.checkpoint import Checkpoint
 from carsmoo.runs.deadline import Deadline
@@ -197,7 +198,7 @@ class Session:
         for name in snapshot.damaged:
             self.warn(f"{name} is damaged; going on from the checkpoint before it")
         plan = config or snapshot.config
-        if plan is None:
+        if plan is None or not {*plan.objectives} <= {*OBJECTIVES}:
             where = self.run_dir.path
             raise ValueError(f"run: expected one of the command line, got that of a script in {where}; resume it there")
         self.plan, done = plan, snapshot.generation

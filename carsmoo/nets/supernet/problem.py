@@ -383,7 +383,7 @@ class CARSProblem(GenotypeProblem):
         }
 
     def to_config(self) -> dict[str, Any] | None:
-        """Return the arguments that make this problem, if names, numbers and its space say it all, else None."""
+        """Return the arguments that make this problem, functions by their names; None if its data have no name."""
         named = isinstance(self.data_given, str) and self._objectives.named
         if not named or type(self) is not CARSProblem:
             return None

@@ -1,0 +1,120 @@
+"""The examples of the manual as scripts: searched on two processes, stopped, gone on with, and all that follows."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from carsmoo import Checkpoint, Front, resume
+from carsmoo.nets.models.serialization import load
+from carsmoo.problems.synthetic import SmallModelTrap
+from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.report.data import extract
+from carsmoo.space.genotype import PRIMITIVES
+from tests.cli.test_entry import call
+from tests.cli.test_launched import require_same_search
+from tests.runs.test_session import figures
+from tests.support.examples import EXAMPLES, run, search
+
+FILE = "from tests.support.spaces import OWN_CELLS as cells"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute here with as many threads as the processes do."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_searched_on_two_processes_goes_on_in_one_and_is_trained_reported_and_exported(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
+    path, whole, spaces = tmp_path / "run", tmp_path / "whole", tmp_path / "spaces_of_an_example.py"
+    expected = run(name, whole)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "tests.support.examples", name, str(path)]
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=300)
+    assert done.stdout.count("stopped, 2 processes") == 2, done.stderr
+    problem, algorithm = resume(path, *search(name))
+    assert np.array_equal(algorithm.run().F, expected.F)
+    require_same_search(path, whole)
+    assert figures(path)[1:] == figures(whole)[1:]
+
+    spaces.write_text(FILE)
+    own: Any = problem.space.own_operations
+    of = ("--space", f"{spaces}:cells") if own else ()
+    ops = problem.space if own else PRIMITIVES
+    assert call("train", path, "--top", 1, "--network", "4/3", "--set", "epochs=1", "--set", "batch=64", *of) == 0
+    assert call("plot", path, *of) == 0
+    assert call("report", path, *of) == 0
+    assert "<html" in (path / "report.html").read_text(encoding="utf-8")
+    told = extract(path, ops=ops)
+    assert told.ended
+    assert [one.number for one in told.generations] == [1, 2, 3]
+    assert told.front.names == problem.objective_names
+    assert told.config is not None
+    assert told.config.objectives == problem.objective_names
+    assert told.config.space == problem.space
+    assert told.trained is not None
+    assert call("export", path, "--out", tmp_path / "export", "--format", "safetensors", *of) == 0
+    assert load(tmp_path / "export", ops).genotype in told.front.genotypes
+    assert Front.load(path, ops).genotypes == problem.front(algorithm).genotypes
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    path = tmp_path_factory.mktemp("kept") / "run"
+    return path, run("an objective", path)
+
+
+def test_a_run_that_is_kept_holds_its_front_log_and_configuration(kept: tuple[Path, Any]) -> None:
+    path, result = kept
+    kinds = [event["event"] for event in RunDirectory(path).read_log()]
+    assert kinds == ["start", "warm-up", "generation", "training", "generation", "training", "generation", "end"]
+    front, expected = Front.load(path), result.problem.front(result)
+    assert front.genotypes == expected.genotypes
+    assert np.array_equal(front.F, expected.F)
+    config = RunDirectory(path).config()
+    assert config is not None
+    assert (config.data, config.seed, config.objectives) == ("digits", 3, ("error", "params", "fragility"))
+
+
+def test_what_needs_the_function_says_where_it_goes_on(
+    kept: tuple[Path, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, _ = kept
+    assert call("resume", path) == 2
+    told = f"run: expected one of the command line, got that of a script in {path}; resume it there"
+    assert told in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"expected resume\(path, problem, algorithm\) with both made as for the run"):
+        resume(path)
+
+
+def test_a_run_is_kept_in_an_empty_directory_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="out: expected a new or empty directory"):
+        run("an objective", tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "checkpoint"] == ["notes.txt"]
+
+
+def test_a_problem_without_architectures_is_refused(tmp_path: Path) -> None:
+    from pymoo.optimize import minimize
+
+    from carsmoo import PNSGA3
+
+    callback = Checkpoint(tmp_path / "run", log=True)
+    with pytest.raises(TypeError, match="log: expected a problem of architectures, got SmallModelTrap"):
+        minimize(SmallModelTrap(population=8), PNSGA3(), ("n_gen", 2), callback=callback)
+    assert not (tmp_path / "run").exists()
