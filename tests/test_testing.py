@@ -164,6 +164,11 @@ class OneForAll(Forked):
         return tuple(v._replace(slot=v.slot.partition("_")[0]) for v in super().graph(architecture, network))
 
 
+class Dotted(Forked):
+    def graph(self, architecture: Any, network: NetworkConfig) -> tuple[Vertex, ...]:
+        return tuple(v._replace(slot=v.slot.replace("_", ".")) for v in super().graph(architecture, network))
+
+
 class MisreadsTexts(Forked):
     def genes(self, text: str) -> list[int]:
         return [0, *super().genes(text)[1:]]
@@ -244,6 +249,7 @@ def test_a_space_keeps_its_rules(space: SearchSpace) -> None:
         (WithoutPlaces, "places: expected the slot branch._avg_pool_3x3 of .*, got none of that name"),
         (NeedsLess, "layers_needed: expected concat 4->8 at 9x10, stride 1 of .*, got no such layer"),
         (OneForAll, "slot branch.: expected one layer, got .* and .*"),
+        (Dotted, "slot: expected a name without dots, got branch"),
         (Hidden, "ops: expected ghost_3x3 among them, got"),
         (SaysLess, r"pool \(avg_pool.* expected \(2, 2, 9, 10\), got \(2, 4, 9, 10\)"),
         (Leaking, "gradients: expected those of the chosen operations alone, got others"),

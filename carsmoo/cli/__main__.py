@@ -1,6 +1,6 @@
 """``python -m carsmoo.cli``."""
 
-from carsmoo.cli.entry import main
+from carsmoo.cli import main
 
 if __name__ == "__main__":
     main()

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import fields
+from importlib.abc import MetaPathFinder
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import carsmoo.cli
 from carsmoo import CARSProblem, Genotype
 from carsmoo.cli.entry import main
 from carsmoo.cli.search import DATA_HELP
@@ -210,6 +212,22 @@ def test_without_arguments_it_tells_what_there_is(capsys: pytest.CaptureFixture[
     assert call() == 0
     said = capsys.readouterr().out
     assert all(name in said for name in ("search", "plot", "compare", "cost"))
+
+
+class Interrupting(MetaPathFinder):
+    """Ctrl-C as a module is imported."""
+
+    def find_spec(self, name: str, *args: object) -> None:
+        if name == "carsmoo.cli.entry":
+            raise KeyboardInterrupt
+
+
+def test_an_interruption_while_the_commands_are_imported_has_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "carsmoo.cli.entry")
+    with pytest.raises(SystemExit) as end:
+        carsmoo.cli.main([])
+    assert end.value.code == 130
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
