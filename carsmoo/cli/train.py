@@ -290,5 +290,8 @@ def _best(trained: Any) -> str:
     places, by = retrained_front.places_of(trained), retrained_front.chosen_by(trained)
     if by is None:
         raise ValueError(f"final front: expected a column to choose by, got {', '.join(trained.names)}")
-    chosen, how = trained.best(by), retrained_front.CHOSEN_BY[by]
-    return f"best network by {how}: network {places[chosen]}, {trained.column('error')[chosen]:.2%} error on test"
+    chosen, how, values = trained.best(by), retrained_front.CHOSEN_BY[by], trained.column(by)
+    others = [f"{place}" for k, place in enumerate(places) if values[k] == values[chosen] and k != chosen]
+    tied = f"; the first of those equal by {how}, with network{'s' if len(others) > 1 else ''} {', '.join(others)}"
+    told = f"network {places[chosen]}, {trained.column('error')[chosen]:.2%} error on test"
+    return f"best network by {how}: {told}{tied if others else ''}"
