@@ -14,13 +14,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from carsmoo.cli.own_space import space_at
+from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import handled
 from carsmoo.space.architecture import Architecture
-from carsmoo.space.genotype import PRIMITIVES, Genotype
+from carsmoo.space.genotype import Genotype
 from carsmoo.space.known import architecture_of_json
 from carsmoo.space.nas_bench_201 import NASBench201Space
 from carsmoo.space.search_space import SearchSpace
@@ -103,7 +103,7 @@ def run_at(path: Path, space: str | None = None) -> RunDirectory:
     """
     if not os.path.exists(path):  # Path.exists raises OSError for a name that is too long
         raise FileNotFoundError(f"run: expected the directory of a run, got {path}: no such directory")
-    return RunDirectory(path, space_at(space) or PRIMITIVES)
+    return RunDirectory(path, ops_of(space_at(space)))
 
 
 def path_or_genotype(text: str, space: SearchSpace | None = None) -> Path | Architecture:
@@ -118,7 +118,10 @@ def path_or_genotype(text: str, space: SearchSpace | None = None) -> Path | Arch
     if os.path.exists(text):
         return Path(text)
     if space is not None:
-        return genotype_of(text, space)
+        try:
+            return genotype_of(text, space)
+        except ValueError as error:
+            raise ValueError(f"{error}; and no file or directory is there either") from None
     is_document = "Genotype(" in text or text.lstrip()[:1] in ("{", "|")
     if not is_document and (os.sep in text or (os.altsep or os.sep) in text):
         raise FileNotFoundError(f"run: expected a directory or a genotype, got {text}: no such directory")

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from carsmoo.cli.common import Space, path_or_genotype
-from carsmoo.cli.own_space import space_at
+from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.config.network import NetworkConfig
-from carsmoo.runs.directory import CONFIG, RunDirectory
+from carsmoo.runs.directory import CONFIG, FRONT, RunDirectory
 from carsmoo.runs.retrained_front import restored, trained_folder
 from carsmoo.space.architecture import Architecture
-from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.space.words import count
 from carsmoo.utils.files import write_whole
@@ -91,8 +90,8 @@ def _source(
     seed: int,
     space: SearchSpace | None,
 ) -> Source:
-    found, ops = path_or_genotype(source, space), space or PRIMITIVES
-    run = isinstance(found, Path) and (found / CONFIG).is_file()
+    found, ops = path_or_genotype(source, space), ops_of(space)
+    run = isinstance(found, Path) and any((found / name).is_file() for name in (CONFIG, f"{FRONT}.json"))
     if number is not None and not run:
         raise ValueError(f"network: expected none but for the directory of a run, got {number}")
     if supernet and not run:

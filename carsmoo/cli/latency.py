@@ -12,14 +12,13 @@ from rich.table import Table
 
 from carsmoo.cli.common import Config, Preset, Settings, Space, genotype_of, preset_of
 from carsmoo.cli.common import show as print_table
-from carsmoo.cli.own_space import space_at
+from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.cli.tables import table_of
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings
 from carsmoo.cost.latency import latency as predicted
 from carsmoo.cost.latency_table import FORMATS, LatencyTable
-from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.owned import LATENCY, require_own
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import choice
@@ -79,7 +78,7 @@ def show(
         raise ValueError("measure: expected a genotype to measure, got none")
     own_space = space_at(space)
     found = None if genotype is None else genotype_of(genotype, own_space)
-    table = LatencyTable.read(file, own_space or PRIMITIVES)
+    table = LatencyTable.read(file, ops_of(own_space))
     if found is None:
         print_table(_rows(table), 100)
         _tell(table)

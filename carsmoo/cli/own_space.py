@@ -6,6 +6,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from carsmoo.space.architecture import Vocabulary
+from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.trees import brief
 from carsmoo.utils.validation import shown
@@ -34,7 +36,7 @@ def space_at(text: str | None) -> SearchSpace | None:
         sys.path.insert(0, folder)
     try:
         module = import_module(file.stem)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"space: expected a file that can be imported, got {where} ({brief(error)})") from error
     if Path(getattr(module, "__file__", None) or "").resolve() != file.resolve():
         raise ValueError(f"space: expected a file whose name no other module has, got {where}")
@@ -42,3 +44,8 @@ def space_at(text: str | None) -> SearchSpace | None:
     if not isinstance(space, SearchSpace):
         raise ValueError(f"space: expected a SearchSpace named {name} in {where}, got {shown(space)}")  # noqa: TRY004
     return space
+
+
+def ops_of(space: SearchSpace | None) -> Vocabulary:
+    """Return what architectures of files are read with: a space of one's own, or else our operations."""
+    return PRIMITIVES if space is None else space

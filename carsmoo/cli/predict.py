@@ -11,9 +11,8 @@ import typer
 from rich.text import Text
 
 from carsmoo.cli.common import Space, show
-from carsmoo.cli.own_space import space_at
+from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.cli.tables import table_of
-from carsmoo.space.genotype import PRIMITIVES
 
 
 def predict(
@@ -25,7 +24,7 @@ def predict(
     """Print the class that a trained network gives each image, its probability, and the next best."""
     from carsmoo.nets.models.serialization import load
 
-    found = load(model, space_at(space) or PRIMITIVES).predict([*images])
+    found = load(model, ops_of(space_at(space))).predict([*images])
     if as_json:
         rows = [{"file": str(file), **asdict(one)} for file, one in zip(images, found, strict=True)]
         print(json.dumps(rows, indent=1))

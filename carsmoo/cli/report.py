@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from carsmoo.cli.common import Space, run_at
-from carsmoo.cli.own_space import space_at
+from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.architecture import Vocabulary
-from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.progress import ProgressBars
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def report(
     """
     from carsmoo.runs.report.page import write_report
 
-    paths, ops = [run_at(path).path for path in runs], space_at(space) or PRIMITIVES
+    paths, ops = [run_at(path).path for path in runs], ops_of(space_at(space))
     default = paths[0] / "report.html" if len(paths) == 1 else Path("report.html")
     path = default if out is None else out
     if watch:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from carsmoo.cli.common import Config, Inexact, RunDir, Settings, Space, preset_of, run_at, saying, show, together
-from carsmoo.cli.own_space import space_at
+from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import front_table
 from carsmoo.config.search import SearchConfig, Tracker
@@ -20,7 +20,6 @@ from carsmoo.runs.figures import draw_cells, draw_run
 from carsmoo.runs.session import Session
 from carsmoo.runs.signals import InterruptedRunError
 from carsmoo.space.front import Front
-from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.space.words import weights_in_words
 from carsmoo.utils.launch import Launch
@@ -83,7 +82,7 @@ def search(
     if not Launch.here().job:
         RunDirectory(out).require_empty()
     with together(plan.device) as group:
-        session = _session(out, group, telling, ops=own_space or PRIMITIVES, every=every)
+        session = _session(out, group, telling, ops=ops_of(own_space), every=every)
         measures = plan.training.budget not in (None, AUTO)
         if measures and telling is Telling.USUAL:
             saying(group)(f"measuring what fits in {plan.training.budget}")

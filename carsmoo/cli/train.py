@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from carsmoo.cli.common import Config, Inexact, Space, path_or_genotype, run_at, saying, show, together
-from carsmoo.cli.own_space import space_at
+from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import trained_table
 from carsmoo.compare.statistics import Correlation
@@ -24,7 +24,6 @@ from carsmoo.runs import retrained_front, training_budget
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.architecture import Architecture
-from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.words import count
 from carsmoo.utils.correlation import too_few
 from carsmoo.utils.launch import Launch
@@ -92,7 +91,7 @@ def train(
         raise ValueError("out: expected none for a run, whose networks go to its directory")
     if not found.is_dir():
         raise NotADirectoryError(f"run: expected a directory or a genotype, got the file {what}")
-    run = RunDirectory(found, own_space or PRIMITIVES)
+    run = RunDirectory(found, ops_of(own_space))
     front, searched = run.read_front(), retrained_front.config_of_run(run)
     if front.score not in SCORES:
         raise ValueError(f"run: expected a front with errors or losses, got {', '.join(front.names)}")

@@ -113,8 +113,11 @@ class Checkpoint(RunCallback):
 
         Raises:
             BlockingIOError: if another process runs there, or has gone on since the snapshot was read.
+            FileExistsError: if the log or the front that it goes on with is not carsmoo's.
         """
         self._resumed, self._number = snapshot, snapshot.number
+        if self.log is not None:
+            self.log.run.require_own()
         self._lock()
         if self.log is not None:
             self.log = RunLog(self.log.run, snapshot.seconds)
@@ -178,7 +181,7 @@ class Checkpoint(RunCallback):
             raise FileExistsError(
                 f"{self.path}: expected a directory without checkpoints, or carsmoo.resume(...) of it"
             )
-        if self.log is not None:
+        if self.log is not None and not (self.path.is_dir() and self.log.run.is_only_begun()):
             self.log.run.require_empty()
         foreign = self.store.foreign()
         if foreign:

@@ -63,7 +63,8 @@ class RunDirectory(SearchStore):
         self.write_start(config, config.seed)
 
     def write_start(self, config: SearchConfig | None, seed: int | None) -> None:
-        """Write the configuration of a new run, if one says how it was made, and the beginning of its log."""
+        """Write the configuration of a new run, if one says how it was made, and the beginning of its log, anew."""
+        self.log_path.unlink(missing_ok=True)
         if config is not None:
             write_whole(self.path / CONFIG, config.to_toml().encode())
         self.log_start(seed)
@@ -77,6 +78,13 @@ class RunDirectory(SearchStore):
         if self.log_path.is_symlink():
             raise FileExistsError(f"{self.log_path}: expected a file, got a symbolic link")
         require_own(self.log_path, *(self.path / name for name in (*_FRONTS, *more)))
+
+    def is_only_begun(self) -> bool:
+        """Return whether all that the directory holds is the beginning of a script's run, of which nothing is saved."""
+        if not self.log_path.is_file() or self.log_path.is_symlink() or not is_own(self.log_path) or self.files():
+            return False
+        begun = all(event.name == "start" for event in self.events())
+        return begun and {path.name for path in self.others()} <= {CONFIG, self.log_path.name}
 
     def require_empty(self) -> None:
         """Check that a new run may use the directory.
@@ -100,15 +108,18 @@ class RunDirectory(SearchStore):
         if not path.is_file():
             return None
         sections = sections_with_new_names(read_toml(path))
+        space = sections.pop("space", {})
         try:
             if self.ops is PRIMITIVES:
-                return SearchConfig().updated(sections)
-            return SearchConfig(space=space_of(sections.pop("space", {}), self.ops)).updated(sections)
+                plan = SearchConfig().updated({"space": space})
+            else:
+                plan = SearchConfig(space=space_of(space, self.ops))
         except (ValueError, TypeError) as error:
-            if not str(error).startswith("space"):
+            if self.ops is PRIMITIVES and not str(error).startswith(("space.kind:", "space.ops:")):
                 raise
             told = f"{self.path} is read with the space that it was searched in, --space FILE:NAME"
-            raise ValueError(f"{error}; {told}") from None
+            raise type(error)(f"{error}; {told}") from None
+        return plan.updated(sections)
 
     def is_begun(self, config: SearchConfig) -> bool:
         """Return whether a search of a configuration was begun here, of which nothing else may be saved yet."""

@@ -155,7 +155,7 @@ def _settings(algorithm: Any) -> Mapping[str, Any]:
     """Return the settings of a search; of what has no configuration, names, seed and size."""
     config = config_of(algorithm.problem, algorithm)
     if config is not None:
-        return {name: value for name, value in plain(dataclasses.asdict(config)).items() if name != "log"}
+        return {name: value for name, value in plain(config.to_plain()).items() if name != "log"}
     names = {name: type(made).__name__ for name, made in (("problem", algorithm.problem), ("algorithm", algorithm))}
     sizes = {name: getattr(algorithm, name, None) for name in ("seed", "pop_size")}
     return {**names, **{name: value for name, value in sizes.items() if value is not None}}

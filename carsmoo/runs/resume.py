@@ -67,8 +67,8 @@ def resume(
         warnings.warn(
             f"{path}: {name} is damaged; going on from the checkpoint before it", RuntimeWarning, stacklevel=2
         )
-    logged = SearchStore(path).log_path.is_file()
-    callbacks = Callbacks(*([] if callback is None else [callback]), Checkpoint(path, every, log=logged))
+    saves = Checkpoint(path, every, log=snapshot.document["log_bytes"] is not None)
+    callbacks = Callbacks(*([] if callback is None else [callback]), saves)
     return resume_snapshot(
         snapshot, problem, algorithm, termination=termination, callback=callbacks, verbose=verbose, exact=exact
     )
@@ -113,7 +113,7 @@ def resume_snapshot(
                 algorithm.n_iter += 1
         if document["output"] is not None and isinstance(algorithm.display.output, FrontOutput):
             algorithm.display.output.load_state(document["output"])
-        if is_main(problem):
+        if is_main(problem) and (algorithm.has_next() or not any(one.log for one in checkpoints)):
             store.cut_log(document["log_bytes"])
             for checkpoint in checkpoints:
                 checkpoint.resumed(algorithm)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from carsmoo import plots
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
+from carsmoo.cost.objectives import OBJECTIVES
 from carsmoo.plots.retrained import plot_final_front
 from carsmoo.plots.style import ENDINGS
 from carsmoo.runs.build import build
@@ -60,12 +61,17 @@ def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
     """Return a run's problem, of this process alone, with the supernet of the newest checkpoint, and the checkpoint.
 
     Raises:
-        ValueError: if there is no checkpoint, or it is damaged.
+        ValueError: if there is no checkpoint, or it is damaged, or an objective is a function.
     """
     from carsmoo.nets.distributed.group import ALONE
 
     snapshot = run.snapshot()
-    problem: CARSProblem = build(snapshot.config or config_of_run(run), ALONE)[0]
+    config = snapshot.config or config_of_run(run)
+    own = [name for name in config.objectives if name not in OBJECTIVES]
+    if own:
+        told = f"{', '.join(own)} in {run.path}; the weights of this search are at hand in its script"
+        raise ValueError(f"run: expected one whose objectives all are names, got the function {told}")
+    problem: CARSProblem = build(config, ALONE)[0]
     problem.load_state_dict(snapshot.state)
     return problem, snapshot
 

@@ -130,8 +130,9 @@ class DARTSSpace(SearchSpace):
         return str(self.decode(genes))
 
     def to_plain(self) -> dict[str, Any]:
-        """Return nodes and operations as plain data."""
-        return {"nodes": self.nodes, "ops": list(map(str, self.ops))}
+        """Return nodes and operations as plain data, of a space derived from this one its kind too."""
+        kind = {} if type(self) is DARTSSpace else {"kind": type(self).__qualname__}
+        return {**kind, "nodes": self.nodes, "ops": list(map(str, self.ops))}
 
     def graph(self, architecture: Genotype, network: NetworkConfig) -> tuple[Vertex, ...]:
         """Return a genotype's layers."""

@@ -16,6 +16,7 @@ from carsmoo.space.architecture import Architecture, SpaceArchitecture
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.operation import Operation
 from carsmoo.space.picture import Picture, picture_of_graph, picture_of_text
+from carsmoo.utils.trees import brief
 from carsmoo.utils.validation import array, short, shown
 
 if TYPE_CHECKING:
@@ -150,7 +151,16 @@ class SearchSpace(ABC):
         """
         if not isinstance(text, str):
             raise TypeError(f"architecture: expected a text, got {shown(text)}")
-        return self.decode(np.array(list(self.genes(text)), dtype=np.int64))
+        try:
+            genes = np.array(list(self.genes(text)), dtype=np.int64)
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            if isinstance(error, ValueError) and str(error).startswith("architecture:"):
+                raise
+            told = f"{short(text)} ({brief(error)})"
+            raise ValueError(f"architecture: expected a text of {type(self).__name__}, got {told}") from error
+        return self.decode(genes)
 
     def from_json(self, text: str) -> Any:
         """Return the architecture that its ``to_json`` wrote.
@@ -177,11 +187,18 @@ class SearchSpace(ABC):
         return self.parse(document["architecture"])
 
     def to_plain(self) -> dict[str, Any]:
-        """Return kind and arguments as plain data; a space that is no dataclass tells its kind alone."""
+        """Return kind and arguments, but for those that are None, as plain data.
+
+        A space that is no dataclass tells its kind alone.
+        """
         plain: dict[str, Any] = {"kind": type(self).__qualname__}
         if dataclasses.is_dataclass(self):
-            plain |= json.loads(json.dumps(dataclasses.asdict(self)))
+            plain |= _without_none(json.loads(json.dumps(dataclasses.asdict(self))))
         return plain
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what a run that goes on must find as it was, as plain data: also operations and bounds."""
+        return {**self.to_plain(), "ops": list(map(str, self.ops)), "xu": self.xu.tolist()}
 
     def layers(self, architecture: Any, network: NetworkConfig) -> Iterable[tuple[Layer, bool]]:
         """Yield each layer that an architecture's network holds, and whether it runs."""
@@ -287,3 +304,10 @@ class SearchSpace(ABC):
             of = f"one of {genotype.space}" if isinstance(genotype, SpaceArchitecture) else type(genotype).__name__
             raise ValueError(f"genotype: expected an architecture of {self}, got {of}")
         return np.array(genotype.genes, dtype=np.int64)
+
+
+def _without_none(value: Any) -> Any:
+    """Return plain data without what is None in mappings, which files of settings leave out too."""
+    if isinstance(value, dict):
+        return {name: _without_none(one) for name, one in value.items() if one is not None}
+    return [_without_none(one) for one in value] if isinstance(value, list) else value

@@ -76,6 +76,49 @@ def test_two_processes_that_are_stopped_go_on_in_one_and_what_was_found_is_train
     assert network.genotype == told.front.genotypes[0]
 
 
+HEADED = """
+from dataclasses import dataclass
+from carsmoo import DARTSSpace
+from tests.support.spaces import Forked
+
+@dataclass(frozen=True)
+class Headed(Forked):
+    head: int | None = None
+
+class Derived(DARTSSpace):
+    pass
+
+headed, derived = Headed(), Derived(nodes=2)
+"""
+
+
+@pytest.mark.parametrize("name", ["headed", "derived"])
+def test_a_space_is_told_from_others_by_its_kind_and_arguments(
+    name: str, searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
+    file, run = tmp_path / f"{name}_space.py", tmp_path / "run"
+    file.write_text(HEADED)
+    assert call("search", "--out", run, *QUICK, "--quiet", "--space", f"{file}:{name}") == 0
+    space = space_at(f"{file}:{name}")
+    config = RunDirectory(run, space or ()).config()
+    assert config is not None
+    assert config.space is space
+    assert call("report", run, "--space", f"{file}:{name}") == 0
+    assert call("report", run) == 2
+    assert f"got '{type(space).__name__}'; {run} is read with the space" in capsys.readouterr().err
+
+
+def test_a_report_has_runs_of_our_spaces_beside_those_of_ones_own(searched: Path, spaces: Path, tmp_path: Path) -> None:
+    pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
+    other = tmp_path / "other"
+    assert call("search", "--out", other, *QUICK, "--quiet", "--set", "space.nodes=2") == 0
+    for more in ((), ("--watch",)):
+        page = tmp_path / f"page{len(more)}.html"
+        assert call("report", searched, other, "--out", page, *more, "--space", f"{spaces}:cells") == 0
+        assert page.is_file()
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory, spaces: Path) -> Path:
     path = tmp_path_factory.mktemp("searched") / "run"
@@ -93,7 +136,9 @@ def test_a_run_is_read_with_its_space_alone(
     assert "'inverted_3x3'" in told
     assert told.endswith(f"{searched} is read with the space that it was searched in, --space FILE:NAME\n")
     assert call(command, searched, "--space", f"{spaces}:forked") == 2
-    assert "'inverted_3x3'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "'inverted_3x3'" in told
+    assert told.endswith("--space FILE:NAME\n")
     assert {path: path.read_bytes() for path in searched.rglob("*") if path.is_file()} == before
 
 
@@ -120,6 +165,8 @@ def test_an_architecture_of_the_space_is_named_by_its_text_or_json(
     for text in (str(one), one.to_json()):
         assert call("cost", text, "--verify", "--space", f"{spaces}:forked") == 0
     assert capsys.readouterr().out.count("equal to the closed form") == 4
+    assert call("export", "runs/typo", "--out", tmp_path / "no", "--space", f"{spaces}:forked") == 2
+    assert capsys.readouterr().err.endswith("got 'runs/typo'; and no file or directory is there either\n")
     assert call("cost", "nosuch", "--space", f"{spaces}:forked") == 2
     assert "architecture: expected operations among" in capsys.readouterr().err
     out = tmp_path / "network"
@@ -138,8 +185,11 @@ def test_what_is_no_space_is_refused_in_a_line(spaces: Path, tmp_path: Path) -> 
     for name, got in (("number", "3"), ("nosuch", "None")):
         with pytest.raises(ValueError, match=f"space: expected a SearchSpace named {name} in .*, got {got}"):
             space_at(f"{spaces}:{name}")
-    broken, taken = tmp_path / "broken_space.py", tmp_path / "json.py"
+    broken, taken, leaving = (tmp_path / f"{name}.py" for name in ("broken_space", "json", "leaving_space"))
     broken.write_text("1 / 0")
+    leaving.write_text("import sys; sys.exit(3)")
+    with pytest.raises(ValueError, match=r"expected a file that can be imported, got .*SystemExit: 3"):
+        space_at(f"{leaving}:one")
     taken.write_text("one = 1")
     with pytest.raises(ValueError, match=r"expected a file that can be imported, got .*ZeroDivisionError"):
         space_at(f"{broken}:one")

@@ -1,5 +1,6 @@
 """The examples of the manual as scripts: searched on two processes, stopped, gone on with, and all that follows."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pymoo.optimize import minimize
 
-from carsmoo import Checkpoint, Front, resume
+from carsmoo import PNSGA3, Checkpoint, Front, resume
 from carsmoo.nets.models.serialization import load
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.runs.directory import RunDirectory
@@ -19,6 +21,7 @@ from carsmoo.runs.report.data import extract
 from carsmoo.space.genotype import PRIMITIVES
 from tests.cli.test_entry import call
 from tests.cli.test_launched import require_same_search
+from tests.runs.test_checkpoint import ContinuousNSGA2
 from tests.runs.test_session import figures
 from tests.support.examples import EXAMPLES, run, search
 
@@ -98,8 +101,81 @@ def test_what_needs_the_function_says_where_it_goes_on(
     assert call("resume", path) == 2
     told = f"run: expected one of the command line, got that of a script in {path}; resume it there"
     assert told in capsys.readouterr().err
+    for command in (("train", path, "--inherit"), ("export", path, "--supernet", "--out", path.parent / "out")):
+        assert call(*command) == 2
+        assert "names, got the function fragility in" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"expected resume\(path, problem, algorithm\) with both made as for the run"):
         resume(path)
+
+
+def test_a_run_that_has_ended_stays_so(kept: tuple[Path, Any]) -> None:
+    path, _ = kept
+    before = (path / "log.jsonl").read_bytes()
+    _, algorithm = resume(path, *search("an objective"))
+    assert not algorithm.has_next()
+    algorithm.run()
+    assert (path / "log.jsonl").read_bytes() == before
+    assert extract(path).ended
+    _, algorithm = resume(path, *search("an objective"), termination=("n_gen", 4))
+    algorithm.run()
+    kinds = [event["event"] for event in RunDirectory(path).read_log()]
+    assert kinds[-4:] == ["resume", "training", "generation", "end"]
+
+
+def test_the_report_tells_the_seed_of_the_run_and_that_of_its_problem(tmp_path: Path) -> None:
+    problem, algorithm = search("an objective")
+    minimize(problem, algorithm, ("n_gen", 1), seed=5, callback=Checkpoint(tmp_path / "run", log=True))
+    told = extract(tmp_path / "run")
+    assert (told.seed, told.seeds) == (5, "5 (problem 3)")
+    assert dataclasses.replace(told, seed=3).seeds == "3"
+    assert dataclasses.replace(told, seed=None, config=None).seeds == "–"
+
+
+def test_what_others_wrote_beside_a_run_without_a_log_stays(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    minimize(SmallModelTrap(population=8), PNSGA3(), ("n_gen", 2), seed=1, callback=Checkpoint(path))
+    (path / "log.jsonl").write_text('{"mine": 1}\n')
+    _, algorithm = resume(path, SmallModelTrap(population=8), PNSGA3(), termination=("n_gen", 3))
+    algorithm.run()
+    assert (path / "log.jsonl").read_text() == '{"mine": 1}\n'
+
+
+def test_a_front_that_is_not_ours_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    problem, algorithm = search("an objective")
+    minimize(problem, algorithm, ("n_gen", 1), seed=3, callback=Checkpoint(path, log=True))
+    before = (path / "log.jsonl").read_bytes()
+    (path / "front.csv").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"front.csv: expected no file, or one of carsmoo"):
+        resume(path, *search("an objective"), termination=("n_gen", 2))
+    assert (path / "log.jsonl").read_bytes() == before
+
+
+def test_a_run_of_which_nothing_was_saved_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> None:
+        raise OSError("no space left")
+
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "write", full)
+        with pytest.raises(OSError, match="no space left"):
+            run("an objective", path)
+    assert {one.name for one in path.iterdir()} >= {"config.toml", "log.jsonl"}
+    result = minimize(*search("an objective"), ("n_gen", 1), seed=3, callback=Checkpoint(path, log=True))
+    assert [event["event"] for event in RunDirectory(path).read_log()][:2] == ["start", "warm-up"]
+    assert Front.load(path).genotypes == result.problem.front(result).genotypes
+
+
+def test_a_run_without_configuration_is_reported_and_says_what_else_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run"
+    algorithm = ContinuousNSGA2(pop_size=4)
+    minimize(search("an objective")[0], algorithm, ("n_gen", 1), seed=3, callback=Checkpoint(path, log=True))
+    assert extract(path).config is None
+    for command in (("train", path), ("export", path, "--out", tmp_path / "export")):
+        assert call(*command) == 2
+        assert "run: expected a directory with config.toml" in capsys.readouterr().err
 
 
 def test_a_run_is_kept_in_an_empty_directory_alone(tmp_path: Path) -> None:
@@ -110,10 +186,6 @@ def test_a_run_is_kept_in_an_empty_directory_alone(tmp_path: Path) -> None:
 
 
 def test_a_problem_without_architectures_is_refused(tmp_path: Path) -> None:
-    from pymoo.optimize import minimize
-
-    from carsmoo import PNSGA3
-
     callback = Checkpoint(tmp_path / "run", log=True)
     with pytest.raises(TypeError, match="log: expected a problem of architectures, got SmallModelTrap"):
         minimize(SmallModelTrap(population=8), PNSGA3(), ("n_gen", 2), callback=callback)

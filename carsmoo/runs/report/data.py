@@ -52,6 +52,7 @@ class RunReport:
         test_error: of the network of lowest error on the test split, a fraction, with the supernet's weights; None if
             it was not measured.
         config: the settings; None if the directory has none.
+        seed: of the run, as its log tells; None if it does not.
         versions: of the packages that ran it, and of Python.
         environment: what else decides the last bits, as a checkpoint tells: torch, device, threads.
         trained: the retrained front; None if there is none.
@@ -70,10 +71,18 @@ class RunReport:
     rollbacks: int
     test_error: float | None
     config: SearchConfig | None
+    seed: int | None
     versions: Mapping[str, str]
     environment: Mapping[str, Any]
     trained: TrainedFront | None
     trainings: tuple[NetworkTraining, ...]
+
+    @property
+    def seeds(self) -> str:
+        """The seed in words: the run's, and where a script gave its problem another one, that too."""
+        config = None if self.config is None else self.config.seed
+        told = [f"{seed}" for seed in (self.seed, config) if seed is not None]
+        return " (problem ".join(dict.fromkeys(told)) + ")" * (len({*told}) > 1) or "–"
 
     @property
     def rest(self) -> float | None:
@@ -118,6 +127,7 @@ def extract(path: str | Path, before: RunReport | None = None, ops: Vocabulary =
         rollbacks=sum(event.name == "rollback" for event in events),
         test_error=ends[-1].real("test_error_of_best") if ends and "test_error_of_best" in ends[-1].fields else None,
         config=run.config(),
+        seed=first.fields["seed"] if first is not None and isinstance(first.fields.get("seed"), int) else None,
         versions=_versions(events),
         environment=known or _environment(run),
         trained=_trained(run, front),

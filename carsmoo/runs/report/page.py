@@ -176,7 +176,7 @@ def _headline(report: RunReport) -> str:
         f"{plan.warmup_epochs} epochs of warm-up, {plan.n_generations} generations of {plan.epochs_per_generation} "
         f"epoch{'s' if plan.epochs_per_generation != 1 else ''}; "
         f"population {config.algorithm.pop_size or plan.pop_size}; "
-        f"protection {config.algorithm.protection}; seed {config.seed}"
+        f"protection {config.algorithm.protection}; seed {report.seeds}"
     )
 
 

@@ -55,7 +55,7 @@ def run_rows(reports: Sequence[RunReport], settings: Sequence[Setting], scored: 
                 {
                     "name": one.name,
                     "setting": str(number),
-                    "seed": "–" if one.config is None else str(one.config.seed),
+                    "seed": one.seeds,
                     "generations": str(len(one.generations)),
                     "lowest": "".join(lowest) or "–",
                     "test": "–" if one.test_error is None else f"{100 * one.test_error:.2f}\N{NO-BREAK SPACE}%",
