@@ -13,6 +13,7 @@ from pymoo.core.population import Population
 from carsmoo.algorithm.continuous import Callbacks, Continuous
 from carsmoo.algorithm.display import FrontOutput
 from carsmoo.config.renamed import sections_with_new_names
+from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.runs.build import build
 from carsmoo.runs.checkpoint import Checkpoint, is_main
@@ -67,7 +68,8 @@ def resume(
         warnings.warn(
             f"{path}: {name} is damaged; going on from the checkpoint before it", RuntimeWarning, stacklevel=2
         )
-    saves = Checkpoint(path, every, log=snapshot.document["log_bytes"] is not None)
+    logged = snapshot.document["log_bytes"] is not None and (problem is None or isinstance(problem, GenotypeProblem))
+    saves = Checkpoint(path, every, log=logged)
     callbacks = Callbacks(*([] if callback is None else [callback]), saves)
     return resume_snapshot(
         snapshot, problem, algorithm, termination=termination, callback=callbacks, verbose=verbose, exact=exact
