@@ -38,7 +38,7 @@ from carsmoo import (
     SearchSpace,
     SupernetTraining,
 )
-from carsmoo.algorithm.continuous import Callbacks
+from carsmoo.algorithm.callbacks import Callbacks
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.supernet.evaluation import errors
 from carsmoo.nets.supernet.training_state import SupernetState

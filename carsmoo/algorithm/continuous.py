@@ -7,21 +7,20 @@ import inspect
 from typing import TYPE_CHECKING, Any, get_args
 
 from pymoo.algorithms.base.genetic import GeneticAlgorithm
-from pymoo.core.callback import Callback, CallbackCollection
 from pymoo.core.duplicate import NoDuplicateElimination
 from pymoo.core.evaluator import Evaluator
 from pymoo.core.initialization import Initialization
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
-from pymoo.problems.dyn import TimeSimulation
 
+from carsmoo.algorithm.callbacks import RunCallback, advances_problem
 from carsmoo.algorithm.fitting import require_counted_end, require_fitting, require_replaceable, require_survival
 from carsmoo.algorithm.growth import NewbornGrowth, set_before, set_growth
 from carsmoo.algorithm.termination import check_termination
 from carsmoo.operators import ArrayMating, CARSMating
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.utils.progress import ProgressBars, Step
+from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import choice, instance, integer, keywords, reject_unknown, shown
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ class Continuous(Beside):  # type: ignore[misc]
         self.evaluator = given.get("evaluator") or Evaluator()
         verbose = given.get("verbose", False) and (moving is None or moving.is_main)
         if moving is not None:
-            if _advances(given.get("callback")):
+            if advances_problem(given.get("callback")):
                 name = type(self).__name__
                 raise ValueError(
                     f"callback: expected none that advances the problem, as {name} does, got TimeSimulation"
@@ -262,53 +261,3 @@ def _check_run(given: dict[str, Any]) -> None:
         integer("seed", seed, 0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: expected a Callback of pymoo or a function, got {shown(callback)}")
-
-
-def _advances(callback: Any) -> bool:
-    if isinstance(callback, (Callbacks, CallbackCollection)):
-        return any(_advances(one) for one in callback.callbacks)
-    return isinstance(callback, TimeSimulation)
-
-
-class RunCallback(Callback):  # type: ignore[misc]
-    """A pymoo callback that a :class:`~carsmoo.Continuous` algorithm also calls when a run begins."""
-
-    def begin(self, algorithm: Any) -> None:
-        """Prepare for the run of an algorithm that was set up and has evaluated nothing yet: hear a problem's steps."""
-        if isinstance(algorithm.problem, MovingProblem):
-            algorithm.problem.run_listeners.append(self.hear)
-
-    def hear(self, step: Step) -> None:
-        """Take a step of a moving problem."""
-
-    def leave(self) -> None:
-        """Let go of what is held for the run, which an error has left."""
-
-
-class Callbacks(RunCallback):
-    """Several callbacks as one, called in their order, whatever kind they are.
-
-    Args:
-        *callbacks: pymoo callbacks or functions of an algorithm.
-    """
-
-    def __init__(self, *callbacks: Any) -> None:
-        super().__init__()
-        self.callbacks = callbacks
-
-    def begin(self, algorithm: Any) -> None:
-        """Begin each callback that has a ``begin``."""
-        for callback in self.callbacks:
-            if isinstance(callback, RunCallback):
-                callback.begin(algorithm)
-
-    def leave(self) -> None:
-        """Leave the run with each callback that has a ``leave``."""
-        for callback in self.callbacks:
-            if isinstance(callback, RunCallback):
-                callback.leave()
-
-    def notify(self, algorithm: Any) -> None:
-        """Call each callback."""
-        for callback in self.callbacks:
-            callback(algorithm)

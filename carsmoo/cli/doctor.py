@@ -15,8 +15,8 @@ from rich.text import Text
 from carsmoo.cli.common import show_whole
 from carsmoo.cli.tables import table_of
 from carsmoo.runs.snapshot import versions
+from carsmoo.utils.cache import cache_folder
 from carsmoo.utils.extras import install_line
-from carsmoo.utils.files import cache_folder
 
 if TYPE_CHECKING:
     import torch

@@ -277,7 +277,7 @@ def _headline(recipe: TrainingRecipe, genotypes: Sequence[Architecture], data: s
 
 
 def _line(number: int, figures: Mapping[str, float]) -> str:
-    from carsmoo.nets.retraining.job import HELD_OUT, TEST
+    from carsmoo.nets.retraining.card import HELD_OUT, TEST
 
     splits = [split for split in (HELD_OUT, TEST) if split in figures]
     errors = ", ".join(f"{figures[split]:.2%} on {split} (epoch {figures['epoch']})" for split in splits)

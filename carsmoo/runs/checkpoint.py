@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from carsmoo.algorithm.continuous import RunCallback
+from carsmoo.algorithm.callbacks import RunCallback
 from carsmoo.algorithm.display import FrontOutput
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.moving import MovingProblem

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from carsmoo.algorithm.continuous import RunCallback
+from carsmoo.algorithm.callbacks import RunCallback
 
 LATE = 1.07
 """How much longer than its budget a search may take, before it ends with fewer generations than planned."""

@@ -12,7 +12,7 @@ from carsmoo.nets.data import load_for_training
 from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.models.network import measure_noise, untrained
 from carsmoo.nets.models.serialization import load
-from carsmoo.nets.retraining.job import card_of_data
+from carsmoo.nets.retraining.card import card_of_data
 from carsmoo.nets.retraining.trainer import error_of
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.space.architecture import Architecture, Vocabulary

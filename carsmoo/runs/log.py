@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from carsmoo.algorithm.continuous import RunCallback
+from carsmoo.algorithm.callbacks import RunCallback
 from carsmoo.space.front import Front
 from carsmoo.utils.progress import PhaseClock, Step
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from carsmoo.algorithm.continuous import RunCallback
+from carsmoo.algorithm.callbacks import RunCallback
 from carsmoo.config.toml import plain
 from carsmoo.runs.build import config_of
 from carsmoo.runs.checkpoint import is_main

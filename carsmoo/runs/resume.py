@@ -10,7 +10,8 @@ from typing import Any
 
 from pymoo.core.population import Population
 
-from carsmoo.algorithm.continuous import Callbacks, Continuous
+from carsmoo.algorithm.callbacks import Callbacks
+from carsmoo.algorithm.continuous import Continuous
 from carsmoo.algorithm.display import FrontOutput
 from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.problems.genotypes import GenotypeProblem

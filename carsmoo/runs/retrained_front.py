@@ -145,7 +145,7 @@ def train_jobs(jobs: Sequence[Job], processes: int | None, listener: Listener, g
 def finished_cards(jobs: Sequence[Job]) -> dict[int, dict[str, Any]]:
     """Return the cards of those networks that have been trained to their ends as the jobs say, by their places."""
     from carsmoo.nets.data import load_for_training
-    from carsmoo.nets.retraining.job import finished
+    from carsmoo.nets.retraining.folder import finished
 
     data = load_for_training(jobs[0].data, jobs[0].recipe)
     cards = {}
@@ -171,7 +171,7 @@ def write_final_front(run: RunDirectory, front: Front, cards: dict[int, dict[str
         front: the search's.
         cards: of the trained networks, by their places in the front.
     """
-    from carsmoo.nets.retraining.job import HELD_OUT, TEST, error_in, figures_of
+    from carsmoo.nets.retraining.card import HELD_OUT, TEST, error_in, figures_of
 
     places = sorted(cards)
     told, searched = [cards[k] for k in places], front.column(front.score)[places]
@@ -285,6 +285,6 @@ def _draw(run: RunDirectory, front: Front, final: Front, correlation: Correlatio
 
 def errors_of(cards: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
     """Return the test errors that cards tell of, (n,)."""
-    from carsmoo.nets.retraining.job import TEST, error_in
+    from carsmoo.nets.retraining.card import TEST, error_in
 
     return np.array([error_in(card, TEST) for card in cards], dtype=np.float64)

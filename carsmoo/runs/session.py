@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from carsmoo.algorithm.continuous import Callbacks, RunCallback
+from carsmoo.algorithm.callbacks import Callbacks, RunCallback
 from carsmoo.config.search import SearchConfig
 from carsmoo.cost.objectives import OBJECTIVES
 from carsmoo.runs.build import build, config_of

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
-from carsmoo.algorithm.continuous import RunCallback
+from carsmoo.algorithm.callbacks import RunCallback
 from carsmoo.utils.progress import Step
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

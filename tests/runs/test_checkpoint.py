@@ -15,7 +15,7 @@ from pymoo.optimize import minimize
 from pymoo.problems import get_problem
 
 from carsmoo import PNSGA3, Checkpoint, Continuous, resume
-from carsmoo.algorithm.continuous import Callbacks
+from carsmoo.algorithm.callbacks import Callbacks
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.problems.tabular import UnseenRows
 from carsmoo.runs.snapshot import read

@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 
 import carsmoo.runs.resume
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, Genotype, SupernetTraining, resume
-from carsmoo.algorithm.continuous import Callbacks
+from carsmoo.algorithm.callbacks import Callbacks
 from carsmoo.nets.data import ImageData
 from carsmoo.operators import NodeMutation
 from carsmoo.runs import checkpoint

@@ -9,7 +9,7 @@ import torch
 from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem, ChainSpace, Checkpoint, NASBench201Space, Stage
-from carsmoo.algorithm.continuous import Callbacks
+from carsmoo.algorithm.callbacks import Callbacks
 from carsmoo.nets.distributed.group import Group, joined
 from tests.nets.distributed.test_group import CONFIG
 from tests.support.runs import Stop, StopAt

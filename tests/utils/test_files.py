@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from carsmoo.utils import files
-from carsmoo.utils.files import Store, append, cut, flushed_size, read_cached, write_cached, write_whole
+from carsmoo.utils.files import Store, append, cut, flushed_size, write_whole
 
 ARRAYS = {
     "turned": np.arange(6.0).reshape(2, 3).T,
@@ -254,20 +254,6 @@ def test_another_process_is_kept_out_until_this_one_ends(tmp_path: Path) -> None
     assert not mine.lock()  # the same one may
     mine.unlock()
     mine.lock()
-
-
-def test_a_cached_text_comes_back_and_nothing_but_time_depends_on_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert read_cached("a/b.json") is None
-    write_cached("a/b.json", "é")
-    assert read_cached("a/b.json") == "é"
-    assert (tmp_path / "carsmoo" / "a" / "b.json").is_file()
-    (tmp_path / "carsmoo" / "odd").write_bytes(b"\xff")
-    assert read_cached("odd") is None
-    write_cached("odd/below", "x")  # there is a file in the way
-    assert read_cached("odd/below") is None
 
 
 def test_any_thread_lets_go_of_a_lock(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is done to images: scaled to a size, and at random to those of training crops, mirroring, colours."""
+"""What is done to images: scaled to a size, and at random to those of training crops, mirroring, colours, cutout."""
 
 from __future__ import annotations
 
@@ -151,6 +151,20 @@ def jittered(image: Picture, jitter: tuple[float, float, float, float], generato
         if factors[k] is not None:
             image = changes[k](image, factors[k])
     return image
+
+
+def cut_out(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Return images (n, c, h, w) with a square of ``side`` px set to 0, its centre anywhere in the image (DARTS)."""
+    if side == 0:
+        return images
+    n, _, height, width = images.shape
+    inside = []
+    for size in (height, width):
+        start = torch.randint(0, size, (n, 1), generator=generator) - side // 2
+        at = torch.arange(size)
+        inside.append((at >= start) & (at < start + side // 2 * 2))  # an odd side is taken one smaller, as in DARTS
+    square = inside[0][:, :, None] & inside[1][:, None, :]
+    return images.masked_fill(square[:, None].to(images.device), 0.0)
 
 
 def natural(shape: tuple[int, int, int]) -> Augmentation:

@@ -33,7 +33,7 @@ from carsmoo.nets.latency.timing import Clock, TimedLayer, alternately, measure
 from carsmoo.nets.models.device import pick
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.search_space import SearchSpace
-from carsmoo.utils.files import read_cached, write_cached
+from carsmoo.utils.cache import read_cached, write_cached
 from carsmoo.utils.progress import Listener, unheard
 from carsmoo.utils.validation import instance, integer
 

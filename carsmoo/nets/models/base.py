@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
+from carsmoo.cost.closed_form import params, supernet_params
+from carsmoo.cost.memory import require_weights
 from carsmoo.nets.models.batch_norm import BatchNorm, Statistics, SubnetNorm
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Run = Callable[[Tensor, Statistics | None], Tensor]
 """Applies a layer."""
@@ -21,13 +26,28 @@ Run = Callable[[Tensor, Statistics | None], Tensor]
 class SharedWeights(nn.Module):
     """The weights of all architectures of a space; a forward pass runs one of them and remembers nothing.
 
+    A subclass makes its layers.
+
+    Args:
+        space: the architectures.
+        network: widths, depth, image shape and classes.
+
     Attributes:
         space: the architectures.
         network: widths, depth, image shape and classes.
+
+    Raises:
+        ValueError: if the weights do not fit in the memory.
     """
 
     space: SearchSpace
     network: NetworkConfig
+
+    def __init__(self, space: SearchSpace, network: NetworkConfig) -> None:
+        super().__init__()
+        require_weights(network, supernet_params(space, network))
+        self.space = space
+        self.network = network
 
     @abstractmethod
     def forward(self, x: Tensor, genotype: Any, statistics: Statistics | None = None) -> Tensor:
@@ -59,12 +79,21 @@ class Inherited(NamedTuple):
 class ArchitectureNetwork(nn.Module):
     """The network of one architecture, an ordinary ``nn.Module``.
 
+    A subclass makes its layers.
+
+    Args:
+        genotype: what it computes.
+        network: widths, depth, stem, image shape, classes, auxiliary head.
+
     Attributes:
         genotype: what it computes.
         config: widths, depth, stem, image shape, classes, auxiliary head.
         drop_path: probability with which what a sum adds is dropped per image, in training only; an identity never is.
             A schedule sets it between epochs.
         path_generator: draws the paths that are dropped; it lives on the CPU. None: torch's global one.
+
+    Raises:
+        ValueError: if the weights do not fit in the memory.
     """
 
     genotype: Architecture
@@ -74,6 +103,14 @@ class ArchitectureNetwork(nn.Module):
     classifier: nn.Linear
     auxiliary: nn.Module | None
 
+    def __init__(self, genotype: Architecture, network: NetworkConfig) -> None:
+        super().__init__()
+        require_weights(network, params(genotype, network))
+        self.genotype = genotype
+        self.config = network
+        self.drop_path = network.drop_path_prob
+        self.path_generator = None
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, (n, classes), for images ``x`` (n, c, h, w)."""
         return self.forward_both(x)[0]
@@ -82,13 +119,24 @@ class ArchitectureNetwork(nn.Module):
     def forward_both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the logits and those of the auxiliary head, which is run in training only and None otherwise."""
 
-    @abstractmethod
-    def inherit(self, supernet: SharedWeights) -> ArchitectureNetwork:
+    @torch.no_grad()
+    def inherit(self, supernet: SharedWeights) -> Self:
         """Copy the weights that its architecture uses from a supernet, and return the network.
+
+        Running statistics do not come with them: a supernet has none. Let ``torch.optim.swa_utils.update_bn`` measure
+        them on training images before the network is used without further training.
 
         Raises:
             ValueError: if the two differ in anything that shapes the weights.
         """
+        require_same_shapes(self.config, supernet.network)
+        supernet.space.encode(self.genotype)
+        self._copy_from(supernet)
+        return self
+
+    @abstractmethod
+    def _copy_from(self, supernet: SharedWeights) -> None:
+        """Copy the weights that its architecture uses from a supernet of its shape, whose space has it."""
 
     @abstractmethod
     def frame(self) -> list[nn.Module]:

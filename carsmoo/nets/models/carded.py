@@ -11,20 +11,31 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from carsmoo.config.network import NetworkConfig
 from carsmoo.nets.data.reading import ImageLike, Reading
 from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.models.device import precision
 from carsmoo.nets.models.prediction import Prediction, as_items, batches, predictions
+from carsmoo.space.architecture import Architecture
 
 
 class CardedNetwork(ArchitectureNetwork):
-    """A network with its card.
+    """A network with its card; it stands before the class of the network among the bases of one that has both.
+
+    Args:
+        genotype: its architecture.
+        network: its shape.
+        card: see ``carsmoo.nets.models.model_card``.
 
     Attributes:
         card: where its weights come from, how good it is, what it costs.
     """
 
     card: dict[str, Any]
+
+    def __init__(self, genotype: Architecture, network: NetworkConfig, card: Mapping[str, Any]) -> None:
+        super().__init__(genotype, network)
+        self.card = dict(card)
 
     @property
     def class_names(self) -> list[str] | None:

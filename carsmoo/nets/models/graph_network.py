@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.closed_form import params
-from carsmoo.cost.memory import require_weights
 from carsmoo.nets.models.auxiliary import AuxiliaryHead
 from carsmoo.nets.models.base import (
     ArchitectureNetwork,
@@ -18,7 +15,6 @@ from carsmoo.nets.models.base import (
     SharedWeights,
     copy_weights,
     drop_paths,
-    require_same_shapes,
 )
 from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder
 from carsmoo.nets.models.graph_layers import compute, module_at
@@ -41,10 +37,7 @@ class GraphNetwork(ArchitectureNetwork):
     genotype: SpaceArchitecture
 
     def __init__(self, genotype: SpaceArchitecture, network: NetworkConfig) -> None:
-        super().__init__()
-        require_weights(network, params(genotype, network))
-        self.genotype, self.config = genotype, network
-        self.drop_path, self.path_generator = network.drop_path_prob, None
+        super().__init__(genotype, network)
         self.vertices = genotype.graph(network)
         self._branches = branches(self.vertices)
         norm: NormBuilder = partial(BatchNorm, affine=network.bn_affine)
@@ -65,23 +58,11 @@ class GraphNetwork(ArchitectureNetwork):
         assert inner is not None
         return logits, self.auxiliary(inner) if self.training and self.auxiliary is not None else None
 
-    @torch.no_grad()
-    def inherit(self, supernet: SharedWeights) -> GraphNetwork:
-        """Copy the weights that its architecture uses from a supernet, and return the network.
-
-        Running statistics do not come with them: a supernet has none. Let ``torch.optim.swa_utils.update_bn`` measure
-        them on training images before the network is used without further training.
-
-        Raises:
-            ValueError: if the two differ in anything that shapes the weights.
-        """
-        require_same_shapes(self.config, supernet.network)
-        supernet.space.encode(self.genotype)
+    def _copy_from(self, supernet: SharedWeights) -> None:
         for slot in (*self.layers, "classifier"):
             source = supernet.layer_at(slot)
             assert isinstance(source, nn.Module)
             copy_weights(source, self._layer_at(slot))
-        return self
 
     def frame(self) -> list[nn.Module]:
         """Return the parts that all architectures have."""

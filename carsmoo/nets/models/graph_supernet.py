@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.cost.closed_form import supernet_params
-from carsmoo.cost.memory import require_weights
 from carsmoo.nets.models.base import Run, SharedWeights
 from carsmoo.nets.models.batch_norm import Statistics, SubnetNorm
 from carsmoo.nets.models.graph_layers import compute, module_at
@@ -34,10 +32,7 @@ class GraphSupernet(SharedWeights):
 
     @torch.inference_mode(False)
     def __init__(self, space: SearchSpace, network: NetworkConfig, generator: torch.Generator) -> None:
-        super().__init__()
-        require_weights(network, supernet_params(space, network))
-        self.space = space
-        self.network = network
+        super().__init__(space, network)
         places = space.places(network)
         self.layers = drawn(
             lambda: nn.ModuleDict({slot: module_at(layer, SubnetNorm) for slot, layer in places.items()}), generator

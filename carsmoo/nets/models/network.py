@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from carsmoo.config.network import CellShape, NetworkConfig
-from carsmoo.cost.closed_form import params
-from carsmoo.cost.memory import BYTES, require_fits, require_weights
+from carsmoo.cost.memory import BYTES, require_fits
 from carsmoo.nets.models.auxiliary import AuxiliaryHead
 from carsmoo.nets.models.base import (
     ArchitectureNetwork,
@@ -20,7 +19,6 @@ from carsmoo.nets.models.base import (
     SharedWeights,
     copy_weights,
     drop_paths,
-    require_same_shapes,
 )
 from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder
 from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
@@ -91,12 +89,7 @@ class Network(ArchitectureNetwork):
     genotype: Genotype
 
     def __init__(self, genotype: Genotype, network: NetworkConfig) -> None:
-        super().__init__()
-        require_weights(network, params(genotype, network))
-        self.genotype = genotype
-        self.config = network
-        self.drop_path = network.drop_path_prob
-        self.path_generator: torch.Generator | None = None
+        super().__init__(genotype, network)
         norm: NormBuilder = partial(BatchNorm, affine=network.bn_affine)
         shapes = list(network.cells(len(genotype.normal_concat), len(genotype.reduce_concat)))
         self.stem = Stem(network, norm)
@@ -118,18 +111,7 @@ class Network(ArchitectureNetwork):
                 auxiliary = head(last)
         return self.classifier(last.mean(dim=(2, 3))), auxiliary
 
-    @torch.no_grad()
-    def inherit(self, supernet: SharedWeights) -> Network:
-        """Copy the weights that this network's genotype uses from a supernet, and return the network.
-
-        Running statistics do not come with them: a supernet has none. Let ``torch.optim.swa_utils.update_bn`` measure
-        them on training images before the network is used without further training.
-
-        Raises:
-            ValueError: if the two differ in anything that shapes the weights.
-        """
-        require_same_shapes(self.config, supernet.network)
-        supernet.space.encode(self.genotype)
+    def _copy_from(self, supernet: SharedWeights) -> None:
         assert isinstance(supernet, Supernet)  # whose space has genotypes
         copy_weights(supernet.stem, self.stem)
         copy_weights(supernet.classifier, self.classifier)
@@ -139,7 +121,6 @@ class Network(ArchitectureNetwork):
             _, nodes = other.chosen(self.genotype)
             for source, target in zip((op for edges in nodes for op, _ in edges), own.ops, strict=True):
                 copy_weights(source, target)
-        return self
 
     def frame(self) -> list[nn.Module]:
         """Return the parts that all genotypes have: stem, classifier, the input layers of each cell."""

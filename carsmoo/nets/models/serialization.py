@@ -45,10 +45,6 @@ class SavedNetwork(CardedNetwork, Network):
         card: see ``carsmoo.nets.models.model_card``.
     """
 
-    def __init__(self, genotype: Genotype, network: NetworkConfig, card: Mapping[str, Any]) -> None:
-        super().__init__(genotype, network)
-        self.card = dict(card)
-
 
 class SavedGraphNetwork(CardedNetwork, GraphNetwork):
     """A network of another space with its card, as :func:`load` returns it, in evaluation mode.
@@ -58,10 +54,6 @@ class SavedGraphNetwork(CardedNetwork, GraphNetwork):
         network: its shape.
         card: see ``carsmoo.nets.models.model_card``.
     """
-
-    def __init__(self, genotype: SpaceArchitecture, network: NetworkConfig, card: Mapping[str, Any]) -> None:
-        super().__init__(genotype, network)
-        self.card = dict(card)
 
 
 def _carded(genotype: Architecture, network: NetworkConfig, card: Mapping[str, Any]) -> CardedNetwork:

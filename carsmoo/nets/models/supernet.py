@@ -10,8 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from carsmoo.config.network import CellShape, NetworkConfig
-from carsmoo.cost.closed_form import supernet_params
-from carsmoo.cost.memory import require_weights
 from carsmoo.nets.models.base import Run, SharedWeights
 from carsmoo.nets.models.batch_norm import Statistics, SubnetNorm
 from carsmoo.nets.models.cells import Entry, Stem, aggregate, zeros_of
@@ -85,10 +83,7 @@ class Supernet(SharedWeights):
 
     @torch.inference_mode(False)
     def __init__(self, space: DARTSSpace, network: NetworkConfig, generator: torch.Generator) -> None:
-        super().__init__()
-        require_weights(network, supernet_params(space, network))
-        self.space = space
-        self.network = network
+        super().__init__(space, network)
         cells = list(network.cells(space.nodes, space.nodes))
         with torch.device("meta"):  # torch would draw the weights from its global generator
             self.stem = Stem(network, SubnetNorm)

@@ -2,69 +2,52 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from carsmoo.config.renamed import with_new_names
-from carsmoo.config.retraining import TrainingRecipe
-from carsmoo.nets.data import DataLike, TrainingData, load_for_training
+from carsmoo.nets.data import load_for_training
 from carsmoo.nets.models.device import environment, pick
-from carsmoo.nets.models.model_card import data_card, from_json
+from carsmoo.nets.models.model_card import from_json
 from carsmoo.nets.models.serialization import CARD, save
+from carsmoo.nets.retraining.card import HELD_OUT, TEST, card_of_data, error_in, figures_of
+from carsmoo.nets.retraining.folder import (
+    BEST,
+    LAST,
+    Job,
+    TrainingStore,
+    epochs_left,
+    finished,
+    making,
+    require_place,
+    with_settings_of_now,
+)
 from carsmoo.nets.retraining.trainer import NetworkTrainer
-from carsmoo.space.architecture import Architecture
 from carsmoo.utils.files import Saved, write_whole
-from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener, unheard
-from carsmoo.utils.run_store import LOG, RunStore
-from carsmoo.utils.trees import difference
-from carsmoo.utils.validation import DivergenceError, finite, shown
+from carsmoo.utils.validation import DivergenceError, shown
 
-BEST, LAST = "best", "last"
-_FILES = (LOG, CARD, f"{BEST}.safetensors", f"{LAST}.safetensors")
-
-HELD_OUT, TEST = "held-out", "test"
-"""Names of the splits in a card."""
+__all__ = [
+    "HELD_OUT",
+    "TEST",
+    "Job",
+    "TrainingStore",
+    "card_of_data",
+    "epochs_left",
+    "error_in",
+    "figures_of",
+    "finished",
+    "making",
+    "require_place",
+    "train",
+]
 
 Arrays = Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A network to train.
-
-    Args:
-        folder: its own; made if need be.
-        genotype: its cells.
-        recipe: how it is trained.
-        data: images, see :func:`carsmoo.nets.data.load_for_training`.
-        device: where to compute; chosen by what there is if not given.
-        threads: that compute; torch's number if not given. A resumed job keeps those it began with.
-        initial: weights to start from, by name, such as those of a supernet.
-        exact: whether resuming with other versions or on another device, with which the last bits may differ, is
-            refused.
-    """
-
-    folder: Path
-    genotype: Architecture
-    recipe: TrainingRecipe
-    data: DataLike
-    device: str | None = None
-    threads: int | None = None
-    initial: Arrays | None = None
-    exact: bool = True
 
 
 def train(job: Job, listener: Listener = unheard) -> dict[str, Any]:
@@ -108,76 +91,6 @@ def train(job: Job, listener: Listener = unheard) -> dict[str, Any]:
     return card
 
 
-class TrainingStore(RunStore):
-    """The store of a training."""
-
-    kind = "training"
-    fields = MappingProxyType({"making": dict, "environment": dict, "best": dict, "history": list})
-    names = _FILES
-
-    def require_own_log(self) -> None:
-        """Check that the log begins with the very figures that were saved, unless it is empty or a link to replace.
-
-        Raises:
-            FileExistsError: if it is something else.
-        """
-        log, saved = self.log_path, self.read()
-        if saved is None or log.is_symlink() or not log.exists():
-            return
-        own = "".join(f"{json.dumps(figures)}\n" for figures in saved[1]["history"][:1]).encode()
-        if not log.is_file() or not own.startswith(b"".join(log.read_bytes().splitlines(keepends=True)[:1])):
-            raise FileExistsError(f"{log}: expected the log of this training, got something else")
-
-
-def require_place(folder: Path) -> None:
-    """Check that a network may be trained in a folder: it is new or empty, or holds a training and its files.
-
-    Beside a training there may be other files, which are left alone.
-
-    Raises:
-        FileExistsError: naming what else is there.
-    """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise FileExistsError(f"{folder}: expected a directory, got a file")
-    store = TrainingStore(folder)
-    require_own(*(folder / name for name in _FILES if name != LOG))
-    if all((folder / name).is_file() for name in (CARD, f"{LAST}.safetensors")):
-        return
-    if store.files():
-        store.require_own_log()
-        return
-    log = store.log_path
-    empty = log.is_file() and not log.is_symlink() and log.stat().st_size == 0  # of one killed in its first epoch
-    others = [path for path in store.others() if not (empty and path == log)]
-    if others:
-        raise FileExistsError(
-            f"{folder}: expected a new or empty directory or a training, got one with {others[0].name}"
-        )
-
-
-def finished(job: Job, data: TrainingData) -> dict[str, Any] | None:
-    """Return the card of a network that has been trained to its end; None if there is none.
-
-    Raises:
-        ValueError: if it is another network than the job's, naming the first difference.
-    """
-    path = job.folder / CARD
-    if not (path.is_file() and (job.folder / f"{LAST}.safetensors").is_file()):
-        return None
-    card = from_json(path.read_text(encoding="utf-8"), str(path), job.genotype.vocabulary)
-    made = making(job, data.digest())
-    found = difference(made, {name: _with_new_names(card["recipe"]).get(name) for name in made})
-    if found is not None:
-        raise ValueError(f"{job.folder} holds a network that was trained otherwise: {found}")
-    if finite(card["recipe"].get("seconds")) is None:
-        raise ValueError(f"{path}: recipe: seconds: expected a number, got {shown(card['recipe'].get('seconds'))}")
-    if error_in(card, TEST) is None:
-        raise ValueError(f"{path}: accuracy: expected an error on {TEST}, got none")
-    return card
-
-
 class _Training:
     """A training that is under way in a folder."""
 
@@ -190,7 +103,7 @@ class _Training:
         self.history: list[dict[str, Any]] = []
         saved, threads = store.read(), job.threads
         if saved is not None:
-            store.require_same("training", _with_new_names(saved[1]["making"]), self.making)
+            store.require_same("training", with_settings_of_now(saved[1]["making"]), self.making)
             threads = saved[1]["environment"].get("threads")
             if not (isinstance(threads, int) and 1 <= threads <= 1024):
                 raise ValueError(f"{store.folder}: threads: expected an integer in 1..1024, got {shown(threads)}")
@@ -278,63 +191,3 @@ class _Training:
         accuracy = [{"split": split, **common, "error": error} for split, error in errors.items()]
         how = {**self.making, "epochs": self.trainer.epochs, "seconds": self.seconds, "environment": self.environment}
         return {"data": card_of_data(self.data), "recipe": how, "accuracy": accuracy}
-
-
-def card_of_data(data: TrainingData) -> dict[str, Any]:
-    """Return what a card tells of data."""
-    moments = data.mean.tolist(), data.std.tolist()
-    reading = None if data.reading is None else data.reading.to_plain()
-    return data_card(data.name, data.image_shape, data.classes, *moments, data.class_names, reading)
-
-
-def error_in(card: Mapping[str, Any], split: str) -> float | None:
-    """Return the error that a card tells of a split; None if it tells of none."""
-    return next((float(one["error"]) for one in card["accuracy"] if one["split"] == split), None)
-
-
-def figures_of(card: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a card tells in numbers: ``params``, ``epoch`` of its weights, each split's error, ``seconds``."""
-    errors = {one["split"]: one["error"] for one in card["accuracy"]}
-    epoch = max(one["epoch"] for one in card["accuracy"])
-    return {"params": card["costs"]["params"], "epoch": epoch, **errors, "seconds": card["recipe"]["seconds"]}
-
-
-def epochs_left(job: Job, data: TrainingData) -> int:
-    """Return how many epochs a training has still to go, one more for its end; 0 if it has been trained to its end.
-
-    Raises:
-        ValueError: if its folder holds another network's training, or a damaged one.
-    """
-    if finished(job, data) is not None:
-        return 0
-    saved = TrainingStore(job.folder).newest()
-    return job.recipe.epochs + 1 - (0 if saved is None else saved.number)
-
-
-def making(job: Job, data_sha256: str) -> dict[str, Any]:
-    """Return all that decides the result of a training on images of a digest, as plain values."""
-    splits = {"train": "search-train + search-validation", "held out": job.recipe.holdout_fraction}
-    made = {
-        "trainer": "carsmoo train",
-        "genotype": str(job.genotype),
-        "settings": dataclasses.asdict(job.recipe),
-        "splits": splits,
-        "data_sha256": data_sha256,
-        "start": "random" if job.initial is None else f"supernet {_digest(job.initial)}",
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(made))
-    return plain
-
-
-def _with_new_names(made: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a network was trained, as a file of before may tell it, with the names of today."""
-    settings = made.get("settings")
-    return {**made, "settings": with_new_names(settings, "recipe")} if isinstance(settings, Mapping) else dict(made)
-
-
-def _digest(weights: Arrays) -> str:
-    found = hashlib.sha256()
-    for name in sorted(weights):
-        found.update(name.encode())
-        found.update(np.ascontiguousarray(weights[name]).data)
-    return found.hexdigest()[:16]

@@ -18,6 +18,7 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.cost.closed_form import params
 from carsmoo.cost.memory import require_step
 from carsmoo.nets.data import Augment, Split, Stream, TrainingData
+from carsmoo.nets.data.transforms import cut_out
 from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import memory_of, precision
@@ -102,20 +103,6 @@ def augment_for(data: TrainingData, recipe: TrainingRecipe) -> Augment:
         shift=dataclasses.replace(data.augmentation, **changes),
         jitter=(recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue),
     )
-
-
-def cut_out(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """Return images (n, c, h, w) with a square of ``side`` px set to 0, its centre anywhere in the image (DARTS)."""
-    if side == 0:
-        return images
-    n, _, height, width = images.shape
-    inside = []
-    for size in (height, width):
-        start = torch.randint(0, size, (n, 1), generator=generator) - side // 2
-        at = torch.arange(size)
-        inside.append((at >= start) & (at < start + side // 2 * 2))  # an odd side is taken one smaller, as in DARTS
-    square = inside[0][:, :, None] & inside[1][:, None, :]
-    return images.masked_fill(square[:, None].to(images.device), 0.0)
 
 
 def loss_of(logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: TrainingRecipe) -> Tensor:

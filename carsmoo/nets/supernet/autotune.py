@@ -20,7 +20,7 @@ from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, environment
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.space.search_space import SearchSpace
-from carsmoo.utils.files import read_cached, write_cached
+from carsmoo.utils.cache import read_cached, write_cached
 
 Step: TypeAlias = Callable[[], object]
 T = TypeVar("T")

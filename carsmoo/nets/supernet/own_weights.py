@@ -8,20 +8,18 @@ from then on trains alone. The engine, its operators and its survival know no di
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.config.schedules import one_cycle
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import ImageData, Split
@@ -33,6 +31,7 @@ from carsmoo.nets.models.device import FORMATS, precision
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.models.network import build
 from carsmoo.nets.supernet.inheritance import inherit
+from carsmoo.nets.supernet.rounds import steps_per_epoch, train_round
 from carsmoo.nets.supernet.scores import in_units, of_images
 from carsmoo.problems.trust import halves_of
 from carsmoo.space.architecture import Architecture
@@ -93,7 +92,7 @@ class OwnWeights:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of an epoch."""
-        return max(len(self.data.train) // self.plan.batch_size, 1)
+        return steps_per_epoch(self.plan, self.data)
 
     @property
     def epochs(self) -> float:
@@ -139,7 +138,9 @@ class OwnWeights:
         tell = partial(Step, phase=phase, total=len(chosen), unit="networks")
         listener(tell(done=0))
         for done, k in enumerate(mine, 1):
-            losses[k] = self._round(chosen[k], steps)
+            one = chosen[k]
+            generator = self._generator(one.network.genotype, one.steps)
+            losses[k] = train_round(one.network, self.plan, self.data, steps, generator)
             if done < len(mine):
                 listener(tell(done=done * len(chosen) // len(mine)))
         if self.group.size > 1:
@@ -172,44 +173,6 @@ class OwnWeights:
         for (_, tensor), values in zip(everything, found, strict=True):
             tensor.copy_(values.view(tensor.shape))
         losses.copy_(told)
-
-    @torch.inference_mode(False)
-    @torch.enable_grad()
-    def _round(self, one: Individual, steps: int) -> float:
-        """Train a network for a round, and return the loss of its last step."""
-        plan, generator = self.plan, self._generator(one.network.genotype, one.steps)
-        network = one.network.train()
-        parameters = list(network.parameters())
-        optimizer = torch.optim.SGD(
-            parameters,
-            plan.learning_rate,
-            plan.momentum,
-            weight_decay=plan.weight_decay,
-            nesterov=plan.momentum > 0,
-            fused=True,
-        )
-        for k, indices in enumerate(self._batches(steps, generator)):
-            for group in optimizer.param_groups:
-                group["lr"] = round_rate(plan, k, steps)
-            images = self.data.augmentation(self.data.train.images[indices], generator)
-            with precision(images.device):
-                loss = F.cross_entropy(network(self.data.normalise(images)), self.data.train.labels[indices])
-            torch.autograd.backward([loss])
-            norm = torch.nn.utils.clip_grad_norm_(parameters, plan.grad_clip)
-            if bool(norm.isfinite()):
-                optimizer.step()
-            optimizer.zero_grad()
-        network.eval()
-        return float(loss.detach())
-
-    def _batches(self, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """Yield the indices of so many batches; all images have a turn before one has another."""
-        labels, size, given = self.data.train.labels, self.plan.batch_size, 0
-        while given < steps:
-            order = torch.randperm(len(labels), generator=generator).to(labels.device)
-            for part in order[: self.steps_per_epoch * size].tensor_split(self.steps_per_epoch)[: steps - given]:
-                yield part
-                given += 1
 
     # ------------------------------------------------------------------ births
 
@@ -333,11 +296,6 @@ class OwnWeights:
     def digest(self) -> bytes:
         """Return the SHA-256 of :meth:`state_dict`."""
         return hashlib.sha256(b"".join(array.tobytes() for array in self.state_dict().values())).digest()
-
-
-def round_rate(plan: SupernetTraining, step: int, steps: int) -> float:
-    """Return the learning rate in the middle of a step, counted from 0, of a round of so many: one cycle."""
-    return max(plan.learning_rate * one_cycle((step + 0.5) / steps), plan.learning_rate_min)
 
 
 def _each_once(individuals: Sequence[Individual]) -> list[Individual]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,28 +13,26 @@ from numpy.typing import NDArray
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo.config.network import NetworkConfig
-from carsmoo.config.supernet import AUTO, SupernetTraining
+from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.latency_table import LatencyTable
-from carsmoo.cost.memory import require_search
-from carsmoo.cost.objectives import SCORES, Objective, Objectives, ValueCache
+from carsmoo.cost.objectives import SCORES, Objective
 from carsmoo.nets.data import DataLike, ImageData, load
-from carsmoo.nets.distributed.group import ALONE, Group, current
+from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.latency.measure import cached
 from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
-from carsmoo.nets.models.device import environment, memory_of, pick
+from carsmoo.nets.models.device import environment
+from carsmoo.nets.supernet.arguments import settled
 from carsmoo.nets.supernet.autotune import memory_format, threads
-from carsmoo.nets.supernet.budget import BudgetPlan, planned_together, usual_training
-from carsmoo.nets.supernet.racing import Race
-from carsmoo.nets.supernet.training_state import SupernetState, layout_of, sharding_of
-from carsmoo.nets.supernet.world import World, new_world
+from carsmoo.nets.supernet.current_scores import CurrentScores
+from carsmoo.nets.supernet.sharding import sharding_of
+from carsmoo.nets.supernet.training_state import SupernetState
+from carsmoo.nets.supernet.world import World, layout_of, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
-from carsmoo.problems.trust import Scored, Trust, scores_of
+from carsmoo.problems.trust import Scored, Trust
 from carsmoo.space.architecture import Architecture
-from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.search_space import SearchSpace
-from carsmoo.utils.durations import seconds_of
 from carsmoo.utils.progress import Listener, Step, unheard
-from carsmoo.utils.validation import choice, instance, integer
+from carsmoo.utils.validation import choice, instance
 
 
 class CARSProblem(GenotypeProblem):
@@ -98,48 +96,23 @@ class CARSProblem(GenotypeProblem):
         group: Group | None = None,
         budget: str | None = None,
     ) -> None:
-        space = instance("space", DARTSSpace() if space is None else space, SearchSpace)
-        training = instance("training", usual_training(data) if training is None else training, SupernetTraining)
-        if budget is not None:
-            if budget != AUTO:
-                seconds_of("budget", budget)
-            training = dataclasses.replace(training, budget=budget)
-        integer("seed", seed, 0)
-        self._group = current() if group is None else instance("group", group, Group)
-        self._device_given, self.device = device, pick(device)
-        self.budget_plan: BudgetPlan | None = None
-        images: ImageData | None = None
-        if training.budget is not None:
-            if network is not None:
-                instance("network", network, NetworkConfig)
-            measured = "latency" in objectives and latency is None
-            plan = planned_together(self._group, data, space, network, training, self.device, latency=measured)
-            self.budget_plan, data, network, training = plan.without_images(), plan.data, plan.network, plan.training
-            images = plan.loaded
-        self.training = training
-        if self._group.size > 1 and self.training.racing:
-            raise ValueError(f"racing: expected False with {self._group.size} processes, which race apart, got True")
-        self._shape = instance("network", NetworkConfig() if network is None else network, NetworkConfig)
-        self.data_given = data
-        self._data: ImageData | None = (load(data) if images is None else images).to(self.device)
-        self.network = self._shape.for_data(self._data.image_shape, self._data.classes)
-        require_search(space, self.network, self.training, len(self._data.train), memory_of(self.device))
-        self._objectives = Objectives(objectives, space, self.network, latency)
+        made = settled(data, space, objectives, network, training, device, seed, latency, group, budget)
+        self._group, self._device_given, self.device = made.group, device, made.device
+        self.budget_plan = made.budget_plan
+        self.training, self.network, self._shape = made.training, made.network, made.shape
+        self.data_given = made.data
+        self._data: ImageData | None = made.images
+        self._objectives = made.objectives
         self._score = self._objectives.score
-        if self._score != "error" and self.training.racing:
-            raise ValueError(f"racing: expected False with {self._score!r}, whose bounds are not known, got True")
-        if self._objectives.of_networks and self.training.racing:
-            raise ValueError(f"racing: expected False with {self._objectives.of_networks[0]}, which moves, got True")
         moving = tuple(self._objectives.names.index(name) for name in self._objectives.moving)
-        super().__init__(space=space, objectives=self._objectives.units, moving=moving, seed=seed)
+        super().__init__(space=made.space, objectives=self._objectives.units, moving=moving, seed=seed)
         self.default_pop_size = self.training.pop_size
         generations = self.training.n_generations + 1  # the first only scores
         self.default_termination = MaximumGenerationTermination(generations)
         self.process_rank, self.races = self._group.rank, self.training.racing
         self._world: World | None = None
         self._weights_missing = False
-        self._known = ValueCache(space)  # tallies with the current weights
-        self._of_networks = ValueCache(space)  # likewise of objectives that see networks
+        self._scores = CurrentScores(self.space, self._objectives)
         self._last: Scored | None = None
 
     def provenance(self) -> dict[str, Any]:
@@ -241,47 +214,33 @@ class CARSProblem(GenotypeProblem):
         self._world.begin(self._hear)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
-        self._forget()
+        self._scores.forget()
         self._running().train_on(X, self._hear)
 
     def _join(self, X: NDArray[np.int64]) -> None:
         if self._running().join(X, self._hear):
-            self._forget()
+            self._scores.forget()
 
     def _restart(self) -> None:
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state_dict() on an unpickled problem before a new run, got none")
         self._world = self._last = None
-        self._forget()
+        self._scores.forget()
 
     def _hear(self, step: Step) -> None:
         boundary = step.phase == "warm-up" and bool(step.figures)  # the end of an epoch: the supernet knows all of it
         self.tell(dataclasses.replace(step, time=self.time, boundary=boundary))
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        names = self._objectives.of_networks
-        found = self._of_networks.look_up(X, self._asked_anew) if len(X) and names else np.empty((len(X), len(names)))
-        if self._score is None:
-            return found
-        return np.insert(found, self._objectives.moving.index(self._score), scores_of(self._tallies(X)), axis=1)
+        return self._scores.values(X, self._running(), self._group, self._hear, self._kept_of_a_race())
 
-    def _asked_anew(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the objectives that see networks, (n, k), as the first process finds them."""
-        self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
+    def _tallies(self, X: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the current tallies, (n, 2, 2) or (n, k, 2, 2); see :mod:`carsmoo.problems.trust`."""
+        return self._scores.tallies(X, self._running(), self._hear, self._kept_of_a_race())
 
-        def find() -> list[list[float]]:
-            found = []
-            for k, genotype in enumerate(self.space.decode(X), 1):
-                found.append(self._objectives.of_network(genotype, self._running().subnet(genotype)))
-                self._hear(Step(phase="scoring", done=k, total=len(X), unit="networks"))
-            return found
-
-        return np.array(self._group.decide(find), dtype=np.float64)
-
-    def _forget(self) -> None:
-        """Forget what was found with the weights that there were."""
-        self._known.clear()
-        self._of_networks.clear()
+    def _kept_of_a_race(self) -> int | None:
+        """Return how many of the next batch survive a race; None where nobody races."""
+        return self.survivors if self.races else None
 
     def _evaluate(self, X: NDArray[np.int64], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._evaluate(X, out, *args, **kwargs)
@@ -289,17 +248,6 @@ class CARSProblem(GenotypeProblem):
             X = np.unique(self.space.canonical(X), axis=0)
             told = self._tallies(X), self._running().updates, self._score, self.training.weights == "shared"
             self._last = Scored.after(self._last, self.time, X, *told)
-
-    def _tallies(self, X: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the current tallies, (n, 2, 2) or (n, k, 2, 2); see :mod:`carsmoo.problems.trust`."""
-        return self._known.look_up(X, self._scored_anew) if len(X) else np.empty((0, 2, 2))
-
-    def _scored_anew(self, X: NDArray[np.int64]) -> NDArray[Any]:
-        self._hear(Step(phase="scoring", done=0, total=len(X), unit="networks"))
-        races = self.races and self.survivors is not None and len(X) > self.survivors
-        race = Race(self._objectives.fixed(X), cast(int, self.survivors)) if races else None
-        assert self._score is not None
-        return self._running().scores(self.space.decode(X), self._score, self._hear, race)
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         fixed = self._objectives.fixed
@@ -331,7 +279,7 @@ class CARSProblem(GenotypeProblem):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state_dict` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
-        left_out |= {"_started": False, "_known": ValueCache(self.space), "_of_networks": ValueCache(self.space)}
+        left_out |= {"_started": False, "_scores": CurrentScores(self.space, self._objectives)}
         left_out |= {"_group": ALONE, "process_rank": 0}
         left_out["_last"] = None
         given = self.data_given if isinstance(self.data_given, str) else None
@@ -365,7 +313,7 @@ class CARSProblem(GenotypeProblem):
         elif bool(state["begun"]):
             raise ValueError("state: expected the weights of a problem that has begun, got none")
         self._world, self._last = world, Scored.from_state(state)
-        self._forget()
+        self._scores.forget()
         self._objectives.load_state_dict(state)
 
     def fingerprint(self) -> dict[str, Any]:

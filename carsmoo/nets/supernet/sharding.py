@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import layer_flops
 from carsmoo.nets.distributed.group import Group, shards
 from carsmoo.nets.models.base import SharedWeights
@@ -36,6 +37,12 @@ REDUCTION = 10
 
 HALVINGS = 20
 """Steps in the search for the least limit that contiguous shares can keep."""
+
+
+def sharding_of(plan: SupernetTraining, processes: int) -> dict[str, int]:
+    """Return the number of processes, unless it decides no bit: one, or two that add one of two sums each."""
+    sums = plan.subnets_per_step if plan.ghost_batches == 1 else plan.ghost_batches
+    return {} if processes == 1 or processes == sums == 2 else {"processes": processes}
 
 
 def score_together(

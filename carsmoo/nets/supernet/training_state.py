@@ -25,6 +25,7 @@ from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.supernet.evaluation import tally
+from carsmoo.nets.supernet.flat import flat, joined, put_back
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, round_robin, uniform
 from carsmoo.nets.supernet.sharding import score_together
@@ -70,7 +71,7 @@ class SupernetState:
         named = dict(self.supernet.named_parameters())
         shapes = {name: [list(parameter.shape), parameter.stride()] for name, parameter in named.items()}
         self._parameters = list(named.values())
-        self._weights = [_flat(parameter) for parameter in self._parameters]
+        self._weights = [flat(parameter) for parameter in self._parameters]
         self._layout = np.frombuffer(hashlib.sha256(json.dumps(shapes).encode()).digest(), dtype=np.uint8)
         self._state: dict[str, NDArray[Any]] | None = None
         train = data.train.images
@@ -258,9 +259,9 @@ class SupernetState:
         text = json.dumps(self.random_state.bit_generator.state)
         return {
             "layout": self._layout,
-            "weights": _joined(self._weights),
+            "weights": joined(self._weights),
             "moved": np.array([m is not None for m in momenta]),
-            "momentum": _joined([_flat(m) for m in momenta if m is not None]),
+            "momentum": joined([flat(m) for m in momenta if m is not None]),
             "memory_format": np.frombuffer(self.layout.encode(), dtype=np.uint8),
             "steps": np.array(self.trainer.steps),
             "slowdown": np.array(self.trainer.slowdown),
@@ -283,11 +284,11 @@ class SupernetState:
         if not np.array_equal(state["layout"], self._layout):
             raise ValueError("state: expected the weights of a problem made with the same arguments, got others")
         self._state = None
-        _put_back(self._weights, state["weights"])
+        put_back(self._weights, state["weights"])
         self.trainer.optimizer.state.clear()
         moved = [p for p, has in zip(self._parameters, state["moved"], strict=True) if has]
         buffers = [torch.zeros_like(parameter) for parameter in moved]  # in the weights' memory format, as SGD needs
-        _put_back([_flat(buffer) for buffer in buffers], state["momentum"])
+        put_back([flat(buffer) for buffer in buffers], state["momentum"])
         for parameter, buffer in zip(moved, buffers, strict=True):
             self.trainer.optimizer.state[parameter] = {"momentum_buffer": buffer}
         self.trainer.steps = int(state["steps"])
@@ -295,36 +296,3 @@ class SupernetState:
         self.trainer.updates = state["updates"].copy() if "updates" in state else None
         self.trainer.generator.set_state(torch.from_numpy(state["random/images"].copy()))
         self.random_state.bit_generator.state = json.loads(state["random/architectures"].tobytes())
-
-
-def sharding_of(plan: SupernetTraining, processes: int) -> dict[str, int]:
-    """Return the number of processes, unless it decides no bit: one, or two that add one of two sums each."""
-    sums = plan.subnets_per_step if plan.ghost_batches == 1 else plan.ghost_batches
-    return {} if processes == 1 or processes == sums == 2 else {"processes": processes}
-
-
-def layout_of(state: Mapping[str, NDArray[Any]]) -> str:
-    """Return the name of the memory format that a state was taken in."""
-    layout = bytes(state.get("memory_format", np.empty(0, np.uint8))).decode(errors="replace")
-    if layout not in FORMATS:
-        raise ValueError(f"state: expected a memory format among {', '.join(FORMATS)}, got {layout!r}")
-    return layout
-
-
-def _flat(tensor: Tensor) -> Tensor:
-    """Return the values of a dense tensor as they lie in memory, (n,), without a copy."""
-    return tensor.detach().as_strided((tensor.numel(),), (1,))
-
-
-def _joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:
-    """Return the values of some flat tensors one after the other."""
-    return torch.cat(list(tensors)).cpu().numpy() if tensors else np.empty(0, dtype=np.float32)
-
-
-def _put_back(tensors: Sequence[Tensor], values: NDArray[np.float32]) -> None:
-    """Write the values that :func:`_joined` put together into flat tensors, as many as they have."""
-    sizes = [len(tensor) for tensor in tensors]
-    if values.shape != (sum(sizes),) or values.dtype != np.float32:
-        raise ValueError(f"state: expected {sum(sizes)} float32 values, got {values.dtype} {values.shape}")
-    for tensor, part in zip(tensors, torch.split(torch.from_numpy(values), sizes) if sizes else (), strict=True):
-        tensor.copy_(part)

@@ -13,6 +13,7 @@ from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.models.base import ArchitectureNetwork
+from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.supernet.ensemble import Ensemble
 from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.racing import Race
@@ -78,3 +79,11 @@ def new_world(
     elif plan.n_supernets > 1:
         kind = Ensemble
     return kind(space, network, plan, data, seed, layout, group)
+
+
+def layout_of(state: Mapping[str, NDArray[Any]]) -> str:
+    """Return the name of the memory format that a state was taken in."""
+    layout = bytes(state.get("memory_format", np.empty(0, np.uint8))).decode(errors="replace")
+    if layout not in FORMATS:
+        raise ValueError(f"state: expected a memory format among {', '.join(FORMATS)}, got {layout!r}")
+    return layout

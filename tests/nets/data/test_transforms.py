@@ -14,6 +14,7 @@ from carsmoo.nets.data.transforms import (
     Augment,
     Augmentation,
     crop_box,
+    cut_out,
     fitted,
     jittered,
     middle,
@@ -147,6 +148,21 @@ def test_augmentation_is_a_crop_of_the_padded_image_maybe_mirrored() -> None:
     assert len(seen) > 30
     assert Augmentation()(x, generator()) is x
     assert torch.equal(Augmentation(pad=2)(x, generator(3)), Augmentation(pad=2)(x, generator(3)))
+
+
+def test_cutout_clears_a_square_that_the_border_clips() -> None:
+    images = cut_out(torch.ones(4000, 3, 10, 8), 4, generator())
+    for image in images[:50]:
+        assert torch.equal(image[0], image[1])
+        rows = (image[0] == 0).any(dim=1).nonzero().flatten()
+        columns = (image[0] == 0).any(dim=0).nonzero().flatten()
+        block = image[0][rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        assert (block == 0).all()
+        assert (image[0] == 0).sum() == block.numel() <= 16
+    # By size, with the centre uniform: 2 of n places lose 2 px, 1 more loses 1 on each side: mean sides by counting.
+    sides = [np.mean([len(set(range(c - 2, c + 2)) & set(range(size))) for c in range(size)]) for size in (10, 8)]
+    assert float((images[:, 0] == 0).float().sum(dim=(1, 2)).mean()) == pytest.approx(sides[0] * sides[1], rel=0.02)
+    assert torch.equal(cut_out(images, 0, generator()), images)
 
 
 def test_images_are_scaled_to_cover_and_cropped_in_the_middle() -> None:

@@ -8,7 +8,7 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data import Augment, Augmentation, ImageData, load
 from carsmoo.nets.models.network import build
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.nets.retraining.trainer import NetworkTrainer, cut_out, error_of, inherited, loss_of, split_for
+from carsmoo.nets.retraining.trainer import NetworkTrainer, error_of, inherited, loss_of, split_for
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.zoo import GENOTYPES
 from tests.support.networks import generator
@@ -31,21 +31,6 @@ def data() -> ImageData:
 
 def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return set(one) == set(other) and all(np.array_equal(one[name], other[name]) for name in one)
-
-
-def test_cutout_clears_a_square_that_the_border_clips() -> None:
-    images = cut_out(torch.ones(4000, 3, 10, 8), 4, generator())
-    for image in images[:50]:
-        assert torch.equal(image[0], image[1])
-        rows = (image[0] == 0).any(dim=1).nonzero().flatten()
-        columns = (image[0] == 0).any(dim=0).nonzero().flatten()
-        block = image[0][rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-        assert (block == 0).all()
-        assert (image[0] == 0).sum() == block.numel() <= 16
-    # By size, with the centre uniform: 2 of n places lose 2 px, 1 more loses 1 on each side: mean sides by counting.
-    sides = [np.mean([len(set(range(c - 2, c + 2)) & set(range(size))) for c in range(size)]) for size in (10, 8)]
-    assert float((images[:, 0] == 0).float().sum(dim=(1, 2)).mean()) == pytest.approx(sides[0] * sides[1], rel=0.02)
-    assert torch.equal(cut_out(images, 0, generator()), images)
 
 
 def test_the_loss_is_that_of_smoothed_labels_and_the_weighted_head() -> None:

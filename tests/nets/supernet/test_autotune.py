@@ -11,7 +11,7 @@ from carsmoo import CARSProblem, NetworkConfig, SupernetTraining
 from carsmoo.nets.latency import measure
 from carsmoo.nets.supernet import autotune
 from carsmoo.nets.supernet.autotune import ROUNDS, fastest
-from carsmoo.utils.files import cache_folder
+from carsmoo.utils.cache import cache_folder
 from tests.cost.test_latency import made_up
 
 

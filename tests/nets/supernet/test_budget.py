@@ -16,8 +16,7 @@ from carsmoo.nets.data import DataLike, load
 from carsmoo.nets.data import facts as facts_module
 from carsmoo.nets.data.facts import facts_of
 from carsmoo.nets.distributed.group import Group
-from carsmoo.nets.supernet import budget
-from carsmoo.nets.supernet import problem as problem_module
+from carsmoo.nets.supernet import arguments, budget
 from carsmoo.nets.supernet.budget import BudgetPlan, planned, planned_together
 from carsmoo.nets.supernet.rates import Bench
 from tests.support.images import draw_folder
@@ -150,7 +149,7 @@ def test_a_pickled_problem_holds_no_images(by_work: list[Rung]) -> None:
 def test_images_that_had_to_be_read_are_read_once(monkeypatch: pytest.MonkeyPatch, by_work: list[Rung]) -> None:
     read: list[object] = []
     monkeypatch.setattr(facts_module, "load", lambda data: read.append(data) or load(data))
-    monkeypatch.setattr(problem_module, "load", lambda data: read.append(data) or load(data))
+    monkeypatch.setattr(arguments, "load", lambda data: read.append(data) or load(data))
     CARSProblem("digits", budget="1m")
     assert read == ["digits"]
 

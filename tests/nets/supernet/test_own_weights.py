@@ -1,7 +1,6 @@
 """Own weights: births, inheritance, rounds of training, who lives on; the same bits after a resume and on two ranks."""
 
 import dataclasses
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from carsmoo import PNSGA3, CARSProblem, Continuous, NetworkConfig, SupernetTrai
 from carsmoo.nets.data import Augmentation, ImageData
 from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.models.network import Network
-from carsmoo.nets.supernet.own_weights import OwnWeights, round_rate
+from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.problems.trust import scores_of
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.testing import check_moving_problem
@@ -131,29 +130,6 @@ def test_what_becomes_of_a_network_does_not_depend_on_who_was_born_along_with_it
     for genotype in genotypes:
         assert equal(together_.subnet(genotype), backwards.subnet(genotype))
     assert not equal(together_.subnet(genotypes[0]), other_seed.subnet(genotypes[0]))
-
-
-def test_a_round_sees_every_image_once_before_one_twice_and_its_own_order_each_time() -> None:
-    made = world()
-    generator = torch.Generator().manual_seed(0)
-    per_epoch = made.steps_per_epoch
-    seen = [part.tolist() for part in made._batches(2 * per_epoch + 1, generator)]
-    epochs = [[*chain(*seen[:per_epoch])], [*chain(*seen[per_epoch : 2 * per_epoch])]]
-    assert len(seen) == 2 * per_epoch + 1
-    assert all(len(set(epoch)) == len(epoch) == 8 * per_epoch for epoch in epochs)
-    assert epochs[0] != epochs[1]
-
-
-def test_a_rounds_learning_rate_rises_to_the_plans_and_falls_to_its_least() -> None:
-    rates = [round_rate(PLAN, k, 20) for k in range(20)]
-    top = int(np.argmax(rates))
-    assert 0.95 * PLAN.learning_rate < rates[top] <= PLAN.learning_rate
-    assert 1 <= top <= 3
-    assert all(np.diff(rates[: top + 1]) > 0)
-    assert all(np.diff(rates[top:]) < 0)
-    assert rates[-1] == pytest.approx(PLAN.learning_rate * 0.5 / 17)
-    assert round_rate(PLAN, 0, 1) == pytest.approx(PLAN.learning_rate * 0.5 / 0.85)
-    assert round_rate(dataclasses.replace(PLAN, learning_rate_min=0.05), 19, 20) == 0.05
 
 
 def test_a_newborn_inherits_and_its_batch_norm_is_measured_anew() -> None:

@@ -15,6 +15,7 @@ from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.cost.closed_form import flops, params
 from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.data.splits import stratified
+from carsmoo.nets.supernet import current_scores
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.nets.supernet.training_state import SupernetState
@@ -521,7 +522,7 @@ def test_a_race_is_for_as_many_places_as_the_run_keeps_and_for_its_candidates_al
         races.append((len(fixed), keep))
         return Race(fixed, keep)
 
-    monkeypatch.setattr(carsmoo.nets.supernet.problem, "Race", watched)
+    monkeypatch.setattr(current_scores, "Race", watched)
     algorithm = PNSGA3(pop_size=9, n_offsprings=2, protection=None).setup(made)
     algorithm.run()
     assert races == [(11, 9)] * 2  # not the first population, nor newborns by themselves

@@ -11,7 +11,7 @@ import pytest
 from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SupernetTraining, resume
-from carsmoo.algorithm.continuous import Callbacks
+from carsmoo.algorithm.callbacks import Callbacks
 from carsmoo.config.search import SearchConfig
 from carsmoo.cost.latency import latency
 from carsmoo.cost.latency_table import LatencyTable

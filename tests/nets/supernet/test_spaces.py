@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SearchSpace, SupernetTraining, resume
-from carsmoo.algorithm.continuous import Callbacks
+from carsmoo.algorithm.callbacks import Callbacks
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.distributed.group import Group

@@ -1,0 +1,89 @@
+"""What was found of architectures with the current weights: tallies, and objectives that see networks."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsmoo.cost.objectives import Objectives, ValueCache
+from carsmoo.nets.distributed.group import Group
+from carsmoo.nets.supernet.racing import Race
+from carsmoo.nets.supernet.world import World
+from carsmoo.problems.trust import scores_of
+from carsmoo.space.search_space import SearchSpace
+from carsmoo.utils.progress import Listener, Step
+
+
+class CurrentScores:
+    """The moving objectives of architectures with the current weights, each found once until :meth:`forget`.
+
+    Args:
+        space: the architectures.
+        objectives: of the search.
+    """
+
+    def __init__(self, space: SearchSpace, objectives: Objectives) -> None:
+        self.space, self.objectives = space, objectives
+        self._tallies = ValueCache(space)
+        self._of_networks = ValueCache(space)
+
+    def forget(self) -> None:
+        """Forget all that was found, as the weights have changed."""
+        self._tallies.clear()
+        self._of_networks.clear()
+
+    def values(
+        self, X: NDArray[np.int64], world: World, group: Group, listener: Listener, survivors: int | None = None
+    ) -> NDArray[np.float64]:
+        """Return the moving objectives of ``X`` (n, n_var), (n, k), in their order.
+
+        Args:
+            X: vectors.
+            world: the weights.
+            group: the processes that score together.
+            listener: called after each network.
+            survivors: how many of ``X`` are kept, if the others may lose a race; None if nobody races.
+        """
+        names = self.objectives.of_networks
+        found = np.empty((len(X), len(names)))
+        if len(X) and names:
+            found = self._of_networks.look_up(X, lambda new: self._networks_asked(new, world, group, listener))
+        if self.objectives.score is None:
+            return found
+        scores = scores_of(self.tallies(X, world, listener, survivors))
+        return np.insert(found, self.objectives.moving.index(self.objectives.score), scores, axis=1)
+
+    def tallies(
+        self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None = None
+    ) -> NDArray[Any]:
+        """Return the tallies of ``X`` (n, n_var), (n, 2, 2) or (n, k, 2, 2); see :mod:`carsmoo.problems.trust`.
+
+        The arguments are those of :meth:`values`.
+        """
+        if not len(X):
+            return np.empty((0, 2, 2))
+        return self._tallies.look_up(X, lambda new: self._scored(new, world, listener, survivors))
+
+    def _scored(self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None) -> NDArray[Any]:
+        listener(Step(phase="scoring", done=0, total=len(X), unit="networks"))
+        races = survivors is not None and len(X) > survivors
+        race = Race(self.objectives.fixed(X), cast(int, survivors)) if races else None
+        assert self.objectives.score is not None
+        return world.scores(self.space.decode(X), self.objectives.score, listener, race)
+
+    def _networks_asked(
+        self, X: NDArray[np.int64], world: World, group: Group, listener: Listener
+    ) -> NDArray[np.float64]:
+        """Return the objectives that see networks, (n, k), as the first process finds them."""
+        listener(Step(phase="scoring", done=0, total=len(X), unit="networks"))
+
+        def find() -> list[list[float]]:
+            found = []
+            for k, genotype in enumerate(self.space.decode(X), 1):
+                found.append(self.objectives.of_network(genotype, world.subnet(genotype)))
+                listener(Step(phase="scoring", done=k, total=len(X), unit="networks"))
+            return found
+
+        return np.array(group.decide(find), dtype=np.float64)
