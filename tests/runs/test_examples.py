@@ -13,7 +13,7 @@ import pytest
 import torch
 from pymoo.optimize import minimize
 
-from carsmoo import PNSGA3, Checkpoint, Front, resume
+from carsmoo import PNSGA3, CARSProblem, Checkpoint, Front, resume
 from carsmoo.nets.models.serialization import load
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.runs.directory import RunDirectory
@@ -21,9 +21,11 @@ from carsmoo.runs.report.data import extract
 from carsmoo.space.genotype import PRIMITIVES
 from tests.cli.test_entry import call
 from tests.cli.test_launched import require_same_search
+from tests.nets.distributed.test_group import CONFIG
 from tests.runs.test_checkpoint import ContinuousNSGA2
 from tests.runs.test_session import figures
 from tests.support.examples import EXAMPLES, run, search
+from tests.support.spaces import Forked
 
 FILE = "from tests.support.spaces import OWN_CELLS as cells"
 
@@ -176,6 +178,23 @@ def test_a_run_without_configuration_is_reported_and_says_what_else_it_needs(
     for command in (("train", path), ("export", path, "--out", tmp_path / "export")):
         assert call(*command) == 2
         assert "run: expected a directory with config.toml" in capsys.readouterr().err
+
+
+def test_bounds_that_have_changed_are_named(tmp_path: Path) -> None:
+    class Narrow(Forked):
+        most = 2
+
+        @property
+        def xu(self) -> Any:
+            return np.full(self.branches, self.most)
+
+    def made() -> tuple[CARSProblem, PNSGA3]:
+        return CARSProblem("digits", Narrow(), network=CONFIG.network, training=CONFIG.training), PNSGA3()
+
+    minimize(*made(), ("n_gen", 1), seed=1, callback=Checkpoint(tmp_path / "run", log=True))
+    Narrow.most = 1
+    with pytest.raises(ValueError, match="space/xu/0: expected 2, got 1"):
+        resume(tmp_path / "run", *made())
 
 
 def test_a_run_is_kept_in_an_empty_directory_alone(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from carsmoo.nets.supernet.world import World, layout_of, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.trust import Scored, Trust
 from carsmoo.space.architecture import Architecture
+from carsmoo.space.known import is_known
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import choice, instance
@@ -322,7 +323,7 @@ class CARSProblem(GenotypeProblem):
         return {
             "kind": type(self).__qualname__,
             "data": {"name": data.name, "sha256": data.digest()},
-            "space": self.space.to_plain(),
+            "space": self.space.to_plain() if is_known(self.space) else self.space.fingerprint(),
             "objectives": list(self.objective_names),
             "network": {**dataclasses.asdict(self.network), "image_shape": list(self.network.input_shape)},
             **({"latency": self._objectives.latency_given} if "latency" in self.objective_names else {}),
