@@ -14,6 +14,7 @@ from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 
+from carsmoo.algorithm.callbacks import Callbacks as Callbacks  # its home before
 from carsmoo.algorithm.callbacks import RunCallback, advances_problem
 from carsmoo.algorithm.fitting import require_counted_end, require_fitting, require_replaceable, require_survival
 from carsmoo.algorithm.growth import NewbornGrowth, set_before, set_growth
