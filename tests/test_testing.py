@@ -249,7 +249,6 @@ def test_a_space_keeps_its_rules(space: SearchSpace) -> None:
         (WithoutPlaces, "places: expected the slot branch._avg_pool_3x3 of .*, got none of that name"),
         (NeedsLess, "layers_needed: expected concat 4->8 at 9x10, stride 1 of .*, got no such layer"),
         (OneForAll, "slot branch.: expected one layer, got .* and .*"),
-        (Dotted, "slot: expected a name without dots, got branch"),
         (Hidden, "ops: expected ghost_3x3 among them, got"),
         (SaysLess, r"pool \(avg_pool.* expected \(2, 2, 9, 10\), got \(2, 4, 9, 10\)"),
         (Leaking, "gradients: expected those of the chosen operations alone, got others"),
@@ -258,6 +257,13 @@ def test_a_space_keeps_its_rules(space: SearchSpace) -> None:
 def test_a_broken_rule_of_a_space_is_named(kind: type[SearchSpace], rule: str) -> None:
     with pytest.raises(AssertionError, match=rule):
         check_space(kind(), n=8)
+
+
+def test_a_slot_that_cannot_be_a_modules_name_is_told() -> None:
+    with pytest.raises(
+        ValueError, match=r"slot: expected a name that a module may have, without dots, got 'branch\d\."
+    ):
+        check_space(Dotted(), n=2)
 
 
 @pytest.mark.parametrize("rule", CHANGES)

@@ -55,7 +55,6 @@ def check_graphs(space: SearchSpace, network: NetworkConfig, genotypes: Sequence
         for vertex in vertices:
             layer, slot = vertex.layer, vertex.slot
             if slot:
-                assert "." not in slot, f"slot: expected a name without dots, got {slot} in {genotype}"
                 assert slot in places, f"places: expected the slot {slot} of {genotype}, got none of that name"
                 held = places[slot]
                 assert held == layer, f"slot {slot}: expected one layer, got {text_of(held)} and {text_of(layer)}"

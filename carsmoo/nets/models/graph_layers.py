@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -216,3 +216,19 @@ def _zeros(vertices: Sequence[Vertex], place: int, x: Tensor) -> Tensor:
         times = halvings(vertices, vertex.inputs[0])
         size = halved(x.shape[2], times), halved(x.shape[3], times)
     return x.new_zeros(x.shape[0], vertex.layer.c_out, *size)
+
+
+def in_slots(layers: Mapping[str, nn.Module]) -> nn.ModuleDict:
+    """Return layers by their slots, as a module.
+
+    Raises:
+        ValueError: for a slot that cannot be the name of a module.
+    """
+    held = nn.ModuleDict()
+    for slot, layer in layers.items():
+        try:
+            held[slot] = layer
+        except KeyError as error:
+            told = f"got {slot!r} ({error.args[0]})"
+            raise ValueError(f"slot: expected a name that a module may have, without dots, {told}") from None
+    return held

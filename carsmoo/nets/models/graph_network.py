@@ -17,7 +17,7 @@ from carsmoo.nets.models.base import (
     drop_paths,
 )
 from carsmoo.nets.models.batch_norm import BatchNorm, NormBuilder
-from carsmoo.nets.models.graph_layers import compute, module_at
+from carsmoo.nets.models.graph_layers import compute, in_slots, module_at
 from carsmoo.nets.models.ops import Identity
 from carsmoo.space.architecture import SpaceArchitecture
 from carsmoo.space.graph import auxiliary_place, branches
@@ -42,7 +42,7 @@ class GraphNetwork(ArchitectureNetwork):
         self._branches = branches(self.vertices)
         norm: NormBuilder = partial(BatchNorm, affine=network.bn_affine)
         held = [vertex for vertex in self.vertices if vertex.slot]
-        self.layers = nn.ModuleDict({v.slot: module_at(v.layer, norm) for v in held if v.slot != "classifier"})
+        self.layers = in_slots({v.slot: module_at(v.layer, norm) for v in held if v.slot != "classifier"})
         place = auxiliary_place(self.vertices)
         channels = self.vertices[place].layer.c_out
         self.auxiliary = AuxiliaryHead(channels, network) if network.auxiliary_head else None

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from carsmoo.config.network import NetworkConfig
 from carsmoo.nets.models.base import Run, SharedWeights
 from carsmoo.nets.models.batch_norm import Statistics, SubnetNorm
-from carsmoo.nets.models.graph_layers import compute, module_at
+from carsmoo.nets.models.graph_layers import compute, in_slots, module_at
 from carsmoo.nets.models.init import drawn
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.search_space import SearchSpace
@@ -35,7 +35,7 @@ class GraphSupernet(SharedWeights):
         super().__init__(space, network)
         places = space.places(network)
         self.layers = drawn(
-            lambda: nn.ModuleDict({slot: module_at(layer, SubnetNorm) for slot, layer in places.items()}), generator
+            lambda: in_slots({slot: module_at(layer, SubnetNorm) for slot, layer in places.items()}), generator
         )
 
     def forward(self, x: Tensor, genotype: Architecture, statistics: Statistics | None = None) -> Tensor:
