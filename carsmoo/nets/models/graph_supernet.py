@@ -37,6 +37,8 @@ class GraphSupernet(SharedWeights):
         self.layers = drawn(
             lambda: in_slots({slot: module_at(layer, SubnetNorm) for slot, layer in places.items()}), generator
         )
+        # parameters stay the same objects on every device; walking over modules each step takes longer than it looks
+        self._parameters_at = {slot: tuple(layer.parameters()) for slot, layer in self.layers.items()}
 
     def forward(self, x: Tensor, genotype: Architecture, statistics: Statistics | None = None) -> Tensor:
         """Return the logits of one architecture, (n, classes), for images ``x`` (n, c, h, w)."""
@@ -56,4 +58,4 @@ class GraphSupernet(SharedWeights):
     def chosen_parameters(self, genotype: Architecture) -> list[nn.Parameter]:
         """Return the parameters W_i that an architecture uses."""
         slots = [vertex.slot for vertex in genotype.graph(self.network) if vertex.slot and vertex.runs]
-        return [parameter for slot in slots for parameter in self.layers[slot].parameters()]
+        return [parameter for slot in slots for parameter in self._parameters_at[slot]]

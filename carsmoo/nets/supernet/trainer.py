@@ -147,7 +147,8 @@ class SupernetTrainer:
 
     def _share(self, architectures: Sequence[Architecture], images: int) -> list[tuple[int, slice]]:
         """Return which architectures this process runs, and on which images of the batch."""
-        costs = [float(cost.flops(genotype, self.supernet.network)) for genotype in architectures]
+        several = self.group.size > 1 or len(architectures) > 1
+        costs = [float(cost.flops(one, self.supernet.network)) for one in architectures] if several else [1.0]
         return spread(costs, images, self.group.size, self.plan.ghost_batches)[self.group.rank]
 
     def _added(self, parameters: Sequence[nn.Parameter], losses: Tensor) -> Tensor:
