@@ -5,6 +5,7 @@ What is measured of the machine is remembered for the time of the tests only.
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,14 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     from carsmoo import plots
 
     monkeypatch.setattr(plots, "save_both", lambda drawn, path: None)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute with as many threads as processes do that a test launches."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

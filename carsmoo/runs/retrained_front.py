@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from carsmoo import plots
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
-from carsmoo.cost.objectives import OBJECTIVES
 from carsmoo.plots.retrained import plot_final_front
 from carsmoo.plots.style import ENDINGS
-from carsmoo.runs.build import build
+from carsmoo.runs.build import build, functions_in
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.snapshot import Snapshot
 from carsmoo.space.architecture import Architecture
@@ -67,8 +66,7 @@ def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
 
     snapshot = run.snapshot()
     config = snapshot.config or config_of_run(run)
-    own = [name for name in config.objectives if name not in OBJECTIVES]
-    if own:
+    if own := functions_in(config):
         told = f"{', '.join(own)} in {run.path}; the weights of this search are at hand in its script"
         raise ValueError(f"run: expected one whose objectives all are names, got the function {told}")
     problem: CARSProblem = build(config, ALONE)[0]

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from carsmoo.algorithm.callbacks import Callbacks, RunCallback
 from carsmoo.config.search import SearchConfig
-from carsmoo.cost.objectives import OBJECTIVES
-from carsmoo.runs.build import build, config_of
+from carsmoo.runs.build import build, config_of, functions_in
 from carsmoo.runs.checkpoint import Checkpoint
 from carsmoo.runs.deadline import Deadline
 from carsmoo.runs.directory import RunDirectory
@@ -198,7 +197,7 @@ class Session:
         for name in snapshot.damaged:
             self.warn(f"{name} is damaged; going on from the checkpoint before it")
         plan = config or snapshot.config
-        if plan is None or not {*plan.objectives} <= {*OBJECTIVES}:
+        if plan is None or functions_in(plan):
             where = self.run_dir.path
             raise ValueError(f"run: expected one of the command line, got that of a script in {where}; resume it there")
         self.plan, done = plan, snapshot.generation

@@ -104,7 +104,7 @@ class SpaceArchitecture(Architecture):
 
     def graph(self, network: NetworkConfig) -> tuple[Vertex, ...]:
         """Return its layers; see :meth:`carsmoo.SearchSpace.graph`."""
-        return _graph(self, network)
+        return _graph(self, network, tuple(op.build for op in self.space.own_operations))
 
     def drawn(self, network: NetworkConfig | None = None) -> list[Picture]:
         """Return the pictures that show it; see :meth:`carsmoo.SearchSpace.drawn`."""
@@ -145,6 +145,9 @@ class SpaceArchitecture(Architecture):
 
 
 @lru_cache(maxsize=1024)
-def _graph(architecture: SpaceArchitecture, network: NetworkConfig) -> tuple[Vertex, ...]:
-    """Return an architecture's layers, kept for a while: each training step asks twice."""
+def _graph(architecture: SpaceArchitecture, network: NetworkConfig, builds: tuple[Any, ...]) -> tuple[Vertex, ...]:
+    """Return an architecture's layers, kept for a while: each training step asks twice.
+
+    What builds operations of one's own tells apart those of one name, such as one that a notebook defines again.
+    """
     return architecture.space.graph(architecture, network)

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,10 @@ from carsmoo.utils.files import Store
 from carsmoo.zoo import GENOTYPES
 from tests.nets.distributed.test_group import CONFIG
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = TrainingRecipe(channels=2, layers=3, epochs=3, batch=512)
 TRAIN = ["--network", "2/3", "--set", "epochs=3", "--set", "batch=512"]
 FOUND = [GENOTYPES[name] for name in ("CARS-I", "CARS-A", "DARTS-V2")]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Compute here with as many threads as the processes do."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def launch(signal: str, when: int, *argv: object, restarts: int = 0) -> subprocess.CompletedProcess[str]:

@@ -4,13 +4,11 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, Front, resume
@@ -27,16 +25,8 @@ from tests.runs.test_session import figures
 from tests.support.examples import EXAMPLES, run, search
 from tests.support.spaces import Forked
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 FILE = "from tests.support.spaces import OWN_CELLS as cells"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Compute here with as many threads as the processes do."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.end_to_end

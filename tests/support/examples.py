@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from pymoo.optimize import minimize
 
@@ -48,8 +47,8 @@ def run(name: str, path: Path, group: Group | None = None, stop: int | None = No
 
 def main() -> None:
     """Run until the first generation is over."""
-    (name, path), torch_threads = sys.argv[1:], 1
-    torch.set_num_threads(torch_threads)
+    name, path = sys.argv[1:]
+    torch.set_num_threads(1)
     with joined() as group:
         try:
             run(name, Path(path), group, stop=1)
@@ -58,5 +57,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    np.seterr(all="raise", under="ignore")
     main()

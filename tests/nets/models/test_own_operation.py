@@ -11,7 +11,19 @@ import torch
 from pymoo.optimize import minimize
 from torch import nn
 
-from carsmoo import PNSGA3, CARSProblem, DARTSSpace, Front, Genotype, NetworkConfig, Operation, SupernetTraining, load
+from carsmoo import (
+    PNSGA3,
+    CARSProblem,
+    ChainSpace,
+    DARTSSpace,
+    Front,
+    Genotype,
+    NetworkConfig,
+    Operation,
+    Stage,
+    SupernetTraining,
+    load,
+)
 from carsmoo.cost import cost, flops, params
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.nets.latency.measure import build
@@ -21,7 +33,7 @@ from carsmoo.nets.models.network import untrained
 from carsmoo.nets.models.own_operation import OwnOperation
 from carsmoo.nets.models.serialization import save
 from carsmoo.testing import check_space
-from tests.support.operations import GHOST, OPS, SQUEEZE, Norm
+from tests.support.operations import GHOST, OPS, SQUEEZE, Norm, ghost, squeeze
 
 SPACE = DARTSSpace(nodes=2, ops=OPS)
 NETWORK = NetworkConfig(channels=4, layers=3, image_shape=(3, 9, 10), n_classes=3)
@@ -41,6 +53,15 @@ def problem(space: DARTSSpace = SPACE) -> CARSProblem:
 @pytest.mark.parametrize("space", [DARTSSpace(nodes=2), SPACE], ids=["DARTS", "own"])
 def test_a_space_keeps_its_rules(space: DARTSSpace) -> None:
     check_space(space, n=4)
+
+
+def test_an_operation_that_is_defined_again_is_built_and_counted_as_it_is_now() -> None:
+    found = []
+    for build_it in (ghost, squeeze):
+        one = ChainSpace((Stage(ops=("skip", Operation("mine", build_it)), blocks=1),), head=0).decode([1])
+        assert tuple(cost(one, NETWORK)) == tuple(count(one, NETWORK))
+        found.append(params(one, NETWORK))
+    assert found[0] != found[1]
 
 
 @pytest.mark.parametrize("affine", [False, True])
