@@ -21,7 +21,7 @@ from carsmoo.runs.session import Session
 from carsmoo.runs.signals import InterruptedRunError
 from carsmoo.space.front import Front
 from carsmoo.space.search_space import SearchSpace
-from carsmoo.space.words import weights_in_words
+from carsmoo.space.words import counted, weights_in_words
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Step
 from carsmoo.utils.time_left import Plan, SearchEstimate
@@ -235,8 +235,8 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
     shape = "x".join(map(str, network.input_shape))
     return (
         f"{plan.data} ({shape}), {problem.space.depth_in_words(network)} on {problem.device}: "
-        f"{training.warmup_epochs} epochs of warm-up, then {training.n_generations} generations of "
-        f"{training.epochs_per_generation} epochs, "
+        f"{counted(training.warmup_epochs, 'epoch')} of warm-up, then "
+        f"{counted(training.n_generations, 'generation')} of {counted(training.epochs_per_generation, 'epoch')}, "
         f"N = {plan.algorithm.pop_size or training.pop_size}, seed {plan.seed}"
     )
 

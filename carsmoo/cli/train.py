@@ -24,7 +24,7 @@ from carsmoo.runs import retrained_front, training_budget
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.architecture import Architecture
-from carsmoo.space.words import count
+from carsmoo.space.words import count, counted
 from carsmoo.utils.correlation import too_few
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Listener, ProgressBars, Step
@@ -270,10 +270,10 @@ def _drawn(step: Step, places: Sequence[int]) -> Step:
 
 
 def _headline(recipe: TrainingRecipe, genotypes: Sequence[Architecture], data: str) -> str:
-    n, network = len(genotypes), NetworkConfig(channels=recipe.channels, layers=recipe.layers)
-    shape = genotypes[0].depth_in_words(network)
+    shape = genotypes[0].depth_in_words(NetworkConfig(channels=recipe.channels, layers=recipe.layers))
     held = f"{recipe.holdout_fraction:.0%} of the training images" if recipe.holdout_fraction else "nothing"
-    return f"{n} network{'s' if n > 1 else ''} on {data}: {shape}, {recipe.epochs} epochs, {held} held out"
+    epochs = counted(recipe.epochs, "epoch")
+    return f"{counted(len(genotypes), 'network')} on {data}: {shape}, {epochs}, {held} held out"
 
 
 def _line(number: int, figures: Mapping[str, float]) -> str:

@@ -16,6 +16,7 @@ from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.graph import CHAIN, FRAME, Layer, text_of
 from carsmoo.space.known import space_of
 from carsmoo.space.search_space import SearchSpace
+from carsmoo.space.words import counted
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import choice, instance, integer, number, one_line, shown
 
@@ -97,8 +98,7 @@ class LatencyTable:
     @property
     def where(self) -> str:
         """What the times hold for: device, threads, batch and memory format."""
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"{self.device}, {threads}, batch 1, {self.memory_format}"
+        return f"{self.device}, {counted(self.threads, 'thread')}, batch 1, {self.memory_format}"
 
     def picoseconds(self, layer: Layer) -> int:
         """Return what a layer adds to a network's latency, in the table's memory format.

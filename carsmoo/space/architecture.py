@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.picture import Picture, picture_of_text
+from carsmoo.space.words import counted
 
 if TYPE_CHECKING:
     from carsmoo.config.network import NetworkConfig
@@ -70,7 +71,7 @@ class Architecture(ABC):
 
     def depth_in_words(self, network: NetworkConfig) -> str:
         """Return how deep and wide its network is: ``5 cells of 8 channels``."""
-        return f"{network.layers} cell{'s' if network.layers != 1 else ''} of {network.channels} channels"
+        return f"{counted(network.layers, 'cell')} of {counted(network.channels, 'channel')}"
 
     def require_known(self) -> None:  # noqa: B027  # an architecture of a space knows its operations
         """Check that each operation is one that can be built.

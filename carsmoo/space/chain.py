@@ -15,6 +15,7 @@ from carsmoo.space.graph import MB_CONV, NOR_CONV, Layer, Vertex, reaching_the_e
 from carsmoo.space.operation import Operation
 from carsmoo.space.picture import Arrow, Box, Picture, boxed, plain_words
 from carsmoo.space.search_space import SearchSpace
+from carsmoo.space.words import counted
 from carsmoo.utils.validation import integer, number, short, shown
 
 if TYPE_CHECKING:
@@ -210,10 +211,8 @@ class ChainSpace(SearchSpace):
 
     def depth_in_words(self, network: NetworkConfig) -> str:
         """Return how deep and wide its networks are."""
-        blocks = f"{self.n_var} block{'s' if self.n_var > 1 else ''}"
-        stages = f"{len(self.stages)} stage{'s' if len(self.stages) > 1 else ''}"
         channels = ", ".join(str(self._channels(stage.width, network)) for stage in self.stages)
-        return f"{blocks} in {stages} of {channels} channels"
+        return f"{counted(self.n_var, 'block')} in {counted(len(self.stages), 'stage')} of {channels} channels"
 
     def _blocks(self) -> Iterator[tuple[Stage, int]]:
         for stage in self.stages:

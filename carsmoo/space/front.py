@@ -22,7 +22,7 @@ from carsmoo.space.front_files import read_front, require_finite
 from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.space.html import front_html
 from carsmoo.space.row import Row
-from carsmoo.space.words import Column, provenance, score_of
+from carsmoo.space.words import Column, counted, provenance, score_of
 from carsmoo.utils.extras import needing
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.validation import choice, instance, numbers, one_line, shown
@@ -167,7 +167,7 @@ class Front:
 
     @property
     def _size(self) -> str:
-        return f"{len(self) or 'no'} network{'s' if len(self) > 1 else ''}"
+        return counted(len(self), "network") if len(self) else "no network"
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -66,6 +66,11 @@ def count(value: float) -> str:
     return Column.of("", "M", [value / 1e6]).text(value / 1e6)
 
 
+def counted(n: int, noun: str) -> str:
+    """Return how many of something there are: ``1 epoch``, ``0 epochs``, ``2 epochs``."""
+    return f"{n} {noun if n == 1 else f'{noun}s'}"
+
+
 def _magnitude(value: float) -> int:
     return math.floor(math.log10(value)) if 0 < value < math.inf else 0
 

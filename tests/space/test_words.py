@@ -1,6 +1,6 @@
 import pytest
 
-from carsmoo.space.words import Column, brief, count, main_axes, operations, provenance
+from carsmoo.space.words import Column, brief, count, counted, main_axes, operations, provenance
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,10 @@ def test_a_count_is_told_in_engineering_units() -> None:
         "16.30 k",
         "3.421 M",
     ]
+
+
+def test_one_of_something_is_told_in_the_singular_and_none_in_the_plural() -> None:
+    assert [counted(n, "epoch") for n in (0, 1, 2)] == ["0 epochs", "1 epoch", "2 epochs"]
 
 
 def test_the_error_goes_along_y() -> None:

@@ -8,7 +8,7 @@ from carsmoo.runs.report.data import RunReport
 from carsmoo.runs.report.several import Setting
 from carsmoo.runs.retrained_front import CHOSEN_BY, chosen_by
 from carsmoo.space.front import Front
-from carsmoo.space.words import Column, provenance
+from carsmoo.space.words import Column, counted, provenance
 from carsmoo.utils.correlation import FEWEST, too_few
 from carsmoo.utils.durations import duration
 from carsmoo.utils.validation import finite
@@ -28,13 +28,13 @@ def facts(report: RunReport, columns: Sequence[Column]) -> list[tuple[str, str, 
         low, high = columns[k].number(front.F[:, k].min()), columns[k].text(front.F[:, k].max())
         told.append(
             (
-                f"{len(front)} network{'s' if len(front) > 1 else ''} found",
+                f"{counted(len(front), 'network')} found",
                 f"{low}–{high}" if len(front) > 1 else high,
                 f"{columns[k].name}, smallest to largest",
             )
         )
-    scored = f"{report.generations[-1].evaluations} evaluations" if report.generations else "no generation logged"
-    told.append(("search", duration(report.seconds), f"{len(report.generations)} generations, {scored}"))
+    scored = counted(report.generations[-1].evaluations, "evaluation") if report.generations else "no generation logged"
+    told.append(("search", duration(report.seconds), f"{counted(len(report.generations), 'generation')}, {scored}"))
     return told
 
 

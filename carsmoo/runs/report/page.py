@@ -31,7 +31,7 @@ from carsmoo.runs.report.tables import (
 from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import PRIMITIVES
-from carsmoo.space.words import provenance
+from carsmoo.space.words import counted, provenance
 from carsmoo.utils.extras import needing
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.owned import require_own
@@ -173,8 +173,8 @@ def _headline(report: RunReport) -> str:
     network, plan = config.network, config.training
     return (
         f"{report.front.about.get('data', config.data)}, {config.space.depth_in_words(network)}; "
-        f"{plan.warmup_epochs} epochs of warm-up, {plan.n_generations} generations of {plan.epochs_per_generation} "
-        f"epoch{'s' if plan.epochs_per_generation != 1 else ''}; "
+        f"{counted(plan.warmup_epochs, 'epoch')} of warm-up, {counted(plan.n_generations, 'generation')} of "
+        f"{counted(plan.epochs_per_generation, 'epoch')}; "
         f"population {config.algorithm.pop_size or plan.pop_size}; "
         f"protection {config.algorithm.protection}; seed {report.seeds}"
     )
