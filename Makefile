@@ -1,6 +1,7 @@
 # Two commands do everything: `make demo` and `make test`.
 PYTHON ?= python3
 VENV ?= .venv
+SEED ?= 0
 OUT ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 BIN := $(VENV)/bin
 
@@ -12,7 +13,7 @@ endif
 .PHONY: demo test end-to-end kernels lint docs package clean
 
 demo: $(VENV)/.installed
-	$(BIN)/carsmoo search --out $(OUT)
+	$(BIN)/carsmoo search --preset clutter --set seed=$(SEED) --out $(OUT)
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 

@@ -36,7 +36,7 @@ Space = Annotated[
     ),
 ]
 RunDir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run.")]
-Preset = Annotated[str, typer.Option(help="Settings to start from: demo, cifar10-paper, smoke.")]
+Preset = Annotated[str, typer.Option(help="Settings to start from: demo, clutter, cifar10-paper, smoke.")]
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="One setting, such as network.channels=16; last word over all.")

@@ -16,7 +16,7 @@ from carsmoo.config.search import SearchConfig
 
 def config(
     preset: Annotated[
-        str | None, typer.Option(help="Settings of a search: demo, cifar10-paper, smoke. Default: demo.")
+        str | None, typer.Option(help="Settings of a search: demo, clutter, cifar10-paper, smoke. Default: demo.")
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="Those of full training instead: quick, demo, cifar, imagenet.")

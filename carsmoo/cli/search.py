@@ -54,7 +54,9 @@ def search(
     config: Config = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings to start from: demo, cifar10-paper, smoke; without any the plan follows the data."),
+        typer.Option(
+            help="Settings to start from: demo, clutter, cifar10-paper, smoke; without any the plan follows the data."
+        ),
     ] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME[:PATH][?OPTION=VALUE&...]", help=DATA_HELP)] = None,
     budget: Annotated[

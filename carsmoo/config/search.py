@@ -91,13 +91,27 @@ class SearchConfig(TomlSettings):
 
     @classmethod
     def preset(cls, name: str) -> SearchConfig:
-        """Return ``demo``, ``cifar10-paper`` (the settings of CARS sec. 4.1) or ``smoke`` (the demo in seconds).
+        """Return ``demo``, ``clutter``, ``cifar10-paper`` (CARS sec. 4.1) or ``smoke`` (``demo`` in seconds).
+
+        ``clutter`` searches narrow networks on cluttered digits, where larger ones are better and that can be seen.
 
         Raises:
             ValueError: for another name.
         """
         presets: dict[str, Callable[[], SearchConfig]] = {
             "demo": cls,
+            "clutter": lambda: cls(
+                data="cluttered-digits",
+                network=NetworkConfig(channels=4, layers=3),
+                training=SupernetTraining(
+                    warmup_epochs=14,
+                    warmup_widening=0.8,
+                    n_generations=10,
+                    batch_size=32,
+                    learning_rate=0.1,
+                    score_images=300,
+                ),
+            ),
             "cifar10-paper": lambda: cls(
                 data="cifar10",
                 network=NetworkConfig(channels=16, layers=8),

@@ -33,6 +33,10 @@ class SupernetTraining:
             in turn, and score by their mean. One alone orders networks by its first weights as much as by what they
             are.
         warmup_epochs: epochs of training on uniformly drawn architectures before the first score (E_warm).
+        warmup_widening: part of the warm-up over which its architectures widen from a single one, the largest of a few,
+            to all of the space: each choice is drawn with a probability that rises from 0 to 1, and is the first one's
+            else. 0, the paper's, draws uniformly from the first step. Where shared weights do not begin to learn, since
+            each choice gets another's features, this lets them.
         n_generations: generations of evolution that the learning rate is planned for (E_evo).
         epochs_per_generation: epochs of training in a generation (I_param).
         pop_size: architectures kept (N), taken by an algorithm that is not given a size.
@@ -83,6 +87,7 @@ class SupernetTraining:
     weights: Literal["shared", "own"] = "shared"
     n_supernets: int = setting(1, 1)
     warmup_epochs: int = 110
+    warmup_widening: float = setting(0.0, 0, 1)
     n_generations: int = 50
     epochs_per_generation: int = setting(1, 1)
     pop_size: int = setting(16, 1)
@@ -108,7 +113,7 @@ class SupernetTraining:
     def __post_init__(self) -> None:
         check_settings(self)
         of_one = ("n_supernets", "subnets_per_step", "ghost_batches", "flops_grouping_window")
-        for name, value in {**dict.fromkeys(of_one, 1), "racing": False}.items():
+        for name, value in {**dict.fromkeys(of_one, 1), "racing": False, "warmup_widening": 0}.items():
             if self.weights == "own" and getattr(self, name) != value:
                 raise ValueError(f"{name}: expected {value} with weights='own', got {getattr(self, name)}")
         if self.n_supernets > 1 and self.racing:

@@ -284,7 +284,10 @@ WRONG = {
     "train a text of slashes": (["train", str(GENOTYPES["CARS-A"]).replace("_3x3", "/3")], "expected operations among"),
     "export nowhere": (["export", "OUT", "--out", "OUT"], f"run: expected a directory or a genotype, {NOWHERE}"),
     "settings of both": (["config", "--preset", "demo", "--recipe", "quick"], "recipe: expected --preset or --recipe"),
-    "settings of none": (["config", "--preset", "paper"], "preset: expected one of demo, cifar10-paper, smoke"),
+    "settings of none": (
+        ["config", "--preset", "paper"],
+        "preset: expected one of demo, clutter, cifar10-paper, smoke",
+    ),
     "a recipe of none": (["config", "--recipe", "best"], "recipe: expected one of quick, demo, cifar"),
     "name": (["cost", "CARS-Z"], "genotype: expected one of CARS-A"),
     "cut genotype": (["cost", str(GENOTYPES["CARS-A"])[:80]], "genotype: expected Genotype"),

@@ -72,7 +72,7 @@ def test_a_class_without_arguments_or_docstring_tells_none() -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        *map(SearchConfig.preset, ("demo", "cifar10-paper", "smoke")),
+        *map(SearchConfig.preset, ("demo", "clutter", "cifar10-paper", "smoke")),
         SearchConfig(space=NASBench201Space()),
         SearchConfig(space=ChainSpace()),
         *map(TrainingRecipe.preset, ("quick", "cifar", "imagenet")),

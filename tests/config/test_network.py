@@ -88,6 +88,12 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
         ),
         ({"weights": "mine"}, ValueError, "weights: expected one of shared, own, got 'mine'"),
         ({"weights": "own", "racing": True}, ValueError, "racing: expected False with weights='own', got True"),
+        (
+            {"weights": "own", "warmup_widening": 0.5},
+            ValueError,
+            "warmup_widening: expected 0 with weights='own', got 0.5",
+        ),
+        ({"warmup_widening": 1.5}, ValueError, "warmup_widening: expected"),
         ({"weights": "own", "subnets_per_step": 2}, ValueError, "subnets_per_step: expected 1 with weights='own'"),
         ({"score_images": 1}, ValueError, "score_images: expected at least 2"),
     ],

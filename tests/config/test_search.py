@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from carsmoo.config.network import NetworkConfig
+from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import AlgorithmConfig, SearchConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.config.toml import parse_settings, read_toml
@@ -25,6 +26,13 @@ def test_the_demo_is_what_carsproblem_is_without_arguments() -> None:
     )
 
 
+def test_what_make_demo_finds_is_retrained_at_its_widths_and_depth_by_the_recipe_demo() -> None:
+    clutter, recipe = SearchConfig.preset("clutter"), TrainingRecipe.preset("demo")
+    assert clutter.data == "cluttered-digits"
+    assert (clutter.network.channels, clutter.network.layers) == (recipe.channels, recipe.layers)
+    assert clutter.training.warmup_widening > 0
+
+
 def test_the_papers_preset_has_the_papers_settings() -> None:
     paper = SearchConfig.preset("cifar10-paper")
     training = paper.training
@@ -41,7 +49,7 @@ def test_the_papers_preset_has_the_papers_settings() -> None:
     assert (training.weight_decay, training.grad_clip) == (3e-4, 5.0)
 
 
-@pytest.mark.parametrize("name", ["demo", "cifar10-paper", "smoke"])
+@pytest.mark.parametrize("name", ["demo", "clutter", "cifar10-paper", "smoke"])
 def test_toml_gives_the_configuration_back(name: str, tmp_path: Path) -> None:
     config = SearchConfig.preset(name).updated({"algorithm": {"pop_size": 7}, "network": {"image_shape": [1, 8, 8]}})
     path = tmp_path / "config.toml"
@@ -123,7 +131,7 @@ def test_wrong_settings_are_named(settings: dict, says: str) -> None:
 
 
 def test_wrong_texts_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="preset: expected one of demo, cifar10-paper, smoke, got 'paper'"):
+    with pytest.raises(ValueError, match="preset: expected one of demo, clutter, cifar10-paper, smoke, got 'paper'"):
         SearchConfig.preset("paper")
     for wrong in ("warmup", "=3"):
         with pytest.raises(ValueError, match="setting: expected key=value"):

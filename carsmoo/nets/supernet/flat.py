@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +16,17 @@ from torch import Tensor
 def flat(tensor: Tensor) -> Tensor:
     """Return the values of a dense tensor as they lie in memory, (n,), without a copy."""
     return tensor.detach().as_strided((tensor.numel(),), (1,))
+
+
+def layout_of(tensors: Mapping[str, Tensor]) -> NDArray[np.uint8]:
+    """Return the SHA-256 of the names, shapes and strides of some tensors, in their order, (32,)."""
+    shapes = {name: [list(tensor.shape), tensor.stride()] for name, tensor in tensors.items()}
+    return np.frombuffer(hashlib.sha256(json.dumps(shapes).encode()).digest(), dtype=np.uint8)
+
+
+def digest_of(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the SHA-256 of the values of some arrays, one after the other."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).digest()
 
 
 def joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:

@@ -7,7 +7,6 @@ from then on trains alone. The engine, its operators and its survival know no di
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +29,7 @@ from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, precision
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.models.network import build
+from carsmoo.nets.supernet.flat import digest_of
 from carsmoo.nets.supernet.inheritance import inherit
 from carsmoo.nets.supernet.rounds import steps_per_epoch, train_round
 from carsmoo.nets.supernet.scores import in_units, of_images
@@ -295,7 +295,7 @@ class OwnWeights:
 
     def digest(self) -> bytes:
         """Return the SHA-256 of :meth:`state_dict`."""
-        return hashlib.sha256(b"".join(array.tobytes() for array in self.state_dict().values())).digest()
+        return digest_of(self.state_dict())
 
 
 def _each_once(individuals: Sequence[Individual]) -> list[Individual]:

@@ -1,12 +1,13 @@
-"""Sampling of architectures for the training steps (CARS sec. 3.1): uniformly, or in turn from a population."""
+"""Sampling of architectures for the training steps (CARS sec. 3.1): uniformly, ever wider, or from a population."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import flops
@@ -15,12 +16,38 @@ from carsmoo.space.search_space import SearchSpace
 
 Drawn: TypeAlias = Iterator[list[Architecture]]
 
+FIRSTS = 16
+"""Architectures of which the largest begins a warm-up that widens."""
+
 
 def uniform(space: SearchSpace, n: int, random_state: np.random.Generator) -> Drawn:
     """Yield ``n`` uniformly sampled architectures again and again (CARS's parameter warm-up)."""
     while True:
-        X = random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
-        yield space.decode(X)
+        yield space.decode(_drawn(space, n, random_state))
+
+
+def widening(
+    space: SearchSpace, n: int, first: NDArray[np.int64], width: Callable[[], float], random_state: np.random.Generator
+) -> Drawn:
+    """Yield ``n`` architectures again and again that have ever less in common with a first one.
+
+    Each gene is drawn uniformly with a probability of ``width()``, asked for each time, and else is that of ``first``
+    (n_var,): at 0 all are the first, at 1 they are as :func:`uniform` draws them.
+    """
+    while True:
+        X = _drawn(space, n, random_state)
+        yield space.decode(np.where(random_state.random(X.shape) < width(), X, first))
+
+
+def largest(space: SearchSpace, network: NetworkConfig, random_state: np.random.Generator) -> NDArray[np.int64]:
+    """Return the one with the most multiply-adds of :data:`FIRSTS` uniformly sampled architectures, (n_var,)."""
+    X = _drawn(space, FIRSTS, random_state)
+    chosen: NDArray[np.int64] = X[int(np.argmax([flops(one, network) for one in space.decode(X)]))]
+    return chosen
+
+
+def _drawn(space: SearchSpace, n: int, random_state: np.random.Generator) -> NDArray[np.int64]:
+    return random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
 
 
 def round_robin(genotypes: list[Architecture], n: int, random_state: np.random.Generator) -> Drawn:

@@ -25,9 +25,9 @@ from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.supernet.evaluation import tally
-from carsmoo.nets.supernet.flat import flat, joined, put_back
+from carsmoo.nets.supernet.flat import digest_of, flat, joined, layout_of, put_back
 from carsmoo.nets.supernet.racing import Race
-from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, round_robin, uniform
+from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, largest, round_robin, uniform, widening
 from carsmoo.nets.supernet.sharding import score_together
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.problems.trust import scores_of
@@ -59,7 +59,7 @@ class SupernetState:
         layout: str = "channels_last",
         group: Group = ALONE,
     ) -> None:
-        weights, images, architectures, subset = np.random.SeedSequence(seed).spawn(4)
+        weights, images, architectures, subset, first = np.random.SeedSequence(seed).spawn(5)
         self.space = space
         self.data = data
         self.layout = layout
@@ -68,17 +68,15 @@ class SupernetState:
         set_memory_format(self.supernet, FORMATS[layout])
         self.trainer = SupernetTrainer(self.supernet, data, plan, generator_of(images), group)
         self.random_state = np.random.default_rng(architectures)
-        named = dict(self.supernet.named_parameters())
-        shapes = {name: [list(parameter.shape), parameter.stride()] for name, parameter in named.items()}
-        self._parameters = list(named.values())
+        self._first = largest(space, network, np.random.default_rng(first)) if plan.warmup_widening else None
+        self._parameters = list(self.supernet.parameters())
         self._weights = [flat(parameter) for parameter in self._parameters]
-        self._layout = np.frombuffer(hashlib.sha256(json.dumps(shapes).encode()).digest(), dtype=np.uint8)
+        self._layout = layout_of(dict(self.supernet.named_parameters()))
         self._state: dict[str, NDArray[Any]] | None = None
         train = data.train.images
         chosen = np.random.default_rng(subset).permutation(len(train))[: plan.bn_calibration_images]
         fixed = train[torch.from_numpy(np.sort(chosen)).to(train.device)]
-        count = max(len(fixed) // plan.batch_size, 1)
-        self.calibration = [data.normalise(part) for part in fixed.tensor_split(count)]
+        self.calibration = [data.normalise(part) for part in fixed.tensor_split(max(len(fixed) // plan.batch_size, 1))]
         self.scored = at_random(data.validation, plan.score_images, seed)
 
     @property
@@ -129,10 +127,10 @@ class SupernetState:
         return False
 
     def warm_up(self, listener: Listener = unheard) -> None:
-        """Train on uniformly drawn architectures until the plan's warm-up is over; see :meth:`train`."""
+        """Train on architectures of the space until the plan's warm-up is over; see :meth:`train`."""
         total = self.trainer.plan.warmup_epochs
         for epoch in range(round(self.trainer.epochs), total):  # a run that was stopped in here resumes with the next
-            self.train("warm-up", range(epoch, epoch + 1), total, self.uniform, listener)
+            self.train("warm-up", range(epoch, epoch + 1), total, self.warming, listener)
 
     def train_on(self, X: NDArray[np.int64], listener: Listener = unheard) -> None:
         """Train a generation's epochs on a population ``X`` (n, n_var) that all processes have; see :meth:`train`."""
@@ -173,6 +171,13 @@ class SupernetState:
             )
         figures = {"loss": float(losses) / (steps - skipped), "epoch": epoch}
         return {**figures, "skipped": skipped} if skipped else figures
+
+    def warming(self, n: int) -> Drawn:
+        """Yield ``n`` architectures again and again for the warm-up: uniformly, or as ``warmup_widening`` says."""
+        if self._first is None:
+            return self.uniform(n)
+        steps = self.trainer.plan.warmup_widening * self.trainer.plan.warmup_epochs * self.trainer.steps_per_epoch
+        return widening(self.space, n, self._first, lambda: self.trainer.steps / steps, self.random_state)
 
     def uniform(self, n: int) -> Drawn:
         """Yield ``n`` uniformly sampled architectures again and again (CARS's parameter warm-up)."""
@@ -249,10 +254,7 @@ class SupernetState:
 
     def digest(self) -> bytes:
         """Return the SHA-256 of :meth:`state_dict`."""
-        digest = hashlib.sha256()
-        for array in self.state_dict().values():
-            digest.update(array.tobytes())
-        return digest.digest()
+        return digest_of(self.state_dict())
 
     def _copied(self) -> dict[str, NDArray[Any]]:
         momenta = [self.trainer.optimizer.state.get(p, {}).get("momentum_buffer") for p in self._parameters]

@@ -232,6 +232,30 @@ def test_steps_take_as_many_architectures_as_planned_anew_in_warm_up_then_of_the
     assert counts == [2] * 6
 
 
+def test_a_warm_up_that_widens_begins_with_one_architecture_and_ends_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = watch_steps(monkeypatch)
+    plan = dataclasses.replace(SHORT, warmup_epochs=40, warmup_widening=0.5, subnets_per_step=1)
+    made = problem(training=plan, network=TINY)
+    made.evaluate(draw(1))
+    (first,), *others = seen
+    X, x = made.space.encode([genotype for (genotype,) in others]), made.space.encode([first])
+    same = (x == X).mean(axis=1)
+    part = len(seen) // 2  # of the warm-up it is wider from step to step, then uniform
+    assert same[: part // 4].mean() > 0.8 > same[part // 4 : part].mean() > same[part:].mean() + 0.1
+    assert same[part:].max() < 0.8
+    assert len({genotype for (genotype,) in others[part:]}) == len(others) - part
+
+
+def test_a_warm_up_that_widens_begins_with_another_architecture_for_another_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = watch_steps(monkeypatch)
+    plan = dataclasses.replace(SHORT, warmup_epochs=1, warmup_widening=1.0, subnets_per_step=1)
+    for seed in (0, 0, 1):
+        problem(training=plan, network=TINY, seed=seed).evaluate(draw(1))
+    assert seen[0] == seen[2] != seen[4]
+
+
 def test_a_generation_trains_what_its_population_uses_and_leaves_all_else_its_weights_and_momentum() -> None:
     made, X = (
         problem(training=dataclasses.replace(SHORT, warmup_epochs=6, subnets_per_step=1), network=TINY),

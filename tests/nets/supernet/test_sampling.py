@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import chi2_contingency, chisquare
 
 from carsmoo.cost.closed_form import flops
-from carsmoo.nets.supernet.sampling import group_by_flops, round_robin, uniform
+from carsmoo.nets.supernet.sampling import FIRSTS, group_by_flops, largest, round_robin, uniform, widening
+from carsmoo.space.chain import ChainSpace
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.genotype import PRIMITIVES, Genotype
 from tests.support.networks import SMALL, SPACE, genotypes
@@ -47,6 +48,40 @@ def test_each_step_of_the_warm_up_draws_each_of_its_architectures_anew() -> None
 def test_warm_up_draws_follow_the_seed() -> None:
     assert warm_up(5, 2, seed=1) == warm_up(5, 2, seed=1)
     assert not set(map(tuple, warm_up(50, 1, seed=1))) & set(map(tuple, warm_up(50, 1, seed=2)))
+
+
+@pytest.mark.parametrize("width", [0.0, 0.3, 1.0])
+def test_a_warm_up_that_widens_draws_each_gene_anew_with_the_probability_of_its_width(width: float) -> None:
+    space = ChainSpace.nas_bench_macro()  # of three choices a gene, and each vector is what its architecture encodes to
+    first = np.arange(space.n_var) % 3
+    drawn = islice(widening(space, 2, first, lambda: width, np.random.default_rng(0)), 2000)
+    X = space.encode([architecture for step in drawn for architecture in step])
+    for gene in range(space.n_var):
+        counts = np.bincount((X[:, gene] - first[gene]) % 3, minlength=3)
+        if width == 0:
+            assert counts.tolist() == [4000, 0, 0]
+        else:
+            assert chisquare(counts, 4000 * np.array([1 - 2 * width / 3, width / 3, width / 3])).pvalue > 1e-3
+    if width > 0:
+        together = np.corrcoef((first != X).T) - np.eye(space.n_var)  # each by itself
+        assert np.abs(together).max() < 5 / np.sqrt(len(X))
+
+
+def test_the_width_is_asked_for_at_each_step() -> None:
+    widths = iter([0.0, 1.0])
+    space = ChainSpace.nas_bench_macro()
+    first = np.zeros(space.n_var, dtype=np.int64)
+    narrow, wide = islice(widening(space, 5, first, lambda: next(widths), np.random.default_rng(0)), 2)
+    assert narrow == space.decode(np.tile(first, (5, 1)))
+    assert all(architecture != narrow[0] for architecture in wide)
+
+
+def test_a_warm_up_that_widens_begins_with_the_largest_of_a_few() -> None:
+    first = SPACE.decode(largest(SPACE, SMALL, np.random.default_rng(3))[None])[0]
+    (few,) = islice(uniform(SPACE, FIRSTS, np.random.default_rng(3)), 1)
+    costs = [flops(genotype, SMALL) for genotype in few]
+    assert first == few[int(np.argmax(costs))]
+    assert flops(first, SMALL) == max(costs) > np.median(costs)
 
 
 def test_each_round_of_turns_comes_in_an_order_of_its_own_all_orders_alike_often() -> None:
