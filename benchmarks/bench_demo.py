@@ -8,6 +8,8 @@ whose networks have the widths and depth of the search. Figures:
 - ``networks``: least number of networks of a front; ``span``: least range of sizes, largest over smallest;
 - ``tau_params``: median tau of "more parameters first", which is what the order along a front of (error, parameters)
   says by itself;
+- ``best_error``: median of the lowest error that a search found; ``best_error_uniform``: that of the same search whose
+  warm-up does not widen, ``warmup_widening=0``;
 - ``seconds``: median time of the search, ``most_seconds``; ``threads``: of torch.
 
     python -m benchmarks.bench_demo --seeds 5
@@ -41,13 +43,16 @@ RESULTS = Path(__file__).parent / "results" / "demo.jsonl"
 def measure(seed: int) -> dict[str, Any]:
     """Run the demo with a seed, retrain its front, and return what came out."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
+        run, uniform = Path(folder) / "run", Path(folder) / "uniform"
+        asked = ("--preset", "clutter", "--set", f"seed={seed}")
         begin = time.perf_counter()
-        _carsmoo("search", "--preset", "clutter", "--set", f"seed={seed}", "--out", str(run))
+        _carsmoo("search", *asked, "--out", str(run))
         seconds = time.perf_counter() - begin
         _carsmoo("train", str(run), "--recipe", "demo")
         final = Front.load(run / f"{FINAL}.json")
-    return {"seed": seed, "seconds": round(seconds, 1), "threads": torch.get_num_threads(), **judged(final)}
+        _carsmoo("search", *asked, "--set", "training.warmup_widening=0", "--out", str(uniform))
+        told = {"uniform_error": Front.load(uniform / "front.json").column("error").tolist()}
+    return {"seed": seed, "seconds": round(seconds, 1), "threads": torch.get_num_threads(), **judged(final), **told}
 
 
 def judged(final: Front) -> dict[str, Any]:
@@ -73,6 +78,8 @@ def figures(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     tau, seconds = values["tau"], values["seconds"]
     found = {"tau": np.median(tau), "least_tau": tau.min(), "most_tau": tau.max()}
     found |= {"tau_params": np.median(values["tau_params"])}
+    for name, key in (("best_error", "search_error"), ("best_error_uniform", "uniform_error")):
+        found[name] = np.median([min(record[key]) for record in records])
     found |= {"networks": values["networks"].min(), "span": values["span"].min()}
     found |= {"seconds": np.median(seconds), "most_seconds": seconds.max(), "threads": values["threads"].max()}
     return {"n": len(records), **{name: round(float(value), 3) for name, value in found.items()}}

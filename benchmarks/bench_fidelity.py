@@ -55,7 +55,7 @@ from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
 
-EPOCHS = {"default": (1, 2, 4, 9, 18), "ensemble": (4, 8, 16), "own": (4, 9, 18)}
+EPOCHS = {"default": (1, 2, 4, 9, 18), "ensemble": (4, 8, 16), "own": (4, 9, 18), "widening": (4, 9, 18)}
 """Epochs of search-train that all architectures share, by lever."""
 
 IMAGES = 1000
@@ -66,6 +66,9 @@ TICKS = (5, 10, 30, 100, 300)
 
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
+
+COLOURS = (*SHADES, "#9aa83a")
+"""Of the levers, in their order."""
 
 TOLD = {"ensemble": 8, "default": 9, "own": 18}
 """Of these, those at which figures are told."""
@@ -92,6 +95,7 @@ LEVERS = {
     "default": Lever(label="one supernet", plan={}),
     "ensemble": Lever(label="supernets of 2 epochs each", plan={}, epochs_each=2),
     "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
+    "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 
@@ -252,7 +256,7 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
         if "default" in by_error:
             axis.plot(*zip(*by_error["default"], strict=True), marker="x", color="0.6", label="one supernet, error")
         for lever, points in by_loss.items():
-            look = {"marker": MARKS[places.index(lever)], "color": SHADES[places.index(lever)]}
+            look = {"marker": MARKS[places.index(lever)], "color": COLOURS[places.index(lever)]}
             axis.plot(*zip(*points, strict=True), label=f"{LEVERS[lever].label}, loss", **look)
         for name, label, style in (("tau_seeds", "two trainings", "--"), ("tau_params", "parameters", ":")):
             level = told.get(f"{name}_{data}")
@@ -264,7 +268,7 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
         axis.set_xlim(TICKS[0], TICKS[-1])
         finish(axis, "core-seconds of training", "Kendall's tau with the truth", data)
     handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
 
 
