@@ -93,7 +93,7 @@ class SearchConfig(TomlSettings):
     def preset(cls, name: str) -> SearchConfig:
         """Return ``demo``, ``clutter``, ``cifar10-paper`` (CARS sec. 4.1) or ``smoke`` (``demo`` in seconds).
 
-        ``clutter`` searches narrow networks on cluttered digits, where larger ones are better and that can be seen.
+        ``clutter``, which ``make demo`` runs, searches narrow networks on cluttered digits.
 
         Raises:
             ValueError: for another name.

@@ -32,11 +32,12 @@ class SupernetTraining:
         n_supernets: supernets that differ by their seeds, share the epochs, equal parts of the warm-up and generations
             in turn, and score by their mean. One alone orders networks by its first weights as much as by what they
             are.
-        warmup_epochs: epochs of training on uniformly drawn architectures before the first score (E_warm).
-        warmup_widening: part of the warm-up over which its architectures widen from a single one, the largest of a few,
-            to all of the space: each choice is drawn with a probability that rises from 0 to 1, and is the first one's
-            else. 0, the paper's, draws uniformly from the first step. Where shared weights do not begin to learn, since
-            each choice gets another's features, this lets them.
+        warmup_epochs: epochs of training on architectures of the whole space before the first score (E_warm).
+        warmup_widening: part of the warm-up over which its architectures widen from a single one, the largest of 16
+            drawn, to all of the space: each choice is drawn with a probability that rises from 0 to 1, and is the first
+            one's else; the architectures of a step, and of a window, are drawn at one width. 0, the paper's, draws
+            uniformly from the first step. It helps where shared weights do not begin to learn, and favours relatives
+            of the first one. Each of several supernets has a first one of its own.
         n_generations: generations of evolution that the learning rate is planned for (E_evo).
         epochs_per_generation: epochs of training in a generation (I_param).
         pop_size: architectures kept (N), taken by an algorithm that is not given a size.

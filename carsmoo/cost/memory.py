@@ -12,6 +12,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import supernet_params
 from carsmoo.space.search_space import SearchSpace
+from carsmoo.space.words import counted
 
 BYTES = 4
 """Of a weight, a gradient, a number in a layer's output: float32."""
@@ -80,4 +81,4 @@ def require_count(name: str, count: int, n_var: int) -> None:
 def text_of(network: NetworkConfig) -> str:
     """Return a network's size in words."""
     size = "x".join(map(str, network.input_shape))
-    return f"{network.layers} cells of {network.channels} channels for images of {size}"
+    return f"{counted(network.layers, 'cell')} of {counted(network.channels, 'channel')} for images of {size}"

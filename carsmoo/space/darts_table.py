@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.space.darts_graph import Uses, edge_layer, frame_layers, node_layers, reachable_cells
 from carsmoo.space.graph import Layer
+from carsmoo.space.words import counted
 
 if TYPE_CHECKING:
     from carsmoo.config.network import NetworkConfig
@@ -36,7 +37,7 @@ class AdditiveTable:
         try:
             frame, edges, nodes = self._tables
         except OverflowError:
-            what = f"{self.network.layers} cells of {self.network.channels} channels"
+            what = f"{counted(self.network.layers, 'cell')} of {counted(self.network.channels, 'channel')}"
             raise ValueError(f"network: expected costs below 2**62, got those of {what}") from None
         node = np.arange(2 * self.space.nodes)
         pair, a, b = (X[:, gene :: self.space.genes_per_choice] for gene in range(self.space.genes_per_choice))

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import pickle
 import random
 import warnings
@@ -20,7 +21,7 @@ from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.problems.tabular import UnseenRows
 from carsmoo.runs.snapshot import read
 from carsmoo.utils.files import Store
-from tests.support.runs import Stop, StopAt, same, search
+from tests.support.runs import PLAN, Stop, StopAt, same, search
 from tests.support.toy import ToyProblem
 
 
@@ -69,9 +70,11 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(make: Any, generation:
         assert all(np.array_equal(a, expected[name]) for name, a in result.problem.state_dict().items())
 
 
-def test_a_run_stopped_in_the_warm_up_goes_on_with_its_next_epoch(tmp_path: Path) -> None:
-    whole = minimize(*search(seed=3))
-    problem, algorithm = search(seed=3)
+@pytest.mark.parametrize("widening", [0.0, 1.0])
+def test_a_run_stopped_in_the_warm_up_goes_on_with_its_next_epoch(widening: float, tmp_path: Path) -> None:
+    plan = dataclasses.replace(PLAN, warmup_widening=widening)
+    whole = minimize(*search(plan, seed=3))
+    problem, algorithm = search(plan, seed=3)
 
     def stop(step: Any) -> None:
         if step.boundary:

@@ -27,9 +27,9 @@ class StopAt(Callback):
             raise Stop
 
 
-def search(**fields: Any) -> tuple[CARSProblem, PNSGA3]:
+def search(plan: SupernetTraining = PLAN, **fields: Any) -> tuple[CARSProblem, PNSGA3]:
     """Return a search that takes a second."""
-    return CARSProblem(network=SMALL, training=PLAN, **fields), PNSGA3()
+    return CARSProblem(network=SMALL, training=plan, **fields), PNSGA3()
 
 
 def same(one: Any, other: Any) -> bool:

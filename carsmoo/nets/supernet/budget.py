@@ -27,6 +27,7 @@ from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.latency.measure import cached
 from carsmoo.nets.supernet.rates import SHARE, Bench
 from carsmoo.space.search_space import SearchSpace
+from carsmoo.space.words import counted
 from carsmoo.utils.durations import duration, seconds_of
 
 FEWEST = 20
@@ -230,7 +231,7 @@ def _more(bench: Bench, chosen: tuple[Rung, Rates], above: tuple[Rung, Rates] | 
         return ""
     larger = above[0]
     size = "" if larger.size == chosen[0].size else f" on images of {_by(larger.size)}"
-    return f"{needed(*above)} buy {larger.layers} cells of {larger.channels} channels{size}"
+    return f"{needed(*above)} buy {counted(larger.layers, 'cell')} of {counted(larger.channels, 'channel')}{size}"
 
 
 def _text(seconds: float) -> str:

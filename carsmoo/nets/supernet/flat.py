@@ -26,7 +26,10 @@ def layout_of(tensors: Mapping[str, Tensor]) -> NDArray[np.uint8]:
 
 def digest_of(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return the SHA-256 of the values of some arrays, one after the other."""
-    return hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).digest()
+    digest = hashlib.sha256()
+    for array in arrays.values():
+        digest.update(array.tobytes())
+    return digest.digest()
 
 
 def joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:

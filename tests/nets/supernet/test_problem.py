@@ -10,7 +10,7 @@ from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.optimize import minimize
 
 import carsmoo
-from carsmoo import CARSProblem, DARTSSpace, Genotype, NetworkConfig, SupernetTraining
+from carsmoo import CARSProblem, DARTSSpace, Genotype, NetworkConfig, SupernetTraining, cost
 from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.cost.closed_form import flops, params
 from carsmoo.nets.data import ImageData, Split
@@ -240,6 +240,8 @@ def test_a_warm_up_that_widens_begins_with_one_architecture_and_ends_with_all(mo
     (first,), *others = seen
     X, x = made.space.encode([genotype for (genotype,) in others]), made.space.encode([first])
     same = (x == X).mean(axis=1)
+    median = np.median([cost.flops(genotype, made.network) for (genotype,) in seen[-40:]])
+    assert cost.flops(first, made.network) > median
     part = len(seen) // 2  # of the warm-up it is wider from step to step, then uniform
     assert same[: part // 4].mean() > 0.8 > same[part // 4 : part].mean() > same[part:].mean() + 0.1
     assert same[part:].max() < 0.8
