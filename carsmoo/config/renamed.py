@@ -39,7 +39,14 @@ RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "training": {"weights": "shared", "score_images": None, "n_supernets": 1, "schedule": "cosine", "budget": None},
+        "training": {
+            "weights": "shared",
+            "warmup_widening": 0.0,
+            "score_images": None,
+            "n_supernets": 1,
+            "schedule": "cosine",
+            "budget": None,
+        },
     }
 )
 """What held before a field was there, by the section of the settings."""

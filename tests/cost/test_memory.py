@@ -32,7 +32,7 @@ def test_the_bytes_at_which_something_is_refused(monkeypatch: pytest.MonkeyPatch
     network = NetworkConfig(channels=2, layers=1, image_shape=(1, 5, 4))
     kept = kept_by_step(network, (4, 3))
     require_step(network, 100, 7, kept, 4 * (300 + 7 * kept))
-    with pytest.raises(ValueError, match=r"network: expected what fits .*1 cells of 2 channels .*1x5x4, 7 of them"):
+    with pytest.raises(ValueError, match=r"network: expected what fits .*1 cell of 2 channels .*1x5x4, 7 of them"):
         require_step(network, 100, 7, kept, 4 * (300 + 7 * kept) - 1)
     monkeypatch.setattr(memory, "physical_memory", lambda: 1740)
     require_weights(network, 435)
