@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for record in records:
         pairs = zip(record["params"], record["search_error"], record["error"], strict=True)
         told = ", ".join(f"{size:.0f}: {100 * found:.1f} -> {100 * true:.1f}" for size, found, true in sorted(pairs))
-        print(f"seed {record['seed']}: tau {record['tau']:.2f}, {record['seconds']:.0f} s; {told} %")
+        print(f"seed {record['seed']}: tau {record['tau'] or 0:.2f}, {record['seconds']:.0f} s; {told} %")
     print("RESULT " + json.dumps({"name": "demo", "figures": figures(records)}))
 
 
