@@ -66,15 +66,22 @@ class Rates:
         step: seconds of a training step on one batch, a mean over architectures.
         network: seconds that a network of a population needs to be scored, however many images there are.
         image: seconds that it needs for each image that it is scored on or calibrated with.
+        first: seconds of a step on the architecture with which a warm-up that widens begins; None where none does.
     """
 
     step: float
     network: float
     image: float
+    first: float | None = None
 
     def scaled(self, factor: float) -> Rates:
         """Return what networks need that take so many times the time."""
-        return Rates(step=factor * self.step, network=factor * self.network, image=factor * self.image)
+        first = None if self.first is None else factor * self.first
+        return Rates(step=factor * self.step, network=factor * self.network, image=factor * self.image, first=first)
+
+    def warm_up(self, widening: float) -> float:
+        """Return the mean seconds of a step of a warm-up, over a part of which it widens evenly from the first."""
+        return self.step if self.first is None else self.step + widening / 2 * (self.first - self.step)
 
     def scoring(self, networks: int, images: int) -> float:
         """Return the seconds that scoring so many networks on so many images takes."""
@@ -224,7 +231,8 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
         return None
     count, scoring, epochs, generations = found
     later = generations * (epochs * SMALLER * epoch + 3 * scoring)
-    warm = int((usable - later - scoring) / epoch)
+    warm_epoch = per_epoch * rates.warm_up(given.warmup_widening)
+    warm = int((usable - later - scoring) / warm_epoch)
     if warm < 1:
         return None
     plan = dataclasses.replace(
@@ -236,7 +244,7 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
         epochs_per_generation=epochs,
         score_images=None if count >= images.validation else count,
     )
-    told = seconds * RESERVE[1] / 2 + RESERVE[0] + warm * epoch + scoring + later
+    told = seconds * RESERVE[1] / 2 + RESERVE[0] + warm * warm_epoch + scoring + later
     return Timed(training=plan, seconds=told, updates=updates_of(space, plan, per_epoch))
 
 

@@ -1,5 +1,7 @@
 """Plans that fit in a time, and plans that follow the images."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,20 @@ def test_what_is_given_is_kept() -> None:
     found = timed(300, photos(4000, 4000), RATES, given, SPACE)
     assert found is not None
     assert (found.training.pop_size, found.training.batch_size, found.training.score_images) == (8, 16, 77)
+
+
+def test_a_warm_up_that_widens_is_planned_at_what_its_steps_take() -> None:
+    width = np.minimum(np.linspace(0, 1, 10_001) / 0.8, 1)
+    steps = width * 0.03 + (1 - width) * 0.05  # from the first architecture's to those of one drawn uniformly
+    rates, images = dataclasses.replace(RATES, first=0.05), photos(4000, 4000)
+    assert rates.warm_up(0.8) == pytest.approx(steps.mean(), rel=1e-3)
+    assert rates.scaled(2).warm_up(0.8) == pytest.approx(2 * steps.mean(), rel=1e-3)
+    widening = dataclasses.replace(GIVEN, warmup_widening=0.8)
+    plain, found = (timed(3600, images, *given, SPACE) for given in ((RATES, GIVEN), (rates, widening)))
+    assert plain is not None
+    assert found is not None
+    assert found.training.warmup_epochs * steps.mean() == pytest.approx(plain.training.warmup_epochs * 0.03, rel=0.02)
+    assert found.seconds == pytest.approx(plain.seconds, rel=0.01)
 
 
 def test_updates_are_those_of_architectures_drawn_uniformly() -> None:

@@ -20,6 +20,7 @@ from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.data.facts import Facts
 from carsmoo.nets.data.transforms import natural
 from carsmoo.nets.models.device import memory_of
+from carsmoo.nets.supernet.sampling import Drawn, widening
 from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.space.search_space import SearchSpace
 
@@ -114,9 +115,13 @@ class Bench:
         network, plan = self._arguments(rung)
         data = self._made_up(rung, plan)
         state = SupernetState(self.space, network.for_data(data.image_shape, data.classes), plan, data, 0)
-        step = _seconds_of_a_step(state, self.seconds)
+        n, first = plan.subnets_per_step, None
+        step = _seconds_of_a_step(state, state.uniform(n), self.seconds)
         if step > hopeless:
             return Rates(step=step, network=0.0, image=0.0)
+        if state.first is not None:
+            alone = widening(self.space, n, state.first, lambda: 0.0, state.random_state)
+            first = _seconds_of_a_step(state, alone, self.seconds)
         X = np.random.default_rng(0).integers(self.space.xl, self.space.xu + 1, size=(plan.pop_size, self.space.n_var))
         genotypes, calibrated = self.space.decode(X), sum(len(part) for part in state.calibration)
         few, many = SCORED
@@ -127,7 +132,7 @@ class Bench:
             state.tally(genotypes, scored)
             seconds.append((time.perf_counter() - begin) / len(genotypes))
         image = max(seconds[2] - seconds[1], 0.0) / (many - few)
-        return Rates(step=step, network=max(seconds[1] - (few + calibrated) * image, 0.0), image=image)
+        return Rates(step=step, network=max(seconds[1] - (few + calibrated) * image, 0.0), image=image, first=first)
 
     def memory(self, rung: Rung, plan: SupernetTraining) -> float:
         """Return the bytes that a search takes, about: what measuring took, the images, and pictures at the end."""
@@ -170,10 +175,9 @@ class Bench:
         ).to(self.device)
 
 
-def _seconds_of_a_step(state: SupernetState, seconds: float) -> float:
+def _seconds_of_a_step(state: SupernetState, architectures: Drawn, seconds: float) -> float:
     """Return the mean seconds of a training step, timed for so many seconds, after two steps that are not."""
     times: list[float] = []
-    architectures = state.uniform(state.trainer.plan.subnets_per_step)
     while len(times) < 2 + FEWEST or (len(times) < 2 + MOST and sum(times) < seconds):
         begin = time.perf_counter()
         for loss in islice(state.trainer.epoch(architectures), 1):

@@ -68,7 +68,7 @@ class SupernetState:
         set_memory_format(self.supernet, FORMATS[layout])
         self.trainer = SupernetTrainer(self.supernet, data, plan, generator_of(images), group)
         self.random_state = np.random.default_rng(architectures)
-        self._first = largest(space, network, np.random.default_rng(first)) if plan.warmup_widening else None
+        self.first = largest(space, network, np.random.default_rng(first)) if plan.warmup_widening else None
         self._parameters = list(self.supernet.parameters())
         self._weights = [flat(parameter) for parameter in self._parameters]
         self._layout = layout_of(dict(self.supernet.named_parameters()))
@@ -174,10 +174,10 @@ class SupernetState:
 
     def warming(self, n: int) -> Drawn:
         """Yield ``n`` architectures again and again for the warm-up: uniformly, or as ``warmup_widening`` says."""
-        if self._first is None:
+        if self.first is None:
             return self.uniform(n)
         steps = self.trainer.plan.warmup_widening * self.trainer.plan.warmup_epochs * self.trainer.steps_per_epoch
-        return widening(self.space, n, self._first, lambda: self.trainer.steps / steps, self.random_state)
+        return widening(self.space, n, self.first, lambda: self.trainer.steps / steps, self.random_state)
 
     def uniform(self, n: int) -> Drawn:
         """Yield ``n`` uniformly sampled architectures again and again (CARS's parameter warm-up)."""

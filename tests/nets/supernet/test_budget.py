@@ -9,16 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from carsmoo import CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining
 from carsmoo.config.budget import ENOUGH, Rates, Rung
+from carsmoo.cost.closed_form import flops
 from carsmoo.nets.data import DataLike, load
 from carsmoo.nets.data import facts as facts_module
 from carsmoo.nets.data.facts import facts_of
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.supernet import arguments, budget
+from carsmoo.nets.supernet import rates as rates_module
 from carsmoo.nets.supernet.budget import BudgetPlan, planned, planned_together
 from carsmoo.nets.supernet.rates import Bench
+from carsmoo.nets.supernet.sampling import Drawn
+from carsmoo.nets.supernet.training_state import SupernetState
 from tests.support.images import draw_folder
 
 SPACE, CPU = DARTSSpace(), torch.device("cpu")
@@ -75,6 +80,31 @@ def test_what_is_measured_is_of_this_machine() -> None:
     assert 25 < plan.seconds < 42
     assert plan.training.warmup_epochs > 20
     assert plan.lines()[0].startswith("planned to take ")
+
+
+def test_steps_of_a_warm_up_that_widens_are_measured_on_its_first_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = NetworkConfig(channels=2, layers=1)
+    shape = network.for_data((1, 12, 12), 3)
+
+    def step(state: SupernetState, architectures: Drawn, seconds: float) -> float:
+        return float(np.mean([flops(one, shape) for drawn in itertools.islice(architectures, 50) for one in drawn]))
+
+    monkeypatch.setattr(rates_module, "_seconds_of_a_step", step)
+    found = []
+    for widening in (0.0, 0.8):
+        training = SupernetTraining(budget="1m", warmup_widening=widening)
+        bench = Bench(SPACE, network, training, facts_of(IMAGES), CPU, 1.0)
+        found.append(bench.rates(Rung(channels=2, layers=1, stem="cifar", size=(12, 12))))
+    assert found[0].first is None
+    assert found[1].first is not None
+    first = np.random.default_rng(np.random.SeedSequence(0).spawn(5)[4])
+    assert found[1].first == max(flops(SPACE.decode(x[None])[0], shape) for x in drawn_by(first))
+    assert found[1].step == pytest.approx(found[0].step, rel=0.2)  # of architectures drawn uniformly
+
+
+def drawn_by(random_state: np.random.Generator) -> NDArray[np.int64]:
+    """The architectures of which the largest comes first."""
+    return random_state.integers(SPACE.xl, SPACE.xu + 1, size=(16, SPACE.n_var))
 
 
 def test_large_photographs_are_left_in_their_files_until_their_size_is_planned(

@@ -28,6 +28,8 @@ PLAN = SupernetTraining(
     score_images=12,
 )
 
+WIDENING = pytest.mark.parametrize("widening", [0.0, 0.8])
+
 
 def world(seed: int = 0, group: Group = ALONE, **plan: Any) -> Ensemble:
     return Ensemble(SPACE, SMALL, dataclasses.replace(PLAN, **plan), images(), seed, group=group)
@@ -86,17 +88,18 @@ def test_a_population_trains_one_supernet_and_leaves_the_others() -> None:
     assert [a == b for a, b in zip(digests, after, strict=True)] == [False, True, True]
 
 
-def test_a_warm_up_that_was_stopped_between_supernets_goes_on_there() -> None:
-    undisturbed = world()
+@WIDENING
+def test_a_warm_up_that_was_stopped_between_supernets_goes_on_there(widening: float) -> None:
+    undisturbed = world(warmup_widening=widening)
     undisturbed.begin()
-    made, kept = world(), list[dict[str, Any]]()
+    made, kept = world(warmup_widening=widening), list[dict[str, Any]]()
 
     def keep(step: Step) -> None:
         if step.figures.get("epoch") == 3:
             kept.append(made.state_dict())
 
     made.begin(keep)
-    again = world()
+    again = world(warmup_widening=widening)
     again.load_state_dict(kept[0])
     assert epochs(again) == [2, 1, 0]
     again.begin()
@@ -105,11 +108,12 @@ def test_a_warm_up_that_was_stopped_between_supernets_goes_on_there() -> None:
         again.load_state_dict(made.members[0].state_dict())
 
 
-def test_two_ranks_find_what_one_does_bit_for_bit() -> None:
+@WIDENING
+def test_two_ranks_find_what_one_does_bit_for_bit(widening: float) -> None:
     X = vectors(5)
 
     def work(group: Group) -> tuple[NDArray[Any], bytes]:
-        made = world(group=group, subnets_per_step=2)
+        made = world(group=group, subnets_per_step=2, warmup_widening=widening)
         made.begin()
         made.train_on(X[:4])
         return made.scores(SPACE.decode(X), "loss"), made.digest()

@@ -159,6 +159,18 @@ def test_divergence_rolls_back_once_at_a_lower_learning_rate() -> None:
     assert "\n" not in str(e.value)
 
 
+def test_a_warm_up_that_widens_is_as_wide_after_a_rollback_as_before() -> None:
+    made, twin = (world(warmup_epochs=2, warmup_widening=1.0) for _ in range(2))
+    poison(made, {3, 4, 5})
+    made.warm_up()
+    poison(twin, set())
+    twin.train("warm-up", range(1), 2, twin.warming)
+    twin.trainer.slowdown = SLOWDOWN
+    twin.warm_up()
+    assert made.trainer.slowdown == SLOWDOWN
+    assert all(np.array_equal(a, twin.state_dict()[name]) for name, a in made.state_dict().items())
+
+
 def test_a_search_that_diverges_ends_with_its_reason() -> None:
     plan = SupernetTraining(
         warmup_epochs=1,
