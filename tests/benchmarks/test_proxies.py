@@ -1,0 +1,48 @@
+"""Proxies of the truth sets: measured is the proxy of an architecture; figures agree with a count by hand."""
+
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks.truth import proxies
+from benchmarks.truth.proxies import figures, joined, measure, random_networks
+from benchmarks.truth.records import RESULTS
+from carsmoo import CARSProblem, NetworkConfig
+from carsmoo.nets.supernet.proxies import PROXIES, proxy
+
+
+def test_two_orders_are_joined_by_their_mean_ranks() -> None:
+    assert joined([0.1, 5.0, 0.3], [7, 9, 8]).tolist() == [1, 3, 2]
+    assert joined([1, 2, 3], [3, 2, 1]).tolist() == [2, 2, 2]
+
+
+def test_a_measurement_tells_each_proxy_of_each_architecture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    few = random_networks("demo", RESULTS).at([0, 3])
+    monkeypatch.setattr(proxies, "random_networks", lambda data, folder: few)
+    found = measure("demo", 1, tmp_path)
+    problem = CARSProblem("cluttered-digits?pad=0", network=NetworkConfig(channels=8, layers=3), seed=1)
+    for name in PROXIES:
+        value = proxy(name, problem, seed=1)
+        assert found[name] == {one: value(genotype) for one, genotype in zip(few.names, few.genotypes, strict=True)}
+        assert all(map(math.isfinite, found[name].values()))
+
+
+def test_figures_are_means_over_seeds_of_orders_against_the_truth(tmp_path: Path) -> None:
+    for name in ("cifar16.jsonl", "architectures.jsonl"):
+        shutil.copy(RESULTS / name, tmp_path / name)
+    truth = random_networks("cifar16", tmp_path)
+    right = dict(zip(truth.names, truth.test.tolist(), strict=True))
+    wrong = {name: -error for name, error in right.items()}
+    records = [
+        {"data": "cifar16", "seed": seed, "core_seconds": dict.fromkeys(PROXIES, 1.0 + seed)}
+        | {"synflow": right, "naswot": wrong, "grad_norm": order}
+        for seed, order in enumerate((right, wrong))
+    ]
+    found = figures(records, tmp_path)
+    assert [found[f"tau_{name}_cifar16"] for name in PROXIES] == pytest.approx([1, -1, 0])
+    assert [found[f"tau_{name}_thirds_cifar16"] for name in PROXIES] == pytest.approx([1, -1, 0])
+    assert (found["seeds_cifar16"], found["n_cifar16"], found["core_seconds_naswot_cifar16"]) == (2, 48, 1.5)
+    assert found["tau_own_cifar16"] is None  # without measurements of own weights there is nothing to join
+    assert found["tau_params_cifar16"] == pytest.approx(figures(records, RESULTS)["tau_params_cifar16"])
