@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.picture import Picture, picture_of_text
-from carsmoo.space.words import counted
+from carsmoo.space.words import cells_in_words
 
 if TYPE_CHECKING:
     from carsmoo.config.network import NetworkConfig
@@ -71,7 +71,7 @@ class Architecture(ABC):
 
     def depth_in_words(self, network: NetworkConfig) -> str:
         """Return how deep and wide its network is: ``5 cells of 8 channels``."""
-        return f"{counted(network.layers, 'cell')} of {counted(network.channels, 'channel')}"
+        return cells_in_words(network)
 
     def require_known(self) -> None:  # noqa: B027  # an architecture of a space knows its operations
         """Check that each operation is one that can be built.

@@ -16,7 +16,7 @@ from carsmoo.space.architecture import Architecture, SpaceArchitecture
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.operation import Operation
 from carsmoo.space.picture import Picture, picture_of_graph, picture_of_text
-from carsmoo.space.words import counted
+from carsmoo.space.words import cells_in_words
 from carsmoo.utils.trees import brief
 from carsmoo.utils.validation import array, short, shown
 
@@ -272,7 +272,7 @@ class SearchSpace(ABC):
 
     def depth_in_words(self, network: NetworkConfig) -> str:
         """Return how deep and wide its networks are: ``5 cells of 8 channels``."""
-        return f"{counted(network.layers, 'cell')} of {counted(network.channels, 'channel')}"
+        return cells_in_words(network)
 
     def operators(self) -> dict[str, Any]:
         """Return the operators that breed its vectors, by the names of pymoo's ``GeneticAlgorithm``."""

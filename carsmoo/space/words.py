@@ -6,7 +6,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from carsmoo.config.network import NetworkConfig
 
 _BASES = {  # of a unit: how many of its base unit it is, and that one's sign
     "millions": (1e6, ""),
@@ -69,6 +72,11 @@ def count(value: float) -> str:
 def counted(n: int, noun: str) -> str:
     """Return how many of something there are: ``1 epoch``, ``0 epochs``, ``2 epochs``."""
     return f"{n} {noun if n == 1 else f'{noun}s'}"
+
+
+def cells_in_words(network: NetworkConfig) -> str:
+    """Return how many cells of which width a network has: ``5 cells of 8 channels``."""
+    return f"{counted(network.layers, 'cell')} of {counted(network.channels, 'channel')}"
 
 
 def _magnitude(value: float) -> int:
