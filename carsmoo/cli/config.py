@@ -19,7 +19,7 @@ def config(
         str | None, typer.Option(help="Settings of a search: demo, clutter, cifar10-paper, smoke. Default: demo.")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Those of full training instead: quick, demo, cifar, imagenet.")
+        str | None, typer.Option(help="Those of full training instead: quick, clutter, cifar, imagenet.")
     ] = None,
 ) -> None:
     """Print every setting of a search or of full training as --set takes it, with its type and its meaning."""

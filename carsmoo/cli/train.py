@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
 
 Data = Annotated[str | None, typer.Option(help="Images, as search names them; the run's, or digits for a genotype.")]
-Recipe = Annotated[str, typer.Option(help="How to train: quick, demo, cifar, imagenet.")]
+Recipe = Annotated[str, typer.Option(help="How to train: quick, clutter, cifar, imagenet.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="One setting of the recipe, such as epochs=100; last word over all.")
 ]

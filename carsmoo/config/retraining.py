@@ -94,13 +94,13 @@ class TrainingRecipe(TomlSettings):
 
     @classmethod
     def preset(cls, name: str) -> TrainingRecipe:
-        """Return ``quick``, ``demo``, ``cifar`` (CARS sec. 4.1 and DARTS on CIFAR-10) or ``imagenet`` (DARTS, mobile).
+        """Return ``quick``, ``clutter``, ``cifar`` (CARS sec. 4.1 and DARTS on CIFAR-10) or ``imagenet``.
 
-        ``demo`` trains the networks of the search ``clutter``, at its widths and depth, for four epochs.
+        ``clutter`` trains the networks of the search of that name, at its widths and depth, for four epochs.
 
-        The latter two hold nothing out, as the papers. Departs: the papers report the best test error of all epochs or
-        do not say; here it is that of the last epoch. An epoch's steps are nearly equal in size, where DARTS's last one
-        is what is left over.
+        The latter two, ``imagenet`` by DARTS (mobile), hold nothing out, as the papers. Departs: the papers report the
+        best test error of all epochs or do not say; here it is that of the last epoch. An epoch's steps are nearly
+        equal in size, where DARTS's last one is what is left over.
 
         Raises:
             ValueError: for another name.
@@ -108,7 +108,7 @@ class TrainingRecipe(TomlSettings):
         common: dict[str, Any] = {"auxiliary_weight": 0.4, "holdout_fraction": 0.0, "flip": True}
         presets: dict[str, Callable[[], TrainingRecipe]] = {
             "quick": cls,
-            "demo": lambda: cls(
+            "clutter": lambda: cls(
                 channels=4,
                 layers=3,
                 epochs=4,

@@ -288,7 +288,7 @@ WRONG = {
         ["config", "--preset", "paper"],
         "preset: expected one of demo, clutter, cifar10-paper, smoke",
     ),
-    "a recipe of none": (["config", "--recipe", "best"], "recipe: expected one of quick, demo, cifar"),
+    "a recipe of none": (["config", "--recipe", "best"], "recipe: expected one of quick, clutter, cifar"),
     "name": (["cost", "CARS-Z"], "genotype: expected one of CARS-A"),
     "cut genotype": (["cost", str(GENOTYPES["CARS-A"])[:80]], "genotype: expected Genotype"),
     "operation": (["cost", str(GENOTYPES["CARS-A"]).replace("skip_connect", "skip")], "genotype: expected operations"),

@@ -256,7 +256,7 @@ def test_the_recipe_of_imagenet_reads_a_folder_as_it_trains(tmp_path: Path) -> N
         (["train", "CARS-Z", "--out", "X"], "genotype: expected one of "),
         (["train", "CARS-A"], "out: expected a directory for the network of a genotype, got none"),
         (["train", "CARS-A", "--out", "X", "--inherit"], "train: expected a run's directory for --inherit"),
-        (["train", "CARS-A", "--out", "X", "--recipe", "best"], "recipe: expected one of quick, demo, cifar, imagenet"),
+        (["train", "CARS-A", "--out", "X", "--recipe", "best"], "recipe: expected one of quick, clutter, cifar"),
         (["train", "CARS-A", "--out", "X", "--network", "36"], "network: expected CHANNELS/LAYERS such as 36/20"),
         (["train", "CARS-A", "--out", "X", "--set", "epoch=1"], "epoch: expected one of "),
         (["train", "CARS-A", "--out", "X", "--data", "digitz"], "data: expected "),

@@ -112,5 +112,5 @@ def test_a_wrong_setting_is_named(settings: dict[str, object], message: str) -> 
 
 
 def test_another_name_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^recipe: expected one of quick, demo, cifar, imagenet, got 'paper'"):
+    with pytest.raises(ValueError, match=r"^recipe: expected one of quick, clutter, cifar, imagenet, got 'paper'"):
         TrainingRecipe.preset("paper")
