@@ -84,6 +84,32 @@ def test_a_front_is_chosen_on_images_held_out_and_told_on_test() -> None:
     assert math.isnan(equal_cost.error_at(run, 500))
 
 
+def test_errors_are_held_against_those_of_random_networks_of_the_same_size() -> None:
+    sizes = np.geomspace(1000, 16_000, 25)
+    random = np.column_stack([sizes, 0.4 - 0.1 * np.log2(sizes / 1000) + 0.01 * np.log2(sizes / 1000) ** 2])
+    runs = {
+        "CARS": {
+            0: {"networks": [network(0.25, 0, 2000), network(0.2, 0, 4000), network(0.1, 0, 500)]},
+            3: {"networks": [network(0.16, 0, 16_000), network(0.01, 0, 16_001)]},
+        },
+        "NSGA-III": {0: {"networks": [network(0.1, 0, 900)]}},
+    }
+    found = equal_cost.excess(runs, random)
+    assert list(found) == ["CARS"]  # a network smaller than all random ones has nothing beside it
+    assert found["CARS"][0] == pytest.approx([0.25 - 0.31, 0.2 - 0.24])
+    assert found["CARS"][3] == pytest.approx([0.16 - 0.16], abs=1e-9)
+    assert equal_cost.excess(runs, random[:19]) == {}
+
+
+def test_random_networks_are_those_of_the_truth_set_and_of_random_search() -> None:
+    alone = {"random, alone": {0: {"networks": [network(0.5, 0.4, 1000), network(0.4, 0.3, 2000)]}}}
+    assert equal_cost.random_networks("tiny", alone).tolist() == [[1000, 0.5], [2000, 0.4]]
+    known = equal_cost.random_networks("cifar16", alone)
+    assert len(known) == 2 + 48
+    assert known[2:, 1].min() > 0.4
+    assert equal_cost.random_networks("tiny", {}).shape == (0, 2)
+
+
 def test_methods_are_compared_over_the_seeds_that_both_have() -> None:
     values = {"CARS": {0: 1.0, 1: 0.5, 2: 0.9}, "random, alone": {0: 0.8, 2: 0.95, 7: 2.0}, "NSGA-III": {7: 1.0}}
     found = equal_cost.against(values)
