@@ -1,6 +1,6 @@
 """What the front of ``make demo`` is worth: its networks retrained alone, for several seeds.
 
-For each seed the commands of the demo are run, ``carsmoo search --preset clutter`` and ``carsmoo train --recipe demo``,
+For each seed the demo's commands are run, ``carsmoo search --preset clutter`` and ``carsmoo train --recipe clutter``,
 whose networks have the widths and depth of the search. Figures:
 
 - ``tau``: median over seeds of Kendall's tau between the search's errors of the front's networks and their test errors
@@ -8,6 +8,8 @@ whose networks have the widths and depth of the search. Figures:
 - ``networks``: least number of networks of a front; ``span``: least range of sizes, largest over smallest;
 - ``tau_params``: median tau of "more parameters first", which is what the order along a front of (error, parameters)
   says by itself;
+- ``ahead``: of all the fronts' networks the share whose test error is below that of a random network of the same size,
+  trained alike; ``gain``: by how much, median over seeds of the mean over a front; ``least_gain``, ``most_gain``;
 - ``best_error``: median of the lowest error that a search found; ``best_error_uniform``: that of the same search whose
   warm-up does not widen, ``warmup_widening=0``;
 - ``seconds``: median time of the search, ``most_seconds``; ``threads``: of torch.
@@ -31,13 +33,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from benchmarks.truth.records import append_line, whole_lines
-from carsmoo.runs.retrained_front import FINAL
+from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.search import SearchConfig
+from carsmoo.cost.closed_form import params
+from carsmoo.nets.data import load_for_training
+from carsmoo.nets.retraining.parallel import train_each
+from carsmoo.runs.retrained_front import FINAL, errors_of, jobs_for
+from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.front import Front
+from carsmoo.space.genotype import Genotype
 from carsmoo.utils.correlation import rank_correlation
 
 RESULTS = Path(__file__).parent / "results" / "demo.jsonl"
+
+DRAWN = 2000
+"""Random networks among which those of the sizes of a front's are looked for."""
 
 
 def measure(seed: int) -> dict[str, Any]:
@@ -48,24 +62,45 @@ def measure(seed: int) -> dict[str, Any]:
         begin = time.perf_counter()
         _carsmoo("search", *asked, "--out", str(run))
         seconds = time.perf_counter() - begin
-        _carsmoo("train", str(run), "--recipe", "demo")
+        _carsmoo("train", str(run), "--recipe", "clutter")
         final = Front.load(run / f"{FINAL}.json")
         _carsmoo("search", *asked, "--set", "training.warmup_widening=0", "--out", str(uniform))
         told = {"uniform_error": Front.load(uniform / "front.json").column("error").tolist()}
+        told |= matched(1e6 * final.column("params"), seed, Path(folder) / "random")
     return {"seed": seed, "seconds": round(seconds, 1), "threads": torch.get_num_threads(), **judged(final), **told}
+
+
+def matched(sizes: NDArray[np.float64], seed: int, folder: Path) -> dict[str, Any]:
+    """Train random networks of given sizes, (n,) parameters, as the front was; return what came out, in that order."""
+    recipe, images = TrainingRecipe.preset("clutter"), SearchConfig.preset("clutter").data
+    data = load_for_training(images, recipe)
+    network, space = recipe.network(data.image_shape, data.classes), DARTSSpace()
+    X = np.random.default_rng([seed, 3]).integers(space.xl, space.xu + 1, size=(DRAWN, space.n_var))
+    drawn: list[Genotype] = space.decode(X)
+    known = np.array([params(genotype, network) for genotype in drawn], dtype=float)
+    chosen = nearest(sizes, known)
+    cards = train_each(jobs_for([drawn[k] for k in chosen], folder, recipe, images))
+    return {"matched_error": errors_of(cards).tolist(), "matched_params": known[chosen].tolist()}
+
+
+def nearest(sizes: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return for each of n sizes one of the m known ones, none twice, such that the ratios are least in all; (n,)."""
+    chosen: NDArray[np.int64] = linear_sum_assignment(np.abs(np.log(sizes)[:, None] - np.log(known)))[1]
+    return chosen
 
 
 def judged(final: Front) -> dict[str, Any]:
     """Return what a front of retrained networks says of the search that found them."""
-    searched, error, params = (final.column(name) for name in ("search_error", "error", "params"))
+    searched, error, size = (final.column(name) for name in ("search_error", "error", "params"))
     return {
         "networks": len(final),
-        "span": float(params.max() / params.min()),
+        "span": float(size.max() / size.min()),
         "tau": rank_correlation(searched, error).tau,
-        "tau_params": rank_correlation(-params, error).tau,
+        "tau_params": rank_correlation(-size, error).tau,
         "search_error": searched.tolist(),
         "error": error.tolist(),
-        "params": (1e6 * params).round().tolist(),
+        "params": (1e6 * size).round().tolist(),
+        "genotypes": [str(genotype) for genotype in final.genotypes],
     }
 
 
@@ -80,6 +115,10 @@ def figures(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     found |= {"tau_params": np.median(values["tau_params"])}
     for name, key in (("best_error", "search_error"), ("best_error_uniform", "uniform_error")):
         found[name] = np.median([min(record[key]) for record in records])
+    gains = [np.subtract(record["matched_error"], record["error"]) for record in records]
+    means = np.array([gain.mean() for gain in gains])
+    found |= {"ahead": np.mean(np.concatenate(gains) > 0)}
+    found |= {"gain": np.median(means), "least_gain": means.min(), "most_gain": means.max()}
     found |= {"networks": values["networks"].min(), "span": values["span"].min()}
     found |= {"seconds": np.median(seconds), "most_seconds": seconds.max(), "threads": values["threads"].max()}
     return {"n": len(records), **{name: round(float(value), 3) for name, value in found.items()}}

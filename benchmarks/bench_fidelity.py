@@ -6,7 +6,7 @@ scores with the test errors of the same architectures trained alone (``benchmark
 
 Figures, for each truth set NAME, means over seeds:
 
-- ``tau_NAME``, ``core_seconds_tau_NAME``: own weights at their largest budget, by the error; ``tau_loss_NAME``: by the
+- ``tau_NAME``, ``core_seconds_tau_NAME``: own weights of 18 epochs, by the error; ``tau_loss_NAME``: by the
   cross entropy;
 - ``tau_shared_NAME``, ``tau_shared_error_NAME``: one supernet at its next larger budget, by the cross entropy and by
   the error; ``best_shared_error_NAME``: the best that it reaches by the error at any;
@@ -18,7 +18,9 @@ Figures, for each truth set NAME, means over seeds:
   supernets of two epochs each.
 
 Over all measurements ``trust_correlation``, Spearman's of the tau that the trust figures expect (``Trust.ceiling``)
-with the true one, and ``trust_correlation_ensembles``, of ensembles alone, with their numbers ``trust_n``.
+with the true one, and ``trust_correlation_ensembles``, of ensembles alone, with their numbers ``trust_n``;
+``trust_correlation_halves`` and ``trust_correlation_updates``: of how far two halves of the images agree, and of the
+steps that the median operation was trained for.
 
     python -m benchmarks.bench_fidelity --data cifar16
 
@@ -31,7 +33,7 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -55,7 +57,7 @@ from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
 
-EPOCHS = {"default": (1, 2, 4, 9, 18), "ensemble": (4, 8, 16), "own": (4, 9, 18), "widening": (4, 9, 18)}
+EPOCHS = {"default": (1, 2, 4, 9, 18), "ensemble": (4, 8, 16), "own": (4, 9, 18, 36), "widening": (4, 9, 18)}
 """Epochs of search-train that all architectures share, by lever."""
 
 IMAGES = 1000
@@ -223,16 +225,25 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
             found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
             found[f"compute_to_tau_gain_ensemble_{data}"] = gain(by_error["default"], by_loss.get("ensemble", []))
-    for name, chosen in (("", records), ("_ensembles", [r for r in records if r.get("n_members", 1) > 1])):
-        pairs = [pair for record in chosen if None not in (pair := trusted(record, folder))]
-        if len(pairs) > 2:
-            found[f"trust_correlation{name}"] = float(spearmanr(*zip(*pairs, strict=True)).statistic)
-            found[f"trust_n{name}"] = len(pairs)
+    ensembles = [record for record in records if record.get("n_members", 1) > 1]
+    figure: dict[str, Callable[[Trust], float | None]] = {
+        "": lambda trust: trust.ceiling,
+        "_ensembles": lambda trust: trust.ceiling,
+        "_halves": lambda trust: trust.halves,
+        "_updates": lambda trust: trust.updates,
+    }
+    for name, of in figure.items():
+        chosen = ensembles if name == "_ensembles" else records
+        pairs = [(of(trust), true) for trust, true in (trusted(record, folder) for record in chosen)]
+        known = [pair for pair in pairs if None not in pair]
+        found[f"trust_n{name}"] = len(known)
+        if len(known) > 2 and all(len(set(values)) > 1 for values in zip(*known, strict=True)):
+            found[f"trust_correlation{name}"] = float(spearmanr(*zip(*known, strict=True)).statistic)
     return {name: value for name, value in found.items() if value is not None}
 
 
-def trusted(record: dict[str, Any], folder: Path) -> tuple[float | None, float | None]:
-    """Return the tau that a measurement's trust expects of its order by the cross entropy, and the true one."""
+def trusted(record: dict[str, Any], folder: Path) -> tuple[Trust, float | None]:
+    """Return the trust figures of a measurement's order by the cross entropy, and its true tau."""
     truth = load_truth(record["data"], folder)
     trust = Trust(
         halves=tau(*np.array(list(record["loss"].values())).T),
@@ -242,7 +253,7 @@ def trusted(record: dict[str, Any], folder: Path) -> tuple[float | None, float |
         members=record.get("members"),
         n_members=record.get("n_members", 1),
     )
-    return trust.ceiling, tau(truth.test, scores(record, truth.names, "loss"))
+    return trust, tau(truth.test, scores(record, truth.names, "loss"))
 
 
 def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.bench_demo import figures, judged
+from benchmarks.bench_demo import figures, judged, nearest
 from carsmoo.space.front import Front
 from tests.support.networks import genotypes
 
@@ -27,7 +27,14 @@ def test_figures_are_over_seeds_and_an_order_of_one_network_counts_as_none() -> 
     two = judged(final([0.5, 0.4], [0.3, 0.1], [0.002, 0.003]))
     one = judged(final([0.5], [0.3], [0.002]))
     records = [
-        {**told, "seed": k, "seconds": 100.0 * k, "threads": 1, "uniform_error": [0.9, 0.8]}
+        {
+            **told,
+            "seed": k,
+            "seconds": 100.0 * k,
+            "threads": 1,
+            "uniform_error": [0.9, 0.8],
+            "matched_error": [error + 0.1 * k for error in told["error"]],
+        }
         for k, told in enumerate((two, two, one))
     ]
     found = figures(records)
@@ -35,4 +42,10 @@ def test_figures_are_over_seeds_and_an_order_of_one_network_counts_as_none() -> 
     assert (found["networks"], found["span"]) == (1, 1)
     assert (found["seconds"], found["most_seconds"]) == (100, 200)
     assert (found["best_error"], found["best_error_uniform"]) == (0.4, 0.8)
+    assert (found["ahead"], found["gain"], found["least_gain"], found["most_gain"]) == (0.6, 0.1, 0, 0.2)
     assert figures([]) == {}
+
+
+def test_each_network_is_matched_with_another_one_of_its_size() -> None:
+    chosen = nearest(np.array([1000.0, 1010.0, 4000.0]), np.array([3900.0, 1005.0, 500.0, 950.0, 9000.0]))
+    assert chosen.tolist() == [3, 1, 0]
