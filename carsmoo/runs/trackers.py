@@ -121,8 +121,8 @@ class MLflowLogger:
             found = self._client.get_experiment_by_name(name)
             experiment = self._client.create_experiment(name) if found is None else found.experiment_id
             self._run = self._client.create_run(experiment, run_name=self._path.resolve().name).info.run_id
-            _keep_id(file, self._run)
             self._send("params", [(key, str(value)) for key, value in _flat(config)])
+            _keep_id(file, self._run)  # last: a run that goes on is one whose settings are told
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Send values."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import Mock
 
 import pytest
 
@@ -129,6 +130,21 @@ def test_mlflow_goes_on_in_the_same_run(run: Path, known: list[Told], tmp_path: 
     (tmp_path / "mlflow.json").write_text("[]")
     with pytest.raises(ValueError, match=r"mlflow\.json: expected the id of a run, got something else"):
         MLflowLogger(tmp_path).begin({})
+
+
+def test_a_run_of_mlflow_whose_settings_were_not_told_is_begun_again(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="needs MLflow: pip install 'carsmoo[mlflow]'")
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    with kept_in(tmp_path) as patch:
+        with patch.context() as broken:
+            broken.setattr(MlflowClient, "log_batch", Mock(side_effect=MlflowException("no connection")))
+            with pytest.raises(LoggerError, match=r"^mlflow: no connection"):
+                MLflowLogger(tmp_path).begin({"a": 1})
+        MLflowLogger(tmp_path).begin({"a": 1})
+        told = json.loads((tmp_path / "mlflow.json").read_text())["run_id"]
+        assert MlflowClient().get_run(told).data.params == {"a": "1"}
 
 
 def wandb_records(content: bytes) -> Iterator[bytes]:
