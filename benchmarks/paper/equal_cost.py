@@ -45,6 +45,7 @@ from benchmarks.truth.records import Record, Records, read
 from benchmarks.truth.sets import SETS, Task
 from benchmarks.truth.summary import load_truth
 from carsmoo.compare.statistics import holm
+from carsmoo.config.renamed import with_new_names
 
 METHODS = (*SEARCHES, OWN, ALONE, EVOLUTION)
 """Those whose hypervolume is compared; a published genotype is one network."""
@@ -77,11 +78,16 @@ def budget_of(records: Iterable[Record], seed: int) -> float | None:
     return float(costs[0]) if costs else None
 
 
+def as_today(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of a file of before by the fields that plans have today."""
+    return {**settings, **{plan: with_new_names(settings[plan], "training") for plan in ("training", "own")}}
+
+
 def share(name: str, preset: Preset, groups: Sequence[str], seeds: int, folder: Path) -> int:
     """Run what is left of some groups of methods on a data set, and return how many those were."""
     torch.set_num_threads(1)
     settings = {**dataclasses.asdict(preset), "truth": SETS[name].settings()}
-    records, made = Records(folder / f"equal_cost.{name}.jsonl", settings), 0
+    records, made = Records(folder / f"equal_cost.{name}.jsonl", settings, as_today), 0
     for seed in range(seeds):
         for group in ("supernet", *groups):
             task, budget = Task(name=group, seed=seed), budget_of(read(records.path)[1], seed)

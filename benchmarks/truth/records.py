@@ -26,6 +26,8 @@ CLAIMS = "claims"
 
 Record: TypeAlias = dict[str, Any]
 
+ReadAs: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
 
 class Records:
     """The trainings of one truth set.
@@ -33,12 +35,13 @@ class Records:
     Args:
         path: of the file; made with its first line.
         settings: what all trainings share, plain values.
+        read_as: returns what the settings of a file of before mean by the fields of today.
 
     Raises:
         ValueError: if the file holds trainings by other settings, naming the first difference.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, settings: Mapping[str, Any], read_as: ReadAs = dict) -> None:
         self.path = path
         self.claims = path.parent / CLAIMS
         self.claims.mkdir(parents=True, exist_ok=True)
@@ -46,7 +49,7 @@ class Records:
         with self._lock():
             if not whole_lines(path):
                 append_line(path, {"settings": plain})
-        found = difference(read(path)[0], plain)
+        found = difference(read_as(read(path)[0]), plain)
         if found is not None:
             raise ValueError(f"{path} holds trainings by other settings: {found}")
 

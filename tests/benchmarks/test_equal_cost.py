@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from benchmarks.paper import equal_compute, equal_cost
+from benchmarks.paper.common import RESULTS
 from benchmarks.paper.equal_compute import ALONE, EVOLUTION, OWN, SEARCHES, Bench, Preset
-from benchmarks.truth.sets import RECIPE, TruthSet
+from benchmarks.truth.records import Records
+from benchmarks.truth.sets import RECIPE, SETS, Task, TruthSet
 from carsmoo.config.supernet import SupernetTraining
 
 PLAN = SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4, bn_calibration_images=32, score_images=20)
@@ -75,6 +77,19 @@ def test_searches_of_a_seed_begin_with_the_weights_of_one_warm_up() -> None:
     assert not np.array_equal(warm.evaluate(X), first)
     warm.restart()
     assert np.array_equal(warm.evaluate(X), first)
+
+
+def test_what_is_stored_goes_on_with_the_settings_of_today(tmp_path: Path) -> None:
+    for path in RESULTS.glob("equal_cost.*.jsonl"):
+        name = path.name.split(".")[1]
+        settings = {**dataclasses.asdict(Preset()), "truth": SETS[name].settings()}
+        stored = tmp_path / path.name
+        stored.write_bytes(path.read_bytes())
+        done = Records(stored, settings, equal_cost.as_today).done()
+        assert Task(name="supernet", seed=0) in done
+        other = {**settings, "taken": 5}
+        with pytest.raises(ValueError, match="other settings: taken: expected 4, got 5"):
+            Records(stored, other, equal_cost.as_today)
 
 
 def test_a_front_is_chosen_on_images_held_out_and_told_on_test() -> None:
