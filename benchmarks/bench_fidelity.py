@@ -17,10 +17,7 @@ Figures, for each truth set NAME, means over seeds:
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
   supernets of two epochs each.
 
-Over all measurements ``trust_correlation``, Spearman's of the tau that the trust figures expect (``Trust.ceiling``)
-with the true one, and ``trust_correlation_ensembles``, of ensembles alone, with their numbers ``trust_n``;
-``trust_correlation_halves`` and ``trust_correlation_updates``: of how far two halves of the images agree, and of the
-steps that the median operation was trained for.
+and those of :mod:`benchmarks.truth.trust`.
 
     python -m benchmarks.bench_fidelity --data cifar16
 
@@ -33,7 +30,7 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -43,16 +40,16 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
 from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
 from benchmarks.truth.sets import SETS, architectures
-from benchmarks.truth.summary import by_name, load_truth, seeds, tau
+from benchmarks.truth.summary import by_name, load_truth, scores, seeds, tau
+from benchmarks.truth.trust import correlations
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.problems.trust import Trust, trust_of
+from carsmoo.problems.trust import trust_of
 from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
@@ -63,7 +60,7 @@ EPOCHS = {"default": (1, 2, 4, 9, 18), "ensemble": (4, 8, 16), "own": (4, 9, 18,
 IMAGES = 1000
 """Of search-validation, of each class its share, that networks are scored on, an equal part by each supernet."""
 
-TICKS = (5, 10, 30, 100, 300)
+TICKS = (5, 10, 30, 100, 300, 600)
 """Core-seconds that are marked in the picture."""
 
 SCORES = ("error", "loss")
@@ -168,11 +165,6 @@ def key(record: dict[str, Any]) -> Task:
     return Task(**{field.name: record[field.name] for field in dataclasses.fields(Task)})
 
 
-def scores(record: dict[str, Any], names: Sequence[str], score: str = "error") -> list[float]:
-    """Return the scores of some networks that a measurement holds, NaN of those it does not."""
-    return [float(np.mean(record[score].get(name, np.nan))) for name in names]
-
-
 def curves(
     records: Sequence[dict[str, Any]], data: str, folder: Path, score: str = "error"
 ) -> dict[str, list[tuple[float, float]]]:
@@ -225,35 +217,8 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
             found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
             found[f"compute_to_tau_gain_ensemble_{data}"] = gain(by_error["default"], by_loss.get("ensemble", []))
-    ensembles = [record for record in records if record.get("n_members", 1) > 1]
-    figure: dict[str, Callable[[Trust], float | None]] = {
-        "": lambda trust: trust.ceiling,
-        "_ensembles": lambda trust: trust.ceiling,
-        "_halves": lambda trust: trust.halves,
-        "_updates": lambda trust: trust.updates,
-    }
-    for name, of in figure.items():
-        chosen = ensembles if name == "_ensembles" else records
-        pairs = [(of(trust), true) for trust, true in (trusted(record, folder) for record in chosen)]
-        known = [pair for pair in pairs if None not in pair]
-        found[f"trust_n{name}"] = len(known)
-        if len(known) > 2 and all(len(set(values)) > 1 for values in zip(*known, strict=True)):
-            found[f"trust_correlation{name}"] = float(spearmanr(*zip(*known, strict=True)).statistic)
+    found |= correlations(records, folder)
     return {name: value for name, value in found.items() if value is not None}
-
-
-def trusted(record: dict[str, Any], folder: Path) -> tuple[Trust, float | None]:
-    """Return the trust figures of a measurement's order by the cross entropy, and its true tau."""
-    truth = load_truth(record["data"], folder)
-    trust = Trust(
-        halves=tau(*np.array(list(record["loss"].values())).T),
-        successive=None,
-        distinct=None,
-        updates=record["updates"],
-        members=record.get("members"),
-        n_members=record.get("n_members", 1),
-    )
-    return trust, tau(truth.test, scores(record, truth.names, "loss"))
 
 
 def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:

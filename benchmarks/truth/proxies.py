@@ -29,7 +29,7 @@ from scipy.stats import rankdata
 from benchmarks import bench_fidelity
 from benchmarks.truth.records import RESULTS, append_line, whole_lines
 from benchmarks.truth.sets import SETS
-from benchmarks.truth.summary import Truth, load_truth, mean_of, tau, within_thirds
+from benchmarks.truth.summary import Truth, load_truth, mean_of, scores, tau, within_thirds
 from carsmoo.config.network import NetworkConfig
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.nets.supernet.proxies import PROXIES, proxy
@@ -51,7 +51,7 @@ def measure(data: str, seed: int, folder: Path) -> dict[str, Any]:
     made, truth = SETS[data], random_networks(data, folder)
     shape = NetworkConfig(channels=made.recipe.channels, layers=made.recipe.layers)
     problem = CARSProblem(f"{made.data}{'&' if '?' in made.data else '?'}pad=0", network=shape, seed=seed)
-    record: dict[str, Any] = {"data": data, "seed": seed, "core_seconds": {}}
+    record: dict[str, Any] = {"data": data, "seed": seed, "torch": torch.__version__, "core_seconds": {}}
     for name in PROXIES:
         begin, value = time.process_time(), proxy(name, problem, seed=seed)
         record[name] = {one: value(genotype) for one, genotype in zip(truth.names, truth.genotypes, strict=True)}
@@ -66,13 +66,15 @@ def joined(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
 
 
 def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float | None]:
-    """Return the figures of all sets that have records."""
+    """Return the figures of all sets that have records, over the architectures that all records of a set hold."""
     found: dict[str, float | None] = {}
     fidelity = bench_fidelity.stored(folder)
     for data in dict.fromkeys(record["data"] for record in records):
-        truth, of = random_networks(data, folder), [record for record in records if record["data"] == data]
+        of = [record for record in records if record["data"] == data]
+        truth = random_networks(data, folder)
+        truth = truth.at([all(one in record[name] for record in of for name in PROXIES) for one in truth.names])
         rows = [r for r in fidelity if (r["data"], r["lever"], r["epochs"]) == (data, "own", OWN_EPOCHS)]
-        own = [bench_fidelity.scores(row, truth.names, "loss") for row in rows]
+        own = [scores(row, truth.names, "loss") for row in rows]
         found[f"n_{data}"], found[f"seeds_{data}"] = len(truth.names), len(of)
         found[f"tau_own_{data}"] = mean_of([tau(truth.test, loss) for loss in own])
         for name in PROXIES:

@@ -103,6 +103,11 @@ def within_thirds(one: ArrayLike, other: ArrayLike, size: ArrayLike) -> list[flo
     return [tau(a[part], b[part]) for part in np.array_split(np.argsort(np.asarray(size), kind="stable"), 3)]
 
 
+def scores(record: dict[str, Any], names: Sequence[str], score: str = "error") -> list[float]:
+    """Return the scores of some networks that a measurement holds, NaN of those it does not."""
+    return [float(np.mean(record[score].get(name, np.nan))) for name in names]
+
+
 def mean_of(values: Sequence[float | None]) -> float | None:
     """Return the mean of the values that exist, None if none does."""
     known = [value for value in values if value is not None]

@@ -258,8 +258,12 @@ def _generations(seconds: float, epoch: float, scoring: float) -> tuple[int, int
 
 
 def updates_of(space: SearchSpace, plan: SupernetTraining, per_epoch: int) -> float:
-    """Return the steps that the median operation is trained for, of architectures drawn uniformly."""
-    return per_epoch * plan.planned_epochs / steps_for(space, plan, 1.0)
+    """Return the steps that the median operation is trained for, of architectures drawn uniformly.
+
+    Of a warm-up that widens a step counts as far as it is drawn, as if the median operation were not of the first.
+    """
+    drawn = plan.planned_epochs - plan.warmup_widening / 2 * plan.warmup_epochs
+    return per_epoch * drawn / steps_for(space, plan, 1.0)
 
 
 def steps_for(space: SearchSpace, plan: SupernetTraining, updates: float) -> float:

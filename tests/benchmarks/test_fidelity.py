@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from benchmarks import bench_fidelity
@@ -78,10 +77,7 @@ def test_figures_are_of_the_told_epochs_and_follow_the_scores(tmp_path: Path) ->
     assert found["compute_to_tau_gain_cifar16"] == 3.0  # 9 over 3
     assert found["compute_to_tau_gain_ensemble_cifar16"] == 9 / 8
     assert found["trust_n"] == 6
-    assert found["trust_n_halves"] == found["trust_n_updates"] == 6
-    assert found["trust_n_ensembles"] == 2
-    assert not found.keys() & {f"trust_correlation_{name}" for name in ("ensembles", "halves", "updates")}  # all alike
-
+    assert "trust_n_ensembles" not in found  # two do not make a correlation
     more = record("ensemble", 16, wrong, right, 16.0) | {"members": 0.9, "n_members": 8}
     told = figures([*records, more], tmp_path)
     assert told["trust_n_ensembles"] == 3
@@ -106,20 +102,3 @@ def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pyt
 
 def test_every_lever_is_a_plan_that_trains_as_long_as_the_others() -> None:
     assert all({"warmup_epochs", "n_generations", "pop_size"}.isdisjoint(lever.plan) for lever in LEVERS.values())
-
-
-def test_trust_figures_are_held_against_the_true_tau(tmp_path: Path) -> None:
-    for name in ("cifar16.jsonl", "architectures.jsonl"):
-        shutil.copy(RESULTS / name, tmp_path / name)
-    truth = load_truth("cifar16", tmp_path)
-    records, rng = [], np.random.default_rng(0)
-    for k, noise in enumerate((0.0, 0.02, 0.05, 0.2)):  # the truer, the fewer steps and the less do halves differ
-        halves = truth.test[:, None] + noise * rng.standard_normal((len(truth.test), 2))
-        losses = halves.mean(axis=1)
-        records.append(
-            record("default", k, dict(zip(truth.names, losses.tolist(), strict=True)), {}, 1.0)
-            | {"loss": dict(zip(truth.names, halves.tolist(), strict=True)), "updates": 5.0 + k}
-        )
-    found = figures(records, tmp_path)
-    assert (found["trust_correlation_halves"], found["trust_correlation_updates"]) == (1, -1)
-    assert found["trust_correlation"] == 1

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.truth import proxies
 from benchmarks.truth.proxies import figures, joined, measure, random_networks
-from benchmarks.truth.records import RESULTS
+from benchmarks.truth.records import RESULTS, append_line
 from carsmoo import CARSProblem, NetworkConfig
 from carsmoo.nets.supernet.proxies import PROXIES, proxy
 
@@ -40,9 +40,17 @@ def test_figures_are_means_over_seeds_of_orders_against_the_truth(tmp_path: Path
         | {"synflow": right, "naswot": wrong, "grad_norm": order}
         for seed, order in enumerate((right, wrong))
     ]
+    append_line(tmp_path / "fidelity.jsonl", {"data": "cifar16", "lever": "own", "epochs": 18, "loss": halved(right)})
     found = figures(records, tmp_path)
     assert [found[f"tau_{name}_cifar16"] for name in PROXIES] == pytest.approx([1, -1, 0])
     assert [found[f"tau_{name}_thirds_cifar16"] for name in PROXIES] == pytest.approx([1, -1, 0])
     assert (found["seeds_cifar16"], found["n_cifar16"], found["core_seconds_naswot_cifar16"]) == (2, 48, 1.5)
-    assert found["tau_own_cifar16"] is None  # without measurements of own weights there is nothing to join
-    assert found["tau_params_cifar16"] == pytest.approx(figures(records, RESULTS)["tau_params_cifar16"])
+    assert found["tau_own_cifar16"] == found["tau_own_synflow_cifar16"] == pytest.approx(1)
+    assert found["tau_own_naswot_cifar16"] is None  # opposite ranks leave no order
+    assert found["tau_own_grad_norm_cifar16"] == pytest.approx(1)  # of the seed that leaves one
+    del records[0]["naswot"][truth.names[0]]  # of an architecture that was trained later than the proxies were measured
+    assert figures(records, tmp_path)["n_cifar16"] == 47
+
+
+def halved(losses: dict[str, float]) -> dict[str, list[float]]:
+    return {name: [loss - 0.1, loss + 0.1] for name, loss in losses.items()}

@@ -292,7 +292,7 @@ def test_a_budget_decides_networks_and_epochs_and_is_gone_on_with(
     shutil.copytree(run_dir, run, ignore=shutil.ignore_patterns("networks", "final-front*"))
     n = len(Front.load(run / "front.json"))
     monkeypatch.setattr(retraining_budget, "epoch_seconds", lambda genotypes, recipe, data: [2.0] * len(genotypes))
-    settings = ("--set", "batch=512", "--recipe", "demo")  # of three epochs
+    settings = ("--set", "batch=512", "--recipe", "clutter")  # of three epochs
     asked = ("train", run, "--budget", "30s", *settings)
     assert call(*asked) == 0
     said = capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 from carsmoo import DARTSSpace, NetworkConfig, SupernetTraining
 from carsmoo.config.budget import Images, Rates, ladder, least_seconds, steps_for, timed, untimed, updates_of
 from carsmoo.config.search import SearchConfig
-from carsmoo.nets.supernet.sampling import uniform
+from carsmoo.nets.supernet.sampling import Drawn, uniform, widening
 
 SPACE, GIVEN = DARTSSpace(), SupernetTraining(budget="1m")
 RATES = Rates(step=0.03, network=0.02, image=1e-4)
@@ -94,16 +94,31 @@ def test_a_warm_up_that_widens_is_planned_at_what_its_steps_take() -> None:
 
 
 def test_updates_are_those_of_architectures_drawn_uniformly() -> None:
-    draws = uniform(SPACE, 1, np.random.default_rng(0))
+    met = median_steps(uniform(SPACE, 1, np.random.default_rng(0)))
+    assert met == pytest.approx(4000 / steps_for(SPACE, GIVEN, 1), rel=0.08)
+    plan = SupernetTraining(warmup_epochs=3, n_generations=2)
+    assert updates_of(SPACE, plan, 10) == pytest.approx(50 / steps_for(SPACE, plan, 1))
+
+
+def test_updates_of_a_warm_up_that_widens_are_fewer() -> None:
+    random_state, widths = np.random.default_rng(0), iter(np.minimum(np.linspace(0, 1, 4000) / 0.8, 1).tolist())
+    first = random_state.integers(SPACE.xl, SPACE.xu + 1)
+    met = median_steps(widening(SPACE, 1, first, lambda: next(widths), random_state))
+    plan = SupernetTraining(warmup_epochs=4, n_generations=0, warmup_widening=0.8)
+    told = updates_of(SPACE, plan, 1000)
+    assert told <= met <= 1.25 * told
+    assert updates_of(SPACE, dataclasses.replace(plan, n_generations=4), 1000) > 2.5 * told  # those are drawn as ever
+
+
+def median_steps(draws: Drawn) -> float:
+    """How often the median operation on an edge is met in 4,000 steps of one architecture each."""
     met: dict[tuple[str, int, int, str], int] = {}
     for _ in range(4000):
         (genotype,) = next(draws)
         for cell, pairs in (("normal", genotype.normal), ("reduce", genotype.reduce)):
             for k, (name, source) in enumerate(pairs):
                 met[cell, k // 2, source, name] = met.get((cell, k // 2, source, name), 0) + 1
-    assert np.median([*met.values()]) == pytest.approx(4000 / steps_for(SPACE, GIVEN, 1), rel=0.08)
-    plan = SupernetTraining(warmup_epochs=3, n_generations=2)
-    assert updates_of(SPACE, plan, 10) == pytest.approx(50 / steps_for(SPACE, plan, 1))
+    return float(np.median([*met.values()]))
 
 
 def test_without_a_time_the_digits_get_the_demo_and_others_as_many_steps() -> None:

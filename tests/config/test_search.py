@@ -26,7 +26,7 @@ def test_the_demo_is_what_carsproblem_is_without_arguments() -> None:
     )
 
 
-def test_what_make_demo_finds_is_retrained_at_its_widths_and_depth_by_the_recipe_demo() -> None:
+def test_what_make_demo_finds_is_retrained_at_its_widths_and_depth_by_the_recipe_of_its_name() -> None:
     clutter, recipe = SearchConfig.preset("clutter"), TrainingRecipe.preset("clutter")
     assert clutter.data == "cluttered-digits"
     assert (clutter.network.channels, clutter.network.layers) == (recipe.channels, recipe.layers)

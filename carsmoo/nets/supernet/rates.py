@@ -106,7 +106,9 @@ class Bench:
 
     @torch.inference_mode(False)
     def rates(self, rung: Rung, hopeless: float = math.inf) -> Rates:
-        """Return what a rung's networks need, a mean over architectures drawn uniformly.
+        """Return what a rung's networks need, a mean over architectures drawn uniformly, and the first one's step.
+
+        The architecture that a warm-up which widens begins with is that of seed 0.
 
         Args:
             rung: the size.
@@ -115,13 +117,13 @@ class Bench:
         network, plan = self._arguments(rung)
         data = self._made_up(rung, plan)
         state = SupernetState(self.space, network.for_data(data.image_shape, data.classes), plan, data, 0)
-        n, first = plan.subnets_per_step, None
-        step = _seconds_of_a_step(state, state.uniform(n), self.seconds)
-        if step > hopeless:
-            return Rates(step=step, network=0.0, image=0.0)
+        subnets, first = plan.subnets_per_step, None
+        step = _seconds_of_a_step(state, state.uniform(subnets), self.seconds)
         if state.first is not None:
-            alone = widening(self.space, n, state.first, lambda: 0.0, state.random_state)
+            alone = widening(self.space, subnets, state.first, lambda: 0.0, state.random_state)
             first = _seconds_of_a_step(state, alone, self.seconds)
+        if step > hopeless:
+            return Rates(step=step, network=0.0, image=0.0, first=first)
         X = np.random.default_rng(0).integers(self.space.xl, self.space.xu + 1, size=(plan.pop_size, self.space.n_var))
         genotypes, calibrated = self.space.decode(X), sum(len(part) for part in state.calibration)
         few, many = SCORED

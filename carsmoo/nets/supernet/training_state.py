@@ -45,7 +45,7 @@ class SupernetState:
 
     The supernet lives where ``data`` do, in the memory format named ``layout``. From the seed come initial weights,
     order and augmentation of images, architectures and the calibration images. Each process of a group has a state of
-    the same arguments.
+    the same arguments. With ``first``, a vector, a warm-up that widens begins; it is None where none does.
     """
 
     @torch.inference_mode(False)

@@ -94,7 +94,9 @@ def test_steps_of_a_warm_up_that_widens_are_measured_on_its_first_architecture(m
     for widening in (0.0, 0.8):
         training = SupernetTraining(budget="1m", warmup_widening=widening)
         bench = Bench(SPACE, network, training, facts_of(IMAGES), CPU, 1.0)
-        found.append(bench.rates(Rung(channels=2, layers=1, stem="cifar", size=(12, 12))))
+        rung = Rung(channels=2, layers=1, stem="cifar", size=(12, 12))
+        found.append(bench.rates(rung))
+        assert bench.rates(rung, hopeless=0.0).first == found[-1].first
     assert found[0].first is None
     assert found[1].first is not None
     first = np.random.default_rng(np.random.SeedSequence(0).spawn(5)[4])

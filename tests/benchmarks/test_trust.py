@@ -1,0 +1,54 @@
+"""Trust against the truth: each correlation is of the figure that it names, over the measurements that it names."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks.truth.records import RESULTS
+from benchmarks.truth.summary import load_truth
+from benchmarks.truth.trust import correlations, trusted
+
+RNG = np.random.default_rng(0)
+TRUTH = load_truth("cifar16", RESULTS)
+
+
+def halves(noise: float) -> NDArray[np.float64]:
+    """Scores on two halves, (n, 2): the truth, and noise of each."""
+    scores: NDArray[np.float64] = TRUTH.test[:, None] + noise * RNG.standard_normal((len(TRUTH.test), 2))
+    return scores
+
+
+def record(loss: NDArray[np.float64], error: NDArray[np.float64], updates: float, **more: Any) -> dict[str, Any]:
+    scores = {name: dict(zip(TRUTH.names, of.tolist(), strict=True)) for name, of in (("loss", loss), ("error", error))}
+    return {"data": "cifar16", **scores, "updates": updates, **more}
+
+
+def test_trust_figures_are_held_against_the_true_tau() -> None:
+    records = []
+    for k, noise in enumerate((0.0, 0.01, 0.025, 0.06)):  # the noisier, the more steps; by the error worse than noise
+        records.append(record(halves(noise), -halves(noise), 5.0 + k))
+    records[0] |= {"members": 0.02, "n_members": 2}  # the truest is expected to be the least true
+    found = correlations(records, RESULTS)
+    assert found["trust_correlation_halves"] == found["trust_correlation_halves_cifar16"] == pytest.approx(1)
+    assert found["trust_correlation_updates"] == found["trust_correlation_updates_cifar16"] == pytest.approx(-1)
+    assert found["trust_correlation"] == pytest.approx(1 - 6 * (3**2 + 1 + 1 + 1) / (4 * 15))
+    assert found["trust_correlation_halves_error"] == pytest.approx(-1)
+    assert found["trust_n"] == found["trust_n_halves_error"] == 4
+    assert "trust_correlation_ensembles" not in found  # there is one
+
+
+def test_nothing_is_told_of_figures_that_are_all_alike() -> None:
+    alike = [record(halves(noise), halves(0.1), 5.0) for noise in (0.0, 0.05, 0.2)]
+    found = correlations(alike, RESULTS)
+    assert "trust_correlation_updates" not in found
+    assert "trust_correlation_halves" in found
+    assert correlations([], RESULTS) == {}
+
+
+def test_a_figure_belongs_to_the_score_that_is_asked_for() -> None:
+    one = record(halves(0.0), -halves(0.0), 5.0)
+    for score, true in (("loss", 1), ("error", -1)):
+        trust, tau = trusted(one, RESULTS, score)
+        assert (trust.halves, tau) == (pytest.approx(1), pytest.approx(true))
