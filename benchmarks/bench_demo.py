@@ -8,8 +8,9 @@ whose networks have the widths and depth of the search. Figures:
 - ``networks``: least number of networks of a front; ``span``: least range of sizes, largest over smallest;
 - ``tau_params``: median tau of "more parameters first", which is what the order along a front of (error, parameters)
   says by itself;
-- ``ahead``: of all the fronts' networks the share whose test error is below that of a random network of the same size,
-  trained alike; ``gain``: by how much, median over seeds of the mean over a front; ``least_gain``, ``most_gain``;
+- ``ahead``: share of a front's networks whose test error is below that of a random network of the same size, trained
+  alike, mean over seeds; ``gain``: by how much, median over seeds of the mean over a front; ``least_gain``,
+  ``most_gain``; ``mismatch``: how far, as a share, the sizes of two such networks differ at most;
 - ``best_error``: median of the lowest error that a search found; ``best_error_uniform``: that of the same search whose
   warm-up does not widen, ``warmup_widening=0``;
 - ``seconds``: median time of the search, ``most_seconds``; ``threads``: of torch.
@@ -117,7 +118,9 @@ def figures(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         found[name] = np.median([min(record[key]) for record in records])
     gains = [np.subtract(record["matched_error"], record["error"]) for record in records]
     means = np.array([gain.mean() for gain in gains])
-    found |= {"ahead": np.mean(np.concatenate(gains) > 0)}
+    ratios = [np.divide(record["matched_params"], record["params"]) for record in records]
+    found |= {"ahead": np.mean([np.mean(gain > 0) for gain in gains])}
+    found |= {"mismatch": np.abs(np.concatenate(ratios) - 1).max()}
     found |= {"gain": np.median(means), "least_gain": means.min(), "most_gain": means.max()}
     found |= {"networks": values["networks"].min(), "span": values["span"].min()}
     found |= {"seconds": np.median(seconds), "most_seconds": seconds.max(), "threads": values["threads"].max()}

@@ -12,8 +12,9 @@ Figures of each data set NAME, medians over seeds:
 - ``p_NAME_METHOD``: Wilcoxon's signed rank of CARS's hypervolume against that method's, by Holm over the methods of all
   sets; ``better_NAME_METHOD``: share of the seeds in which CARS's is higher;
 - ``excess_NAME_METHOD``: how far the test errors of the networks trained lie above those of random ones of the same
-  size, means over seeds of means over a seed's networks; ``least_excess_``, ``most_excess_``: over seeds; ``sized_``:
-  how many networks are within the sizes of random ones, which are the truth set's and random search's without supernet;
+  size, means over ``excess_n_`` seeds of means over a seed's networks; ``least_excess_``, ``most_excess_``: over seeds;
+  ``sized_``: how many networks are within the sizes of random ones, which are those that the truth set drew from the
+  whole space and those that random search without a supernet trained in other runs;
 - ``core_seconds_NAME_METHOD``, and ``error_NAME_METHOD_SIZE``: test error of the network that has the lowest error on
   images held out among those no larger than a small, a middle and a large size.
 
@@ -40,7 +41,7 @@ from numpy.polynomial import Polynomial
 from benchmarks.paper.common import RESULTS, hypervolumes, in_parallel, paired, spread
 from benchmarks.paper.equal_compute import ALONE, EVOLUTION, OWN, SEARCHES, Bench, Preset
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
-from benchmarks.truth import records as truth
+from benchmarks.truth.records import RESULTS as TRUTHS
 from benchmarks.truth.records import Record, Records, read
 from benchmarks.truth.sets import SETS, Task
 from benchmarks.truth.summary import load_truth
@@ -144,32 +145,31 @@ def against(values: Mapping[str, Mapping[int, float]]) -> dict[str, dict[str, fl
     return found
 
 
-def random_networks(name: str, runs: Mapping[str, Mapping[int, Record]]) -> np.ndarray:
-    """Return parameters and test errors of random networks trained alone, (n, 2): the truth set's, and random search's.
-
-    An architecture of the truth set has one row, the mean over its seeds.
-    """
-    found = [[n["params"], n["test"]] for run in runs.get(ALONE, {}).values() for n in run["networks"]]
-    if (truth.RESULTS / f"{name}.jsonl").is_file():
-        known = load_truth(name)
-        rows = zip(known.groups, 1e6 * known.params, known.test, strict=True)
-        found += [[size, error] for group, size, error in rows if group != "published"]
-    return np.array(found, dtype=float).reshape(-1, 2)
+def drawn_networks(name: str) -> np.ndarray:
+    """Return parameters and test errors of what the truth set drew from the whole space, means over seeds, (n, 2)."""
+    if not (TRUTHS / f"{name}.jsonl").is_file():
+        return np.empty((0, 2))
+    known = load_truth(name)
+    return np.column_stack([1e6 * known.params, known.test])[[group == "drawn" for group in known.groups]]
 
 
-def excess(runs: Mapping[str, Mapping[int, Record]], random: np.ndarray) -> dict[str, dict[int, list[float]]]:
+def excess(runs: Mapping[str, Mapping[int, Record]], drawn: np.ndarray) -> dict[str, dict[int, list[float]]]:
     """Return by method and seed how far the test errors of networks lie above those of random ones of their sizes.
 
-    Errors of random networks, (n, 2) with their parameters, follow a parabola in the logarithm of the parameters that
-    is fitted to them. Networks that are smaller or larger than all of them are left out.
+    Random ones are ``drawn``, (n, 2), and those that random search of other runs trained. Their errors follow a
+    parabola in the logarithm of the parameters, fitted to them. Networks that are smaller or larger than all of them
+    are left out, and so is a run without any other.
     """
-    if len(random) < FEWEST:
-        return {}
-    size, error = np.log(random[:, 0]), random[:, 1]
-    usual = Polynomial.fit(size, error, 2)
     found: dict[str, dict[int, list[float]]] = {}
     for method, by_seed in runs.items():
         for seed, run in by_seed.items():
+            others = [other for k, other in runs.get(ALONE, {}).items() if (ALONE, k) != (method, seed)]
+            rows = [[n["params"], n["test"]] for other in others for n in other["networks"]]
+            known = np.concatenate([drawn, np.array(rows, dtype=float).reshape(-1, 2)])
+            if len(known) < FEWEST:
+                continue
+            size = np.log(known[:, 0])
+            usual = Polynomial.fit(size, known[:, 1], 2)
             sized = [(np.log(n["params"]), n["test"]) for n in run["networks"]]
             inside = [float(e - usual(s)) for s, e in sized if size.min() <= s <= size.max()]
             if inside:
@@ -197,12 +197,10 @@ def figures(collected: Mapping[str, Sequence[Record]]) -> dict[str, float]:
         for method, found in against(volumes(runs)).items():
             told |= {f"better_{name}_{method}": found["share"], f"n_{name}_{method}": found["n"]}
             compared[f"p_{name}_{method}"] = found["p"]
-        for method, lies in excess(runs, random_networks(name, runs)).items():
-            means = [float(np.mean(values)) for values in lies.values()]
-            told |= {
-                f"excess_{name}_{method}": float(np.mean(means)),
-                f"sized_{name}_{method}": sum(map(len, lies.values())),
-            }
+        for method, by_seed in excess(runs, drawn_networks(name)).items():
+            means = [float(np.mean(above)) for above in by_seed.values()]
+            told |= {f"excess_{name}_{method}": float(np.mean(means)), f"excess_n_{name}_{method}": len(means)}
+            told[f"sized_{name}_{method}"] = sum(map(len, by_seed.values()))
             told |= {f"least_excess_{name}_{method}": min(means), f"most_excess_{name}_{method}": max(means)}
         for method, by_seed in runs.items():
             told[f"core_seconds_{name}_{method}"] = float(np.median([run["core_seconds"] for run in by_seed.values()]))
@@ -228,7 +226,7 @@ def lines(collected: Mapping[str, Sequence[Record]]) -> Iterator[str]:
             continue
         at = ", ".join(f"{size / 1e3:.1f} k" for size in sizes_of(runs))
         yield f"--- {name}: medians [quartiles] over seeds; test error (%) of networks of at most {at} parameters"
-        heads = f"{'CARS better':>12}{'p':>8}{'excess':>8}"
+        heads = f"{'CARS better':>12}{'p':>8}{'  excess':<18}"
         yield f"{'':<20}{'n':>3}{'core-s':>8}{'trained':>9}  {'hypervolume':<22}{heads}  errors"
         by_method = volumes(runs)
         for method, by_seed in runs.items():
@@ -238,8 +236,9 @@ def lines(collected: Mapping[str, Sequence[Record]]) -> Iterator[str]:
             text = f"{volume['median']:.3f} [{volume['q25']:.3f}, {volume['q75']:.3f}]" if volume else ""
             better, p = told.get(f"better_{name}_{method}"), told.get(f"p_{name}_{method}")
             beside = f"{better:>12.0%}{p:>8.3f}" if better is not None else " " * 20
-            above = told.get(f"excess_{name}_{method}")
-            beside += " " * 8 if above is None else f"{100 * above:>8.1f}"
+            above, sized = (told.get(f"{what}_{name}_{method}") for what in ("excess", "sized"))
+            every = sum(len(run["networks"]) for run in by_seed.values())
+            beside += " " * 18 if above is None else f"{100 * above:>+7.1f} ({sized} of {every})".ljust(18)
             errors = [told.get(f"error_{name}_{method}_{label}") for label in ("small", "middle", "large")]
             shown = "  ".join("   -" if e is None else f"{100 * e:.1f}" for e in errors)
             yield f"{method:<20}{len(by_seed):>3}{seconds:>8.0f}{trained:>9.0f}  {text:<22}{beside}  {shown}"

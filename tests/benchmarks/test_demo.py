@@ -34,6 +34,7 @@ def test_figures_are_over_seeds_and_an_order_of_one_network_counts_as_none() -> 
             "threads": 1,
             "uniform_error": [0.9, 0.8],
             "matched_error": [error + 0.1 * k for error in told["error"]],
+            "matched_params": [size * (1 + 0.01 * k) for size in told["params"]],
         }
         for k, told in enumerate((two, two, one))
     ]
@@ -42,7 +43,8 @@ def test_figures_are_over_seeds_and_an_order_of_one_network_counts_as_none() -> 
     assert (found["networks"], found["span"]) == (1, 1)
     assert (found["seconds"], found["most_seconds"]) == (100, 200)
     assert (found["best_error"], found["best_error_uniform"]) == (0.4, 0.8)
-    assert (found["ahead"], found["gain"], found["least_gain"], found["most_gain"]) == (0.6, 0.1, 0, 0.2)
+    assert (found["ahead"], found["gain"], found["least_gain"], found["most_gain"]) == (0.667, 0.1, 0, 0.2)
+    assert found["mismatch"] == 0.02
     assert figures([]) == {}
 
 

@@ -80,7 +80,9 @@ def test_searches_of_a_seed_begin_with_the_weights_of_one_warm_up() -> None:
 
 
 def test_what_is_stored_goes_on_with_the_settings_of_today(tmp_path: Path) -> None:
-    for path in RESULTS.glob("equal_cost.*.jsonl"):
+    stored_files = sorted(RESULTS.glob("equal_cost.*.jsonl"))
+    assert stored_files
+    for path in stored_files:
         name = path.name.split(".")[1]
         settings = {**dataclasses.asdict(Preset()), "truth": SETS[name].settings()}
         stored = tmp_path / path.name
@@ -114,15 +116,31 @@ def test_errors_are_held_against_those_of_random_networks_of_the_same_size() -> 
     assert found["CARS"][0] == pytest.approx([0.25 - 0.31, 0.2 - 0.24])
     assert found["CARS"][3] == pytest.approx([0.16 - 0.16], abs=1e-9)
     assert equal_cost.excess(runs, random[:19]) == {}
+    wrong = {"networks": [network(0.9, 0, 2000)] * 1000}  # of random search, which is held against other runs alone
+    alone = equal_cost.excess({equal_cost.ALONE: {0: wrong}}, random)
+    assert alone[equal_cost.ALONE][0] == pytest.approx([0.9 - 0.31] * 1000)
+    others = equal_cost.excess({"CARS": runs["CARS"], equal_cost.ALONE: {5: wrong}}, random)
+    assert others["CARS"][0][0] == pytest.approx(0.25 - 0.9, abs=0.01)
 
 
-def test_random_networks_are_those_of_the_truth_set_and_of_random_search() -> None:
-    alone = {"random, alone": {0: {"networks": [network(0.5, 0.4, 1000), network(0.4, 0.3, 2000)]}}}
-    assert equal_cost.random_networks("tiny", alone).tolist() == [[1000, 0.5], [2000, 0.4]]
-    known = equal_cost.random_networks("cifar16", alone)
-    assert len(known) == 2 + 48
-    assert known[2:, 1].min() > 0.4
-    assert equal_cost.random_networks("tiny", {}).shape == (0, 2)
+def test_random_networks_are_those_that_the_truth_set_drew() -> None:
+    known = equal_cost.drawn_networks("cifar16")
+    assert len(known) == 24
+    assert 0.4 < known[:, 1].min() < known[:, 1].max() < 0.6
+    assert 1e4 < known[:, 0].min() < known[:, 0].max() < 5e4
+    assert equal_cost.drawn_networks("tiny").shape == (0, 2)
+
+
+def test_the_excess_is_told_by_seed_with_how_many_networks_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = np.column_stack([np.geomspace(1000, 9000, 20), np.full(20, 0.5)])
+    monkeypatch.setattr(equal_cost, "drawn_networks", lambda name: flat)
+    seeds = [[network(0.4, 0.4, 2000), network(0.5, 0.5, 500)], [network(0.3, 0.3, 3000), network(0.5, 0.5, 4000)]]
+    runs = [[{"method": "CARS", "core_seconds": 1.0, "networks": networks}] for networks in seeds]
+    found = equal_cost.figures({"demo": [{"seed": k, "runs": run} for k, run in enumerate(runs)]})
+    assert [found[f"{name}_demo_CARS"] for name in ("excess_n", "sized")] == [2, 3]
+    assert [found[f"{name}excess_demo_CARS"] for name in ("", "least_", "most_")] == pytest.approx([-0.1, -0.1, -0.1])
+    (_, _, row) = equal_cost.lines({"demo": [{"seed": k, "runs": run} for k, run in enumerate(runs)]})
+    assert "-10.0 (3 of 4)" in row
 
 
 def test_methods_are_compared_over_the_seeds_that_both_have() -> None:
