@@ -134,13 +134,15 @@ def test_random_networks_are_those_that_the_truth_set_drew() -> None:
 def test_the_excess_is_told_by_seed_with_how_many_networks_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
     flat = np.column_stack([np.geomspace(1000, 9000, 20), np.full(20, 0.5)])
     monkeypatch.setattr(equal_cost, "drawn_networks", lambda name: flat)
-    seeds = [[network(0.4, 0.4, 2000), network(0.5, 0.5, 500)], [network(0.3, 0.3, 3000), network(0.5, 0.5, 4000)]]
+    seeds = [[network(0.4, 0.4, 2000), network(0.5, 0.5, 500)], [network(0.2, 0.2, 3000), network(0.5, 0.5, 4000)]]
     runs = [[{"method": "CARS", "core_seconds": 1.0, "networks": networks}] for networks in seeds]
     found = equal_cost.figures({"demo": [{"seed": k, "runs": run} for k, run in enumerate(runs)]})
     assert [found[f"{name}_demo_CARS"] for name in ("excess_n", "sized")] == [2, 3]
-    assert [found[f"{name}excess_demo_CARS"] for name in ("", "least_", "most_")] == pytest.approx([-0.1, -0.1, -0.1])
+    assert [found[f"{name}excess_demo_CARS"] for name in ("", "least_", "most_")] == pytest.approx(
+        [-0.125, -0.15, -0.1]
+    )
     (_, _, row) = equal_cost.lines({"demo": [{"seed": k, "runs": run} for k, run in enumerate(runs)]})
-    assert "-10.0 (3 of 4)" in row
+    assert "-12.5 (3 of 4)" in row
 
 
 def test_methods_are_compared_over_the_seeds_that_both_have() -> None:
