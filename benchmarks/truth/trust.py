@@ -6,7 +6,11 @@ Over the measurements of ``benchmarks.bench_fidelity``, of the order by the cros
   ensembles of supernets alone;
 - ``trust_correlation_halves``: of how far two halves of the images agree, ``trust_correlation_updates``: of the steps
   that the median operation, or network, was trained for; both also for each truth set NAME, ``..._halves_NAME``;
-- ``trust_correlation_halves_error``: of the halves' agreement by the error, with the true tau of the order by it.
+- ``trust_correlation_halves_error``: of the halves' agreement by the error, with the true tau of the order by it;
+- ``trust_correlation_probes_M``: of the tau of M networks that are trained alone, which ``carsmoo fidelity`` measures,
+  with the true tau of the other networks; median over draws of the M;
+- ``trust_correlation_best``: what a figure that knew the true tau of endlessly many networks would reach, as two halves
+  of the networks, drawn at random, agree about the tau (Spearman and Brown); ``trust_reliability`` is its square.
 
 Each has its number of measurements beside it, ``trust_n...``. Measurements of one seed at several lengths are not
 independent of each other.
@@ -14,27 +18,88 @@ independent of each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.truth.summary import load_truth, scores, tau
+from benchmarks.truth.summary import Truth, load_truth, scores, tau
 from carsmoo.problems.trust import Trust
+
+PROBES = (6, 12, 20)
+"""Networks that are trained alone to probe an order."""
+
+DRAWS = 25
+"""Draws of them."""
 
 
 def correlations(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]:
     """Return the figures that exist."""
     found: dict[str, float] = {}
     for name, pairs in _pairs(records, folder):
-        known = [pair for pair in pairs if None not in pair]
-        if len(known) > 2 and all(len(set(values)) > 1 for values in zip(*known, strict=True)):
-            found[f"trust_correlation{name}"] = float(spearmanr(*zip(*known, strict=True)).statistic)
-            found[f"trust_n{name}"] = len(known)
-    return found
+        if (correlation := _spearman(pairs)) is not None:
+            found[f"trust_correlation{name}"] = correlation
+            found[f"trust_n{name}"] = sum(None not in pair for pair in pairs)
+    return found | probed(records, folder)
+
+
+def _spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
+    """Return the correlation of the pairs that are known, None of fewer than three or of values all alike."""
+    known = [pair for pair in pairs if None not in pair]
+    if len(known) < 3 or any(len(set(values)) < 2 for values in zip(*known, strict=True)):
+        return None
+    return float(spearmanr(*zip(*known, strict=True)).statistic)
+
+
+def probed(records: Sequence[dict[str, Any]], folder: Path, draws: int = DRAWS) -> dict[str, float]:
+    """Return the figures of probes, by the loss, of three measurements or more; of probes no more than half of all."""
+    truths = {name: load_truth(name, folder) for name in {record["data"] for record in records}}
+    orders = [_known(record, truths[record["data"]]) for record in records]
+    if len(orders) < 3:
+        return {}
+    fewest = min(len(test) for _, test, _ in orders)
+    told = {f"trust_correlation_probes_{m}": _agreement(orders, draws, probes=m) for m in PROBES if 2 * m <= fewest}
+    if (halves := _agreement(orders, draws)) is not None:
+        reliability = max(0.0, 2 * halves / (1 + halves))
+        told |= {"trust_reliability": reliability, "trust_correlation_best": math.sqrt(reliability)}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+Order = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Scores, test errors and errors on images held out of the networks of an order, (n,) each."""
+
+
+def _known(record: dict[str, Any], truth: Truth) -> Order:
+    values = np.array(scores(record, truth.names, "loss"))
+    known = np.isfinite(values)
+    return values[known], truth.test[known], truth.held_out[known]
+
+
+def _agreement(orders: Sequence[Order], draws: int, probes: int | None = None) -> float | None:
+    """Return Spearman's correlation between the tau of some networks and that of the others, over orders, if any.
+
+    Args:
+        orders: of which there are three or more.
+        draws: of those; the median over them is returned.
+        probes: how many networks, whose errors are those on images held out, as a user would measure them; half of all,
+            by their test errors, if not given.
+    """
+    random_state, found = np.random.default_rng(0), []
+    for _ in range(draws):
+        pairs = []
+        for score, test, held_out in orders:
+            drawn = random_state.permutation(len(score))
+            one, other = np.split(drawn, [probes or len(drawn) // 2])
+            measured = held_out if probes else test
+            pairs.append((tau(score[one], measured[one]), tau(score[other], test[other])))
+        if (correlation := _spearman(pairs)) is not None:
+            found.append(correlation)
+    return float(np.median(found)) if found else None
 
 
 def _pairs(

@@ -137,6 +137,7 @@ def fidelity(
     inexact: Inexact = False,
 ) -> None:
     """Train networks of a run alone and tell how well the supernet ordered them, by Kendall's tau."""
+    from carsmoo.runs.rank_correlation import NAMES
     from carsmoo.runs.rank_correlation import fidelity as measure
 
     _require_one(jobs)
@@ -149,11 +150,17 @@ def fidelity(
         result = measure(run, networks, plan, **options, listener=listener, group=group)
     if not group.is_main:
         return
-    kinds = {"recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
-    found = {name: Correlation(**result["supernet"]["kendall"][kind]) for kind, name in kinds.items()}
-    told = [f"Kendall's tau, {name}: {one}" for name, one in found.items() if one.tells]
+    kendall = result["supernet"]["kendall"]
+    found = {name: Correlation(**kendall[kind]) for kind, name in NAMES.items() if kind in kendall}
+    found["more parameters first, without a search"] = Correlation(**result["params"]["kendall"])
+    told = [f"Kendall's tau, {name}: {one}{_between(one)}" for name, one in found.items() if one.tells]
     print("\n".join(told) or too_few(networks))
     print(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
+
+
+def _between(found: Correlation) -> str:
+    """Return between which values a tau lies, as it follows on it; nothing if it is not defined."""
+    return "" if found.interval is None else ", with 95 % confidence from {:.2f} to {:.2f}".format(*found.interval)
 
 
 def _shaped(recipe: TrainingRecipe, searched: NetworkConfig, *, whole: bool) -> TrainingRecipe:

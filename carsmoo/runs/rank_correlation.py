@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from carsmoo import plots
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.plots.retrained import plot_ranks
+from carsmoo.problems.trust import scores_of
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.retrained_front import (
     config_of_run,
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
     from carsmoo.nets.supernet.problem import CARSProblem
 
 FIDELITY = "fidelity"
+LOSS: Final = "loss"
 STATISTICS: tuple[Literal["recalibrated", "batch"], ...] = ("recalibrated", "batch")
+NAMES = {LOSS: "the loss", "recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
+"""What the orders of a supernet are called."""
+
+Scores = dict[str, NDArray[np.float64]]
 
 Source = Literal["population", "front"]
 
@@ -55,8 +61,10 @@ def fidelity(
 
     The supernet's errors are those on search-validation with the weights of the last checkpoint, once with batch norm
     recalibrated on training images and once with that of each validation batch; the networks' are those on the test
-    split. Kendall's tau-b compares the orders. The result is written as ``fidelity.json`` and drawn as ``fidelity.png``
-    and ``fidelity.pdf``; the networks are in the folder ``fidelity``, and those that are there already are left alone.
+    split. Kendall's tau-b compares the orders; beside it stand that of the supernet's losses on the images that score,
+    where the search selected by the loss, and that of "more parameters first", which is known without a search. The
+    result is written as ``fidelity.json``, and the errors are drawn as ``fidelity.png`` and ``fidelity.pdf``; the
+    networks are in the folder ``fidelity``, and those that are there already are left alone.
 
     Args:
         run: the run.
@@ -85,7 +93,7 @@ def fidelity(
     there = _population(problem, snapshot) if source == "population" else run.read_front().genotypes
     chosen = _spread(problem, there, networks)
     jobs = jobs_for(chosen, run.path / FIDELITY, recipe, data or config_of_run(run).data, exact=exact)
-    supernet = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
+    supernet = _scores(problem, chosen, listener)
     group = current() if group is None else group
     cards = train_jobs(jobs, processes, listener, group)
     result = _result(problem, snapshot, source, supernet, cards, chosen)
@@ -120,39 +128,49 @@ def _spread(problem: CARSProblem, genotypes: Sequence[Architecture], n: int) -> 
     return [different[k] for k in np.linspace(0, len(different) - 1, n).round().astype(int)]
 
 
+def _scores(problem: CARSProblem, chosen: Sequence[Architecture], listener: Listener) -> Scores:
+    """Return the scores of some networks with the supernet's weights, (n,) each, by what they are."""
+    found: Scores = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
+    if LOSS in problem.objective_names:
+        found[LOSS] = scores_of(problem.tallies(chosen, LOSS))
+    return found
+
+
 def _result(
     problem: CARSProblem,
     snapshot: Snapshot,
     source: Source,
-    supernet: dict[Literal["recalibrated", "batch"], NDArray[np.float64]],
+    supernet: Scores,
     cards: Sequence[dict[str, Any]],
     chosen: Sequence[Architecture],
 ) -> dict[str, Any]:
     alone = errors_of(cards)
-    kendall = {kind: dataclasses.asdict(rank_correlation(errors, alone)) for kind, errors in supernet.items()}
+    kendall = {kind: dataclasses.asdict(rank_correlation(scores, alone)) for kind, scores in supernet.items()}
+    sizes = [card["costs"]["params"] for card in cards]
     return {
         "source": source,
         "generation": snapshot.generation,
         "supernet": {**problem.provenance(), "kendall": kendall},
+        "params": {"kendall": dataclasses.asdict(rank_correlation(-np.array(sizes), alone))},
         "alone": {"split": "test", "weights": "stand-alone", "recipe": cards[0]["recipe"]["settings"]},
         "networks": [
             {
                 "name": short_name(genotype),
                 "genotype": str(genotype),
-                "params": card["costs"]["params"],
-                "supernet_error": {kind: float(errors[k]) for kind, errors in supernet.items()},
+                "params": sizes[k],
+                "supernet_error": {kind: float(supernet[kind][k]) for kind in STATISTICS},
+                **({"supernet_loss": float(supernet[LOSS][k])} if LOSS in supernet else {}),
                 "alone_error": float(alone[k]),
             }
-            for k, (genotype, card) in enumerate(zip(chosen, cards, strict=True))
+            for k, genotype in enumerate(chosen)
         ],
     }
 
 
-def _draw(run: RunDirectory, supernet: Any, alone: NDArray[np.float64], result: dict[str, Any]) -> None:
-    names = {"recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
+def _draw(run: RunDirectory, supernet: Scores, alone: NDArray[np.float64], result: dict[str, Any]) -> None:
     labelled = {}
-    for kind, errors in supernet.items():
-        found = rank_correlation(errors, alone)
-        labelled[f"{names[kind]}: tau {found}" if found.tells else names[kind]] = errors
+    for kind in STATISTICS:
+        found = rank_correlation(supernet[kind], alone)
+        labelled[f"{NAMES[kind]}: tau {found}" if found.tells else NAMES[kind]] = supernet[kind]
     drawn = plot_ranks(labelled, alone, title=f"{len(alone)} networks of the {result['source']}")
     plots.save_both(drawn, run.path / FIDELITY)

@@ -1,11 +1,12 @@
-"""Kendall's tau between two orders."""
+"""Kendall's tau between two orders, and how far it can be trusted."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import kendalltau
 
 from carsmoo.utils.validation import numbers
@@ -33,10 +34,31 @@ class Correlation:
         """Whether it is of enough values, 6 or more, to tell anything."""
         return self.n >= FEWEST
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The values of tau from which this one is not significantly far, at 5 %; None where it tells nothing.
+
+        If values are normal: those whose standard deviation for ``n`` values (Esscher 1924; Kendall and Gibbons 1990,
+        ch. 10) lies at most 1.96 times between them and this one.
+        """
+        if self.tau is None or not self.tells:
+            return None
+        possible = np.linspace(-1, 1, 2001)
+        inside = possible[np.abs(possible - self.tau) <= 1.96 * _deviation(possible, self.n) + 1e-9]
+        return float(inside[0]), float(inside[-1])
+
     def __str__(self) -> str:
         if self.tau is None or self.p is None:
             return f"not defined (n = {self.n})"
         return f"{self.tau:.2f} (p = {self.p:.2g}, n = {self.n})"
+
+
+def _deviation(tau: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Return the standard deviation of tau over samples of ``n`` pairs of normal values whose tau is ``tau``."""
+    angle = np.arcsin(np.sin(math.pi / 2 * tau) / 2)
+    variance = 2 / (n * (n - 1)) * (1 - tau**2 + 2 * (n - 2) * (1 / 9 - (2 / math.pi * angle) ** 2))
+    deviation: NDArray[np.float64] = np.sqrt(np.maximum(variance, 0))
+    return deviation
 
 
 def too_few(n: int) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.truth.records import RESULTS
 from benchmarks.truth.summary import load_truth
-from benchmarks.truth.trust import correlations, trusted
+from benchmarks.truth.trust import PROBES, correlations, probed, trusted
 
 RNG = np.random.default_rng(0)
 TRUTH = load_truth("cifar16", RESULTS)
@@ -52,3 +52,20 @@ def test_a_figure_belongs_to_the_score_that_is_asked_for() -> None:
     for score, true in (("loss", 1), ("error", -1)):
         trust, tau = trusted(one, RESULTS, score)
         assert (trust.halves, tau) == (pytest.approx(1), pytest.approx(true))
+
+
+def test_probes_foretell_the_truth_as_far_as_their_number_and_the_truth_allow() -> None:
+    levels = (0.0, 0.01, 0.02, 0.03, 0.06, 0.2)
+    records = [record(halves(noise), halves(noise), 5.0) for noise in levels for _ in range(2)]
+    found = probed(records, RESULTS, draws=10)
+    few, many = (found[f"trust_correlation_probes_{m}"] for m in (PROBES[0], PROBES[-1]))
+    assert 0 < few < many < found["trust_correlation_best"] < 1
+    assert found["trust_correlation_best"] == pytest.approx(found["trust_reliability"] ** 0.5)
+    assert probed(records[:2], RESULTS) == {}
+
+
+def test_probes_are_other_networks_than_those_whose_order_they_foretell() -> None:
+    lost = [record(halves(5.0), halves(5.0), 5.0) for _ in range(24)]  # noise alone, of which no part tells another
+    found = probed(lost, RESULTS, draws=10)
+    assert abs(found[f"trust_correlation_probes_{PROBES[-1]}"]) < 0.3
+    assert found["trust_correlation_best"] < 0.6

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import shutil
@@ -19,6 +20,7 @@ from carsmoo.runs import retrained_front
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.retrained_front import restored
 from carsmoo.space.front import Front
+from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.progress import Listener, Step
 from carsmoo.zoo import GENOTYPES
 from tests.support.images import draw_folder
@@ -220,6 +222,36 @@ def test_fidelity_tells_no_tau_of_three_networks(run_dir: Path, capsys: pytest.C
         assert network["supernet_error"]["recalibrated"] == known[network["genotype"]]
     assert (run_dir / "fidelity.png").is_file()
     assert problem.provenance()["epoch"] == found["supernet"]["epoch"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_fidelity_tells_what_the_search_selected_by_and_what_sizes_alone_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ["--set", 'objectives=["loss","params"]', "--set", "network.channels=2", "--preset", "smoke"]
+    settings += ["--set", "training.pop_size=8", "--set", "training.n_generations=1"]
+    assert call("search", "--out", tmp_path / "run", *settings) == 0
+    capsys.readouterr()
+    assert call("fidelity", tmp_path / "run", "--networks", 6, *TINY) == 0
+    said = capsys.readouterr().out
+    found = json.loads((tmp_path / "run" / "fidelity.json").read_text())
+    front = Front.load(tmp_path / "run" / "front.json")
+    known = dict(zip(map(str, front.genotypes), front.column("loss"), strict=True))
+    networks = found["networks"]
+    shared = [network for network in networks if network["genotype"] in known]
+    assert shared
+    for network in shared:
+        assert network["supernet_loss"] == pytest.approx(known[network["genotype"]])
+    alone = [network["alone_error"] for network in networks]
+    by_loss, by_size = found["supernet"]["kendall"]["loss"], found["params"]["kendall"]
+    for name, told, values in (
+        ("the loss", by_loss, [network["supernet_loss"] for network in networks]),
+        ("more parameters first, without a search", by_size, [-network["params"] for network in networks]),
+    ):
+        expected = rank_correlation(values, alone)
+        assert told == dataclasses.asdict(expected)
+        low, high = expected.interval or (None, None)
+        assert f"tau, {name}: {expected}, with 95 % confidence from {low:.2f} to {high:.2f}\n" in said
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from carsmoo.utils.correlation import rank_correlation
+from carsmoo.utils.correlation import Correlation, rank_correlation
 
 
 def test_tau_is_that_of_counted_pairs() -> None:
@@ -32,3 +32,27 @@ def test_tau_does_not_exist_for_one_value_or_equal_ones() -> None:
     assert str(rank_correlation([0.1, 0.1], [0.2, 0.3])) == "not defined (n = 2)"
     with pytest.raises(ValueError, match=r"^other: expected as many values as the first has, \(2,\), got \(3,\)"):
         rank_correlation([1, 2], [1, 2, 3])
+
+
+@pytest.mark.parametrize(("tau", "n"), [(0.0, 8), (0.5, 12), (-0.8, 20)])
+def test_the_interval_holds_the_true_tau_in_19_of_20_samples(tau: float, n: int) -> None:
+    rng, held = np.random.default_rng(0), []
+    r = np.sin(np.pi / 2 * tau)
+    for sample in rng.multivariate_normal([0, 0], [[1, r], [r, 1]], size=(1000, n)):
+        low, high = rank_correlation(*sample.T).interval or (np.nan, np.nan)
+        held.append(low <= tau <= high)
+    assert 0.92 < np.mean(held) < 0.97
+
+
+def test_the_interval_is_that_of_inverted_tests_and_never_a_point() -> None:
+    low, high = rank_correlation(np.arange(8), np.arange(8)).interval or (np.nan, np.nan)
+    assert high == 1
+    assert 0.4 < low < 0.9  # eight that agree are no proof that all do
+    few, many = (Correlation(0.3, 0.1, n).interval for n in (10, 1000))
+    assert few is not None
+    assert many is not None
+    assert few[0] < many[0] < 0.3 < many[1] < few[1]
+    mirrored = Correlation(-0.3, 0.1, 10).interval
+    assert mirrored == pytest.approx((-few[1], -few[0]))
+    assert Correlation(0.3, 0.1, 5).interval is None
+    assert Correlation(None, None, 8).interval is None
