@@ -153,14 +153,9 @@ def fidelity(
     kendall = result["supernet"]["kendall"]
     found = {name: Correlation(**kendall[kind]) for kind, name in NAMES.items() if kind in kendall}
     found["more parameters first, without a search"] = Correlation(**result["params"]["kendall"])
-    told = [f"Kendall's tau, {name}: {one}{_between(one)}" for name, one in found.items() if one.tells]
+    told = [f"Kendall's tau, {name}: {one.in_full}" for name, one in found.items() if one.tells]
     print("\n".join(told) or too_few(networks))
     print(f"results are in {run.path}: fidelity.json, fidelity.png, fidelity.pdf")
-
-
-def _between(found: Correlation) -> str:
-    """Return between which values a tau lies, as it follows on it; nothing if it is not defined."""
-    return "" if found.interval is None else ", with 95 % confidence from {:.2f} to {:.2f}".format(*found.interval)
 
 
 def _shaped(recipe: TrainingRecipe, searched: NetworkConfig, *, whole: bool) -> TrainingRecipe:

@@ -47,6 +47,14 @@ class Correlation:
         inside = possible[np.abs(possible - self.tau) <= 1.96 * _deviation(possible, self.n) + 1e-9]
         return float(inside[0]), float(inside[-1])
 
+    @property
+    def in_full(self) -> str:
+        """It as text, with its interval where it tells anything."""
+        if self.interval is None:
+            return str(self)
+        low, high = self.interval
+        return f"{self}, with 95 % confidence from {low:.2f} to {high:.2f}"
+
     def __str__(self) -> str:
         if self.tau is None or self.p is None:
             return f"not defined (n = {self.n})"
