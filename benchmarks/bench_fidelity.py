@@ -11,11 +11,13 @@ Figures, for each truth set NAME, means over seeds:
 - ``tau_shared_NAME``, ``tau_shared_error_NAME``: one supernet at its next larger budget, by the cross entropy and by
   the error; ``best_shared_error_NAME``: the best that it reaches by the error at any;
 - ``tau_ensemble_NAME``, ``core_seconds_tau_ensemble_NAME``: four supernets of two epochs each, by the cross entropy;
+- ``tau_effects_NAME``, ``core_seconds_tau_effects_NAME``: main effects of operations, fitted to the cross entropy of
+  384 other networks in one supernet of 9 epochs, their scoring counted in;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
-  supernets of two epochs each.
+  supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects.
 
 and those of :mod:`benchmarks.truth.trust`.
 
@@ -42,6 +44,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
+from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD
 from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
 from benchmarks.truth.sets import SETS, architectures
 from benchmarks.truth.summary import by_name, load_truth, scores, seeds, tau
@@ -54,9 +57,6 @@ from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
 
-EPOCHS = {"default": (1, 2, 4, 9, 18), "ensemble": (4, 8, 16), "own": (4, 9, 18, 36), "widening": (4, 9, 18)}
-"""Epochs of search-train that all architectures share, by lever."""
-
 IMAGES = 1000
 """Of search-validation, of each class its share, that networks are scored on, an equal part by each supernet."""
 
@@ -66,37 +66,8 @@ TICKS = (5, 10, 30, 100, 300, 600)
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
 
-COLOURS = (*SHADES, "#9aa83a")
+COLOURS = (*SHADES, "#9aa83a", "#b0402f")
 """Of the levers, in their order."""
-
-TOLD = {"ensemble": 8, "default": 9, "own": 18}
-"""Of these, those at which figures are told."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lever:
-    """A way to score architectures.
-
-    Args:
-        label: in the picture.
-        plan: settings of the supernet's training that differ from the defaults.
-        epochs_each: epochs of each supernet of an ensemble; None for one supernet that has all.
-    """
-
-    label: str
-    plan: dict[str, Any]
-    epochs_each: int | None = None
-
-
-QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "weight_decay": 5e-4}
-
-LEVERS = {
-    "default": Lever(label="one supernet", plan={}),
-    "ensemble": Lever(label="supernets of 2 epochs each", plan={}, epochs_each=2),
-    "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
-    "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
-}
-"""By name. All fall to their least learning rate at the end of their epochs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,11 +108,13 @@ def measure(task: Task) -> dict[str, Any]:
     problem.listeners.append(clock)
     genotypes = [one.genotype for one in chosen]
     problem.evaluate(problem.space.encode(genotypes))
+    taken = clock.take()
+    fitting = taken["scoring"] if plan.main_effects else 0.0  # of other networks than those that are asked for
     tallies = {what: problem.tallies(genotypes, what) for what in SCORES}
     trust = trust_of(tallies["loss"], updates=None if problem.trust is None else problem.trust.updates, score="loss")
     return {
         **dataclasses.asdict(task),
-        "core_seconds": round(clock.take()["warm-up"], 1),
+        "core_seconds": round(taken["warm-up"] + fitting, 1),
         **{name: getattr(trust, name) for name in ("updates", "members", "n_members")},
         **{what: dict(zip([one.name for one in chosen], halves(tallies[what]), strict=True)) for what in SCORES},
         "torch": torch.__version__,
@@ -209,6 +182,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
+        told |= {"_effects": ("effects", "loss")}
         for name, way in told.items():
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, folder, *way)
         found[f"tau_loss_{data}"] = at(records, data, folder, "own", "loss")[1]
@@ -216,7 +190,8 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         if "default" in by_error:
             found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
-            found[f"compute_to_tau_gain_ensemble_{data}"] = gain(by_error["default"], by_loss.get("ensemble", []))
+            for lever in ("ensemble", "effects"):
+                found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
     found |= correlations(records, folder)
     return {name: value for name, value in found.items() if value is not None}
 

@@ -6,6 +6,8 @@ Over the measurements of ``benchmarks.bench_fidelity``, of the order by the cros
   ensembles of supernets alone;
 - ``trust_correlation_halves``: of how far two halves of the images agree, ``trust_correlation_updates``: of the steps
   that the median operation, or network, was trained for; both also for each truth set NAME, ``..._halves_NAME``;
+- ``trust_correlation_halves_effects``: of how far two fits of main effects, to half of the networks each, agree; the
+  other figures leave those measurements out;
 - ``trust_correlation_halves_error``: of the halves' agreement by the error, with the true tau of the order by it;
 - ``trust_correlation_probes_M``: of the tau of M networks that are trained alone, which ``carsmoo fidelity`` measures,
   with the true tau of the other networks; median over draws of the M;
@@ -31,6 +33,9 @@ from scipy.stats import spearmanr
 from benchmarks.truth.summary import Truth, load_truth, scores, tau
 from carsmoo.problems.trust import Trust
 
+EFFECTS = "effects"
+"""The lever whose halves are fits to two halves of the networks."""
+
 PROBES = (6, 12, 20)
 """Networks that are trained alone to probe an order."""
 
@@ -45,7 +50,7 @@ def correlations(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, f
         if (correlation := _spearman(pairs)) is not None:
             found[f"trust_correlation{name}"] = correlation
             found[f"trust_n{name}"] = sum(None not in pair for pair in pairs)
-    return found | probed(records, folder)
+    return found | probed([record for record in records if record["lever"] != EFFECTS], folder)
 
 
 def _spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
@@ -106,6 +111,9 @@ def _pairs(
     records: Sequence[dict[str, Any]], folder: Path
 ) -> Iterator[tuple[str, list[tuple[float | None, float | None]]]]:
     """Yield the figures' names, each with its pairs of a figure of trust and the true tau."""
+    fitted = [record for record in records if record["lever"] == EFFECTS]
+    yield f"_halves_{EFFECTS}", [(trust.halves, true) for trust, true in (trusted(one, folder) for one in fitted)]
+    records = [record for record in records if record["lever"] != EFFECTS]
     by_loss = [trusted(record, folder) for record in records]
     sets = [record["data"] for record in records]
     yield "", [(trust.ceiling, true) for trust, true in by_loss]

@@ -43,6 +43,7 @@ ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "weights": "shared",
             "warmup_widening": 0.0,
             "score_images": None,
+            "main_effects": 0,
             "n_supernets": 1,
             "schedule": "cosine",
             "budget": None,

@@ -13,6 +13,9 @@ from carsmoo.utils.durations import seconds_of
 AUTO = "auto"
 """The budget of a plan that follows the images instead of a time."""
 
+FEWEST_EFFECTS = 16
+"""Networks that main effects are fitted to, so many or more."""
+
 PLANNED = ("warmup_epochs", "n_generations", "epochs_per_generation")
 """Fields that a budget plans."""
 
@@ -61,6 +64,9 @@ class SupernetTraining:
         bn_calibration_images: training images that recalibration uses.
         score_images: images of search-validation that networks are scored on, of each class its share; all if not
             given.
+        main_effects: random networks, drawn anew each generation, that the supernet scores in place of the population.
+            A network's score is then what its operations add on average, fitted to theirs by Bayesian ridge regression:
+            of a young supernet's scores the part that is true. 0, the paper's, scores each network itself.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
@@ -105,6 +111,7 @@ class SupernetTraining:
     bn_statistics: Literal["recalibrated", "batch"] = "recalibrated"
     bn_calibration_images: int = setting(128, 2)
     score_images: int | None = setting(None, 2)
+    main_effects: int = setting(0, 0)
     eval_batch_size: int = setting(500, 1)
     score_memory: int = setting(2048, 1)
     racing: bool = False
@@ -114,9 +121,14 @@ class SupernetTraining:
     def __post_init__(self) -> None:
         check_settings(self)
         of_one = ("n_supernets", "subnets_per_step", "ghost_batches", "flops_grouping_window")
-        for name, value in {**dict.fromkeys(of_one, 1), "racing": False, "warmup_widening": 0}.items():
+        of_none = {"racing": False, "warmup_widening": 0, "main_effects": 0}
+        for name, value in {**dict.fromkeys(of_one, 1), **of_none}.items():
             if self.weights == "own" and getattr(self, name) != value:
                 raise ValueError(f"{name}: expected {value} with weights='own', got {getattr(self, name)}")
+        if 0 < self.main_effects < FEWEST_EFFECTS:
+            raise ValueError(f"main_effects: expected 0 or at least {FEWEST_EFFECTS}, got {self.main_effects}")
+        if self.main_effects and self.racing:
+            raise ValueError("racing: expected False with main_effects, which stop no network early, got True")
         if self.n_supernets > 1 and self.racing:
             raise ValueError(f"racing: expected False with {self.n_supernets} supernets, got True")
         if self.flops_grouping_window > 1 and self.pop_size % (self.flops_grouping_window * self.subnets_per_step):
@@ -140,8 +152,9 @@ class SupernetTraining:
             return
         if self.budget != AUTO:
             seconds_of("budget", self.budget)
-        if self.weights != "shared" or self.n_supernets != 1:
-            raise ValueError("budget: expected one supernet beside it, got weights='own' or n_supernets above 1")
+        if self.weights != "shared" or self.n_supernets != 1 or self.main_effects:
+            got = "weights='own', n_supernets above 1 or main_effects"
+            raise ValueError(f"budget: expected one supernet that scores each network beside it, got {got}")
         for name in PLANNED if self.budget != AUTO else ():
             if getattr(self, name) != getattr(SupernetTraining, name):
                 raise ValueError(f"budget: expected no {name} beside it, which it plans, got {getattr(self, name)}")

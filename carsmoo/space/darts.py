@@ -117,6 +117,25 @@ class DARTSSpace(SearchSpace):
                 genes[:] = self._canonical_node[node % self.nodes][genes[:, 0], genes[:, 1], genes[:, 2]]
         return Y.reshape(self.n_var) if single else Y
 
+    def features(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return how often each operation occurs, (n, 6 * ops).
+
+        That is in the normal cell, in the reduction cell and in both, each on all edges and on those from the cell's
+        inputs.
+
+        Raises:
+            ValueError: as :meth:`decode`.
+        """
+        genes = np.atleast_2d(self.canonical(X)).reshape(-1, 2, self.nodes, GENES_PER_NODE)
+        counts = np.zeros((len(genes), 2, 2, len(self.ops)))
+        for node, pairs in enumerate(self.pairs):
+            sources = np.array(pairs)[genes[:, :, node, 0]]
+            for edge in range(2):
+                has = np.eye(len(self.ops))[genes[:, :, node, 1 + edge]]
+                counts[:, :, 0] += has
+                counts[:, :, 1] += has * (sources[:, :, edge, None] < 2)
+        return np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1).reshape(len(genes), -1)
+
     def parse(self, text: str) -> Genotype:
         """Return the genotype of a text; see :meth:`Genotype.parse`."""
         return Genotype.parse(text, self.ops)

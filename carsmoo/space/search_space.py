@@ -126,6 +126,17 @@ class SearchSpace(ABC):
         Y = self.check(np.atleast_2d(X)).copy()
         return Y.reshape(self.n_var) if X.ndim == 1 else Y
 
+    def features(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return numbers that tell architectures apart, (n, k), to which main effects are fitted.
+
+        They are 1 for the value of each variable of the canonical vector, 0 for the others.
+
+        Raises:
+            ValueError: as :meth:`decode`.
+        """
+        columns = np.atleast_2d(self.canonical(X)).T
+        return np.hstack([np.eye(high + 1)[column] for column, high in zip(columns, self.xu, strict=True)])
+
     def check(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return ``X`` as integers, (n, n_var).
 

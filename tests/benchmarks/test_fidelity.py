@@ -19,7 +19,7 @@ TINY = TruthSet(
 )
 
 
-@pytest.mark.parametrize("lever", ["own", "default", "ensemble", "widening"])
+@pytest.mark.parametrize("lever", ["own", "default", "ensemble", "widening", "effects"])
 def test_a_measurement_tells_the_scores_of_the_random_architectures(
     lever: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ def halves(noise: float) -> NDArray[np.float64]:
 
 def record(loss: NDArray[np.float64], error: NDArray[np.float64], updates: float, **more: Any) -> dict[str, Any]:
     scores = {name: dict(zip(TRUTH.names, of.tolist(), strict=True)) for name, of in (("loss", loss), ("error", error))}
-    return {"data": "cifar16", **scores, "updates": updates, **more}
+    return {"data": "cifar16", "lever": "default", **scores, "updates": updates, **more}
 
 
 def test_trust_figures_are_held_against_the_true_tau() -> None:

@@ -157,8 +157,9 @@ def test_what_a_budget_plans_is_refused_beside_it(fields: dict[str, int]) -> Non
     (name,) = fields
     with pytest.raises(ValueError, match=f"budget: expected no {name} beside it"):
         SupernetTraining(budget="10m", **fields)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="budget: expected one supernet"):
-        SupernetTraining(budget="10m", n_supernets=2)
+    for more in ({"n_supernets": 2}, {"main_effects": 64}):
+        with pytest.raises(ValueError, match="budget: expected one supernet that scores each network beside it, got"):
+            SupernetTraining(budget="10m", **more)
 
 
 def test_a_preset_takes_a_budget_in_the_place_of_its_own_plan() -> None:

@@ -96,6 +96,9 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
         ({"warmup_widening": 1.5}, ValueError, "warmup_widening: expected"),
         ({"weights": "own", "subnets_per_step": 2}, ValueError, "subnets_per_step: expected 1 with weights='own'"),
         ({"score_images": 1}, ValueError, "score_images: expected at least 2"),
+        ({"main_effects": 8}, ValueError, "main_effects: expected 0 or at least 16, got 8"),
+        ({"weights": "own", "main_effects": 99}, ValueError, "main_effects: expected 0 with weights='own', got 99"),
+        ({"racing": True, "main_effects": 99}, ValueError, "racing: expected False with main_effects"),
     ],
 )
 def test_wrong_plans_are_refused(fields: dict, error: type, says: str) -> None:

@@ -30,6 +30,29 @@ def test_vectors_and_architectures_are_one_and_the_same(space: SearchSpace) -> N
 
 
 @EACH
+def test_features_are_the_values_of_the_variables(space: SearchSpace) -> None:
+    X = np.random.default_rng(0).integers(space.xl, space.xu + 1, (6, space.n_var))
+    found = space.features(X)
+    assert found.shape == (6, (space.xu + 1).sum())
+    starts = np.concatenate([[0], (space.xu + 1).cumsum()[:-1]])
+    assert all(np.flatnonzero(row).tolist() == (starts + x).tolist() for row, x in zip(found, X, strict=True))
+    assert np.array_equal(space.features(X[0]), found[:1])
+
+
+def test_features_of_cells_count_operations_in_each_cell_and_both_and_on_inputs() -> None:
+    space = DARTSSpace()
+    vectors = np.random.default_rng(0).integers(space.xl, space.xu + 1, (20, space.n_var))
+    X = space.canonical(vectors)
+    for genotype, found in zip(space.decode(X), space.features(X).reshape(20, 3, 2, len(space.ops)), strict=True):
+        for cell, counts in zip((genotype.normal, genotype.reduce), found, strict=False):
+            inputs = [edge for edge in cell if edge[1] < 2]
+            for edges, row in zip((cell, inputs), counts, strict=True):
+                assert row.tolist() == [sum(edge[0] == op for edge in edges) for op in space.ops]
+        assert np.array_equal(found[2], found[0] + found[1])
+    assert np.array_equal(space.features(vectors), space.features(X))
+
+
+@EACH
 def test_an_architecture_is_copied_pickled_and_told(space: SearchSpace) -> None:
     one = space.decode(space.xu)
     for again in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one), space.from_json(one.to_json())):

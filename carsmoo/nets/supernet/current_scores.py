@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from carsmoo.cost.objectives import Objectives, ValueCache
 from carsmoo.nets.distributed.group import Group
+from carsmoo.nets.supernet.main_effects import MainEffects
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.world import World
 from carsmoo.problems.trust import scores_of
@@ -22,10 +23,11 @@ class CurrentScores:
     Args:
         space: the architectures.
         objectives: of the search.
+        effects: what networks are scored by; None if each is scored itself.
     """
 
-    def __init__(self, space: SearchSpace, objectives: Objectives) -> None:
-        self.space, self.objectives = space, objectives
+    def __init__(self, space: SearchSpace, objectives: Objectives, effects: MainEffects | None = None) -> None:
+        self.space, self.objectives, self.effects = space, objectives, effects
         self._tallies = ValueCache(space)
         self._of_networks = ValueCache(space)
 
@@ -33,6 +35,8 @@ class CurrentScores:
         """Forget all that was found, as the weights have changed."""
         self._tallies.clear()
         self._of_networks.clear()
+        if self.effects is not None:
+            self.effects.forget()
 
     def values(
         self, X: NDArray[np.int64], world: World, group: Group, listener: Listener, survivors: int | None = None
@@ -67,11 +71,14 @@ class CurrentScores:
         return self._tallies.look_up(X, lambda new: self._scored(new, world, listener, survivors))
 
     def _scored(self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None) -> NDArray[Any]:
+        assert self.objectives.score is not None
+        score = self.objectives.score
+        if self.effects is not None:
+            return self.effects.tallies(X, round(world.epochs), lambda some: world.scores(some, score, listener, None))
         listener(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         races = survivors is not None and len(X) > survivors
         race = Race(self.objectives.fixed(X), cast(int, survivors)) if races else None
-        assert self.objectives.score is not None
-        return world.scores(self.space.decode(X), self.objectives.score, listener, race)
+        return world.scores(self.space.decode(X), score, listener, race)
 
     def _networks_asked(
         self, X: NDArray[np.int64], world: World, group: Group, listener: Listener

@@ -24,6 +24,7 @@ from carsmoo.nets.models.device import environment
 from carsmoo.nets.supernet.arguments import settled
 from carsmoo.nets.supernet.autotune import memory_format, threads
 from carsmoo.nets.supernet.current_scores import CurrentScores
+from carsmoo.nets.supernet.main_effects import MainEffects
 from carsmoo.nets.supernet.sharding import sharding_of
 from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.nets.supernet.world import World, layout_of, new_world
@@ -113,7 +114,7 @@ class CARSProblem(GenotypeProblem):
         self.process_rank, self.races = self._group.rank, self.training.racing
         self._world: World | None = None
         self._weights_missing = False
-        self._scores = CurrentScores(self.space, self._objectives)
+        self._scores = self._new_scores(self._group)
         self._last: Scored | None = None
 
     def provenance(self) -> dict[str, Any]:
@@ -121,6 +122,8 @@ class CARSProblem(GenotypeProblem):
         measured = {} if self.latency is None else {"latency": self.latency.where}
         weights = {"shared": "supernet", "own": "own"}[self.training.weights]
         made = {"data": self.images.name, "split": "search-validation", "weights": weights}
+        if self.training.main_effects:
+            made["scores"] = f"main effects of {self.training.main_effects} networks"
         return {**measured, **made, "epoch": self.epoch, "generation": self.time, "seed": self.seed}
 
     @property
@@ -262,6 +265,11 @@ class CARSProblem(GenotypeProblem):
         layout = layout or self._group.decide(lambda: memory_format(*made))
         return new_world(*made, self.seed or 0, layout, self._group)
 
+    def _new_scores(self, group: Group) -> CurrentScores:
+        n = self.training.main_effects
+        effects = MainEffects(self.space, n, self.seed or 0, group) if n else None
+        return CurrentScores(self.space, self._objectives, effects)
+
     def fastest_threads(self) -> int:
         """Return the number of threads the supernet trains fastest with here; :func:`torch.set_num_threads` sets it."""
         return self._group.decide(lambda: threads(self.space, self.network, self.training, self.images))
@@ -280,7 +288,7 @@ class CARSProblem(GenotypeProblem):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state_dict` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
-        left_out |= {"_started": False, "_scores": CurrentScores(self.space, self._objectives)}
+        left_out |= {"_started": False, "_scores": self._new_scores(ALONE)}
         left_out |= {"_group": ALONE, "process_rank": 0}
         left_out["_last"] = None
         given = self.data_given if isinstance(self.data_given, str) else None

@@ -1,0 +1,45 @@
+"""Ways to score architectures, which :mod:`benchmarks.bench_fidelity` holds against the truth sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lever:
+    """A way to score architectures.
+
+    Args:
+        label: in the picture.
+        plan: settings of the supernet's training that differ from the defaults.
+        epochs_each: epochs of each supernet of an ensemble; None for one supernet that has all.
+    """
+
+    label: str
+    plan: dict[str, Any]
+    epochs_each: int | None = None
+
+
+QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "weight_decay": 5e-4}
+
+LEVERS = {
+    "default": Lever(label="one supernet", plan={}),
+    "ensemble": Lever(label="supernets of 2 epochs each", plan={}, epochs_each=2),
+    "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
+    "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
+    "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}),
+}
+"""By name. All fall to their least learning rate at the end of their epochs."""
+
+EPOCHS = {
+    "default": (1, 2, 4, 9, 18),
+    "ensemble": (4, 8, 16),
+    "own": (4, 9, 18, 36),
+    "widening": (4, 9, 18),
+    "effects": (4, 9, 18),
+}
+"""Epochs of search-train that all architectures share, by lever."""
+
+TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 9}
+"""Of these, those at which figures are told."""

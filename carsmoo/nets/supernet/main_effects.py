@@ -1,0 +1,88 @@
+"""Main effects: networks scored by what their operations add on average, not by their own passes through a supernet.
+
+A young supernet's score of one network is mostly chance: what its operations happened to meet. What an operation adds
+on average over many networks is not, and orders networks better (``benchmarks/bench_fidelity.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsmoo.nets.distributed.group import Group
+from carsmoo.problems.trust import scores_of
+from carsmoo.space.architecture import Architecture
+from carsmoo.space.search_space import SearchSpace
+
+STREAM = 4
+"""Tells the random numbers of a seed that draw networks here from others of that seed."""
+
+Scoring = Callable[[Sequence[Architecture]], NDArray[Any]]
+"""Returns the tallies of architectures, (n, 2, 2), or (n, k, 2, 2) of k supernets; all processes of a group call it."""
+
+
+class MainEffects:
+    """Scores of architectures, fitted by Bayesian ridge regression to those of random networks of the space.
+
+    Two fits, to every other network each, take the place of two halves of the images: how far they agree about an order
+    tells how much of it is chance (:class:`~carsmoo.Trust`). A score is their mean.
+
+    Args:
+        space: the architectures, and their features.
+        n: networks drawn.
+        seed: draws them, others at each epoch.
+        group: the processes that score together; the first one fits.
+    """
+
+    def __init__(self, space: SearchSpace, n: int, seed: int, group: Group) -> None:
+        self.space, self.n, self.seed, self.group = space, n, seed, group
+        self._known: tuple[NDArray[np.float64], NDArray[Any]] | None = None
+
+    def forget(self) -> None:
+        """Forget what was fitted, as the weights have changed."""
+        self._known = None
+
+    def tallies(self, X: NDArray[np.int64], epoch: int, scoring: Scoring) -> NDArray[Any]:
+        """Return the fitted tallies of ``X`` (m, n_var), of the shape of what is scored; see the module.
+
+        Args:
+            X: vectors.
+            epoch: of the weights, which with the seed draws the networks.
+            scoring: scores them with the current weights; called once until :meth:`forget`.
+        """
+        if self._known is None:
+            random_state = np.random.default_rng([self.seed, epoch, STREAM])
+            drawn = random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
+            self._known = self.space.features(drawn), np.asarray(scoring(self.space.decode(drawn)))
+        features, tallies = self._known
+        fitted = self.group.decide(lambda: fit(features, tallies, self.space.features(X)).tolist())
+        return np.array(fitted, dtype=np.float64).reshape(len(X), *tallies.shape[1:])
+
+
+def fit(features: NDArray[np.float64], tallies: NDArray[Any], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the tallies of other networks that those of some networks lead to expect.
+
+    Args:
+        features: of the networks, (n, f).
+        tallies: of them, (n, 2, 2), or (n, k, 2, 2) of k supernets, which are fitted apart.
+        others: features of the others, (m, f).
+
+    Returns:
+        (m, 2, 2) or (m, k, 2, 2): in place of the even and the odd images fits to the even and the odd networks, as of
+        half the images each; no score is below 0.
+    """
+    from sklearn.linear_model import BayesianRidge
+
+    of_each = tallies.reshape(len(tallies), -1, 2, 2)
+    found = np.empty((len(others), *of_each.shape[1:]))
+    for k in range(of_each.shape[1]):
+        scores = scores_of(of_each[:, k])
+        images = of_each[0, k, 1].sum() / 2
+        for half in range(2):
+            model = BayesianRidge().fit(features[half::2], scores[half::2])
+            found[:, k, 0, half] = images * np.maximum(model.predict(others), 0)
+            found[:, k, 1, half] = images
+    return found.reshape(len(others), *tallies.shape[1:])

@@ -1,0 +1,154 @@
+"""Main effects: fits find what operations add and nothing else; a search by them repeats, resumes and is shared."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymoo.optimize import minimize
+
+from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SupernetTraining, resume
+from carsmoo.nets.distributed.group import ALONE, Group
+from carsmoo.nets.supernet.main_effects import MainEffects, fit
+from carsmoo.problems.trust import scores_of
+from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.genotype import Genotype
+from carsmoo.utils.correlation import rank_correlation
+from tests.support.groups import together
+
+SPACE = DARTSSpace()
+PLAN = SupernetTraining(
+    warmup_epochs=1,
+    n_generations=2,
+    pop_size=4,
+    batch_size=16,
+    bn_calibration_images=16,
+    score_images=20,
+    main_effects=24,
+)
+
+
+def vectors(n: int, seed: int = 0) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).integers(SPACE.xl, SPACE.xu + 1, size=(n, SPACE.n_var))
+
+
+def tallied(scores: NDArray[np.float64], images: int = 10) -> NDArray[np.float64]:
+    """Return tallies, (n, 2, 2), of networks with these scores, (n,), on both halves of some images."""
+    return np.stack([np.tile(images / 2 * scores[:, None], 2), np.full((len(scores), 2), images / 2)], axis=1)
+
+
+def problem(group: Group | None = None, **plan: Any) -> CARSProblem:
+    labels = np.arange(120) % 3
+    images = np.random.default_rng(0).random((120, 6, 6)) + labels[:, None, None] / 4
+    shape, training = NetworkConfig(channels=2, layers=3), dataclasses.replace(PLAN, **plan)
+    objectives = ("loss", "params")
+    return CARSProblem((images, labels), objectives=objectives, network=shape, training=training, seed=3, group=group)
+
+
+# ---------------------------------------------------------------------- the fit
+
+
+def test_what_operations_add_is_found_under_what_networks_have_of_their_own() -> None:
+    random_state = np.random.default_rng(0)
+    known, others = SPACE.features(vectors(400)), SPACE.features(vectors(60, seed=1))
+    adds = random_state.standard_normal(known.shape[1])
+    sd = (known @ adds).std()
+    own = 2 * sd * random_state.standard_normal(len(known))
+    fitted = scores_of(fit(known, tallied(100 + known @ adds + own), others))
+    assert (rank_correlation(fitted, others @ adds).tau or 0) > 0.7
+    raw = rank_correlation(others @ adds, others @ adds + 2 * sd * random_state.standard_normal(60)).tau
+    assert (raw or 0) < 0.5
+    nothing = scores_of(fit(known, tallied(100 + own), others))
+    assert nothing.std() < 0.3 * own.std()
+
+
+def test_the_halves_are_fits_to_every_other_network_and_a_score_is_their_mean() -> None:
+    known, others, random_state = (
+        SPACE.features(vectors(80)),
+        SPACE.features(vectors(5, seed=1)),
+        np.random.default_rng(0),
+    )
+    scores = 1 + random_state.random(80)
+    first = fit(known, tallied(scores), others)
+    assert first.shape == (5, 2, 2)
+    assert first[:, 1].tolist() == [[5, 5]] * 5
+    scores[1::2] = 1 + random_state.random(40)
+    second = fit(known, tallied(scores), others)
+    assert np.array_equal(first[:, :, 0], second[:, :, 0])
+    assert not np.array_equal(first[:, 0, 1], second[:, 0, 1])
+    assert np.allclose(scores_of(first), (first[:, 0] / 5).mean(axis=1))
+
+
+def test_supernets_are_fitted_apart_and_no_score_is_below_zero() -> None:
+    known, others = SPACE.features(vectors(40)), SPACE.features(vectors(6, seed=1))
+    one, other = (tallied(np.random.default_rng(seed).random(40) ** 9) for seed in (0, 1))
+    both = fit(known, np.stack([one, other], axis=1), others)
+    assert np.array_equal(both, np.stack([fit(known, one, others), fit(known, other, others)], axis=1))
+    assert both.min() >= 0
+
+
+# ---------------------------------------------------------------------- the networks
+
+
+def test_networks_are_drawn_anew_at_each_epoch_and_scored_once_for_the_weights_of_a_time() -> None:
+    asked: list[list[Genotype]] = []
+
+    def scoring(genotypes: Sequence[Any]) -> NDArray[np.float64]:
+        asked.append(list(genotypes))
+        return tallied(np.random.default_rng(len(genotypes)).random(len(genotypes)))
+
+    made, X = MainEffects(SPACE, 30, 5, ALONE), vectors(4)
+    first = made.tallies(X, 1, scoring)
+    assert np.array_equal(made.tallies(X[::-1], 1, scoring), first[::-1])
+    assert [len(some) for some in asked] == [30]
+    for epoch in (1, 2):
+        made.forget()
+        made.tallies(X, epoch, scoring)
+    assert asked[1] == asked[0]
+    assert asked[2] != asked[0]
+    MainEffects(SPACE, 30, 6, ALONE).tallies(X, 1, scoring)
+    assert asked[3] != asked[0]
+
+
+# ---------------------------------------------------------------------- searches
+
+
+def test_networks_of_the_same_operations_have_one_score_and_their_own_errors() -> None:
+    made, X = problem(), vectors(1)
+    X = np.concatenate([X, X])
+    X[1, 1:3] = X[0, [2, 1]]  # the first node's operations change places, both on the cell's inputs
+    scores = made.evaluate(X)[:, 0]
+    assert scores[0] == scores[1]
+    assert made.front(minimize(made, PNSGA3())).about["scores"] == "main effects of 24 networks"
+    assert made.trust is not None
+    assert made.trust.halves is not None
+
+
+def test_a_search_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    whole = minimize(problem(), PNSGA3(), seed=1)
+    minimize(problem(), PNSGA3(), ("n_gen", 2), seed=1, callback=Checkpoint(tmp_path))
+    made, algorithm = resume(tmp_path, problem(), PNSGA3(), termination=("n_gen", 3))
+    result = minimize(made, algorithm)
+    assert np.array_equal(whole.pop.get("F"), result.pop.get("F"))
+    expected = whole.problem.state_dict()
+    assert all(np.array_equal(a, expected[name]) for name, a in result.problem.state_dict().items())
+
+
+def test_several_supernets_are_fitted_and_agree_or_not() -> None:
+    made = problem(n_supernets=2, warmup_epochs=2)
+    made.evaluate(vectors(6))
+    assert made.trust is not None
+    assert made.trust.n_members == 2
+    assert made.trust.members is not None
+
+
+def test_two_ranks_score_as_one() -> None:
+    X = vectors(5)
+
+    def work(group: Group) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = problem(group, subnets_per_step=2).evaluate(X)
+        return found
+
+    assert all(np.array_equal(found, work(ALONE)) for found in together(2, work))
