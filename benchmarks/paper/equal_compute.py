@@ -35,6 +35,7 @@ SEARCHES: Mapping[str, str] = {"CARS": "growth", "NSGA-III": "nsga3", "random, s
 """The methods that search in the same supernet, and the algorithm of each."""
 
 OWN, ALONE, EVOLUTION = "CARS, own weights", "random, alone", "evolution, alone"
+EFFECTS = "CARS, main effects"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Preset:
     Args:
         training: the plan of the searches in a supernet.
         own: the plan of the search with own weights.
+        effects: the plan of the search by main effects, in which a network costs nothing to score.
         published: names of :data:`carsmoo.zoo.GENOTYPES`.
         taken: networks of each front that are trained alone.
         population, tournament: of the regularised evolution.
@@ -62,6 +64,16 @@ class Preset:
             learning_rate=0.1,
             weight_decay=5e-4,
             score_images=400,
+        )
+    )
+    effects: SupernetTraining = field(
+        default_factory=lambda: SupernetTraining(
+            warmup_epochs=12,
+            n_generations=4,
+            epochs_per_generation=2,
+            pop_size=64,
+            score_images=1000,
+            main_effects=192,
         )
     )
     published: tuple[str, ...] = ("DARTS-V2", "CARS-A", "CARS-E", "CARS-I")
@@ -161,6 +173,12 @@ class Bench:
         genotypes = self.searched(CARSProblem(**self.arguments(self.preset.own)), "nsga3")
         yield self.trained(OWN, genotypes, account.spent)
 
+    def by_main_effects(self) -> Iterator[Record]:
+        """Yield what CARS gave where networks are scored by what their operations add."""
+        account = Account()
+        genotypes = self.searched(CARSProblem(**self.arguments(self.preset.effects)), SEARCHES["CARS"])
+        yield self.trained(EFFECTS, genotypes, account.spent)
+
     # ------------------------------------------------------------------ training alone
 
     def train(self, genotype: Genotype) -> dict[str, Any]:
@@ -227,6 +245,7 @@ class Bench:
         found: dict[str, Callable[[], Iterator[Record]]] = {
             "supernet": self.in_a_supernet,
             "own": self.with_own_weights,
+            "effects": self.by_main_effects,
             "published": self.published,
         }
         if budget is not None:

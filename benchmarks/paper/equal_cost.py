@@ -1,10 +1,11 @@
 """The comparison that decides: searches and training alone at equal total compute (Table 1's columns).
 
 For each data set of ``benchmarks/truth`` and each seed: CARS (pNSGA-III with growth), NSGA-III and random search in one
-supernet, from the same warm-up, which each pays for; CARS with own weights; and without any search random architectures
-and regularised evolution, trained alone for as many core-seconds as CARS of that seed took in all, and published
-genotypes. What a search takes is trained alone by the truth set's recipe, which is part of its cost. Of what a method
-trained, networks not dominated by size and error on images held out make its front; its test errors count.
+supernet, from the same warm-up, which each pays for; CARS with own weights; CARS by main effects, a trial of which only
+errors and cost are told; and without any search random architectures and regularised evolution, trained alone for as
+many core-seconds as CARS of that seed took in all, and published genotypes. What a search takes is trained alone by the
+truth set's recipe, which is part of its cost. Of what a method trained, networks not dominated by size and error on
+images held out make its front; its test errors count.
 
 Figures of each data set NAME, medians over seeds:
 
@@ -49,7 +50,7 @@ from carsmoo.compare.statistics import holm
 from carsmoo.config.renamed import with_new_names
 
 METHODS = (*SEARCHES, OWN, ALONE, EVOLUTION)
-"""Those whose hypervolume is compared; a published genotype is one network."""
+"""Those whose hypervolume is compared; a published genotype is one network, and main effects are a trial."""
 
 DRAWN = ("CARS", "random, supernet", ALONE)
 """Those whose fronts are drawn."""
@@ -81,7 +82,9 @@ def budget_of(records: Iterable[Record], seed: int) -> float | None:
 
 def as_today(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of a file of before by the fields that plans have today."""
-    return {**settings, **{plan: with_new_names(settings[plan], "training") for plan in ("training", "own")}}
+    settings = {"effects": dataclasses.asdict(Preset().effects), **settings}  # a group of its own, added later
+    plans = ("training", "own", "effects")
+    return {**settings, **{plan: with_new_names(settings[plan], "training") for plan in plans}}
 
 
 def share(name: str, preset: Preset, groups: Sequence[str], seeds: int, folder: Path) -> int:
@@ -264,7 +267,7 @@ def main(arguments: Sequence[str] | None = None, preset: Preset | None = None) -
     """Run as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paper.equal_cost", description="Equal total compute.")
     parser.add_argument("--data", choices=list(SETS), nargs="+", default=list(SETS), help="which; in turn")
-    groups = ("own", "alone", "evolution", "published")
+    groups = ("own", "effects", "alone", "evolution", "published")
     parser.add_argument("--groups", choices=groups, nargs="*", default=groups, help="besides the supernet's searches")
     parser.add_argument("--seeds", type=int, default=8, help="how many of each")
     parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")

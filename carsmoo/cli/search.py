@@ -185,9 +185,10 @@ def _search(session: Session, telling: Telling) -> None:
             best = front.best()
             test = problem.evaluate_on_test(front.genotypes[best])
             run.log("end", seconds=session.log.seconds, test_error_of_best=test)
+            where = f"by {front.about['scores']}" if "scores" in front.about else "on search-validation"
             scored, value = front.columns[front.names.index(front.score)], front.column(front.score)[best]
             print(
-                f"best network: {scored.name} {scored.text(value)} on search-validation, error {test:.1%} on test "
+                f"best network: {scored.name} {scored.text(value)} {where}, error {test:.1%} on test "
                 f"({weights_in_words(front.about['weights'])}, epoch {problem.epoch})"
             )
             _warn(problem)

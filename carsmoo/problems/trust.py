@@ -39,8 +39,8 @@ class Trust:
     It tells of noise alone: an order that is wrong on all images alike, as of starved shared weights, is steady too.
 
     Attributes:
-        halves: Kendall's tau-b between the scores on two interleaved halves of the images that score: 1 for an order
-            without noise, about 0 for nothing but noise.
+        halves: Kendall's tau-b between the scores on two interleaved halves of the images that score, or between main
+            effects fitted to two halves of the networks: 1 for an order without noise, about 0 for nothing but noise.
         successive: Kendall's tau-b between these scores and those of the generation before, of the networks that both
             scored.
         distinct: share of the pairs of networks whose scores differ by more than two standard deviations of the
@@ -90,7 +90,7 @@ class Trust:
         if self.members is not None and _of_whole(self.members, self.n_members) == self.ceiling:
             why = f"supernets agree with tau {self.members:.2f}; train longer or more of them"
         else:
-            halves = f"two halves of search-validation agree with tau {self.halves:.2f}"
+            halves = f"two halves of what scores them agree with tau {self.halves:.2f}"
             why = f"{halves}; train longer or score on more images"
         return f"the order of these networks is mostly noise: {why}"
 

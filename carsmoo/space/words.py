@@ -100,8 +100,9 @@ def weights_in_words(weights: str) -> str:
 
 
 def provenance(about: Mapping[str, Any]) -> str:
-    """Return what an error belongs to in words: split, weights, epoch."""
+    """Return what an error belongs to in words: split, what scores if not the network itself, weights, epoch."""
     parts = [f"{about['split']} split"] if "split" in about else []
+    parts += [str(about["scores"])] if "scores" in about else []
     if "weights" in about:
         parts.append(weights_in_words(str(about["weights"])))
     if "epoch" in about:

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.paper import equal_compute, equal_cost
 from benchmarks.paper.common import RESULTS
-from benchmarks.paper.equal_compute import ALONE, EVOLUTION, OWN, SEARCHES, Bench, Preset
+from benchmarks.paper.equal_compute import ALONE, EFFECTS, EVOLUTION, OWN, SEARCHES, Bench, Preset
 from benchmarks.truth.records import Records
 from benchmarks.truth.sets import RECIPE, SETS, Task, TruthSet
 from carsmoo.config.supernet import SupernetTraining
@@ -20,6 +20,7 @@ PLAN = SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4, bn_calibra
 TINY = Preset(
     training=PLAN,
     own=dataclasses.replace(PLAN, weights="own"),
+    effects=dataclasses.replace(PLAN, main_effects=16),
     published=("CARS-A",),
     taken=2,
     population=2,
@@ -45,9 +46,9 @@ def test_every_method_of_a_seed_is_run_once_and_told(
     assert set(equal_cost.runs_of(equal_cost.stored("tiny", tmp_path))) == set(SEARCHES)
     equal_cost.main(asked, TINY)
     records = equal_cost.stored("tiny", tmp_path)
-    assert len(records) == 2 * 5
+    assert len(records) == 2 * 6
     runs = equal_cost.runs_of(records)
-    assert set(runs) == {*SEARCHES, OWN, ALONE, EVOLUTION, "CARS-A"}
+    assert set(runs) == {*SEARCHES, OWN, EFFECTS, ALONE, EVOLUTION, "CARS-A"}
     assert all(sorted(by_seed) == [0, 1] for by_seed in runs.values())
     for seed in (0, 1):
         cars = runs["CARS"][seed]
@@ -62,7 +63,7 @@ def test_every_method_of_a_seed_is_run_once_and_told(
     assert all(math.isfinite(value) for value in found.values())
     assert len(table) == 2 + len(runs)
     assert (tmp_path / "equal_cost.png").stat().st_size > 10_000
-    assert len(equal_cost.stored("tiny", tmp_path)) == 10
+    assert len(equal_cost.stored("tiny", tmp_path)) == 12
 
 
 def test_searches_of_a_seed_begin_with_the_weights_of_one_warm_up() -> None:

@@ -57,4 +57,6 @@ def test_provenance_and_operations_in_words() -> None:
     assert brief((*ops, "max_pool_3x3", "dil_conv_5x5")) == "1dil5 1max 2sep3 1skip"
     assert provenance({"split": "test", "weights": "stand-alone", "epoch": 9}) == "test split, stand-alone, epoch 9"
     assert provenance({"weights": "own", "epoch": [9, 10, 8]}) == "each network's own weights, epochs 8 to 10"
+    fitted = {"split": "search-validation", "scores": "main effects of 99 networks", "epoch": 3}
+    assert provenance(fitted) == "search-validation split, main effects of 99 networks, epoch 3"
     assert provenance({}) == "split, weights and epoch not recorded"

@@ -67,7 +67,7 @@ def test_the_figures_have_units_and_say_what_they_belong_to(run: Path) -> None:
 def test_trust_is_a_row_a_generation_and_a_sentence_where_it_is_low_in_the_end(run: Path, tmp_path: Path) -> None:
     words = " ".join(" ".join(Page(render(extract(run))).texts).split())
     assert "2 0.80 0.62 – 0.50 120 3 0.37 0.11 -0.20 0.25 240" in words
-    assert "The order of these networks is mostly noise: two halves of search-validation agree with tau 0.11;" in words
+    assert "The order of these networks is mostly noise: two halves of what scores them agree with tau 0.11;" in words
     path = make(tmp_path / "run")
     write_log(path, [{k: v for k, v in event.items() if k != "trust"} for event in events()])
     words = " ".join(Page(render(extract(path))).texts)
