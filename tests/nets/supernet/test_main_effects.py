@@ -15,6 +15,7 @@ from carsmoo.nets.supernet.main_effects import MainEffects, fit
 from carsmoo.problems.trust import scores_of
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.genotype import Genotype
+from carsmoo.testing import check_moving_problem
 from carsmoo.utils.correlation import rank_correlation
 from tests.support.groups import together
 
@@ -152,3 +153,7 @@ def test_two_ranks_score_as_one() -> None:
         return found
 
     assert all(np.array_equal(found, work(ALONE)) for found in together(2, work))
+
+
+def test_it_keeps_the_rules_of_a_moving_problem() -> None:
+    check_moving_problem(problem())
