@@ -35,9 +35,13 @@ if TYPE_CHECKING:
     from carsmoo.nets.supernet.problem import CARSProblem
 
 FIDELITY = "fidelity"
-LOSS: Final = "loss"
+SCORE: Final = "score"
 STATISTICS: tuple[Literal["recalibrated", "batch"], ...] = ("recalibrated", "batch")
-NAMES = {LOSS: "the loss", "recalibrated": "batch norm recalibrated", "batch": "batch norm of each batch"}
+NAMES = {
+    SCORE: "what the search selects by",
+    "recalibrated": "batch norm recalibrated",
+    "batch": "batch norm of each batch",
+}
 """What the orders of a supernet are called."""
 
 Scores = dict[str, NDArray[np.float64]]
@@ -61,8 +65,8 @@ def fidelity(
 
     The supernet's errors are those on search-validation with the weights of the last checkpoint, once with batch norm
     recalibrated on training images and once with that of each validation batch; the networks' are those on the test
-    split. Kendall's tau-b compares the orders; beside it stand that of the supernet's losses on the images that score,
-    where the search selected by the loss, and that of "more parameters first", which is known without a search. The
+    split. Kendall's tau-b compares the orders; beside it stand that of what the search selects by, where that is
+    the loss or fitted (``main_effects``), and that of "more parameters first", which is known without a search. The
     result is written as ``fidelity.json``, and the errors are drawn as ``fidelity.png`` and ``fidelity.pdf``; the
     networks are in the folder ``fidelity``, and those that are there already are left alone.
 
@@ -131,8 +135,10 @@ def _spread(problem: CARSProblem, genotypes: Sequence[Architecture], n: int) -> 
 def _scores(problem: CARSProblem, chosen: Sequence[Architecture], listener: Listener) -> Scores:
     """Return the scores of some networks with the supernet's weights, (n,) each, by what they are."""
     found: Scores = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
-    if LOSS in problem.objective_names:
-        found[LOSS] = scores_of(problem.tallies(chosen, LOSS))
+    scores: tuple[Literal["error", "loss"], ...] = ("error", "loss")
+    for score in scores:
+        if score in problem.objective_names and (score != "error" or problem.training.main_effects):
+            found[SCORE] = scores_of(problem.tallies(chosen, score))
     return found
 
 
@@ -159,7 +165,7 @@ def _result(
                 "genotype": str(genotype),
                 "params": sizes[k],
                 "supernet_error": {kind: float(supernet[kind][k]) for kind in STATISTICS},
-                **({"supernet_loss": float(supernet[LOSS][k])} if LOSS in supernet else {}),
+                **({"supernet_score": float(supernet[SCORE][k])} if SCORE in supernet else {}),
                 "alone_error": float(alone[k]),
             }
             for k, genotype in enumerate(chosen)

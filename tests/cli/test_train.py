@@ -225,27 +225,34 @@ def test_fidelity_tells_no_tau_of_three_networks(run_dir: Path, capsys: pytest.C
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("score", "setting", "where"),
+    [
+        ("loss", 'objectives=["loss","params"]', "on search-validation"),
+        ("error", "training.main_effects=20", "by main effects of 20 networks"),
+    ],
+)
 def test_fidelity_tells_what_the_search_selected_by_and_what_sizes_alone_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    score: str, setting: str, where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = ["--set", 'objectives=["loss","params"]', "--set", "network.channels=2", "--preset", "smoke"]
+    settings = ["--set", setting, "--set", "network.channels=2", "--preset", "smoke"]
     settings += ["--set", "training.pop_size=8", "--set", "training.n_generations=1"]
     assert call("search", "--out", tmp_path / "run", *settings) == 0
-    capsys.readouterr()
+    assert re.search(rf"best network: {score} .+ {where}, error", capsys.readouterr().out)
     assert call("fidelity", tmp_path / "run", "--networks", 6, *TINY) == 0
     said = capsys.readouterr().out
     found = json.loads((tmp_path / "run" / "fidelity.json").read_text())
     front = Front.load(tmp_path / "run" / "front.json")
-    known = dict(zip(map(str, front.genotypes), front.column("loss"), strict=True))
+    known = dict(zip(map(str, front.genotypes), front.column(score), strict=True))
     networks = found["networks"]
     shared = [network for network in networks if network["genotype"] in known]
     assert shared
     for network in shared:
-        assert network["supernet_loss"] == pytest.approx(known[network["genotype"]])
+        assert network["supernet_score"] == pytest.approx(known[network["genotype"]])
     alone = [network["alone_error"] for network in networks]
-    by_loss, by_size = found["supernet"]["kendall"]["loss"], found["params"]["kendall"]
+    by_loss, by_size = found["supernet"]["kendall"]["score"], found["params"]["kendall"]
     for name, told, values in (
-        ("the loss", by_loss, [network["supernet_loss"] for network in networks]),
+        ("what the search selects by", by_loss, [network["supernet_score"] for network in networks]),
         ("more parameters first, without a search", by_size, [-network["params"] for network in networks]),
     ):
         expected = rank_correlation(values, alone)
