@@ -230,7 +230,8 @@ def lines_of(records: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
     for record in records:
         truth = load_truth(record["data"], folder)
         error, loss = (scores(record, truth.names, score) for score in SCORES)
-        found = [tau(truth.test, error), tau(truth.test, loss), tau(-truth.params, loss), record.get("members")]
+        own = None if record["lever"] == "effects" else tau(truth.test, error)  # those of the networks, not of the fit
+        found = [own, tau(truth.test, loss), tau(-truth.params, loss), record.get("members")]
         told = "".join(
             f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(found, (7, 9, 9, 9), strict=True)
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -177,7 +177,7 @@ class Bench:
         """Yield what CARS gave where networks are scored by what their operations add."""
         account = Account()
         genotypes = self.searched(CARSProblem(**self.arguments(self.preset.effects)), SEARCHES["CARS"])
-        yield self.trained(EFFECTS, genotypes, account.spent)
+        yield {**self.trained(EFFECTS, genotypes, account.spent), "plan": asdict(self.preset.effects)}
 
     # ------------------------------------------------------------------ training alone
 

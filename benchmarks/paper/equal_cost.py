@@ -40,7 +40,7 @@ from moocore import is_nondominated
 from numpy.polynomial import Polynomial
 
 from benchmarks.paper.common import RESULTS, hypervolumes, in_parallel, paired, spread
-from benchmarks.paper.equal_compute import ALONE, EVOLUTION, OWN, SEARCHES, Bench, Preset
+from benchmarks.paper.equal_compute import ALONE, EFFECTS, EVOLUTION, OWN, SEARCHES, Bench, Preset
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
 from benchmarks.truth.records import RESULTS as TRUTHS
 from benchmarks.truth.records import Record, Records, read
@@ -216,7 +216,8 @@ def figures(collected: Mapping[str, Sequence[Record]]) -> dict[str, float]:
 
 def sizes_of(runs: Mapping[str, Mapping[int, Record]]) -> list[float]:
     """Return the sizes at which errors are told."""
-    every = [n["params"] for by_seed in runs.values() for run in by_seed.values() for n in run["networks"]]
+    methods = [by_seed for method, by_seed in runs.items() if method != EFFECTS]  # a trial moves no figure of others
+    every = [n["params"] for by_seed in methods for run in by_seed.values() for n in run["networks"]]
     return np.quantile(every, SIZES).tolist() if every else []
 
 

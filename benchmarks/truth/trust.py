@@ -11,11 +11,12 @@ Over the measurements of ``benchmarks.bench_fidelity``, of the order by the cros
 - ``trust_correlation_halves_error``: of the halves' agreement by the error, with the true tau of the order by it;
 - ``trust_correlation_probes_M``: of the tau of M networks that are trained alone, which ``carsmoo fidelity`` measures,
   with the true tau of the other networks; median over draws of the M;
-- ``trust_correlation_best``: what a figure that knew the true tau of endlessly many networks would reach, as two halves
-  of the networks, drawn at random, agree about the tau (Spearman and Brown); ``trust_reliability`` is its square.
+- ``trust_correlation_best``: what a figure that knew the true tau of endlessly many networks would reach about, as two
+  halves of the networks, drawn at random, agree about the tau (Spearman and Brown); ``trust_reliability`` is its
+  square. Probes are held against fewer networks than all, so that theirs is lower.
 
-Each has its number of measurements beside it, ``trust_n...``. Measurements of one seed at several lengths are not
-independent of each other.
+But for probes and these two each has its number of measurements beside it, ``trust_n...``. Measurements of one seed at
+several lengths are not independent of each other.
 """
 
 from __future__ import annotations
@@ -67,22 +68,20 @@ def probed(records: Sequence[dict[str, Any]], folder: Path, draws: int = DRAWS) 
     orders = [_known(record, truths[record["data"]]) for record in records]
     if len(orders) < 3:
         return {}
-    fewest = min(len(test) for _, test, _ in orders)
+    fewest = min(int(np.isfinite(score).sum()) for _, score, _, _ in orders)
     told = {f"trust_correlation_probes_{m}": _agreement(orders, draws, probes=m) for m in PROBES if 2 * m <= fewest}
     if (halves := _agreement(orders, draws)) is not None:
-        reliability = max(0.0, 2 * halves / (1 + halves))
+        reliability = 2 * halves / (1 + halves) if halves > 0 else 0.0
         told |= {"trust_reliability": reliability, "trust_correlation_best": math.sqrt(reliability)}
     return {name: value for name, value in told.items() if value is not None}
 
 
-Order = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-"""Scores, test errors and errors on images held out of the networks of an order, (n,) each."""
+Order = tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Name of the truth set; scores, NaN if unknown, test errors and errors on images held out of its networks, (n,)."""
 
 
 def _known(record: dict[str, Any], truth: Truth) -> Order:
-    values = np.array(scores(record, truth.names, "loss"))
-    known = np.isfinite(values)
-    return values[known], truth.test[known], truth.held_out[known]
+    return record["data"], np.array(scores(record, truth.names, "loss")), truth.test, truth.held_out
 
 
 def _agreement(orders: Sequence[Order], draws: int, probes: int | None = None) -> float | None:
@@ -96,9 +95,9 @@ def _agreement(orders: Sequence[Order], draws: int, probes: int | None = None) -
     """
     random_state, found = np.random.default_rng(0), []
     for _ in range(draws):
-        pairs = []
-        for score, test, held_out in orders:
-            drawn = random_state.permutation(len(score))
+        pairs, shuffled = [], {name: random_state.permutation(len(test)) for name, _, test, _ in orders}
+        for name, score, test, held_out in orders:
+            drawn = shuffled[name][np.isfinite(score[shuffled[name]])]  # orders of one set share their networks
             one, other = np.split(drawn, [probes or len(drawn) // 2])
             measured = held_out if probes else test
             pairs.append((tau(score[one], measured[one]), tau(score[other], test[other])))

@@ -247,7 +247,8 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
 def _show(front: Front) -> None:
     show(front_table(front), 120)
     about = front.about
-    print(f"{front.score}: {about['split']}, {weights_in_words(about['weights'])}, epoch {about['epoch']}")
+    fitted = f", {about['scores']}" if "scores" in about else ""
+    print(f"{front.score}: {about['split']}{fitted}, {weights_in_words(about['weights'])}, epoch {about['epoch']}")
 
 
 def _warn(problem: Any) -> None:

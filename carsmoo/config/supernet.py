@@ -65,8 +65,9 @@ class SupernetTraining:
         score_images: images of search-validation that networks are scored on, of each class its share; all if not
             given.
         main_effects: random networks, drawn anew each generation, that the supernet scores in place of the population.
-            A network's score is then what its operations add on average, fitted to theirs by Bayesian ridge regression:
-            of a young supernet's scores the part that is true. 0, the paper's, scores each network itself.
+            A network's score is then what its operations add on average, fitted to theirs by Bayesian ridge regression,
+            which leaves out what is chance in a young supernet's score of one network. 0, the paper's, scores each
+            network itself. An objective that sees networks is still asked for each.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
@@ -152,9 +153,9 @@ class SupernetTraining:
             return
         if self.budget != AUTO:
             seconds_of("budget", self.budget)
-        if self.weights != "shared" or self.n_supernets != 1 or self.main_effects:
-            got = "weights='own', n_supernets above 1 or main_effects"
-            raise ValueError(f"budget: expected one supernet that scores each network beside it, got {got}")
+        for name, value in (("weights", "shared"), ("n_supernets", 1), ("main_effects", 0)):
+            if getattr(self, name) != value:
+                raise ValueError(f"budget: expected {name}={value!r} beside it, got {getattr(self, name)!r}")
         for name in PLANNED if self.budget != AUTO else ():
             if getattr(self, name) != getattr(SupernetTraining, name):
                 raise ValueError(f"budget: expected no {name} beside it, which it plans, got {getattr(self, name)}")

@@ -49,7 +49,8 @@ class Trust:
         members: mean Kendall's tau-b between the orders of two supernets, where there are several: near 0 if networks
             are ordered by what a supernet began with.
         n_members: how many supernets score.
-        shared: whether networks share weights, so that ``updates`` are those of an operation, not of a network.
+        shared: whether networks are scored by weights that they share, so that ``updates`` are those of an operation,
+            not of a network, and few are a warning; not so of main effects.
 
     Example:
         >>> from carsmoo import Trust
@@ -91,7 +92,7 @@ class Trust:
             why = f"supernets agree with tau {self.members:.2f}; train longer or more of them"
         else:
             halves = f"two halves of what scores them agree with tau {self.halves:.2f}"
-            why = f"{halves}; train longer or score on more images"
+            why = f"{halves}; train longer or score on more images, or networks if main effects score"
         return f"the order of these networks is mostly noise: {why}"
 
 

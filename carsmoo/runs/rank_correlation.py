@@ -65,8 +65,8 @@ def fidelity(
 
     The supernet's errors are those on search-validation with the weights of the last checkpoint, once with batch norm
     recalibrated on training images and once with that of each validation batch; the networks' are those on the test
-    split. Kendall's tau-b compares the orders; beside it stand that of what the search selects by, where that is
-    the loss or fitted (``main_effects``), and that of "more parameters first", which is known without a search. The
+    split. Kendall's tau-b compares the orders; beside it stand that of what the search selects by, an error or loss
+    on the images that score, or fitted, and that of "more parameters first", which is known without a search. The
     result is written as ``fidelity.json``, and the errors are drawn as ``fidelity.png`` and ``fidelity.pdf``; the
     networks are in the folder ``fidelity``, and those that are there already are left alone.
 
@@ -137,7 +137,7 @@ def _scores(problem: CARSProblem, chosen: Sequence[Architecture], listener: List
     found: Scores = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
     scores: tuple[Literal["error", "loss"], ...] = ("error", "loss")
     for score in scores:
-        if score in problem.objective_names and (score != "error" or problem.training.main_effects):
+        if score in problem.objective_names:
             found[SCORE] = scores_of(problem.tallies(chosen, score))
     return found
 

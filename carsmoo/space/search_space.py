@@ -135,7 +135,8 @@ class SearchSpace(ABC):
             ValueError: as :meth:`decode`.
         """
         columns = np.atleast_2d(self.canonical(X)).T
-        return np.hstack([np.eye(high + 1)[column] for column, high in zip(columns, self.xu, strict=True)])
+        values = [column[:, None] == np.arange(high + 1) for column, high in zip(columns, self.xu, strict=True)]
+        return np.hstack(values).astype(np.float64)
 
     def check(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return ``X`` as integers, (n, n_var).

@@ -44,8 +44,9 @@ class Correlation:
         if self.tau is None or not self.tells:
             return None
         possible = np.linspace(-1, 1, 2001)
-        inside = possible[np.abs(possible - self.tau) <= 1.96 * _deviation(possible, self.n) + 1e-9]
-        return float(inside[0]), float(inside[-1])
+        inside = possible[np.abs(possible - self.tau) <= 1.96 * _deviation(possible, self.n)]
+        held = np.append(inside, self.tau)  # which may lie between the possible ones
+        return float(held.min()), float(held.max())
 
     @property
     def in_full(self) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 _DOCUMENTS = (
     {"objectives", "about", "networks"},  # a front
-    {"source", "generation", "supernet", "alone", "networks"},  # rank fidelity
+    {"source", "generation", "supernet", "params", "alone", "networks"},  # rank fidelity
+    {"source", "generation", "supernet", "alone", "networks"},  # that of before
     {"format", "file", "genotype", "network", "data", "recipe", "accuracy", "costs", "versions"},  # a card
 )
 """Fields of JSON documents."""

@@ -157,9 +157,9 @@ def test_what_a_budget_plans_is_refused_beside_it(fields: dict[str, int]) -> Non
     (name,) = fields
     with pytest.raises(ValueError, match=f"budget: expected no {name} beside it"):
         SupernetTraining(budget="10m", **fields)  # type: ignore[arg-type]
-    for more in ({"n_supernets": 2}, {"main_effects": 64}):
-        with pytest.raises(ValueError, match="budget: expected one supernet that scores each network beside it, got"):
-            SupernetTraining(budget="10m", **more)
+    for name, usual, other in (("weights", "'shared'", "own"), ("n_supernets", "1", 2), ("main_effects", "0", 64)):
+        with pytest.raises(ValueError, match=f"^budget: expected {name}={usual} beside it, got {other!r}$"):
+            SupernetTraining(budget="10m", **{name: other})  # type: ignore[arg-type]
 
 
 def test_a_preset_takes_a_budget_in_the_place_of_its_own_plan() -> None:

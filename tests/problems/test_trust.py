@@ -107,7 +107,7 @@ def test_a_low_trust_is_said_in_a_sentence() -> None:
     known = {"successive": None, "distinct": None, "updates": None}
     assert Trust(halves=0.1149, **known).warning == (
         "the order of these networks is mostly noise: two halves of what scores them agree with tau 0.11; "
-        "train longer or score on more images"
+        "train longer or score on more images, or networks if main effects score"
     )
     assert Trust(halves=0.25, **known).warning is None
     assert Trust(halves=0.2, **known).warning is not None

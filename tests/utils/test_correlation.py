@@ -46,7 +46,7 @@ def test_the_interval_holds_the_true_tau_in_19_of_20_samples(tau: float, n: int)
 
 def test_the_interval_is_that_of_inverted_tests_and_never_a_point() -> None:
     low, high = rank_correlation(np.arange(8), np.arange(8)).interval or (np.nan, np.nan)
-    assert high == 1
+    assert high == pytest.approx(1)
     assert 0.4 < low < 0.9  # eight that agree are no proof that all do
     few, many = (Correlation(0.3, 0.1, n).interval for n in (10, 1000))
     assert few is not None
@@ -54,5 +54,8 @@ def test_the_interval_is_that_of_inverted_tests_and_never_a_point() -> None:
     assert few[0] < many[0] < 0.3 < many[1] < few[1]
     mirrored = Correlation(-0.3, 0.1, 10).interval
     assert mirrored == pytest.approx((-few[1], -few[0]))
+    for tau, n in ((0.9999, 200), (-0.9995, 1000), (0.12345, 10**9)):
+        low, high = Correlation(tau, 0.0, n).interval or (np.nan, np.nan)
+        assert low <= tau <= high
     assert Correlation(0.3, 0.1, 5).interval is None
     assert Correlation(None, None, 8).interval is None

@@ -99,6 +99,8 @@ def settled(
     minimised = Objectives(objectives, space, network, latency)
     if minimised.score != "error" and training.racing:
         raise ValueError(f"racing: expected False with {minimised.score!r}, whose bounds are not known, got True")
+    if minimised.score is None and training.main_effects:
+        raise ValueError(f"main_effects: expected 0 without 'error' or 'loss', got {training.main_effects}")
     if minimised.of_networks and training.racing:
         raise ValueError(f"racing: expected False with {minimised.of_networks[0]}, which moves, got True")
     return Arguments(

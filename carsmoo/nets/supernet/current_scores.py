@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from carsmoo.nets.supernet.main_effects import MainEffects
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.world import World
 from carsmoo.problems.trust import scores_of
+from carsmoo.space.architecture import Architecture
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener, Step
 
@@ -74,11 +76,16 @@ class CurrentScores:
         assert self.objectives.score is not None
         score = self.objectives.score
         if self.effects is not None:
-            return self.effects.tallies(X, round(world.epochs), lambda some: world.scores(some, score, listener, None))
+            return self.effects.tallies(X, round(world.epochs), lambda some: self._all(some, world, listener))
         listener(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         races = survivors is not None and len(X) > survivors
         race = Race(self.objectives.fixed(X), cast(int, survivors)) if races else None
         return world.scores(self.space.decode(X), score, listener, race)
+
+    def _all(self, genotypes: Sequence[Architecture], world: World, listener: Listener) -> NDArray[Any]:
+        assert self.objectives.score is not None
+        listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
+        return world.scores(genotypes, self.objectives.score, listener, None)
 
     def _networks_asked(
         self, X: NDArray[np.int64], world: World, group: Group, listener: Listener

@@ -1,11 +1,12 @@
 """Main effects: networks scored by what their operations add on average, not by their own passes through a supernet.
 
-A young supernet's score of one network is mostly chance: what its operations happened to meet. What an operation adds
-on average over many networks is not, and orders networks better (``benchmarks/bench_fidelity.py``).
+Much of a young supernet's score of one network is chance: what its operations happened to meet. What an operation adds
+on average over many networks is steadier; how well it orders networks is measured by ``benchmarks/bench_fidelity.py``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,10 +36,11 @@ class MainEffects:
         n: networks drawn.
         seed: draws them, others at each epoch.
         group: the processes that score together; the first one fits.
+        most: the largest score there is, 1 of errors.
     """
 
-    def __init__(self, space: SearchSpace, n: int, seed: int, group: Group) -> None:
-        self.space, self.n, self.seed, self.group = space, n, seed, group
+    def __init__(self, space: SearchSpace, n: int, seed: int, group: Group, most: float = math.inf) -> None:
+        self.space, self.n, self.seed, self.group, self.most = space, n, seed, group, most
         self._known: tuple[NDArray[np.float64], NDArray[Any]] | None = None
 
     def forget(self) -> None:
@@ -58,23 +60,27 @@ class MainEffects:
             drawn = random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
             self._known = self.space.features(drawn), np.asarray(scoring(self.space.decode(drawn)))
         features, tallies = self._known
-        fitted = self.group.decide(lambda: fit(features, tallies, self.space.features(X)).tolist())
+        fitted = self.group.decide(lambda: fit(features, tallies, self.space.features(X), self.most).tolist())
         return np.array(fitted, dtype=np.float64).reshape(len(X), *tallies.shape[1:])
 
 
-def fit(features: NDArray[np.float64], tallies: NDArray[Any], others: NDArray[np.float64]) -> NDArray[np.float64]:
+def fit(
+    features: NDArray[np.float64], tallies: NDArray[Any], others: NDArray[np.float64], most: float = math.inf
+) -> NDArray[np.float64]:
     """Return the tallies of other networks that those of some networks lead to expect.
 
     Args:
         features: of the networks, (n, f).
         tallies: of them, (n, 2, 2), or (n, k, 2, 2) of k supernets, which are fitted apart.
         others: features of the others, (m, f).
+        most: the largest score there is.
 
     Returns:
         (m, 2, 2) or (m, k, 2, 2): in place of the even and the odd images fits to the even and the odd networks, as of
-        half the images each; no score is below 0.
+        half the images each; scores lie between 0 and ``most``.
     """
     from sklearn.linear_model import BayesianRidge
+    from threadpoolctl import threadpool_limits
 
     of_each = tallies.reshape(len(tallies), -1, 2, 2)
     found = np.empty((len(others), *of_each.shape[1:]))
@@ -82,7 +88,8 @@ def fit(features: NDArray[np.float64], tallies: NDArray[Any], others: NDArray[np
         scores = scores_of(of_each[:, k])
         images = of_each[0, k, 1].sum() / 2
         for half in range(2):
-            model = BayesianRidge().fit(features[half::2], scores[half::2])
-            found[:, k, 0, half] = images * np.maximum(model.predict(others), 0)
+            with threadpool_limits(1):  # the bits of a fit depend on the number of threads
+                fitted = BayesianRidge().fit(features[half::2], scores[half::2]).predict(others)
+            found[:, k, 0, half] = images * np.clip(fitted, 0, most)
             found[:, k, 1, half] = images
     return found.reshape(len(others), *tallies.shape[1:])

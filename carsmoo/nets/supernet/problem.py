@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -250,7 +252,9 @@ class CARSProblem(GenotypeProblem):
         super()._evaluate(X, out, *args, **kwargs)
         if len(X) and self._score is not None and (self._last is None or self._last.time != self.time):
             X = np.unique(self.space.canonical(X), axis=0)
-            told = self._tallies(X), self._running().updates, self._score, self.training.weights == "shared"
+            plan, fitted = self.training, bool(self.training.main_effects)
+            score = "loss" if fitted else self._score  # what varies between fits are not counts of images
+            told = self._tallies(X), self._running().updates, score, plan.weights == "shared" and not fitted
             self._last = Scored.after(self._last, self.time, X, *told)
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -267,7 +271,8 @@ class CARSProblem(GenotypeProblem):
 
     def _new_scores(self, group: Group) -> CurrentScores:
         n = self.training.main_effects
-        effects = MainEffects(self.space, n, self.seed or 0, group) if n else None
+        most = 1.0 if self._score == "error" else math.inf
+        effects = MainEffects(self.space, n, self.seed or 0, group, most) if n else None
         return CurrentScores(self.space, self._objectives, effects)
 
     def fastest_threads(self) -> int:
@@ -363,4 +368,5 @@ class CARSProblem(GenotypeProblem):
 
     def reproducibility(self) -> dict[str, Any]:
         """Return what of this machine, and of the sharding over processes, decides the last bits of a score."""
-        return environment(self.device) | sharding_of(self.training, self._group.size)
+        fitting = {"scikit-learn": version("scikit-learn")} if self.training.main_effects else {}
+        return environment(self.device) | sharding_of(self.training, self._group.size) | fitting

@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from pymoo.optimize import minimize
 
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SupernetTraining, resume
 from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.supernet.main_effects import MainEffects, fit
-from carsmoo.problems.trust import scores_of
+from carsmoo.problems.trust import scores_of, trust_of
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.genotype import Genotype
 from carsmoo.testing import check_moving_problem
 from carsmoo.utils.correlation import rank_correlation
+from carsmoo.utils.progress import Step
 from tests.support.groups import together
 
 SPACE = DARTSSpace()
@@ -40,11 +42,10 @@ def tallied(scores: NDArray[np.float64], images: int = 10) -> NDArray[np.float64
     return np.stack([np.tile(images / 2 * scores[:, None], 2), np.full((len(scores), 2), images / 2)], axis=1)
 
 
-def problem(group: Group | None = None, **plan: Any) -> CARSProblem:
+def problem(group: Group | None = None, objectives: Sequence[Any] = ("loss", "params"), **plan: Any) -> CARSProblem:
     labels = np.arange(120) % 3
     images = np.random.default_rng(0).random((120, 6, 6)) + labels[:, None, None] / 4
     shape, training = NetworkConfig(channels=2, layers=3), dataclasses.replace(PLAN, **plan)
-    objectives = ("loss", "params")
     return CARSProblem((images, labels), objectives=objectives, network=shape, training=training, seed=3, group=group)
 
 
@@ -88,6 +89,9 @@ def test_supernets_are_fitted_apart_and_no_score_is_below_zero() -> None:
     both = fit(known, np.stack([one, other], axis=1), others)
     assert np.array_equal(both, np.stack([fit(known, one, others), fit(known, other, others)], axis=1))
     assert both.min() >= 0
+    steep = tallied(0.9 + 0.1 * (SPACE.features(vectors(40))[:, 0] > 0))
+    errors = scores_of(fit(known, steep * [[[1.1], [1]]], others, most=1.0))
+    assert errors.max() <= 1
 
 
 # ---------------------------------------------------------------------- the networks
@@ -114,6 +118,27 @@ def test_networks_are_drawn_anew_at_each_epoch_and_scored_once_for_the_weights_o
 
 
 # ---------------------------------------------------------------------- searches
+
+
+def test_errors_are_fitted_too_and_what_is_distinct_is_told_by_the_fits() -> None:
+    made, told = problem(objectives=("error", "params")), list[Step]()
+    made.listeners.append(told.append)
+    scores = made.evaluate(vectors(8))[:, 0]
+    assert 0 <= scores.min() < scores.max() <= 1
+    scored = [step for step in told if step.phase == "scoring"]
+    assert (scored[0].done, scored[-1].done, {step.total for step in scored}) == (0, 24, {24})
+    tallies = made.tallies(made.space.decode(np.unique(SPACE.canonical(vectors(8)), axis=0)))
+    assert made.trust is not None
+    assert made.trust.distinct == trust_of(tallies, score="loss").distinct
+    assert made.trust.warning is None or "young" not in made.trust.warning
+
+
+def test_a_search_that_scores_no_network_has_no_main_effects() -> None:
+    def weights(genotype: object, network: object) -> float:
+        return 1.0
+
+    with pytest.raises(ValueError, match=r"^main_effects: expected 0 without 'error' or 'loss', got 24$"):
+        problem(objectives=(weights, "params"))
 
 
 def test_networks_of_the_same_operations_have_one_score_and_their_own_errors() -> None:
