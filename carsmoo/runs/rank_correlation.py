@@ -175,8 +175,9 @@ def _result(
 
 def _draw(run: RunDirectory, supernet: Scores, alone: NDArray[np.float64], result: dict[str, Any]) -> None:
     labelled = {}
-    for kind in STATISTICS:
-        found = rank_correlation(supernet[kind], alone)
-        labelled[f"{NAMES[kind]}: tau {found}" if found.tells else NAMES[kind]] = supernet[kind]
+    for kind, errors in supernet.items():
+        if kind != SCORE:  # which need not be an error
+            found = rank_correlation(errors, alone)
+            labelled[f"{NAMES[kind]}: tau {found}" if found.tells else NAMES[kind]] = errors
     drawn = plot_ranks(labelled, alone, title=f"{len(alone)} networks of the {result['source']}")
     plots.save_both(drawn, run.path / FIDELITY)
