@@ -11,7 +11,7 @@ Figures of each data set NAME, medians over seeds:
 
 - ``hv_NAME_METHOD``: hypervolume of the fronts, all in one box;
 - ``p_NAME_METHOD``: Wilcoxon's signed rank of CARS's hypervolume against that method's, by Holm over the methods of all
-  sets; ``better_NAME_METHOD``: share of the seeds in which CARS's is higher;
+  sets that are asked for; ``better_NAME_METHOD``: share of the seeds in which CARS's is higher;
 - ``excess_NAME_METHOD``: how far the test errors of the networks trained lie above those of random ones of the same
   size, means over ``excess_n_`` seeds of means over a seed's networks; ``least_excess_``, ``most_excess_``: over seeds;
   ``sized_``: how many networks are within the sizes of random ones, which are those that the truth set drew from the
@@ -280,7 +280,7 @@ def main(arguments: Sequence[str] | None = None, preset: Preset | None = None) -
         for name in options.data:
             calls = [(name, chosen, options.groups, options.seeds, options.out)] * options.jobs
             in_parallel(share, calls, options.jobs)
-    collected = {name: stored(name, options.out) for name in SETS}
+    collected = {name: stored(name, options.out) for name in options.data}
     for line in lines(collected):
         print(line)
     for ending in ("png", "pdf"):

@@ -90,7 +90,8 @@ def test_supernets_are_fitted_apart_and_no_score_is_below_zero() -> None:
     assert np.array_equal(both, np.stack([fit(known, one, others), fit(known, other, others)], axis=1))
     assert both.min() >= 0
     steep = tallied(0.9 + 0.1 * (SPACE.features(vectors(40))[:, 0] > 0))
-    errors = scores_of(fit(known, steep * [[[1.1], [1]]], others, most=1.0))
+    beyond, errors = (scores_of(fit(known, steep * [[[1.1], [1]]], others, most=most)) for most in (np.inf, 1.0))
+    assert beyond.max() > 1
     assert errors.max() <= 1
 
 
@@ -121,15 +122,16 @@ def test_networks_are_drawn_anew_at_each_epoch_and_scored_once_for_the_weights_o
 
 
 def test_errors_are_fitted_too_and_what_is_distinct_is_told_by_the_fits() -> None:
-    made, told = problem(objectives=("error", "params")), list[Step]()
+    made, told = problem(objectives=("error", "params"), main_effects=200), list[Step]()
     made.listeners.append(told.append)
     scores = made.evaluate(vectors(8))[:, 0]
     assert 0 <= scores.min() < scores.max() <= 1
     scored = [step for step in told if step.phase == "scoring"]
-    assert (scored[0].done, scored[-1].done, {step.total for step in scored}) == (0, 24, {24})
+    assert (scored[0].done, scored[-1].done, {step.total for step in scored}) == (0, 200, {200})
     tallies = made.tallies(made.space.decode(np.unique(SPACE.canonical(vectors(8)), axis=0)))
     assert made.trust is not None
-    assert made.trust.distinct == trust_of(tallies, score="loss").distinct
+    assert made.trust.distinct == trust_of(tallies, score="loss").distinct != trust_of(tallies).distinct
+    assert "scikit-learn" in made.reproducibility()
     assert made.trust.warning is None or "young" not in made.trust.warning
 
 
