@@ -19,7 +19,7 @@ Figures, for each truth set NAME, means over seeds:
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
   supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects.
 
-and those of :mod:`benchmarks.truth.trust`.
+and those of :mod:`benchmarks.truth.trust` and :mod:`benchmarks.truth.ending`.
 
     python -m benchmarks.bench_fidelity --data cifar16
 
@@ -44,6 +44,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
+from benchmarks.truth.ending import endings
 from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD
 from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
 from benchmarks.truth.sets import SETS, architectures
@@ -192,7 +193,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
             for lever in ("ensemble", "effects"):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
-    found |= correlations(records, folder)
+    found |= correlations(records, folder) | endings(records, folder)
     return {name: value for name, value in found.items() if value is not None}
 
 

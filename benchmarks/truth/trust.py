@@ -48,13 +48,13 @@ def correlations(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, f
     """Return the figures that exist."""
     found: dict[str, float] = {}
     for name, pairs in _pairs(records, folder):
-        if (correlation := _spearman(pairs)) is not None:
+        if (correlation := spearman(pairs)) is not None:
             found[f"trust_correlation{name}"] = correlation
             found[f"trust_n{name}"] = sum(None not in pair for pair in pairs)
     return found | probed([record for record in records if record["lever"] != EFFECTS], folder)
 
 
-def _spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
+def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
     """Return the correlation of the pairs that are known, None of fewer than three or of values all alike."""
     known = [pair for pair in pairs if None not in pair]
     if len(known) < 3 or any(len(set(values)) < 2 for values in zip(*known, strict=True)):
@@ -101,7 +101,7 @@ def _agreement(orders: Sequence[Order], draws: int, probes: int | None = None) -
             one, other = np.split(drawn, [probes or len(drawn) // 2])
             measured = held_out if probes else test
             pairs.append((tau(score[one], measured[one]), tau(score[other], test[other])))
-        if (correlation := _spearman(pairs)) is not None:
+        if (correlation := spearman(pairs)) is not None:
             found.append(correlation)
     return float(np.median(found)) if found else None
 

@@ -1,0 +1,60 @@
+"""Whether a warm-up could end by what it knows of itself: orders at several lengths against the truth.
+
+Of each supernet that was measured at several lengths of its warm-up (the same lever, data set and seed), by the cross
+entropy:
+
+- ``ending_tau_by_ceiling``: true tau at the first length at which the order is expected to be true
+  (:attr:`carsmoo.Trust.ceiling` of at least :data:`carsmoo.problems.trust.LOW`), at the longest if at none;
+  ``ending_share_by_ceiling``: that length over the longest;
+- ``ending_tau_longest``, ``ending_tau_best``: true tau at the longest, and the best at any;
+- ``ending_n``: how many supernets those means are over;
+- ``ending_correlation_next``: Spearman's correlation between the tau of the orders at one length and at the next, which
+  a rule "until the order no longer changes" would go by, and the true tau at the next, over ``ending_n_next`` pairs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.truth.summary import load_truth, scores, tau
+from benchmarks.truth.trust import spearman, trusted
+from carsmoo.problems.trust import LOW
+
+LEVERS = ("default", "widening")
+"""Those whose weights one supernet has, in one warm-up."""
+
+
+def endings(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]:
+    """Return the figures; none without a supernet of two lengths."""
+    chosen, pairs = [], []
+    for series in _by_supernet(records):
+        trusts, true = zip(*(trusted(record, folder) for record in series), strict=True)
+        ceilings = [trust.ceiling for trust in trusts]
+        end = next((k for k, ceiling in enumerate(ceilings) if ceiling is not None and ceiling >= LOW), -1)
+        chosen.append((true[end], series[end]["epochs"] / series[-1]["epochs"], true[-1], max(true)))
+        names = load_truth(series[0]["data"], folder).names
+        orders = [scores(record, names, "loss") for record in series]
+        pairs += list(zip([tau(*two) for two in pairwise(orders)], true[1:], strict=True))
+    if not chosen:
+        return {}
+    figures = ("tau_by_ceiling", "share_by_ceiling", "tau_longest", "tau_best")
+    told = dict(zip(figures, np.mean(np.array(chosen, dtype=float), axis=0).tolist(), strict=True))
+    told["n"] = len(chosen)
+    if (correlation := spearman(pairs)) is not None:
+        told |= {"correlation_next": correlation, "n_next": len(pairs)}
+    return {f"ending_{name}": value for name, value in told.items()}
+
+
+def _by_supernet(records: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the measurements of each supernet that has several, by length."""
+    found: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
+    for record in records:
+        if record["lever"] in LEVERS:
+            found[record["data"], record["lever"], record["seed"]].append(record)
+    return [sorted(series, key=lambda record: record["epochs"]) for series in found.values() if len(series) > 1]
