@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
+from pymoo.core.population import Population
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
-from carsmoo.operators import genotype_operators
+from carsmoo.operators import GenotypeSampling, genotype_operators
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.space.darts import DARTSSpace
 
@@ -41,3 +42,13 @@ class ToyProblem(MovingProblem):
 
     def _fixed_values(self, X: np.ndarray) -> np.ndarray:
         return X.sum(axis=1)
+
+
+def population(n: int, seed: int = 0) -> Population:
+    """Return a random population of the toy problem."""
+    return GenotypeSampling()(ToyProblem(), n, random_state=np.random.default_rng(seed))
+
+
+def nodes(X: np.ndarray) -> np.ndarray:
+    """Return vectors of DARTS's cells by their nodes, (n, nodes, 3)."""
+    return X.reshape(len(X), -1, 3)
