@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pymoo.optimize import minimize
-from scipy.stats import chisquare
 
 from carsmoo.algorithm.pnsga3 import PNSGA3
-from carsmoo.problems.tabular import CurveTable, NASBenchMacro, UnseenRows, data_file, deep_resnets, metaqnn, naap440
+from carsmoo.problems.tabular import CurveTable, NASBenchMacro, data_file, deep_resnets, metaqnn, naap440
 
 DATA = Path(os.environ.get("CARSMOO_DATA", "nowhere"))
 needs_macro = pytest.mark.skipif(
@@ -52,17 +51,6 @@ def test_offspring_are_rows_that_the_run_has_not_seen() -> None:
     assert len(drawn) == len(set(drawn)) == 200
     again = minimize(problem, PNSGA3(), ("n_gen", 6))
     assert np.array_equal(again.pop.get("X"), minimize(problem, PNSGA3(), ("n_gen", 6)).pop.get("X"))
-
-
-def test_rows_are_drawn_uniformly_and_each_run_begins_with_none_seen() -> None:
-    unseen, problem = UnseenRows(20), table()
-    first = []
-    for seed in range(300):
-        X = unseen.sampling(problem, 3, random_state=np.random.default_rng(seed)).get("X")
-        first += X[:, 0].tolist()
-        bred = unseen.do(None, None, 30, random_state=np.random.default_rng(seed)).get("X")
-        assert sorted([*X[:, 0], *bred[:, 0]]) == list(range(20))
-    assert chisquare(np.bincount(first, minlength=20)).pvalue > 1e-3
 
 
 @pytest.mark.parametrize(
