@@ -6,7 +6,6 @@ holds numbers and texts. Whoever wrote it, reading it back runs none of its code
 
 from __future__ import annotations
 
-import json
 import types
 from collections.abc import Collection, Mapping
 from functools import cached_property, partial
@@ -16,6 +15,7 @@ import numpy as np
 from pymoo.core.individual import Individual
 from pymoo.core.population import Population
 
+from carsmoo.utils.generators import described, resumed
 from carsmoo.utils.trees import Tree, brief, join
 
 _CODE = (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, partial, np.ufunc)
@@ -100,7 +100,7 @@ class _Reader:
             pairs = [[self.node(key, where), self.node(v, join(where, key))] for key, v in value.items()]
             return {"dict": pairs}
         if isinstance(value, np.random.Generator):
-            return self.generator(value)
+            return described(value)
         return self.object(value, where)
 
     def array(self, value: Any, where: str) -> Tree:
@@ -108,10 +108,6 @@ class _Reader:
             return {"transposed": value.T} if value.flags.f_contiguous and not value.flags.c_contiguous else value
         items = self.each(value.ravel().tolist(), where)
         return {"grid": items, "shape": list(value.shape), "of": str(value.dtype)}
-
-    def generator(self, value: np.random.Generator) -> Tree:
-        state = json.loads(json.dumps(value.bit_generator.state, default=np.ndarray.tolist))
-        return {"generator": state, "spawned": _spawned(value)}
 
     def object(self, value: Any, where: str) -> Tree:
         if callable(getattr(value, "load_state", None)):
@@ -216,7 +212,7 @@ class _Writer:
                 details = dict(rest)
                 return np.array(self.each(None, content, where), dtype=details["of"]).reshape(details["shape"])
             case "generator":
-                return self.generator(fresh, content, dict(rest)["spawned"], where)
+                return resumed(fresh, content, dict(rest)["spawned"], where)
             case "population":
                 return self.population(fresh, content)
             case "again":
@@ -242,18 +238,6 @@ class _Writer:
         if "items" in node:
             fresh[:] = self.each(fresh, node["items"], where)
         return fresh
-
-    def generator(self, fresh: Any, state: Any, spawned: Any, where: str) -> np.random.Generator:
-        made = fresh if isinstance(fresh, np.random.Generator) else np.random.default_rng(0)
-        if made.bit_generator.state["bit_generator"] != state["bit_generator"]:
-            raise ValueError(f"{where}: expected a {state['bit_generator']} generator, got another one")
-        made.bit_generator.state = state
-        if spawned is not None:
-            entropy, before = _entropy(made), (_spawned(made) or [None, 0])[1]
-            if entropy != spawned[0] or before > spawned[1]:
-                raise ValueError(f"{where}: expected a generator of seed {spawned[0]}, got one of {entropy}")
-            made.spawn(spawned[1] - before)
-        return made
 
     def population(self, fresh: Any, members: list[int]) -> Any:
         made = Population.create(*[self.people[k] for k in members])
@@ -285,16 +269,6 @@ def _is_its_attributes(value: Any) -> bool:
         if not written_in_python or own.get("__slots__") or {"__reduce__", "__reduce_ex__", "__getstate__"} & set(own):
             return False
     return True
-
-
-def _spawned(generator: np.random.Generator) -> list[Any] | None:
-    """Return a generator's entropy and how many it has spawned; None if none."""
-    n = getattr(generator.bit_generator.seed_seq, "n_children_spawned", 0)
-    return [_entropy(generator), n] if n else None
-
-
-def _entropy(generator: np.random.Generator) -> str:
-    return str(getattr(generator.bit_generator.seed_seq, "entropy", None))
 
 
 def _traits(individual: Any) -> dict[str, Any]:
