@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.picture import Picture, picture_of_text
+from carsmoo.space.plain import json_of
 from carsmoo.space.words import cells_in_words
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class SpaceArchitecture(Architecture):
 
     def to_json(self) -> str:
         """Return space and text as one line of JSON."""
-        return json.dumps({"space": self.space.to_plain(), "architecture": str(self)})
+        return json_of(str(self), self.space.to_plain())
 
     def build(self, network: NetworkConfig) -> Any:
         """Return the stand-alone network."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
@@ -16,6 +14,7 @@ from carsmoo.space.architecture import Architecture, SpaceArchitecture
 from carsmoo.space.graph import Layer, Vertex
 from carsmoo.space.operation import Operation
 from carsmoo.space.picture import Picture, picture_of_graph, picture_of_text
+from carsmoo.space.plain import plain_of, text_in_json
 from carsmoo.space.words import cells_in_words
 from carsmoo.utils.trees import brief
 from carsmoo.utils.validation import array, short, shown
@@ -181,33 +180,14 @@ class SearchSpace(ABC):
         Raises:
             ValueError: if the text is none of this space.
         """
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError, TypeError) as error:
-            raise ValueError(f"architecture: expected JSON, got {short(str(text))} ({error})") from None
-        if not isinstance(document, dict) or set(document) != {"space", "architecture"}:
-            raise ValueError(f"architecture: expected the fields space, architecture, got {short(text)}")
-        own, other = json.loads(json.dumps(self.to_plain())), document["space"]
-        if other != own:
-            field, there = "kind", other
-            if isinstance(other, dict):
-                field = next(name for name in (*own, *other) if own.get(name, other) != other.get(name, own))
-                there = other.get(field, "none")
-            told = shown(own.get(field, "none"))
-            raise ValueError(f"architecture: {field} of its space: expected {told}, got {shown(there)}")
-        if not isinstance(document["architecture"], str):
-            raise ValueError(f"architecture: expected a text, got {shown(document['architecture'])}")  # noqa: TRY004
-        return self.parse(document["architecture"])
+        return self.parse(text_in_json(text, self.to_plain()))
 
     def to_plain(self) -> dict[str, Any]:
         """Return kind and arguments, but for those that are None, as plain data.
 
         A space that is no dataclass tells its kind alone.
         """
-        plain: dict[str, Any] = {"kind": type(self).__qualname__}
-        if dataclasses.is_dataclass(self):
-            plain |= _without_none(json.loads(json.dumps(dataclasses.asdict(self))))
-        return plain
+        return plain_of(self)
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what a run that goes on must find as it was, as plain data: also operations and bounds."""
@@ -317,10 +297,3 @@ class SearchSpace(ABC):
             of = f"one of {genotype.space}" if isinstance(genotype, SpaceArchitecture) else type(genotype).__name__
             raise ValueError(f"genotype: expected an architecture of {self}, got {of}")
         return np.array(genotype.genes, dtype=np.int64)
-
-
-def _without_none(value: Any) -> Any:
-    """Return plain data without what is None in mappings, which files of settings leave out too."""
-    if isinstance(value, dict):
-        return {name: _without_none(one) for name, one in value.items() if one is not None}
-    return [_without_none(one) for one in value] if isinstance(value, list) else value
