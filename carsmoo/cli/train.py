@@ -19,12 +19,11 @@ from carsmoo.compare.statistics import Correlation
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.toml import parse_settings, read_toml
-from carsmoo.cost.objectives import SCORES
 from carsmoo.runs import retrained_front, training_budget
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.architecture import Architecture
-from carsmoo.space.words import count, counted
+from carsmoo.space.words import SCORES, count, counted
 from carsmoo.utils.correlation import too_few
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Listener, ProgressBars, Step

@@ -16,6 +16,8 @@ from carsmoo.cost.closed_form import CostTable
 from carsmoo.cost.latency import LatencyCosts
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.space.search_space import SearchSpace
+from carsmoo.space.words import SCORES as SCORES
+from carsmoo.space.words import score_among
 from carsmoo.utils.validation import finite, one_line, shown
 
 Objective: TypeAlias = str | Callable[[Any], float] | Callable[[Any, Any], float]
@@ -28,9 +30,6 @@ OBJECTIVES: Mapping[str, str] = {
     "latency": "ms",
 }
 """The named objectives and their units."""
-
-SCORES = ("error", "loss")
-"""Those that move with the weights, of which a search has one at most."""
 
 
 class ValueCache:
@@ -86,7 +85,7 @@ class Objectives:
         latency: LatencyTable | str | Path | None = None,
     ) -> None:
         self.names, self._functions = _named(given)
-        self.score = next((name for name in self.names if name in SCORES), None)
+        self.score = score_among(self.names)
         self.of_networks = tuple(name for name in self.names if _takes_a_network(self._functions.get(name)))
         self.moving = tuple(name for name in self.names if name == self.score or name in self.of_networks)
         self.units = {name: OBJECTIVES.get(name, "") for name in self.names}

@@ -25,6 +25,7 @@ from carsmoo.runs.retrained_front import (
 )
 from carsmoo.runs.snapshot import Snapshot
 from carsmoo.space.architecture import Architecture
+from carsmoo.space.words import score_among
 from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.files import write_json
 from carsmoo.utils.progress import Listener, unheard
@@ -135,10 +136,9 @@ def _spread(problem: CARSProblem, genotypes: Sequence[Architecture], n: int) -> 
 def _scores(problem: CARSProblem, chosen: Sequence[Architecture], listener: Listener) -> Scores:
     """Return the scores of some networks with the supernet's weights, (n,) each, by what they are."""
     found: Scores = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
-    scores: tuple[Literal["error", "loss"], ...] = ("error", "loss")
-    for score in scores:
-        if score in problem.objective_names:
-            found[SCORE] = scores_of(problem.tallies(chosen, score))
+    score = score_among(problem.objective_names)
+    if score is not None:
+        found[SCORE] = scores_of(problem.tallies(chosen, score))
     return found
 
 

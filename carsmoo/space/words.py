@@ -6,10 +6,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from carsmoo.config.network import NetworkConfig
+
+SCORES: tuple[Literal["error", "loss"], ...] = ("error", "loss")
+"""Objectives that tell how well networks do and move with their weights; a search has one of them at most."""
 
 _BASES = {  # of a unit: how many of its base unit it is, and that one's sign
     "millions": (1e6, ""),
@@ -83,9 +86,14 @@ def _magnitude(value: float) -> int:
     return math.floor(math.log10(value)) if 0 < value < math.inf else 0
 
 
+def score_among(names: Sequence[str]) -> Literal["error", "loss"] | None:
+    """Return which objective is of :data:`SCORES`; None if none is."""
+    return next((score for score in SCORES if score in names), None)
+
+
 def score_of(names: Sequence[str]) -> str:
     """Return which objective tells how well networks do: the error, or else the loss, or else the first."""
-    return next((name for name in ("error", "loss") if name in names), names[0])
+    return score_among(names) or names[0]
 
 
 def main_axes(names: Sequence[str]) -> tuple[int, int]:

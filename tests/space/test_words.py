@@ -1,6 +1,6 @@
 import pytest
 
-from carsmoo.space.words import Column, brief, count, counted, main_axes, operations, provenance
+from carsmoo.space.words import Column, brief, count, counted, main_axes, operations, provenance, score_among, score_of
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,12 @@ def test_one_of_something_is_told_in_the_singular_and_none_in_the_plural() -> No
 
 def test_the_error_goes_along_y() -> None:
     assert [main_axes(names) for names in (("error", "a"), ("a", "error"), ("a", "b", "c"))] == [(1, 0), (0, 1), (1, 0)]
+
+
+def test_the_score_is_the_error_or_else_the_loss_and_a_front_without_is_read_by_its_first_objective() -> None:
+    names = (("params", "error"), ("loss", "params"), ("spread", "params"))
+    assert [score_among(some) for some in names] == ["error", "loss", None]
+    assert [score_of(some) for some in names] == ["error", "loss", "spread"]
 
 
 def test_provenance_and_operations_in_words() -> None:
