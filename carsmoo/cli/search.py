@@ -21,7 +21,7 @@ from carsmoo.runs.session import Session
 from carsmoo.runs.signals import InterruptedRunError
 from carsmoo.space.front import Front
 from carsmoo.space.search_space import SearchSpace
-from carsmoo.space.words import counted, weights_in_words
+from carsmoo.space.words import counted, provenance, weights_in_words
 from carsmoo.utils.launch import Launch
 from carsmoo.utils.progress import Step
 from carsmoo.utils.time_left import Plan, SearchEstimate
@@ -246,9 +246,7 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
 
 def _show(front: Front) -> None:
     show(front_table(front), 120)
-    about = front.about
-    fitted = f", {about['scores']}" if "scores" in about else ""
-    print(f"{front.score}: {about['split']}{fitted}, {weights_in_words(about['weights'])}, epoch {about['epoch']}")
+    print(f"{front.score}: {provenance(front.about, split='{}')}")
 
 
 def _warn(problem: Any) -> None:

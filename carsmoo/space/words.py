@@ -107,9 +107,14 @@ def weights_in_words(weights: str) -> str:
     return {"supernet": "weights of the supernet", "own": "each network's own weights"}.get(weights, weights)
 
 
-def provenance(about: Mapping[str, Any]) -> str:
-    """Return what an error belongs to in words: split, what scores if not the network itself, weights, epoch."""
-    parts = [f"{about['split']} split"] if "split" in about else []
+def provenance(about: Mapping[str, Any], split: str = "{} split") -> str:
+    """Return what an error belongs to in words: split, what scores if not the network itself, weights, epoch.
+
+    Args:
+        about: of a front.
+        split: how the name of a split is written.
+    """
+    parts = [split.format(about["split"])] if "split" in about else []
     parts += [str(about["scores"])] if "scores" in about else []
     if "weights" in about:
         parts.append(weights_in_words(str(about["weights"])))

@@ -65,4 +65,5 @@ def test_provenance_and_operations_in_words() -> None:
     assert provenance({"weights": "own", "epoch": [9, 10, 8]}) == "each network's own weights, epochs 8 to 10"
     fitted = {"split": "search-validation", "scores": "main effects of 99 networks", "epoch": 3}
     assert provenance(fitted) == "search-validation split, main effects of 99 networks, epoch 3"
+    assert provenance(fitted, split="{}") == "search-validation, main effects of 99 networks, epoch 3"
     assert provenance({}) == "split, weights and epoch not recorded"
