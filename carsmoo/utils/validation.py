@@ -42,6 +42,19 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     return int(value)
 
 
+def indices(name: str, value: Any, n: int) -> tuple[int, ...]:
+    """Return ``value`` as a tuple, checked to be a tuple or list of at least one index within 0..n-1, each once.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    given = tuple(value) if isinstance(value, (tuple, list)) else ()
+    whole = all(type(k) is int or isinstance(k, np.integer) for k in given)
+    if not given or not whole or not set(given) <= set(range(n)) or len({*given}) < len(given):
+        raise ValueError(f"{name}: expected different indices among 0..{n - 1}, got {shown(value)}")
+    return tuple(int(k) for k in given)
+
+
 def finite(value: object) -> float | None:
     """Return a real number as a float; None for anything else, a truth value, NaN, or one that no float holds."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):

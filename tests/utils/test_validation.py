@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from carsmoo.utils.validation import boolean, choice, integer, number, one_line, short, shown
+from carsmoo.utils.validation import boolean, choice, indices, integer, number, one_line, short, shown
 
 
 def test_an_integer_is_any_but_a_truth_value_within_its_range() -> None:
@@ -21,6 +21,16 @@ def test_an_integer_is_any_but_a_truth_value_within_its_range() -> None:
     with pytest.raises(ValueError, match=r"^n: expected at most 9, got 10$"):
         integer("n", 10, 1, 9)
     assert integer("n", 10**30, 1) == 10**30
+
+
+def test_indices_are_different_whole_numbers_within_their_range() -> None:
+    for given in ((2, 0), [2, 0], (np.int64(2), 0)):
+        found = indices("moving", given, 3)
+        assert found == (2, 0)
+        assert all(type(k) is int for k in found)
+    for wrong in ((), 0, None, "01", (3,), (-1,), (0, 0), (True,), (0.0,), ("0",), ([0],)):
+        with pytest.raises(ValueError, match=r"moving: expected different indices among 0\.\.2, got "):
+            indices("moving", wrong, 3)
 
 
 def test_a_number_is_finite_and_within_its_interval() -> None:

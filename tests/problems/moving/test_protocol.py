@@ -1,21 +1,16 @@
 import copy
 import pickle
-import warnings
 
 import numpy as np
 import pytest
 from pymoo.algorithms.moo.dnsga2 import DNSGA2
-from pymoo.algorithms.moo.nsga2 import NSGA2
-from pymoo.algorithms.moo.nsga3 import NSGA3
-from pymoo.core.evaluator import Evaluator
-from pymoo.core.population import Population
 from pymoo.core.problem import ElementwiseProblem, Problem
 from pymoo.optimize import minimize
 from pymoo.problems.dyn import TimeSimulation
 
-from carsmoo.algorithm.pnsga3 import PNSGA3, das_dennis
+from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.operators import GenotypeSampling, NodeCrossover, NodeMutation
-from carsmoo.problems.moving import ClockProblem, MovingProblem
+from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import Step
 from tests.support.toy import ToyProblem
 
@@ -197,42 +192,6 @@ def test_the_public_names_are_enough_for_a_problem() -> None:
     assert np.allclose(result.pop.get("growth")[:, 0], expected)
 
 
-@pytest.mark.parametrize("kind", [NSGA2, NSGA3])
-def test_an_algorithm_that_never_advances_it_is_told_once(kind: type) -> None:
-    operators = {"sampling": GenotypeSampling(), "crossover": NodeCrossover(), "mutation": NodeMutation()}
-    sizes = {"pop_size": 6} if kind is NSGA2 else {"ref_dirs": das_dennis(2, 6)}
-    problem = ToyProblem(pop_size=6)
-    says = rf"ToyProblem has not advanced since the last generation of {kind.__name__}: derive from Continuous and"
-    for _ in range(2):  # a second run on the restarted problem is told again
-        problem.restart()
-        with pytest.warns(RuntimeWarning, match=says) as told:
-            minimize(problem, kind(**sizes, **operators), ("n_gen", 5), seed=1)
-        assert len(told) == 1
-    problem.restart()
-    problem.advance(draw(3))
-    with pytest.warns(RuntimeWarning, match=says):
-        minimize(problem, kind(**sizes, **operators), ("n_gen", 2), seed=1)
-
-
-def test_who_scores_without_generations_or_advances_in_them_is_told_nothing() -> None:
-    operators = {"sampling": GenotypeSampling(), "crossover": NodeCrossover(), "mutation": NodeMutation()}
-    problem = ToyProblem(pop_size=6)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(3):
-            problem.evaluate(draw(4))
-            problem.moving_values(draw(4))
-            Evaluator().eval(problem, Population.new("X", draw(4)))  # as ask and tell score, with no algorithm named
-        for _ in range(2):
-            problem.restart()
-            minimize(problem, NSGA2(pop_size=6, **operators), ("n_gen", 1), seed=1)
-        result = minimize(problem, NSGA2(pop_size=6, **operators), ("n_gen", 4), seed=1, callback=TimeSimulation())
-        assert problem.time == 4
-        problem.evaluate(result.pop.get("X"))
-        minimize(problem, PNSGA3(), seed=1)
-        minimize(Plain(), PNSGA3(), seed=1)
-
-
 @pytest.mark.parametrize("kind", [Problem, ElementwiseProblem])
 def test_rows_one_by_one_are_refused_at_once(kind: type) -> None:
     class RowByRow(MovingProblem, kind):  # type: ignore[misc]
@@ -253,25 +212,3 @@ def test_wrong_input_is_refused() -> None:
             call(np.zeros((3, 20), dtype=int))
     assert problem.calls == []
     assert isinstance(problem, Problem)
-
-
-class Clocked(ClockProblem):
-    """What moves follows from the clock alone."""
-
-    def __init__(self, **fields: int) -> None:
-        super().__init__(n_var=1, n_obj=1, xl=0, xu=1, **fields)
-
-    def _moving_values(self, X: np.ndarray) -> np.ndarray:
-        return X[:, 0] + self.time
-
-
-def test_a_world_may_be_its_clock() -> None:
-    problem = Clocked(generations=3, population=4)
-    result = minimize(problem, PNSGA3())
-    assert (problem.time, len(result.pop)) == (3, 4)
-    assert (result.pop.get("F")[:, 0] == result.pop.get("X")[:, 0] + 3).all()
-    problem.restart()
-    assert problem.evaluate(np.array([[0.5]])).tolist() == [[0.5]]
-    for name in ("generations", "population"):
-        with pytest.raises(ValueError, match=f"{name}: expected at least 1, got 0"):
-            Clocked(**{"generations": 1, "population": 1, name: 0})

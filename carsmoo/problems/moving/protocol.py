@@ -1,8 +1,7 @@
-"""Moving problems: the objectives of the same x change over time, because something behind them keeps learning."""
+"""The protocol of moving problems: what a subclass writes, and the rules of time that the base class keeps."""
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pymoo.core.problem import Problem
-from pymoo.termination.max_gen import MaximumGenerationTermination
 
+from carsmoo.problems.moving.standstill import Standstill
 from carsmoo.utils.capture import capture, restore
 from carsmoo.utils.progress import Listener, Step
 from carsmoo.utils.trees import Arrays, pack, unpack
-from carsmoo.utils.validation import array, integer, shown
+from carsmoo.utils.validation import array, indices, integer
 
 _KEPT_APART = (
     *("listeners", "run_listeners", "survivors", "time"),
-    *("_begun", "_started", "_guide", "_scored", "_seen_generation", "_standstill_told"),
+    *("_begun", "_started", "_guide", "_scored", "_standstill"),
 )
 _WORLD = "world.json"
 
@@ -83,12 +82,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         super().__init__(**kwargs)
         if self.elementwise:
             raise ValueError("elementwise: expected False, as a moving problem scores all rows in one call, got True")
-        moving = type(self).moving if moving is None else moving
-        indices = tuple(moving) if isinstance(moving, (tuple, list)) else ()
-        known = set(range(self.n_obj)) if all(type(k) is int or isinstance(k, np.integer) for k in indices) else set()
-        if not indices or not set(indices) <= known or len({*indices}) < len(indices):
-            raise ValueError(f"moving: expected different indices among 0..{self.n_obj - 1}, got {shown(moving)}")
-        self.moving = tuple(int(k) for k in indices)
+        self.moving = indices("moving", type(self).moving if moving is None else moving, self.n_obj)
         self.seed = None if seed is None else integer("seed", seed, 0)
         self.time = 0
         self.listeners: list[Listener] = []
@@ -97,8 +91,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._begun = False
         self._guide: NDArray[Any] | None = None
         self._scored: NDArray[Any] | None = None
-        self._seen_generation = (0, 0)  # the last iteration of an algorithm that evaluated here, and the time then
-        self._standstill_told = False
+        self._standstill = Standstill(type(self).__name__)
 
     @property
     def is_main(self) -> bool:
@@ -157,7 +150,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         self._started = self._begun = False
         self.time = 0
         self._guide = self._scored = self.survivors = None
-        self._seen_generation, self._standstill_told = (0, 0), False
+        self._standstill = Standstill(type(self).__name__)
         self.run_listeners = []
 
     def state_dict(self) -> Arrays:
@@ -212,7 +205,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
         Raises:
             ValueError: if ``X`` does not fit the problem.
         """
-        self._watch(kwargs.get("algorithm"))
+        self._standstill.watch(kwargs.get("algorithm"), self.time)
         single = array("X", X).ndim == 1
         checked = self.check([X] if single else X)
         return super().evaluate(checked[0] if single else checked, *args, **kwargs)
@@ -243,22 +236,6 @@ class MovingProblem(Problem):  # type: ignore[misc]
             F[:, fixed] = np.reshape(self._fixed_values(X), (len(X), len(fixed)))
         self._scored, self.survivors = X.copy(), None
         out["F"] = F
-
-    def _watch(self, algorithm: Any) -> None:
-        """Warn of an algorithm, as pymoo's evaluator names it, whose generations pass while time stands still."""
-        iteration = getattr(algorithm, "n_iter", None)
-        if iteration is None or getattr(algorithm, "advances_problem", False):
-            return
-        before, self._seen_generation = self._seen_generation, (iteration, self.time)
-        if not self._standstill_told and before[0] == iteration - 1 > 0 and before[1] == self.time:
-            self._standstill_told = True
-            name = type(algorithm).__name__
-            warnings.warn(
-                f"{type(self).__name__} has not advanced since the last generation of {name}: derive from Continuous "
-                f"and {name}, or pass callback=TimeSimulation()",
-                RuntimeWarning,
-                stacklevel=3,
-            )
 
     def _step(self, X: NDArray[Any]) -> None:
         self._ensure_begun()
@@ -316,37 +293,3 @@ class MovingProblem(Problem):  # type: ignore[misc]
     def _fixed_values(self, X: NDArray[Any]) -> ArrayLike:
         """Return the other objectives, (n, n_obj - len(moving)), in ascending order of their index."""
         raise TypeError(f"{type(self).__name__}: expected _fixed_values for its fixed objectives, got none")
-
-
-class ClockProblem(MovingProblem):
-    """A moving problem that changes with time alone, whatever population advances it.
-
-    Args:
-        generations: planned length of a run, at least 1.
-        population: default population size, at least 1.
-        **kwargs: as for :class:`MovingProblem`.
-
-    Raises:
-        TypeError, ValueError: for a number that is no integer or below 1.
-    """
-
-    def __init__(self, *, generations: int, population: int, **kwargs: Any) -> None:
-        for name, value in (("generations", generations), ("population", population)):
-            integer(name, value, 1)
-        super().__init__(**kwargs)
-        self.generations, self.population = generations, population
-        self.default_pop_size = population
-        self.default_termination = MaximumGenerationTermination(generations + 1)  # the first one only scores
-
-    def _advance(self, X: NDArray[Any]) -> None:
-        """The clock that the base class keeps is all that moves."""
-
-    def _restart(self) -> None:
-        """There is nothing to undo but the clock."""
-
-    def _state(self) -> Arrays:
-        """The clock that the base class keeps is all there is."""
-        return {}
-
-    def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """There is nothing to take over but the clock."""
