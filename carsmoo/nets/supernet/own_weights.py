@@ -29,6 +29,7 @@ from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS, precision
 from carsmoo.nets.models.init import generator_of
 from carsmoo.nets.models.network import build
+from carsmoo.nets.supernet.exchange import exchange, tensors_of
 from carsmoo.nets.supernet.flat import digest_of
 from carsmoo.nets.supernet.inheritance import inherit
 from carsmoo.nets.supernet.rounds import steps_per_epoch, train_round
@@ -133,7 +134,7 @@ class OwnWeights:
 
     def _train(self, phase: str, chosen: Sequence[Individual], steps: int, listener: Listener) -> None:
         """Train some networks for a round each, this process its share of them; afterwards all processes have all."""
-        losses = torch.full((len(chosen),), -0.0)
+        losses = torch.zeros(len(chosen))
         mine = self._share(chosen)
         tell = partial(Step, phase=phase, total=len(chosen), unit="networks")
         listener(tell(done=0))
@@ -144,7 +145,7 @@ class OwnWeights:
             if done < len(mine):
                 listener(tell(done=done * len(chosen) // len(mine)))
         if self.group.size > 1:
-            self._exchange(chosen, mine, losses)
+            exchange([one.network for one in chosen], losses, mine, self.group)
         for one in chosen:
             one.steps += steps
         self.steps += len(chosen) * steps
@@ -158,21 +159,6 @@ class OwnWeights:
         """Return which of some networks this process computes, balanced by multiply-adds."""
         costs = [float(flops(one.network.genotype, self.network)) for one in chosen]
         return sorted(shards(costs, self.group.size)[self.group.rank])
-
-    @torch.no_grad()
-    def _exchange(self, chosen: Sequence[Individual], mine: Sequence[int], losses: Tensor) -> None:
-        """Give all processes the weights and losses that each has computed of some networks."""
-        everything = [(k, t) for k, one in enumerate(chosen) for t in _tensors(one.network)]
-        for k, tensor in everything:
-            if k not in mine:
-                tensor.fill_(-0.0)  # x + -0.0 is x, and -0.0 for -0.0
-        parts = [*(t.reshape(-1) for _, t in everything), losses]
-        bucket = torch.cat(parts)
-        self.group.add(bucket)
-        *found, told = torch.split(bucket, [len(part) for part in parts])
-        for (_, tensor), values in zip(everything, found, strict=True):
-            tensor.copy_(values.view(tensor.shape))
-        losses.copy_(told)
 
     # ------------------------------------------------------------------ births
 
@@ -257,7 +243,7 @@ class OwnWeights:
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return the networks, oldest first, as plain arrays: genotypes, births, steps, and all weights in a row."""
         individuals = list(self.living.values())
-        tensors = [t for one in individuals for t in _tensors(one.network)]
+        tensors = [t for one in individuals for t in tensors_of(one.network)]
         weights = [t.detach().cpu().contiguous().numpy().ravel() for t in tensors]
         X = np.array([self.space.encode(one.network.genotype) for one in individuals], dtype=np.int64)
         return {
@@ -282,7 +268,7 @@ class OwnWeights:
         if missing:
             raise ValueError(f"state: expected what state_dict() returned, got no {missing[0]!r}")
         made = [self._made(genotype) for genotype in self.space.decode(self.space.check(state["living"]))]
-        tensors = [t for network in made for t in _tensors(network)]
+        tensors = [t for network in made for t in tensors_of(network)]
         sizes = [t.numel() for t in tensors]
         if state["weights"].shape != (sum(sizes),):
             raise ValueError(f"state: expected {sum(sizes)} weights, got {state['weights'].shape}")
@@ -301,8 +287,3 @@ class OwnWeights:
 def _each_once(individuals: Sequence[Individual]) -> list[Individual]:
     """Return different individuals, those that a population has twice once."""
     return list({id(one): one for one in individuals}.values())
-
-
-def _tensors(network: ArchitectureNetwork) -> list[Tensor]:
-    """Return the weights of a network and the statistics of its batch norm."""
-    return [value for value in network.state_dict().values() if value.is_floating_point()]
