@@ -50,9 +50,9 @@ nitpick_ignore_regex = [
         "py:class",
         r"DataLike|TrainingData|Images|Batch|Objective|Protection|NewbornGrowth|Arrays|ImageLike|carsmoo\.nets\.latency\.(measure|timing)\.Key|MakeAlgorithm|MakeProblem|Listener|Vocabulary",
     ),  # names of unions of types
-    # what public names take or return, and is not public itself
+    # what public names take, return or derive from, and is not public itself
     (
         "py:class",
-        r"(carsmoo\.(nets\.models\.batch_norm|nets\.data\.(pixels|reading)|cost\.structure)\..*)|Source|Layer",
+        r"(carsmoo\.(nets\.models\.batch_norm|nets\.supernet\.learning|nets\.data\.(pixels|reading)|cost\.structure)\..*)|Source|Layer",
     ),
 ]
