@@ -16,8 +16,7 @@ from carsmoo.cost.closed_form import CostTable
 from carsmoo.cost.latency import LatencyCosts
 from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.space.search_space import SearchSpace
-from carsmoo.space.words import SCORES as SCORES
-from carsmoo.space.words import score_among
+from carsmoo.space.words import SCORES, score_among
 from carsmoo.utils.validation import finite, one_line, shown
 
 Objective: TypeAlias = str | Callable[[Any], float] | Callable[[Any, Any], float]

@@ -34,7 +34,8 @@ def exchange(networks: Sequence[ArchitectureNetwork], losses: Tensor, mine: Coll
     for k, tensor in everything:
         if k not in mine:
             tensor.fill_(NOTHING)
-    bucket = torch.cat([tensor.reshape(-1) for _, tensor in everything])
+    device = weights[0][1].device  # of the networks; losses are counted on the CPU
+    bucket = torch.cat([tensor.reshape(-1).to(device) for _, tensor in everything])
     group.add(bucket)
     parts = torch.split(bucket, [tensor.numel() for _, tensor in everything])
     for (_, tensor), values in zip(everything, parts, strict=True):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.latency_table import LatencyTable
-from carsmoo.cost.objectives import SCORES, Objective
+from carsmoo.cost.objectives import Objective
 from carsmoo.nets.data import DataLike
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
@@ -28,6 +28,7 @@ from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.known import is_known
 from carsmoo.space.search_space import SearchSpace
+from carsmoo.space.words import SCORES
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import choice, instance
 
