@@ -12,7 +12,8 @@ Figures, for each truth set NAME, means over seeds:
   the error; ``best_shared_error_NAME``: the best that it reaches by the error at any;
 - ``tau_ensemble_NAME``, ``core_seconds_tau_ensemble_NAME``: four supernets of two epochs each, by the cross entropy;
 - ``tau_effects_NAME``, ``core_seconds_tau_effects_NAME``: main effects of operations, fitted to the cross entropy of
-  384 other networks in one supernet of 9 epochs, their scoring counted in;
+  384 other networks on 128 images in one supernet of 18 epochs, their scoring counted in; ``tau_effects_1000_NAME``:
+  on 1,000 images, of 9 epochs;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
@@ -58,16 +59,13 @@ from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
 
-IMAGES = 1000
-"""Of search-validation, of each class its share, that networks are scored on, an equal part by each supernet."""
-
 TICKS = (5, 10, 30, 100, 300, 600)
 """Core-seconds that are marked in the picture."""
 
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
 
-COLOURS = (*SHADES, "#9aa83a", "#b0402f")
+COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#d9a441")
 """Of the levers, in their order."""
 
 
@@ -99,7 +97,7 @@ def measure(task: Task) -> dict[str, Any]:
         warmup_epochs=task.epochs,
         n_generations=0,
         pop_size=len(chosen),
-        score_images=IMAGES // supernets,
+        score_images=lever.images // supernets,
     )
     recipe = made.recipe
     shape = NetworkConfig(channels=recipe.channels, layers=recipe.layers, bn_affine=plan.weights == "own")
@@ -183,7 +181,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
-        told |= {"_effects": ("effects", "loss")}
+        told |= {f"_{lever}": (lever, "loss") for lever in ("effects", "effects_1000")}
         for name, way in told.items():
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, folder, *way)
         found[f"tau_loss_{data}"] = at(records, data, folder, "own", "loss")[1]
@@ -231,7 +229,7 @@ def lines_of(records: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
     for record in records:
         truth = load_truth(record["data"], folder)
         error, loss = (scores(record, truth.names, score) for score in SCORES)
-        own = None if record["lever"] == "effects" else tau(truth.test, error)  # those of the networks, not of the fit
+        own = None if LEVERS[record["lever"]].fitted else tau(truth.test, error)  # of the fit none
         found = [own, tau(truth.test, loss), tau(-truth.params, loss), record.get("members")]
         told = "".join(
             f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(found, (7, 9, 9, 9), strict=True)

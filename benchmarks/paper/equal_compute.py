@@ -68,12 +68,11 @@ class Preset:
     )
     effects: SupernetTraining = field(
         default_factory=lambda: SupernetTraining(
-            warmup_epochs=12,
-            n_generations=4,
-            epochs_per_generation=2,
-            pop_size=64,
-            score_images=1000,
-            main_effects=192,
+            warmup_epochs=16,
+            n_generations=2,
+            pop_size=192,
+            score_images=128,
+            main_effects=320,
         )
     )
     published: tuple[str, ...] = ("DARTS-V2", "CARS-A", "CARS-E", "CARS-I")

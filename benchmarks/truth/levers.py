@@ -14,11 +14,19 @@ class Lever:
         label: in the picture.
         plan: settings of the supernet's training that differ from the defaults.
         epochs_each: epochs of each supernet of an ensemble; None for one supernet that has all.
+        images: of search-validation, of each class its share, that networks are scored on, an equal part by each
+            supernet.
     """
 
     label: str
     plan: dict[str, Any]
     epochs_each: int | None = None
+    images: int = 1000
+
+    @property
+    def fitted(self) -> bool:
+        """Whether networks are scored by what their operations add in others."""
+        return "main_effects" in self.plan
 
 
 QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "weight_decay": 5e-4}
@@ -28,7 +36,8 @@ LEVERS = {
     "ensemble": Lever(label="supernets of 2 epochs each", plan={}, epochs_each=2),
     "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
     "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
-    "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}),
+    "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=128),
+    "effects_1000": Lever(label="the same of 1,000 images", plan={"main_effects": 384}),
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 
@@ -37,9 +46,10 @@ EPOCHS = {
     "ensemble": (4, 8, 16),
     "own": (4, 9, 18, 36),
     "widening": (4, 9, 18),
-    "effects": (4, 9, 18),
+    "effects": (9, 18, 36),
+    "effects_1000": (4, 9),
 }
 """Epochs of search-train that all architectures share, by lever."""
 
-TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 9}
+TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 18, "effects_1000": 9}
 """Of these, those at which figures are told."""

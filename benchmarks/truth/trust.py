@@ -31,11 +31,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from benchmarks.truth.levers import LEVERS
 from benchmarks.truth.summary import Truth, load_truth, scores, tau
 from carsmoo.problems.trust import Trust
 
-EFFECTS = "effects"
-"""The lever whose halves are fits to two halves of the networks."""
+FITTED = tuple(name for name, lever in LEVERS.items() if lever.fitted)
+"""The levers whose halves are fits to two halves of the networks."""
 
 PROBES = (6, 12, 20)
 """Networks that are trained alone to probe an order."""
@@ -51,7 +52,7 @@ def correlations(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, f
         if (correlation := spearman(pairs)) is not None:
             found[f"trust_correlation{name}"] = correlation
             found[f"trust_n{name}"] = sum(None not in pair for pair in pairs)
-    return found | probed([record for record in records if record["lever"] != EFFECTS], folder)
+    return found | probed([record for record in records if record["lever"] not in FITTED], folder)
 
 
 def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
@@ -110,9 +111,9 @@ def _pairs(
     records: Sequence[dict[str, Any]], folder: Path
 ) -> Iterator[tuple[str, list[tuple[float | None, float | None]]]]:
     """Yield the figures' names, each with its pairs of a figure of trust and the true tau."""
-    fitted = [record for record in records if record["lever"] == EFFECTS]
-    yield f"_halves_{EFFECTS}", [(trust.halves, true) for trust, true in (trusted(one, folder) for one in fitted)]
-    records = [record for record in records if record["lever"] != EFFECTS]
+    fitted = [record for record in records if record["lever"] in FITTED]
+    yield "_halves_effects", [(trust.halves, true) for trust, true in (trusted(one, folder) for one in fitted)]
+    records = [record for record in records if record["lever"] not in FITTED]
     by_loss = [trusted(record, folder) for record in records]
     sets = [record["data"] for record in records]
     yield "", [(trust.ceiling, true) for trust, true in by_loss]
