@@ -32,7 +32,7 @@ GENERATIONS = 3, 10, 50
 """Fewest, as many as are worth scoring on fewer images, and most."""
 
 SCORED = (2000, 1000, 500, 250, 120)
-"""Images of search-validation that networks may be scored on."""
+"""Images of search-validation that networks may be scored on; the fewest for main effects (docs/weights.md)."""
 
 SMALL = 48
 """Shorter side of images, in px, up to which they are taken as they are, or halved where time is short."""
@@ -219,10 +219,13 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
     counts = [images.validation, *(n for n in SCORED if n < images.validation)]
     if given.score_images is not None:
         counts = [min(given.score_images, images.validation)]
+    networks, times, most = given.pop_size, 3, GENERATIONS[2]
+    if given.main_effects:  # many networks on few images, once a generation, whatever the population
+        networks, times, most, counts = given.main_effects, 1, GENERATIONS[1], counts[-1:]
     found = None
     for count in counts:
-        scoring = rates.scoring(given.pop_size, count + calibration)
-        epochs, generations = _generations(share, SMALLER * epoch, 3 * scoring)
+        scoring = rates.scoring(networks, count + calibration)
+        epochs, generations = _generations(share, SMALLER * epoch, times * scoring, most)
         if generations >= GENERATIONS[0]:
             found = count, scoring, epochs, generations
         if generations >= GENERATIONS[1]:
@@ -230,7 +233,7 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
     if found is None:
         return None
     count, scoring, epochs, generations = found
-    later = generations * (epochs * SMALLER * epoch + 3 * scoring)
+    later = generations * (epochs * SMALLER * epoch + times * scoring)
     warm_epoch = per_epoch * rates.warm_up(given.warmup_widening)
     warm = int((usable - later - scoring) / warm_epoch)
     if warm < 1:
@@ -248,10 +251,10 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
     return Timed(training=plan, seconds=told, updates=updates_of(space, plan, per_epoch))
 
 
-def _generations(seconds: float, epoch: float, scoring: float) -> tuple[int, int]:
+def _generations(seconds: float, epoch: float, scoring: float, most: int) -> tuple[int, int]:
     """Return epochs of a generation, and generations, that fit in a time; each trains no shorter than it scores."""
     epochs = max(round(scoring / epoch), 1)
-    generations = min(int(seconds / (epochs * epoch + scoring)), GENERATIONS[2])
+    generations = min(int(seconds / (epochs * epoch + scoring)), most)
     if generations:
         epochs = max(int((seconds / generations - scoring) / epoch), epochs)
     return epochs, generations

@@ -153,7 +153,7 @@ class SupernetTraining:
             return
         if self.budget != AUTO:
             seconds_of("budget", self.budget)
-        for name, value in (("weights", "shared"), ("n_supernets", 1), ("main_effects", 0)):
+        for name, value in (("weights", "shared"), ("n_supernets", 1)):
             if getattr(self, name) != value:
                 raise ValueError(f"budget: expected {name}={value!r} beside it, got {getattr(self, name)!r}")
         for name in PLANNED if self.budget != AUTO else ():

@@ -24,6 +24,8 @@ def seconds(plan: SupernetTraining, images: Images, rates: Rates) -> float:
     scored = images.validation if plan.score_images is None else plan.score_images
     each = rates.network + (scored + min(plan.bn_calibration_images, images.train)) * rates.image
     scorings = plan.pop_size * (1 + 3 * plan.n_generations)
+    if plan.main_effects:  # the networks that are fitted, once at the start and once after each training
+        scorings = plan.main_effects * (1 + plan.n_generations)
     return plan.planned_epochs * per_epoch * rates.step + scorings * each
 
 
@@ -44,6 +46,24 @@ def test_a_plan_fills_its_time_and_no_more() -> None:
         if found.training.warmup_epochs > 20:
             assert found.seconds >= 0.85 * budget
     assert planned > 100
+
+
+def test_a_plan_by_main_effects_scores_their_networks_on_few_images_in_few_generations() -> None:
+    images = photos(5000, 5000)
+    given = SupernetTraining(budget="10m", main_effects=384, pop_size=64)
+    for budget in (300, 600, 2400):
+        found = timed(budget, images, RATES, given, SPACE)
+        assert found is not None
+        plan = found.training
+        assert 0.85 * budget <= seconds(plan, images, RATES) <= 1.1 * budget
+        assert (plan.score_images, plan.main_effects, plan.pop_size) == (120, 384, 64)
+        assert plan.n_generations <= 10
+        larger = timed(budget, images, RATES, dataclasses.replace(given, pop_size=640), SPACE)
+        assert larger is not None
+        assert larger.training == dataclasses.replace(plan, pop_size=640)  # scoring the population costs nothing
+    asked = timed(600, images, RATES, dataclasses.replace(given, score_images=500), SPACE)
+    assert asked is not None
+    assert asked.training.score_images == 500
 
 
 def test_more_time_trains_more_and_the_least_time_is_the_least() -> None:
@@ -157,7 +177,7 @@ def test_what_a_budget_plans_is_refused_beside_it(fields: dict[str, int]) -> Non
     (name,) = fields
     with pytest.raises(ValueError, match=f"budget: expected no {name} beside it"):
         SupernetTraining(budget="10m", **fields)  # type: ignore[arg-type]
-    for name, usual, other in (("weights", "'shared'", "own"), ("n_supernets", "1", 2), ("main_effects", "0", 64)):
+    for name, usual, other in (("weights", "'shared'", "own"), ("n_supernets", "1", 2)):
         with pytest.raises(ValueError, match=f"^budget: expected {name}={usual} beside it, got {other!r}$"):
             SupernetTraining(budget="10m", **{name: other})  # type: ignore[arg-type]
 
