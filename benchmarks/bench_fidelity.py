@@ -12,8 +12,7 @@ Figures, for each truth set NAME, means over seeds:
   the error; ``best_shared_error_NAME``: the best that it reaches by the error at any;
 - ``tau_ensemble_NAME``, ``core_seconds_tau_ensemble_NAME``: four supernets of two epochs each, by the cross entropy;
 - ``tau_effects_NAME``, ``core_seconds_tau_effects_NAME``: main effects of operations, fitted to the cross entropy of
-  384 other networks on 128 images in one supernet of 18 epochs, their scoring counted in; ``tau_effects_1000_NAME``:
-  on 1,000 images, of 9 epochs;
+  384 other networks on 500 images in one supernet of 18 epochs, their scoring counted in;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
@@ -65,7 +64,7 @@ TICKS = (5, 10, 30, 100, 300, 600)
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
 
-COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#d9a441")
+COLOURS = (*SHADES, "#9aa83a", "#b0402f")
 """Of the levers, in their order."""
 
 
@@ -181,7 +180,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
-        told |= {f"_{lever}": (lever, "loss") for lever in ("effects", "effects_1000")}
+        told |= {"_effects": ("effects", "loss")}
         for name, way in told.items():
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, folder, *way)
         found[f"tau_loss_{data}"] = at(records, data, folder, "own", "loss")[1]

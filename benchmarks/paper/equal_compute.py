@@ -71,8 +71,8 @@ class Preset:
             warmup_epochs=16,
             n_generations=2,
             pop_size=192,
-            score_images=128,
-            main_effects=320,
+            score_images=400,
+            main_effects=256,
         )
     )
     published: tuple[str, ...] = ("DARTS-V2", "CARS-A", "CARS-E", "CARS-I")

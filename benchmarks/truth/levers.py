@@ -36,8 +36,7 @@ LEVERS = {
     "ensemble": Lever(label="supernets of 2 epochs each", plan={}, epochs_each=2),
     "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
     "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
-    "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=128),
-    "effects_1000": Lever(label="the same of 1,000 images", plan={"main_effects": 384}),
+    "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=500),
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 
@@ -47,9 +46,8 @@ EPOCHS = {
     "own": (4, 9, 18, 36),
     "widening": (4, 9, 18),
     "effects": (9, 18, 36),
-    "effects_1000": (4, 9),
 }
 """Epochs of search-train that all architectures share, by lever."""
 
-TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 18, "effects_1000": 9}
+TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 18}
 """Of these, those at which figures are told."""

@@ -28,8 +28,8 @@ Scoring = Callable[[Sequence[Architecture]], NDArray[Any]]
 class MainEffects:
     """Scores of architectures, fitted by Bayesian ridge regression to those of random networks of the space.
 
-    Two fits, to every other network each, take the place of two halves of the images: how far they agree about an order
-    tells how much of it is chance (:class:`~carsmoo.Trust`). A score is their mean.
+    A score is that of a fit to all of them. Two more, to every other network each, take the place of two halves of the
+    images: how far they agree about an order tells how much of it is chance (:class:`~carsmoo.Trust`).
 
     Args:
         space: the architectures, and their features.
@@ -77,7 +77,8 @@ def fit(
 
     Returns:
         (m, 2, 2) or (m, k, 2, 2): in place of the even and the odd images fits to the even and the odd networks, as of
-        half the images each; scores lie between 0 and ``most``.
+        half the images each. Both are shifted alike, so that their mean is the fit to all networks, unless a half would
+        leave the range from 0 to ``most``.
     """
     from sklearn.linear_model import BayesianRidge
     from threadpoolctl import threadpool_limits
@@ -86,10 +87,11 @@ def fit(
     found = np.empty((len(others), *of_each.shape[1:]))
     for k in range(of_each.shape[1]):
         scores = scores_of(of_each[:, k])
+        with threadpool_limits(1):  # the bits of a fit depend on the number of threads
+            parts = slice(None), slice(0, None, 2), slice(1, None, 2)
+            whole, *halves = (BayesianRidge().fit(features[part], scores[part]).predict(others) for part in parts)
+        shift = whole - np.mean(halves, axis=0)
         images = of_each[0, k, 1].sum() / 2
-        for half in range(2):
-            with threadpool_limits(1):  # the bits of a fit depend on the number of threads
-                fitted = BayesianRidge().fit(features[half::2], scores[half::2]).predict(others)
-            found[:, k, 0, half] = images * np.clip(fitted, 0, most)
-            found[:, k, 1, half] = images
+        found[:, k, 0] = images * np.clip(np.stack(halves, axis=1) + shift[:, None], 0, most)
+        found[:, k, 1] = images
     return found.reshape(len(others), *tallies.shape[1:])
