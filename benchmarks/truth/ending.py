@@ -31,15 +31,19 @@ LEVERS = ("default", "widening")
 
 
 def endings(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]:
-    """Return the figures; none without a supernet of two lengths."""
+    """Return the figures; none without a supernet of two lengths. Measurements that order nothing are left out."""
     chosen, pairs = [], []
     for series in _by_supernet(records):
-        trusts, true = zip(*(trusted(record, folder) for record in series), strict=True)
-        ceilings = [trust.ceiling for trust in trusts]
-        end = next((k for k, ceiling in enumerate(ceilings) if ceiling is not None and ceiling >= LOW), -1)
-        chosen.append((true[end], series[end]["epochs"] / series[-1]["epochs"], true[-1], max(true)))
+        told_of = [(record, *trusted(record, folder)) for record in series]
+        known = [(one, trust.ceiling, true) for one, trust, true in told_of if true is not None]
+        if len(known) < 2:
+            continue
+        true = [one for _, _, one in known]
+        lengths = [record["epochs"] for record, _, _ in known]
+        end = next((k for k, (_, ceiling, _) in enumerate(known) if ceiling is not None and ceiling >= LOW), -1)
+        chosen.append((true[end], lengths[end] / lengths[-1], true[-1], max(true)))
         names = load_truth(series[0]["data"], folder).names
-        orders = [scores(record, names, "loss") for record in series]
+        orders = [scores(record, names, "loss") for record, _, _ in known]
         pairs += list(zip([tau(*two) for two in pairwise(orders)], true[1:], strict=True))
     if not chosen:
         return {}
@@ -47,7 +51,7 @@ def endings(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
     told = dict(zip(figures, np.mean(np.array(chosen, dtype=float), axis=0).tolist(), strict=True))
     told["n"] = len(chosen)
     if (correlation := spearman(pairs)) is not None:
-        told |= {"correlation_next": correlation, "n_next": len(pairs)}
+        told |= {"correlation_next": correlation, "n_next": sum(None not in pair for pair in pairs)}
     return {f"ending_{name}": value for name, value in told.items()}
 
 

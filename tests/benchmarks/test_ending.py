@@ -37,6 +37,17 @@ def test_an_order_that_is_never_expected_to_be_true_ends_with_the_plan() -> None
     assert endings(noise, RESULTS)["ending_share_by_ceiling"] == 1
 
 
+def test_a_measurement_without_an_order_is_left_out() -> None:
+    lost = np.full(len(TRUE), np.nan)  # the losses of a supernet that diverged
+    records = [order(TRUE, 1), order(lost, 2), order(-TRUE, 4), order(lost, 8)]
+    found = endings(records, RESULTS)
+    assert found == endings([records[0], records[2]], RESULTS)
+    assert (found["ending_tau_best"], found["ending_share_by_ceiling"]) == (pytest.approx(1), 0.25)
+    assert endings([order(TRUE, 1), order(lost, 2)], RESULTS) == {}
+    alike = [order(np.full(len(TRUE), 0.5), epochs) for epochs in (1, 2)]
+    assert endings(alike, RESULTS) == {}
+
+
 def test_an_order_that_no_longer_changes_is_held_against_the_truth_of_the_later_one() -> None:
     wrong = [
         order(scores, epochs, seed=1) for scores, epochs in ((-TRUE, 1), (-TRUE, 2))
