@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.paper import equal_cost, equal_figures
-from benchmarks.paper.equal_compute import ALONE
+from benchmarks.paper.equal_compute import ALONE, EFFECTS
 
 
 def network(test: float, held_out: float, params: int) -> dict[str, Any]:
@@ -20,8 +20,10 @@ def test_a_front_is_chosen_on_images_held_out_and_told_on_test() -> None:
         [0.5, 1.0],
         [0.3, 3.0],
     ]  # the second is dominated where it was chosen
-    assert [equal_figures.error_at(run, size) for size in (1500, 2500, 9000)] == [0.5, 0.5, 0.3]
-    assert math.isnan(equal_figures.error_at(run, 500))
+    assert [equal_figures.error_at(run, size) for size in (1000, 2500, 3000)] == [0.5, 0.5, 0.3]
+    assert math.isnan(equal_figures.error_at(run, 999))
+    alike = {"networks": [network(0.5, 0.1, 1000), network(0.2, 0.1, 1000)]}  # which the test split must not tell apart
+    assert equal_figures.front_of(alike).tolist() == [[0.5, 1.0]]
 
 
 def test_errors_are_held_against_those_of_random_networks_of_the_same_size() -> None:
@@ -42,8 +44,16 @@ def test_errors_are_held_against_those_of_random_networks_of_the_same_size() -> 
     wrong = {"networks": [network(0.9, 0, 2000)] * 1000}  # of random search, which is held against other runs alone
     alone = equal_figures.excess({ALONE: {0: wrong}}, random)
     assert alone[ALONE][0] == pytest.approx([0.9 - 0.31] * 1000)
-    others = equal_figures.excess({"CARS": runs["CARS"], ALONE: {5: wrong}}, random)
+    others = equal_figures.excess({"CARS": runs["CARS"], ALONE: {0: wrong}}, random)
     assert others["CARS"][0][0] == pytest.approx(0.25 - 0.9, abs=0.01)
+
+
+def test_random_networks_are_smoothed_by_a_parabola_and_nothing_finer() -> None:
+    u = np.linspace(-2, 2, 25)
+    cubic = u**3 - u * (u**4).sum() / (u**2).sum()  # which no parabola follows any part of
+    random = np.column_stack([4000 * 2**u, 0.5 + 0.01 * cubic])
+    runs = {"CARS": {0: {"networks": [network(0.4, 0, 1500)]}}}
+    assert equal_figures.excess(runs, random)["CARS"][0] == pytest.approx([-0.1])
 
 
 def test_random_networks_are_those_that_the_truth_set_drew() -> None:
@@ -66,6 +76,25 @@ def test_the_excess_is_told_by_seed_with_how_many_networks_it_is_of(monkeypatch:
     )
     (_, _, row) = equal_cost.lines({"demo": [{"seed": k, "runs": run} for k, run in enumerate(runs)]})
     assert "-12.5 (3 of 4)" in row
+
+
+def test_figures_are_medians_over_seeds_at_the_sizes_of_all_but_a_trial() -> None:
+    one, other = ([network(k / 10, k / 10, (6 - k) * 1000) for k in wrong] for wrong in ((5, 3, 1), (4, 2)))
+    trial = {"method": EFFECTS, "core_seconds": 9.0, "networks": [network(0.1, 0.1, 10**6)]}
+    runs = (
+        [{"method": "CARS", "core_seconds": 1.0, "networks": one}, trial],
+        [{"method": "CARS", "core_seconds": 3.0, "networks": other}],
+    )
+    found = equal_figures.figures({"demo": [{"seed": k, "runs": of} for k, of in enumerate(runs)]})
+    assert found["core_seconds_demo_CARS"] == 2
+    # sizes 1000, 2000 ... 5000: at 1400 one seed has no network, at 3000 they have 0.3 and 0.4, at 4600 0.3 and 0.2
+    assert [found[f"error_demo_CARS_{size}"] for size in ("small", "middle", "large")] == pytest.approx(
+        [0.5, 0.35, 0.25]
+    )
+    assert f"hv_demo_{EFFECTS}" not in found
+    alike = [[{"method": "CARS", "core_seconds": 1.0, "networks": [network(e, e, 1000)]}] for e in (0.2, 0.3, 0.6)]
+    found = equal_figures.figures({"demo": [{"seed": k, "runs": of} for k, of in enumerate(alike)]})
+    assert found["hv_demo_CARS"] == pytest.approx(1.1 * (1.1 - 0.25))  # a quarter of the way from the best to the worst
 
 
 def test_methods_are_compared_over_the_seeds_that_both_have() -> None:
