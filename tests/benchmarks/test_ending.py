@@ -37,6 +37,20 @@ def test_an_order_that_is_never_expected_to_be_true_ends_with_the_plan() -> None
     assert endings(noise, RESULTS)["ending_share_by_ceiling"] == 1
 
 
+def test_the_figures_are_means_over_supernets_each_of_a_lever_and_a_seed() -> None:
+    series = (
+        [order(TRUE, 1), order(-TRUE, 2)],  # best before its end
+        [order(-TRUE, 1, lever="widening"), order(TRUE, 4, lever="widening")],
+        [order(TRUE, 1, seed=1), order(TRUE, 2, seed=1)],
+    )
+    found = endings([record for records in series for record in records], RESULTS)
+    assert found["ending_tau_by_ceiling"] == pytest.approx((1 - 1 + 1) / 3)
+    assert found["ending_share_by_ceiling"] == pytest.approx((1 / 2 + 1 / 4 + 1 / 2) / 3)
+    assert found["ending_tau_longest"] == pytest.approx((-1 + 1 + 1) / 3)
+    assert found["ending_tau_best"] == pytest.approx(1)
+    assert (found["ending_n"], found["ending_n_next"]) == (3, 3)
+
+
 def test_a_measurement_without_an_order_is_left_out() -> None:
     lost = np.full(len(TRUE), np.nan)  # the losses of a supernet that diverged
     records = [order(TRUE, 1), order(lost, 2), order(-TRUE, 4), order(lost, 8)]
