@@ -1,11 +1,13 @@
 """Trust against the truth: each correlation is of the figure that it names, over the measurements that it names."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.truth import trust as told
 from benchmarks.truth.records import RESULTS
 from benchmarks.truth.summary import load_truth
 from benchmarks.truth.trust import PROBES, correlations, probed, trusted
@@ -47,6 +49,19 @@ def test_nothing_is_told_of_figures_that_are_all_alike() -> None:
     assert correlations([], RESULTS) == {}
 
 
+def test_main_effects_are_told_by_themselves_and_what_is_not_known_is_not_counted() -> None:
+    usual = [record(halves(noise), halves(0.1), 5.0) for noise in (0.0, 0.01, 0.03, 0.2)]
+    usual[1]["updates"] = None
+    effects = [record(halves(noise), halves(0.1), 5.0, lever="effects") for noise in (0.2, 0.03, 0.0)]
+    found = correlations([*effects, *usual], RESULTS)
+    alone = {name: found.pop(f"trust_{name}_halves_effects") for name in ("correlation", "n")}
+    assert alone == {"correlation": pytest.approx(1), "n": 3}
+    assert found == correlations(usual, RESULTS)
+    usual[0]["updates"] = 7.0
+    found = correlations(usual, RESULTS)
+    assert (found["trust_n"], found["trust_n_updates"]) == (4, 3)
+
+
 def test_a_figure_belongs_to_the_score_that_is_asked_for() -> None:
     one = record(halves(0.0), -halves(0.0), 5.0)
     for score, true in (("loss", 1), ("error", -1)):
@@ -69,3 +84,27 @@ def test_probes_are_other_networks_than_those_whose_order_they_foretell() -> Non
     found = probed(lost, RESULTS, draws=10)
     assert abs(found[f"trust_correlation_probes_{PROBES[-1]}"]) < 0.3
     assert found["trust_correlation_best"] < 0.6
+
+
+def test_probes_are_measured_on_images_held_out_and_no_more_than_half_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [record(halves(noise), halves(noise), 5.0) for noise in (0.0, 0.01, 0.03, 0.06, 0.2)]
+    for one in records:
+        one["loss"] = dict(list(one["loss"].items())[:30])
+    found = []
+    for held_out in (TRUTH.test, -TRUTH.test):  # each probe's tau is turned round, and nothing else
+        truth = dataclasses.replace(TRUTH, held_out=held_out)
+        monkeypatch.setattr(told, "load_truth", lambda name, folder, truth=truth: truth)
+        found.append(probed(records, RESULTS, draws=5))
+    probes = [f"trust_correlation_probes_{m}" for m in PROBES if m <= 15]
+    assert [name for name in found[0] if "probes" in name] == probes
+    assert found[0]["trust_reliability"] > 0
+    assert found[1] == {name: pytest.approx(-v if name in probes else v) for name, v in found[0].items()}
+
+
+def test_the_reliability_is_that_of_spearman_and_brown(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [record(halves(0.1), halves(0.1), 5.0)] * 3
+    for agreement, reliability in ((0.5, 2 / 3), (1.0, 1.0), (-0.5, 0.0)):
+        monkeypatch.setattr(told, "_agreement", lambda *given, agreement=agreement, **more: agreement)
+        found = probed(records, RESULTS)
+        assert found["trust_reliability"] == pytest.approx(reliability)
+        assert found["trust_correlation_best"] == pytest.approx(reliability**0.5)
