@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from carsmoo.utils.correlation import Correlation, rank_correlation
+from carsmoo.utils.correlation import Correlation, _deviation, rank_correlation
 
 
 def test_tau_is_that_of_counted_pairs() -> None:
@@ -30,6 +30,7 @@ def test_p_is_the_share_of_orders_that_agree_or_disagree_as_much() -> None:
 def test_tau_does_not_exist_for_one_value_or_equal_ones() -> None:
     assert rank_correlation([0.1], [0.2]).tau is None
     assert str(rank_correlation([0.1, 0.1], [0.2, 0.3])) == "not defined (n = 2)"
+    assert rank_correlation([1, 2, 3], [4, 4, 4]) == Correlation(None, None, 3)
     with pytest.raises(ValueError, match=r"^other: expected as many values as the first has, \(2,\), got \(3,\)"):
         rank_correlation([1, 2], [1, 2, 3])
 
@@ -42,6 +43,11 @@ def test_the_interval_holds_the_true_tau_in_19_of_20_samples(tau: float, n: int)
         low, high = rank_correlation(*sample.T).interval or (np.nan, np.nan)
         held.append(low <= tau <= high)
     assert 0.92 < np.mean(held) < 0.97
+
+
+def test_values_that_are_independent_deviate_as_all_their_orders_do() -> None:
+    taus = [rank_correlation(np.arange(6), order).tau or 0 for order in itertools.permutations(range(6))]
+    assert _deviation(np.array([0.0, 1.0]), 6) == pytest.approx([np.std(taus), 0], abs=1e-7)
 
 
 def test_the_interval_is_that_of_inverted_tests_and_never_a_point() -> None:
@@ -58,4 +64,5 @@ def test_the_interval_is_that_of_inverted_tests_and_never_a_point() -> None:
         low, high = Correlation(tau, 0.0, n).interval or (np.nan, np.nan)
         assert low <= tau <= high
     assert Correlation(0.3, 0.1, 5).interval is None
+    assert Correlation(0.3, 0.1, 6).interval is not None
     assert Correlation(None, None, 8).interval is None
