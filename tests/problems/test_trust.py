@@ -42,6 +42,7 @@ def test_distinct_pairs_differ_by_two_standard_deviations() -> None:
     assert 2 * math.sqrt(0.00125 + variance[1]) > 0.095
     assert trust_of(just).distinct == pytest.approx(2 / 3)
     assert trust_of(less).distinct == 0
+    assert trust_of(counts([0, 0, 50], [0, 0, 50])).distinct == pytest.approx(2 / 3)  # none is wrong, and none better
 
 
 def test_networks_that_are_alike_are_ordered_by_noise_and_apart_by_themselves() -> None:
@@ -84,8 +85,11 @@ def test_supernets_that_differ_bound_what_can_be_expected() -> None:
     found = trust_of(np.stack([one, other], axis=1))
     assert (found.members, found.n_members) == (pytest.approx(1 / 3), 2)
     assert found.halves == pytest.approx(1.0)
+    assert np.allclose(scores_of(np.stack([one, other], axis=1)), [0.15, 0.15, 0.3])  # of both together
     r = math.sin(math.pi / 6)
     assert found.ceiling == pytest.approx(2 / math.pi * math.asin(math.sqrt(2 * r / (1 + r))))
+    three = trust_of(np.stack([one, other, one], axis=1))
+    assert (three.members, three.n_members) == (pytest.approx((1 / 3 + 1 + 1 / 3) / 3), 3)
     apart = trust_of(np.stack([one, counts([30, 20, 10], [30, 20, 10])], axis=1))
     assert apart.members == -1.0
     assert apart.ceiling == 0.0
@@ -128,12 +132,24 @@ def test_the_ceiling_is_what_orders_of_noisy_errors_have_with_the_noiseless_one(
     assert Trust(halves=-0.2, successive=None, distinct=None, updates=None).ceiling == 0
 
 
+def test_the_ceiling_of_four_supernets_is_that_of_their_mean() -> None:
+    rng, between, whole = np.random.default_rng(0), [], []
+    for _ in range(300):
+        true = rng.normal(size=60)
+        members = true + 1.5 * rng.normal(size=(4, 60))
+        between.append(kendalltau(members[0], members[1]).statistic)
+        whole.append(kendalltau(members.sum(axis=0), true).statistic)
+    known = {"halves": None, "successive": None, "distinct": None, "updates": None}
+    told = Trust(**known, members=float(np.mean(between)), n_members=4).ceiling
+    assert told == pytest.approx(np.mean(whole), abs=0.015)
+
+
 def test_a_generation_is_measured_against_the_one_before_by_its_vectors() -> None:
     X, first = np.array([[0, 1], [2, 3], [4, 5]]), counts([10, 20, 30], [10, 20, 30])
     one = Scored.after(None, 0, X, first, 5.0)
     assert one.trust.successive is None
     more = np.array([[4, 5], [9, 9], [2, 3], [0, 1]])
-    two = Scored.after(one, 1, more, counts([10, 99, 20, 30], [10, 99, 20, 30]), 6.0)
+    two = Scored.after(one, 1, more, counts([10, 1, 20, 30], [10, 1, 20, 30]), 6.0)
     assert two.trust.successive == -1
     again = Scored.from_state(two.state_dict())
     assert again is not None
@@ -141,6 +157,10 @@ def test_a_generation_is_measured_against_the_one_before_by_its_vectors() -> Non
     assert again.X.tolist() == more.tolist()
     assert Scored.after(again, 2, X, first, None).trust == Scored.after(two, 2, X, first, None).trust
     assert Scored.from_state({}) is None
+    steady = counts([10, 12, 14], [10, 12, 14])
+    fitted = Scored.after(None, 0, X, steady, 5.0, "loss", shared=False)
+    assert fitted.trust == trust_of(steady, updates=5.0, score="loss", shared=False)
+    assert (fitted.trust.distinct, trust_of(steady).distinct) == (1, 0)
     known = Scored.from_state(one.state_dict())
     assert known is not None
     assert known.trust == one.trust
