@@ -356,6 +356,22 @@ def test_the_survival_protects_by_growth_where_it_was_measured_only(protection: 
         assert [[k for k in range(20) if pop[k].get("rank") == i] for i in range(len(stages))] == stages
 
 
+@pytest.mark.parametrize("protection", ["growth", "size"])
+def test_nothing_is_protected_where_all_stay_or_one_has_not_grown_yet(protection: str) -> None:
+    rng, directions = np.random.default_rng(2), das_dennis(2, 6)
+    F, growth = rng.random((20, 2)), rng.random((20, 1))
+    survival = PNSGA3Survival(directions, (0,), protection)  # type: ignore[arg-type]
+    pop = as_population(F, growth)
+    survival.do(get_problem("zdt1"), pop, n_survive=20, random_state=np.random.default_rng(1))
+    stages = oracle_stages(F.tolist())
+    assert [[k for k in range(20) if pop[k].get("rank") == i] for i in range(len(stages))] == stages
+    if protection == "growth":
+        pop[3].set("growth", None)
+        kept = survival.do(get_problem("zdt1"), pop, n_survive=6, random_state=np.random.default_rng(1))
+        expected = select(F, None, 6, directions, np.random.default_rng(1)).tolist()
+        assert kept.get("X")[:, 0].tolist() == expected
+
+
 def test_no_warning_filter_is_left_behind() -> None:
     before = list(warnings.filters)
     rng = np.random.default_rng(0)
