@@ -25,7 +25,8 @@ def test_a_picture_of_ranks_tells_tau_of_six_networks_or_more(
     drawn: list[Any] = []
     monkeypatch.setattr(plots, "save_both", lambda ax, path: drawn.append(ax))
     errors = np.linspace(0.1, 0.2, n)
-    rank_correlation._draw(RunDirectory(tmp_path), {"batch": errors}, errors, {"source": "front"})
+    found = {"batch": errors, rank_correlation.SCORE: 2 * errors}  # which need not be errors, and are not drawn
+    rank_correlation._draw(RunDirectory(tmp_path), found, errors, {"source": "front"})
     (text,) = drawn[0].get_legend().get_texts()
     tau = ": tau 1.00 (p = 0.0028, n = 6)" if n == 6 else ""
     assert text.get_text() == f"batch norm of each batch{tau}"
