@@ -233,6 +233,12 @@ def test_the_optimum_is_of_the_first_stage_of_f_however_many_are_protected(m: in
     assert set(found.optimum.tolist()) == (nearest & set(R[0]) or set(R[0]))
 
 
+def test_the_optimum_is_the_whole_first_stage_where_others_are_nearer_to_all_directions() -> None:
+    F = np.array([[0.0, 1.0], [1.2, 1.2], [1.0, 0.0]])  # the one that both others dominate lies on the only direction
+    found = selection(F, None, 3, np.array([[0.5, 0.5]]), np.random.default_rng(0))
+    assert found.optimum.tolist() == [0, 2]
+
+
 def test_whole_stages_count_for_the_niches_of_the_last_one() -> None:
     # by P the first stage holds 2 too, on the direction (1/2, 1/2), and 3 and 4 are the second: 3 lies on that
     # direction, 4 nearest to (3/4, 1/4), which has none yet
