@@ -296,15 +296,22 @@ def test_whole_runs_keep_pymoos_survivors(name: str, m: int, points: int) -> Non
     assert np.array_equal(theirs.survival.norm.nadir_point, ours.survival.norm.nadir_point)
 
 
-def test_infeasible_candidates_come_last_as_in_pymoo() -> None:
-    directions, problem = das_dennis(3, 28), get_problem("c1dtlz3")
-    X = np.random.default_rng(0).random((60, problem.n_var))
+@pytest.mark.parametrize("feasible", [20, 40])
+def test_infeasible_candidates_come_last_as_in_pymoo(feasible: int) -> None:
+    directions, problem, rng = das_dennis(3, 28), get_problem("c1dtlz3"), np.random.default_rng(0)
+    X = rng.random((60, problem.n_var))
+    F = problem.evaluate(X, return_values_of=["F"])
+    violation = rng.permutation(np.arange(60)) - feasible + 1.0  # up to 0 it is none
     kept = []
     for survival in (ReferenceDirectionSurvival(directions), PNSGA3Survival(directions)):
-        F, G = problem.evaluate(X)
-        pop = Population.new("X", X, "F", F, "G", G)
-        kept.append(survival.do(problem, pop, n_survive=28, random_state=np.random.default_rng(1)).get("X"))
-    assert np.array_equal(*kept)
+        pop = Population.new("X", X, "F", F, "G", violation[:, None], "index", np.arange(60))
+        survivors = survival.do(problem, pop, n_survive=28, random_state=np.random.default_rng(1))
+        kept.append(survivors.get("index").tolist())
+    assert kept[0] == kept[1]
+    if feasible < 28:
+        assert sorted(violation[kept[1]]) == sorted(violation)[:28]
+    else:
+        assert (violation[kept[1]] <= 0).all()
 
 
 def test_normalisation_is_kept_where_nothing_moves_and_fresh_where_something_does() -> None:
