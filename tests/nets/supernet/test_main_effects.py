@@ -116,6 +116,8 @@ def test_networks_are_drawn_anew_at_each_epoch_and_scored_once_for_the_weights_o
     assert asked[2] != asked[0]
     MainEffects(SPACE, 30, 6, ALONE).tallies(X, 1, scoring)
     assert asked[3] != asked[0]
+    bounded = MainEffects(SPACE, 30, 5, ALONE, most=0.4).tallies(X, 1, scoring)
+    assert scores_of(bounded).max() <= 0.4 < scores_of(first).max()
 
 
 def test_the_first_of_several_processes_fits() -> None:
