@@ -108,3 +108,14 @@ def test_the_reliability_is_that_of_spearman_and_brown(monkeypatch: pytest.Monke
         found = probed(records, RESULTS)
         assert found["trust_reliability"] == pytest.approx(reliability)
         assert found["trust_correlation_best"] == pytest.approx(reliability**0.5)
+
+
+@pytest.mark.parametrize(("probes", "sizes"), [(None, [15, 15]), (6, [6, 24])])
+def test_networks_are_parted_in_halves_or_into_probes_and_others(
+    probes: int | None, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[int] = []
+    monkeypatch.setattr(told, "tau", lambda one, other: met.append(len(one)))
+    score = np.where(np.arange(len(TRUTH.test)) < 30, TRUTH.test, np.nan)  # those not known are in neither part
+    assert told._agreement([("cifar16", score, TRUTH.test, TRUTH.held_out)] * 3, 1, probes) is None
+    assert met == sizes * 3

@@ -14,6 +14,7 @@ from carsmoo.runs import rank_correlation
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import Genotype
+from carsmoo.utils.progress import unheard
 from tests.support.networks import SMALL, SPACE, genotypes
 
 PROBLEM: Any = SimpleNamespace(space=SPACE, network=SMALL, provenance=dict)
@@ -32,6 +33,24 @@ def test_networks_lie_as_close_to_even_places_among_the_sizes_as_they_can() -> N
     assert sizes(rank_correlation._spread(PROBLEM, [*there, *there[::-1]], 8)) == ordered
     with pytest.raises(ValueError, match=r"^networks: expected at most the 8 different ones that there are, got 9$"):
         rank_correlation._spread(PROBLEM, there * 2, 9)
+
+
+def test_a_supernet_orders_networks_by_each_kind_of_statistics_and_by_what_selects() -> None:
+    asked: list[tuple[int, str]] = []
+
+    def errors(chosen: list[Genotype], kind: str, listener: object) -> np.ndarray:
+        asked.append((len(chosen), kind))
+        return np.zeros(len(chosen))
+
+    tallies = np.array([[[1, 2], [5, 5]], [[4, 4], [5, 5]]])
+    problem: Any = SimpleNamespace(
+        validation_errors=errors,
+        objective_names=("params", "loss"),
+        tallies=lambda chosen, score: {"loss": tallies}[score],
+    )
+    found = rank_correlation._scores(problem, genotypes(2), unheard)
+    assert asked == [(2, "recalibrated"), (2, "batch")]
+    assert found["score"].tolist() == [0.3, 0.8]
 
 
 @pytest.fixture

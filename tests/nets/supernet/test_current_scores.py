@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from carsmoo.cost.objectives import Objective, Objectives
 from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.supernet.current_scores import CurrentScores
+from carsmoo.nets.supernet.main_effects import MainEffects
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Step, unheard
@@ -82,3 +83,17 @@ def test_networks_are_told_of_one_by_one_and_of_none_nothing() -> None:
     assert (heard, world.scored) == ([], [])
     made.values(vectors(3), world, ALONE, listener)
     assert heard == [0, 1, 2, 3, 0]  # then those that score all of them at once, who begin
+
+
+def test_main_effects_are_fitted_anew_at_each_epoch_and_to_all_networks_without_a_race() -> None:
+    world: Any = World()
+    made, X = scores("params", "error"), vectors(4)
+    made.effects = MainEffects(SPACE, 30, 5, ALONE)
+    for epochs in (2, 2, 3.0):
+        world.epochs = epochs
+        assert np.allclose(made.values(X, world, ALONE, unheard, survivors=2), 0.3)
+        made.forget()
+    assert world.races == [None] * 3
+    first, again, later = world.scored
+    assert len(first) == 30
+    assert first == again != later
