@@ -17,7 +17,10 @@ Figures, for each truth set NAME, means over seeds:
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
-  supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects.
+  supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects;
+- ``extrapolated_to_params_NAME``, ``extrapolated_to_params_own_NAME``: core-seconds at which one supernet, or own
+  weights, would order networks by the cross entropy as truly as "more parameters first" does, on a straight line of
+  tau over the logarithm of compute, fitted to all lengths; none where that does not rise so far in any time.
 
 and those of :mod:`benchmarks.truth.trust` and :mod:`benchmarks.truth.ending`.
 
@@ -60,6 +63,9 @@ FILE = "fidelity.jsonl"
 
 TICKS = (5, 10, 30, 100, 300, 600)
 """Core-seconds that are marked in the picture."""
+
+FOREVER = 20.0
+"""Logarithm of the core-seconds, 15 years, from which on a crossing is called never."""
 
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
@@ -159,6 +165,19 @@ def gain(before: Sequence[tuple[float, float]], after: Sequence[tuple[float, flo
     return seconds / min(enough) if enough else None
 
 
+def crossing(points: Sequence[tuple[float, float]], level: float) -> float | None:
+    """Return the compute at which a line through (compute, tau), over its logarithm, has a tau; None if it never has.
+
+    It has none of a single point either.
+    """
+    if len(points) < 2:
+        return None
+    seconds, taus = np.array(points).T
+    slope, start = np.polyfit(np.log(seconds), taus, 1)
+    reached = (level - start) / slope if slope > 0 else np.inf
+    return float(np.exp(reached)) if reached < FOREVER else None
+
+
 def at(
     records: Sequence[dict[str, Any]], data: str, folder: Path, lever: str, score: str
 ) -> tuple[float | None, float | None]:
@@ -185,6 +204,10 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, folder, *way)
         found[f"tau_loss_{data}"] = at(records, data, folder, "own", "loss")[1]
         found[f"tau_shared_error_{data}"] = at(records, data, folder, "default", "error")[1]
+        for name, lever in (("", "default"), ("_own", "own")):
+            found[f"extrapolated_to_params{name}_{data}"] = crossing(
+                by_loss.get(lever, []), found[f"tau_params_{data}"]
+            )
         if "default" in by_error:
             found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
