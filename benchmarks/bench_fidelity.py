@@ -12,7 +12,7 @@ Figures, for each truth set NAME, means over seeds:
   the error; ``best_shared_error_NAME``: the best that it reaches by the error at any;
 - ``tau_ensemble_NAME``, ``core_seconds_tau_ensemble_NAME``: four supernets of two epochs each, by the cross entropy;
 - ``tau_effects_NAME``, ``core_seconds_tau_effects_NAME``: main effects of operations, fitted to the cross entropy of
-  384 other networks on 500 images in one supernet of 18 epochs, their scoring counted in;
+  384 other networks on 500 images in one supernet of 9 epochs, their scoring counted in;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
@@ -47,8 +47,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
+from benchmarks.truth.compute import crossing, gain
 from benchmarks.truth.ending import endings
-from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD
+from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD, Lever
 from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
 from benchmarks.truth.sets import SETS, architectures
 from benchmarks.truth.summary import by_name, load_truth, scores, seeds, tau
@@ -63,9 +64,6 @@ FILE = "fidelity.jsonl"
 
 TICKS = (5, 10, 30, 100, 300, 600)
 """Core-seconds that are marked in the picture."""
-
-FOREVER = 20.0
-"""Logarithm of the core-seconds, 15 years, from which on a crossing is called never."""
 
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
@@ -115,12 +113,18 @@ def measure(task: Task) -> dict[str, Any]:
     taken = clock.take()
     fitting = taken["scoring"] if plan.main_effects else 0.0  # of other networks than those that are asked for
     tallies = {what: problem.tallies(genotypes, what) for what in SCORES}
+    found = {what: halves(tallies[what]) for what in SCORES}
+    if plan.main_effects:  # a search by them goes by a fit to all networks, which has no halves
+        found["loss"] = [
+            [score, score] for score in problem.moving_values(problem.space.encode(genotypes))[:, 0].round(6)
+        ]
     trust = trust_of(tallies["loss"], updates=None if problem.trust is None else problem.trust.updates, score="loss")
     return {
         **dataclasses.asdict(task),
         "core_seconds": round(taken["warm-up"] + fitting, 1),
         **{name: getattr(trust, name) for name in ("updates", "members", "n_members")},
-        **{what: dict(zip([one.name for one in chosen], halves(tallies[what]), strict=True)) for what in SCORES},
+        **{what: dict(zip([one.name for one in chosen], found[what], strict=True)) for what in SCORES},
+        "images": lever.images,
         "torch": torch.__version__,
     }
 
@@ -133,8 +137,9 @@ def halves(tallies: NDArray[Any]) -> list[list[float]]:
 
 
 def stored(folder: Path) -> list[dict[str, Any]]:
-    """Return the measurements of a folder."""
-    return [json.loads(line) for line in whole_lines(folder / FILE)]
+    """Return the measurements of a folder that are on as many images as their levers take today."""
+    records = [json.loads(line) for line in whole_lines(folder / FILE)]
+    return [record for record in records if record.get("images", Lever.images) == LEVERS[record["lever"]].images]
 
 
 def key(record: dict[str, Any]) -> Task:
@@ -156,26 +161,6 @@ def curves(
                 seconds = float(np.mean([r["core_seconds"] for r in rows]))
                 found.setdefault(lever, []).append((seconds, float(np.mean([t for t in taus if t is not None]))))
     return found
-
-
-def gain(before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]]) -> float | None:
-    """Return the compute of the best tau of one curve over the least with which another has it; None if it has not."""
-    seconds, best = max(before, key=lambda point: (point[1], -point[0]))
-    enough = [s for s, reached in after if reached >= best]
-    return seconds / min(enough) if enough else None
-
-
-def crossing(points: Sequence[tuple[float, float]], level: float) -> float | None:
-    """Return the compute at which a line through (compute, tau), over its logarithm, has a tau; None if it never has.
-
-    It has none of a single point either.
-    """
-    if len(points) < 2:
-        return None
-    seconds, taus = np.array(points).T
-    slope, start = np.polyfit(np.log(seconds), taus, 1)
-    reached = (level - start) / slope if slope > 0 else np.inf
-    return float(np.exp(reached)) if reached < FOREVER else None
 
 
 def at(

@@ -1,13 +1,12 @@
 """Do the figures of trust foretell how true an order is? Spearman's correlations with the true tau.
 
-Over the measurements of ``benchmarks.bench_fidelity``, of the order by the cross entropy:
+Over the measurements of ``benchmarks.bench_fidelity``, of the order by the cross entropy, but for those of main
+effects, which have no halves of images:
 
 - ``trust_correlation``: of the tau that trust expects (``Trust.ceiling``), and ``trust_correlation_ensembles``: that of
   ensembles of supernets alone;
 - ``trust_correlation_halves``: of how far two halves of the images agree, ``trust_correlation_updates``: of the steps
   that the median operation, or network, was trained for; both also for each truth set NAME, ``..._halves_NAME``;
-- ``trust_correlation_halves_effects``: of how far two fits of main effects, to half of the networks each, agree; the
-  other figures leave those measurements out;
 - ``trust_correlation_halves_error``: of the halves' agreement by the error, with the true tau of the order by it;
 - ``trust_correlation_probes_M``: of the tau of M networks that are trained alone, which ``carsmoo fidelity`` measures,
   with the true tau of the other networks; median over draws of the M;
@@ -36,7 +35,7 @@ from benchmarks.truth.summary import Truth, load_truth, scores, tau
 from carsmoo.problems.trust import Trust
 
 FITTED = tuple(name for name, lever in LEVERS.items() if lever.fitted)
-"""The levers whose halves are fits to two halves of the networks."""
+"""The levers that are left out."""
 
 PROBES = (6, 12, 20)
 """Networks that are trained alone to probe an order."""
@@ -111,8 +110,6 @@ def _pairs(
     records: Sequence[dict[str, Any]], folder: Path
 ) -> Iterator[tuple[str, list[tuple[float | None, float | None]]]]:
     """Yield the figures' names, each with its pairs of a figure of trust and the true tau."""
-    fitted = [record for record in records if record["lever"] in FITTED]
-    yield "_halves_effects", [(trust.halves, true) for trust, true in (trusted(one, folder) for one in fitted)]
     records = [record for record in records if record["lever"] not in FITTED]
     by_loss = [trusted(record, folder) for record in records]
     sets = [record["data"] for record in records]

@@ -168,7 +168,8 @@ def untimed(images: Images, given: SupernetTraining) -> SupernetTraining:
     batch = batch_of(images, given)
     per_epoch = max(images.train // batch, 1)
     warm, later = (-(-steps // per_epoch) for steps in STEPS)
-    fewest, most = GENERATIONS[1:]
+    fewest, most = GENERATIONS[:2] if given.main_effects else GENERATIONS[1:]
+    count = SCORED[-1] if given.main_effects else SCORED[1]
     epochs = max(later // most, 1)
     planned: dict[str, Any] = {
         "warmup_epochs": max(warm, 1),
@@ -181,7 +182,7 @@ def untimed(images: Images, given: SupernetTraining) -> SupernetTraining:
         budget=None,
         batch_size=batch,
         **{name: value for name, value in planned.items() if name not in kept},
-        score_images=given.score_images if images.validation <= SCORED[1] else given.score_images or SCORED[1],
+        score_images=given.score_images if images.validation <= count else given.score_images or count,
     )
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from carsmoo import plots
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.plots.retrained import plot_ranks
-from carsmoo.problems.trust import scores_of
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.retrained_front import (
     config_of_run,
@@ -138,7 +137,8 @@ def _scores(problem: CARSProblem, chosen: Sequence[Architecture], listener: List
     found: Scores = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
     score = score_among(problem.objective_names)
     if score is not None:
-        found[SCORE] = scores_of(problem.tallies(chosen, score))
+        moving = [problem.objective_names[k] for k in problem.moving]
+        found[SCORE] = problem.moving_values(problem.space.encode(chosen))[:, moving.index(score)]
     return found
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks import bench_fidelity
-from benchmarks.bench_fidelity import LEVERS, TOLD, Task, crossing, figures, gain, key, measure
+from benchmarks.bench_fidelity import LEVERS, TOLD, Task, figures, key, measure
+from benchmarks.truth.compute import crossing, gain
 from benchmarks.truth.records import RESULTS, append_line, read
 from benchmarks.truth.sets import SETS, TruthSet, architectures
 from benchmarks.truth.summary import load_truth, tau
@@ -45,7 +46,8 @@ def test_the_gain_is_the_compute_of_the_best_tau_over_the_least_that_another_cur
 
 def test_a_crossing_is_where_the_line_over_the_logarithm_of_compute_is() -> None:
     assert crossing([(10.0, 0.1), (100.0, 0.2), (1000.0, 0.3)], 0.5) == pytest.approx(1e5)
-    assert crossing([(10.0, 0.1), (100.0, 0.2)], 0.05) == pytest.approx(10**0.5)
+    assert crossing([(100.0, 0.2), (10.0, 0.1)], 0.05) == 10  # reached at the shortest
+    assert crossing([(10.0, 0.1), (10.0, 0.2)], 0.5) is None
     assert crossing([(10.0, 0.3), (100.0, 0.2)], 0.4) is None
     assert crossing([(10.0, 0.1), (100.0, 0.101)], 0.4) is None
     assert crossing([(10.0, 0.1)], 0.4) is None

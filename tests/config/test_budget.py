@@ -61,6 +61,11 @@ def test_a_plan_by_main_effects_scores_their_networks_on_few_images_in_few_gener
         larger = timed(budget, images, RATES, dataclasses.replace(given, pop_size=640), SPACE)
         assert larger is not None
         assert larger.training == dataclasses.replace(plan, pop_size=640)  # scoring the population costs nothing
+    free = untimed(images, dataclasses.replace(given, budget="auto"))
+    assert (free.score_images, free.main_effects) == (120, 384)
+    assert free.n_generations <= 10
+    assert timed(600, photos(5000, 40), RATES, given, SPACE) is not None  # all images of a small search-validation
+    assert timed(60, images, RATES, dataclasses.replace(given, main_effects=10**6), SPACE) is None
     asked = timed(600, images, RATES, dataclasses.replace(given, score_images=500), SPACE)
     assert asked is not None
     assert asked.training.score_images == 500

@@ -42,13 +42,15 @@ def test_a_supernet_orders_networks_by_each_kind_of_statistics_and_by_what_selec
         asked.append((len(chosen), kind))
         return np.zeros(len(chosen))
 
-    tallies = np.array([[[1, 2], [5, 5]], [[4, 4], [5, 5]]])
+    chosen = genotypes(2)
     problem: Any = SimpleNamespace(
         validation_errors=errors,
-        objective_names=("params", "loss"),
-        tallies=lambda chosen, score: {"loss": tallies}[score],
+        objective_names=("params", "loss", "sees_networks"),
+        moving=(2, 1),
+        space=SimpleNamespace(encode=lambda asked: {tuple(chosen): "X"}[tuple(asked)]),
+        moving_values=lambda X: {"X": np.array([[9.0, 0.3], [9.0, 0.8]])}[X],
     )
-    found = rank_correlation._scores(problem, genotypes(2), unheard)
+    found = rank_correlation._scores(problem, chosen, unheard)
     assert asked == [(2, "recalibrated"), (2, "batch")]
     assert found["score"].tolist() == [0.3, 0.8]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from carsmoo.cost.objectives import Objectives, ValueCache
 from carsmoo.nets.distributed.group import Group
-from carsmoo.nets.supernet.main_effects import MainEffects
+from carsmoo.nets.supernet.main_effects import MainEffects, Scoring
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.world import World
 from carsmoo.problems.trust import scores_of
@@ -58,13 +58,18 @@ class CurrentScores:
             found = self._of_networks.look_up(X, lambda new: self._networks_asked(new, world, group, listener))
         if self.objectives.score is None:
             return found
-        scores = scores_of(self.tallies(X, world, listener, survivors))
+        if self.effects is None:
+            scores = scores_of(self.tallies(X, world, listener, survivors))
+        else:
+            scores = self.effects.scores(X, *self._drawn(world, listener))
         return np.insert(found, self.objectives.moving.index(self.objectives.score), scores, axis=1)
 
     def tallies(
         self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None = None
     ) -> NDArray[Any]:
         """Return the tallies of ``X`` (n, n_var), (n, 2, 2) or (n, k, 2, 2); see :mod:`carsmoo.problems.trust`.
+
+        Scores are theirs, but for main effects, of which they are those of the two halves.
 
         The arguments are those of :meth:`values`.
         """
@@ -76,16 +81,22 @@ class CurrentScores:
         assert self.objectives.score is not None
         score = self.objectives.score
         if self.effects is not None:
-            return self.effects.tallies(X, round(world.epochs), lambda some: self._all(some, world, listener))
+            return self.effects.tallies(X, *self._drawn(world, listener))
         listener(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         races = survivors is not None and len(X) > survivors
         race = Race(self.objectives.fixed(X), cast(int, survivors)) if races else None
         return world.scores(self.space.decode(X), score, listener, race)
 
-    def _all(self, genotypes: Sequence[Architecture], world: World, listener: Listener) -> NDArray[Any]:
+    def _drawn(self, world: World, listener: Listener) -> tuple[int, Scoring]:
+        """Return for which epoch networks are drawn whose main effects count, and what scores them."""
         assert self.objectives.score is not None
-        listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
-        return world.scores(genotypes, self.objectives.score, listener, None)
+        score = self.objectives.score
+
+        def scoring(genotypes: Sequence[Architecture]) -> NDArray[Any]:
+            listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
+            return world.scores(genotypes, score, listener, None)
+
+        return round(world.epochs), scoring
 
     def _networks_asked(
         self, X: NDArray[np.int64], world: World, group: Group, listener: Listener

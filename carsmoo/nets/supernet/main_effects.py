@@ -47,51 +47,81 @@ class MainEffects:
         """Forget what was fitted, as the weights have changed."""
         self._known = None
 
-    def tallies(self, X: NDArray[np.int64], epoch: int, scoring: Scoring) -> NDArray[Any]:
-        """Return the fitted tallies of ``X`` (m, n_var), of the shape of what is scored; see the module.
+    def scores(self, X: NDArray[np.int64], epoch: int, scoring: Scoring) -> NDArray[np.float64]:
+        """Return the scores of ``X`` (m, n_var), (m,), that the networks drawn lead to expect.
 
         Args:
             X: vectors.
             epoch: of the weights, which with the seed draws the networks.
             scoring: scores them with the current weights; called once until :meth:`forget`.
         """
+        features, tallies = self._drawn(epoch, scoring)
+        expected = self.group.decide(lambda: fit(features, tallies, self.space.features(X), self.most).tolist())
+        return np.array(expected, dtype=np.float64)
+
+    def tallies(self, X: NDArray[np.int64], epoch: int, scoring: Scoring) -> NDArray[Any]:
+        """Return the tallies of two halves of the networks drawn, of the shape of what is scored; see :func:`halves`.
+
+        The arguments are those of :meth:`scores`.
+        """
+        features, tallies = self._drawn(epoch, scoring)
+        fitted = self.group.decide(lambda: halves(features, tallies, self.space.features(X), self.most).tolist())
+        return np.array(fitted, dtype=np.float64).reshape(len(X), *tallies.shape[1:])
+
+    def _drawn(self, epoch: int, scoring: Scoring) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Return features and tallies of the networks that are drawn for an epoch."""
         if self._known is None:
             random_state = np.random.default_rng([self.seed, epoch, STREAM])
             drawn = random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
             self._known = self.space.features(drawn), np.asarray(scoring(self.space.decode(drawn)))
-        features, tallies = self._known
-        fitted = self.group.decide(lambda: fit(features, tallies, self.space.features(X), self.most).tolist())
-        return np.array(fitted, dtype=np.float64).reshape(len(X), *tallies.shape[1:])
+        return self._known
 
 
 def fit(
     features: NDArray[np.float64], tallies: NDArray[Any], others: NDArray[np.float64], most: float = math.inf
 ) -> NDArray[np.float64]:
-    """Return the tallies of other networks that those of some networks lead to expect.
+    """Return the scores of other networks that those of some networks lead to expect, (m,).
 
     Args:
         features: of the networks, (n, f).
-        tallies: of them, (n, 2, 2), or (n, k, 2, 2) of k supernets, which are fitted apart.
+        tallies: of them, (n, 2, 2), or (n, k, 2, 2) of k supernets, which are fitted apart; a score is their mean.
         others: features of the others, (m, f).
-        most: the largest score there is.
+        most: the largest score there is; the least is 0.
+    """
+    of_each = tallies.reshape(len(tallies), -1, 2, 2)
+    fits = [_predicted(features, scores_of(of_each[:, k]), others, most) for k in range(of_each.shape[1])]
+    expected: NDArray[np.float64] = np.mean(fits, axis=0)
+    return expected
+
+
+def halves(
+    features: NDArray[np.float64], tallies: NDArray[Any], others: NDArray[np.float64], most: float = math.inf
+) -> NDArray[np.float64]:
+    """Return tallies of other networks whose halves know of different networks, as :func:`fit` knows of all.
+
+    The arguments are those of :func:`fit`.
 
     Returns:
         (m, 2, 2) or (m, k, 2, 2): in place of the even and the odd images fits to the even and the odd networks, as of
-        half the images each. Both are shifted alike, so that their mean is the fit to all networks, unless a half would
-        leave the range from 0 to ``most``.
+        half the images each.
     """
-    from sklearn.linear_model import BayesianRidge
-    from threadpoolctl import threadpool_limits
-
     of_each = tallies.reshape(len(tallies), -1, 2, 2)
     found = np.empty((len(others), *of_each.shape[1:]))
     for k in range(of_each.shape[1]):
         scores = scores_of(of_each[:, k])
-        with threadpool_limits(1):  # the bits of a fit depend on the number of threads
-            parts = slice(None), slice(0, None, 2), slice(1, None, 2)
-            whole, *halves = (BayesianRidge().fit(features[part], scores[part]).predict(others) for part in parts)
-        shift = whole - np.mean(halves, axis=0)
         images = of_each[0, k, 1].sum() / 2
-        found[:, k, 0] = images * np.clip(np.stack(halves, axis=1) + shift[:, None], 0, most)
-        found[:, k, 1] = images
+        for half in range(2):
+            found[:, k, 0, half] = images * _predicted(features[half::2], scores[half::2], others, most)
+            found[:, k, 1, half] = images
     return found.reshape(len(others), *tallies.shape[1:])
+
+
+def _predicted(
+    features: NDArray[np.float64], scores: NDArray[np.float64], others: NDArray[np.float64], most: float
+) -> NDArray[np.float64]:
+    from sklearn.linear_model import BayesianRidge
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # the bits of a fit depend on the number of threads
+        predicted: NDArray[np.float64] = np.clip(BayesianRidge().fit(features, scores).predict(others), 0, most)
+    return predicted

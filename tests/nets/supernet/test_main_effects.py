@@ -13,7 +13,7 @@ from sklearn.linear_model import BayesianRidge
 
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SupernetTraining, resume
 from carsmoo.nets.distributed.group import ALONE, Group
-from carsmoo.nets.supernet.main_effects import MainEffects, fit
+from carsmoo.nets.supernet.main_effects import MainEffects, fit, halves
 from carsmoo.problems.trust import scores_of, trust_of
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.genotype import Genotype
@@ -59,40 +59,57 @@ def test_what_operations_add_is_found_under_what_networks_have_of_their_own() ->
     adds = random_state.standard_normal(known.shape[1])
     sd = (known @ adds).std()
     own = 2 * sd * random_state.standard_normal(len(known))
-    fitted = scores_of(fit(known, tallied(100 + known @ adds + own), others))
+    fitted = fit(known, tallied(100 + known @ adds + own), others)
     assert (rank_correlation(fitted, others @ adds).tau or 0) > 0.7
     raw = rank_correlation(others @ adds, others @ adds + 2 * sd * random_state.standard_normal(60)).tau
     assert (raw or 0) < 0.5
-    nothing = scores_of(fit(known, tallied(100 + own), others))
+    nothing = fit(known, tallied(100 + own), others)
     assert nothing.std() < 0.3 * own.std()
 
 
-def test_a_score_is_the_fit_to_all_networks_and_the_halves_differ_as_fits_to_every_other_one() -> None:
+def test_a_score_is_the_fit_to_all_networks_and_the_halves_are_fits_to_every_other_one() -> None:
     known, others = SPACE.features(vectors(80)), SPACE.features(vectors(5, seed=1))
     scores = 1 + np.random.default_rng(0).random(80)
-    found = fit(known, tallied(scores), others)
-    assert found.shape == (5, 2, 2)
-    assert found[:, 1].tolist() == [[5, 5]] * 5
 
     def fitted(part: slice) -> NDArray[np.float64]:
         predicted: NDArray[np.float64] = BayesianRidge().fit(known[part], scores[part]).predict(others)
         return predicted
 
-    assert scores_of(found) == pytest.approx(fitted(slice(None)))
-    even, odd = (found[:, 0] / 5).T
-    assert even - odd == pytest.approx(fitted(slice(0, None, 2)) - fitted(slice(1, None, 2)))
+    assert fit(known, tallied(scores), others) == pytest.approx(fitted(slice(None)))
+    found = halves(known, tallied(scores), others)
+    assert found.shape == (5, 2, 2)
+    assert found[:, 1].tolist() == [[5, 5]] * 5
+    for half in (0, 1):
+        assert found[:, 0, half] / 5 == pytest.approx(fitted(slice(half, None, 2)))
+
+
+@pytest.mark.parametrize("n", [32, 384])
+def test_the_halves_of_noise_do_not_agree_and_those_of_effects_do(n: int) -> None:
+    random_state, others = np.random.default_rng(0), SPACE.features(vectors(32, seed=1))
+    agreed: dict[float, list[float]] = {0.0: [], 3.0: []}
+    for seed in range(10):
+        known = SPACE.features(vectors(n, seed=seed + 2))
+        adds = random_state.standard_normal(known.shape[1])
+        for signal, found in agreed.items():
+            scores = 10 + signal * known @ adds / (known @ adds).std() + random_state.standard_normal(n)
+            found.append(trust_of(halves(known, tallied(scores), others), score="loss").halves or 0.0)
+    assert abs(np.mean(agreed[0.0])) < 0.2
+    assert np.mean(agreed[3.0]) > 0.4
 
 
 def test_supernets_are_fitted_apart_and_no_score_is_below_zero() -> None:
     known, others = SPACE.features(vectors(40)), SPACE.features(vectors(6, seed=1))
     one, other = (tallied(np.random.default_rng(seed).random(40) ** 9) for seed in (0, 1))
-    both = fit(known, np.stack([one, other], axis=1), others)
-    assert np.array_equal(both, np.stack([fit(known, one, others), fit(known, other, others)], axis=1))
+    both = halves(known, np.stack([one, other], axis=1), others)
+    assert np.array_equal(both, np.stack([halves(known, one, others), halves(known, other, others)], axis=1))
     assert both.min() >= 0
-    steep = tallied(0.9 + 0.1 * (SPACE.features(vectors(40))[:, 0] > 0))
-    beyond, errors = (scores_of(fit(known, steep * [[[1.1], [1]]], others, most=most)) for most in (np.inf, 1.0))
-    assert beyond.max() > 1
-    assert errors.max() <= 1
+    together = fit(known, np.stack([one, other], axis=1), others)
+    assert together == pytest.approx((fit(known, one, others) + fit(known, other, others)) / 2)
+    steep = tallied(0.9 + 0.1 * (SPACE.features(vectors(40))[:, 0] > 0)) * [[[1.1], [1]]]
+    assert fit(known, steep, others).max() > 1
+    assert fit(known, steep, others, most=1.0).max() <= 1
+    assert scores_of(halves(known, steep, others, most=1.0)).max() <= 1
+    assert fit(known, tallied(np.random.default_rng(0).random(40) ** 9), others).min() >= 0
 
 
 # ---------------------------------------------------------------------- the networks
