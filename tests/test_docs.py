@@ -12,6 +12,7 @@ import re
 import shlex
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -24,6 +25,7 @@ from carsmoo.config.search import SearchConfig
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LONG = {"tutorial", "space", "objective", "latency", "export", "runs", "weights"}  # pages that search and train for long
 FENCE = re.compile(
     r"^(?:<!-- not run: (?P<why>.+) -->\n)?```(?P<kind>python|console|sh)\n(?P<text>.*?)^```$", re.M | re.S
 )
@@ -47,6 +49,13 @@ def pages_with(*kinds: str) -> list[Path]:
     return [page for page in PAGES if any(kind in kinds for _, kind, _ in blocks(page))]
 
 
+def pages_to_run() -> list[Any]:
+    """Return the pages with blocks to run, each a parameter; those of LONG are left to the runs from end to end."""
+    marks = [pytest.mark.end_to_end]
+    pages = pages_with("python", "console")
+    return [pytest.param(page, id=page.stem, marks=marks if page.stem in LONG else []) for page in pages]
+
+
 @pytest.fixture
 def smoke(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give what is made without sizes those of the preset smoke."""
@@ -58,7 +67,7 @@ def smoke(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("smoke")
-@pytest.mark.parametrize("page", pages_with("python", "console"), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", pages_to_run())
 def test_the_blocks_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

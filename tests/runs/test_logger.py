@@ -10,7 +10,7 @@ from pymoo.problems import get_problem
 from carsmoo import PNSGA3, Continuous, LoggerCallback
 from carsmoo.algorithm import Callbacks
 from carsmoo.runs.logger import LoggerError
-from tests.support.runs import PLAN, Stop, StopAt, search
+from tests.support.runs import DATA, PLAN, Stop, StopAt, search
 from tests.support.toy import ToyProblem
 
 
@@ -38,7 +38,7 @@ def test_a_search_tells_its_settings_each_epoch_and_generation_and_its_end() -> 
     result = minimize(problem, algorithm, callback=LoggerCallback(logger), save_history=True)
     (first, config), *told, last = logger.calls
     assert (first, last) == ("begin", ("end", True))
-    assert (config["seed"], config["data"], config["training"]["n_generations"]) == (3, "digits", PLAN.n_generations)
+    assert (config["seed"], config["data"], config["training"]["n_generations"]) == (3, DATA, PLAN.n_generations)
     assert [step for step, _ in told] == [1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert all(set(values) == {"warm-up/loss"} for _, values in told[:2])
     generations = told[2::2]

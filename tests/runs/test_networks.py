@@ -13,14 +13,14 @@ from carsmoo.cli.entry import main
 from carsmoo.nets.models.serialization import SavedNetwork
 from carsmoo.space.row import Row
 from carsmoo.zoo import GENOTYPES
-from tests.support.runs import PLAN, SMALL
+from tests.support.runs import DATA, PLAN, SMALL
 
 SHORT = dataclasses.replace(PLAN, warmup_epochs=1, n_generations=1)
 
 
 @pytest.fixture(scope="module")
 def searched() -> tuple[CARSProblem, Front]:
-    problem = CARSProblem(network=SMALL, training=SHORT, seed=1)
+    problem = CARSProblem(DATA, network=SMALL, training=SHORT, seed=1)
     return problem, problem.front(minimize(problem, PNSGA3()))
 
 
@@ -67,14 +67,14 @@ def test_weights_that_are_no_longer_those_of_the_front_are_refused(searched: tup
 @pytest.mark.usefixtures("undrawn")
 def test_a_row_of_a_runs_file_gives_the_weights_of_the_run_and_those_trained_alone(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    sizes = ["--set", "network.channels=2", "--set", "training.bn_calibration_images=64"]
+    sizes = ["--set", "network.channels=2", "--set", f"data={DATA}", "--set", "training.n_generations=1"]
     assert call("search", "--quiet", "--preset", "smoke", "--out", run, *sizes) == 0
     front = Front.load(run / "front.json")
     assert front[0].network().card["accuracy"][0]["error"] == front[0].values["error"]
     assert Front.load(tmp_path / "run").origin == front.origin == tmp_path / "run"
     with pytest.raises(ValueError, match=r"weights: expected a trained network .* in .*run, got none; carsmoo train"):
         front[0].network(run)
-    recipe = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=512"]
+    recipe = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=64"]
     assert call("train", run, "--only", 1, "--quiet", *recipe) == 0
     trained = front[0].network(weights=run)
     assert trained.card["recipe"]["trainer"] == "carsmoo train"

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import pickle
@@ -14,14 +15,14 @@ from pymoo.optimize import minimize
 from safetensors.numpy import load, save
 
 import carsmoo.runs.resume
-from carsmoo import PNSGA3, CARSProblem, Checkpoint, Genotype, SupernetTraining, resume
+from carsmoo import PNSGA3, CARSProblem, Checkpoint, Genotype, resume
 from carsmoo.algorithm.callbacks import Callbacks
 from carsmoo.nets.data import ImageData
 from carsmoo.operators import NodeMutation
 from carsmoo.runs import checkpoint
 from carsmoo.runs.snapshot import read
 from carsmoo.utils.files import TEXT, Store
-from tests.support.runs import PLAN, SMALL, Stop, StopAt, same, search
+from tests.support.runs import DATA, PLAN, SMALL, Stop, StopAt, same, search
 from tests.support.toy import ToyProblem
 
 
@@ -188,7 +189,7 @@ def digits_without_one() -> ImageData:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    return ImageData.from_arrays(digits.images[1:].astype(np.uint8), digits.target[1:], name="digits")
+    return ImageData.from_arrays(digits.images[1:301].astype(np.uint8), digits.target[1:301], name=DATA)
 
 
 OTHERS = {
@@ -217,14 +218,12 @@ def test_other_data_plans_and_machines_are_refused(tmp_path: Path, monkeypatch: 
         minimize(*search(), callback=Callbacks(Checkpoint(tmp_path), StopAt(1)))
 
     def other(**fields: Any) -> CARSProblem:
-        plan = {"network": SMALL, "training": PLAN, **fields}
+        plan = {"data": DATA, "network": SMALL, "training": PLAN, **fields}
         return CARSProblem(**plan)
 
     with pytest.raises(ValueError, match=r"problem is not that of the run: data/sha256: expected .*, got "):
         resume(tmp_path, other(data=digits_without_one()), PNSGA3())
-    plan = SupernetTraining(
-        warmup_epochs=2, n_generations=3, pop_size=4, batch_size=256, bn_calibration_images=64, learning_rate=0.1
-    )
+    plan = dataclasses.replace(PLAN, learning_rate=0.1)
     with pytest.raises(ValueError, match=r"training/learning_rate: expected 0\.016, got 0\.1"):
         resume(tmp_path, other(training=plan), PNSGA3())
     with pytest.raises(ValueError, match="seed: expected 0, got 1"):
@@ -245,7 +244,7 @@ def test_what_a_configuration_does_not_say_has_to_be_given(tmp_path: Path) -> No
         return sum("conv" in op for op, _ in genotype.normal)
 
     def make() -> CARSProblem:
-        return CARSProblem(objectives=("error", convolutions), network=SMALL, training=PLAN)
+        return CARSProblem(DATA, objectives=("error", convolutions), network=SMALL, training=PLAN)
 
     whole = minimize(make(), PNSGA3())
     with pytest.raises(Stop):
@@ -267,11 +266,11 @@ def test_a_measured_objective_keeps_its_values(tmp_path: Path) -> None:
 
     with pytest.raises(Stop):
         minimize(
-            CARSProblem(objectives=("error", measured), network=SMALL, training=PLAN),
+            CARSProblem(DATA, objectives=("error", measured), network=SMALL, training=PLAN),
             PNSGA3(),
             callback=Callbacks(Checkpoint(tmp_path), StopAt(2)),
         )
-    fresh = CARSProblem(objectives=("error", measured), network=SMALL, training=PLAN)
+    fresh = CARSProblem(DATA, objectives=("error", measured), network=SMALL, training=PLAN)
     problem, algorithm = resume(tmp_path, fresh, PNSGA3())
     assert np.array_equal(problem.evaluate(algorithm.pop.get("X")), algorithm.pop.get("F"))
 

@@ -19,9 +19,9 @@ import carsmoo.utils.files
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.distributed.group import ALONE
 from carsmoo.runs.session import Session
-from tests.support.runs import PLAN, SMALL
+from tests.support.runs import DATA, PLAN, SMALL
 
-CONFIG = SearchConfig(network=SMALL, training=PLAN)
+CONFIG = SearchConfig(data=DATA, network=SMALL, training=PLAN)
 
 
 def search(path: Path) -> None:

@@ -7,8 +7,9 @@ from pymoo.core.callback import Callback
 
 from carsmoo import PNSGA3, CARSProblem, NetworkConfig, SupernetTraining
 
+DATA = "digits?images=300"
 SMALL = NetworkConfig(channels=2, layers=3)
-PLAN = SupernetTraining(warmup_epochs=2, n_generations=3, pop_size=4, batch_size=256, bn_calibration_images=64)
+PLAN = SupernetTraining(warmup_epochs=2, n_generations=3, pop_size=4, batch_size=64, bn_calibration_images=64)
 
 
 class Stop(Exception):  # noqa: N818
@@ -28,8 +29,8 @@ class StopAt(Callback):
 
 
 def search(plan: SupernetTraining = PLAN, **fields: Any) -> tuple[CARSProblem, PNSGA3]:
-    """Return a search that takes a second."""
-    return CARSProblem(network=SMALL, training=plan, **fields), PNSGA3()
+    """Return a search that takes less than a second."""
+    return CARSProblem(DATA, network=SMALL, training=plan, **fields), PNSGA3()
 
 
 def same(one: Any, other: Any) -> bool:

@@ -13,12 +13,12 @@ from carsmoo.runs.session import Session
 from carsmoo.utils.launch import Launch
 from tests.runs.test_session import figures
 from tests.support.groups import together
-from tests.support.runs import SMALL
+from tests.support.runs import DATA, SMALL
 
 PAIRS = SupernetTraining(
-    warmup_epochs=1, n_generations=2, pop_size=4, batch_size=256, bn_calibration_images=64, subnets_per_step=2
+    warmup_epochs=1, n_generations=2, pop_size=4, batch_size=64, bn_calibration_images=64, subnets_per_step=2
 )
-CONFIG = SearchConfig(network=SMALL, training=PAIRS)
+CONFIG = SearchConfig(data=DATA, network=SMALL, training=PAIRS)
 
 
 @given(st.lists(st.integers(0, 1000), max_size=30), st.integers(1, 8))
@@ -160,13 +160,13 @@ def test_a_batch_split_over_ranks_trains_alike_on_all(tmp_path: Path) -> None:
     first, *others = search(
         tmp_path,
         4,
-        SearchConfig(network=SMALL, training=SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4)),
+        SearchConfig(data=DATA, network=SMALL, training=SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4)),
     )
     assert all(same(each, first) for each in others)
 
 
 def test_how_many_ranks_is_part_of_a_run_where_it_decides_bits(tmp_path: Path) -> None:
-    config = SearchConfig(network=SMALL, training=SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4))
+    config = SearchConfig(data=DATA, network=SMALL, training=SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4))
     search(tmp_path, 2, config, stop=1)
     with pytest.raises(ValueError, match=r"environment is not that of the run: .*processes"):
         search(tmp_path, 1, exact=True)

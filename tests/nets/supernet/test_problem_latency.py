@@ -21,13 +21,13 @@ from carsmoo.space.front import Front
 from carsmoo.utils.progress import Listener, Step
 from tests.cli.test_entry import call
 from tests.cost.test_latency import SPACE, draw, made_up
-from tests.support.runs import SMALL, Stop, StopAt, same
+from tests.support.runs import DATA, SMALL, Stop, StopAt, same
 
 PLAN = SupernetTraining(
     warmup_epochs=1,
     n_generations=2,
     pop_size=4,
-    batch_size=256,
+    batch_size=64,
     bn_calibration_images=32,
     memory_format="channels_last",
 )
@@ -40,7 +40,7 @@ def table(scale: float = 1.0) -> LatencyTable:
 
 
 def problem(objectives: tuple[str, ...] = ("error", "latency"), **fields: Any) -> CARSProblem:
-    return CARSProblem(network=SMALL, training=PLAN, objectives=objectives, **fields)
+    return CARSProblem(**{"data": DATA, **fields}, network=SMALL, training=PLAN, objectives=objectives)
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_the_command_line_builds_shows_searches_and_goes_on(
     assert said.startswith(f"{latency(GENOTYPES['CARS-A'], made.network, made):.4f} ms predicted for {made.device}")
     assert "ms measured here, quartiles" in said
     names = json.dumps(["error", "latency"])
-    search = ["--preset", "smoke", "--set", f"objectives={names}", "--set", "latency=t.json"]
+    search = ["--preset", "smoke", "--set", f"objectives={names}", "--set", "latency=t.json", "--set", f"data={DATA}"]
     assert call("search", "--out", "run", *search, "--set", "training.n_generations=1") == 0
     said = capsys.readouterr().out
     assert "(ms)" in said
