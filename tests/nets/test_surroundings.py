@@ -19,9 +19,10 @@ from carsmoo.nets.models.export import ready, to_torch
 from carsmoo.nets.retraining.job import card_of_data
 from carsmoo.nets.retraining.trainer import NetworkTrainer
 from carsmoo.zoo import GENOTYPES
+from tests.support.runs import DATA
 
 NETWORK = NetworkConfig(channels=2, layers=3)
-PLAN = SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4, batch_size=256, bn_calibration_images=64)
+PLAN = SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4, batch_size=64, bn_calibration_images=64)
 Arrays = dict[str, np.ndarray]
 
 
@@ -42,7 +43,7 @@ SURROUNDINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 
 
 def searched() -> Arrays:
-    problem = CARSProblem(network=NETWORK, training=PLAN, seed=1)
+    problem = CARSProblem(DATA, network=NETWORK, training=PLAN, seed=1)
     result = minimize(problem, PNSGA3())
     genotype = problem.space.decode(result.pop.get("X"))[0]
     network = problem.subnet(genotype)
@@ -57,9 +58,9 @@ def searched() -> Arrays:
 
 def trained(folder: Path) -> Arrays:
     recipe = TrainingRecipe(
-        channels=2, layers=3, batch=256, auxiliary_weight=0.4, drop_path_prob=0.3, flip=True, brightness=0.2
+        channels=2, layers=2, batch=64, auxiliary_weight=0.4, drop_path_prob=0.3, flip=True, brightness=0.2
     )
-    digits = data.load("digits")
+    digits = data.load(DATA)
     trainer = NetworkTrainer(GENOTYPES["CARS-A"], recipe, digits)
     trainer.epoch()
     card = {"data": card_of_data(digits), "recipe": {}, "accuracy": []}
@@ -97,7 +98,7 @@ def test_a_search_is_the_same(name: str, usual_search: Arrays) -> None:
 
 def test_a_search_that_began_in_inference_mode_goes_on_outside() -> None:
     with torch.inference_mode():
-        problem = CARSProblem(network=NETWORK, training=PLAN, seed=1)
+        problem = CARSProblem(DATA, network=NETWORK, training=PLAN, seed=1)
         X = minimize(problem, PNSGA3()).pop.get("X")
     before = problem.state_dict()["weights"].copy()
     problem.advance(X)

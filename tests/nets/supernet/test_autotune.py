@@ -13,6 +13,7 @@ from carsmoo.nets.supernet import autotune
 from carsmoo.nets.supernet.autotune import ROUNDS, fastest
 from carsmoo.utils.cache import cache_folder
 from tests.cost.test_latency import made_up
+from tests.support.runs import DATA
 
 
 def costing(clock: list[float], seconds: float) -> Callable[[], None]:
@@ -35,7 +36,7 @@ def test_another_choice_has_to_be_much_faster(seconds: tuple[float, ...], expect
 
 SHAPE = NetworkConfig(channels=2, layers=3)
 PLAN = SupernetTraining(
-    warmup_epochs=1, n_generations=1, pop_size=4, batch_size=256, bn_calibration_images=64, memory_format="auto"
+    warmup_epochs=1, n_generations=1, pop_size=4, batch_size=64, bn_calibration_images=64, memory_format="auto"
 )
 
 
@@ -46,28 +47,28 @@ def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
     asked: list[list[str]] = []
     monkeypatch.setattr(autotune, "fastest", lambda choices: asked.append(list(choices)) or "contiguous")
     for _ in range(2):
-        problem = CARSProblem(network=SHAPE, training=PLAN)
+        problem = CARSProblem(DATA, network=SHAPE, training=PLAN)
         problem.evaluate(problem.xl[None])
         assert bytes(problem.state_dict()["memory_format"]) == b"contiguous"
     assert asked == [["channels_last", "contiguous"]]
     (value,) = json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values()
     assert value == "contiguous"
     for plan, expected in (({}, b"channels_last"), ({"memory_format": "contiguous"}, b"contiguous")):
-        named = CARSProblem(network=SHAPE, training=SupernetTraining(warmup_epochs=0, **plan))
+        named = CARSProblem(DATA, network=SHAPE, training=SupernetTraining(warmup_epochs=0, **plan))
         named.evaluate(named.xl[None])
         assert bytes(named.state_dict()["memory_format"]) == expected
     assert len(asked) == 1  # nothing is measured that is not asked for
     key = next(iter(json.loads((tmp_path / "carsmoo" / "tuning.json").read_text())))
     for text in ("[]", "{", json.dumps({"x": 3}), json.dumps({key: "spiral"}), json.dumps({key: []})):
         (tmp_path / "carsmoo" / "tuning.json").write_text(text)
-        problem = CARSProblem(network=SHAPE, training=PLAN)
+        problem = CARSProblem(DATA, network=SHAPE, training=PLAN)
         problem.evaluate(problem.xl[None])
         assert asked.pop() == ["channels_last", "contiguous"]
         assert list(json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values())[-1] == "contiguous"
 
 
 def test_a_run_that_goes_on_keeps_its_memory_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    problem, twin = (CARSProblem(network=SHAPE, training=PLAN) for _ in range(2))
+    problem, twin = (CARSProblem(DATA, network=SHAPE, training=PLAN) for _ in range(2))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(autotune, "fastest", lambda choices: "contiguous")
     problem.evaluate(problem.xl[None])
@@ -86,7 +87,7 @@ def test_a_run_that_goes_on_keeps_its_memory_format(tmp_path: Path, monkeypatch:
 
 def test_few_threads_are_all_used_and_many_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    problem, now = CARSProblem(network=SHAPE, training=PLAN), torch.get_num_threads()
+    problem, now = CARSProblem(DATA, network=SHAPE, training=PLAN), torch.get_num_threads()
     asked: list[list[str]] = []
     monkeypatch.setattr(autotune, "fastest", lambda choices: asked.append(list(choices)) or list(choices)[-1])
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
@@ -104,7 +105,7 @@ def test_few_threads_are_all_used_and_many_are_measured(tmp_path: Path, monkeypa
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    problem = CARSProblem(network=SHAPE, training=PLAN)
+    problem = CARSProblem(DATA, network=SHAPE, training=PLAN)
     problem.evaluate(problem.xl[None])
     assert os.listdir(tmp_path) == ["file"]
 
@@ -117,7 +118,7 @@ def test_a_user_without_a_home_has_no_cache_and_goes_on(monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "home", homeless)
     monkeypatch.setattr(autotune, "fastest", lambda choices: "contiguous")
     assert cache_folder() is None
-    problem = CARSProblem(network=SHAPE, training=PLAN)
+    problem = CARSProblem(DATA, network=SHAPE, training=PLAN)
     problem.evaluate(problem.xl[None])
     assert bytes(problem.state_dict()["memory_format"]) == b"contiguous"
     table = made_up(problem.space, SHAPE)

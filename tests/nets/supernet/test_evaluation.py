@@ -24,7 +24,7 @@ def score(
 
 
 def test_an_error_is_the_fraction_wrong_with_the_subnets_own_statistics() -> None:
-    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(), genotypes(6)
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(20), genotypes(4)
     found = score(shared, pool, part)
     for genotype, error in zip(pool, found, strict=True):
         statistics = recalibrate(shared, genotype, [images(n=16, seed=k) for k in (7, 8)])
@@ -32,7 +32,7 @@ def test_an_error_is_the_fraction_wrong_with_the_subnets_own_statistics() -> Non
             int(shared(x[None], genotype, statistics).argmax() != y)
             for x, y in zip(part.images, part.labels, strict=True)
         )
-        assert error == wrong / 50
+        assert error == wrong / 20
     assert len(set(found.tolist())) > 1
 
 
@@ -68,7 +68,7 @@ def test_losses_depend_neither_on_company_nor_on_how_many_images_are_taken_at_a_
 
 
 def test_even_and_odd_images_are_counted_apart_however_they_are_taken() -> None:
-    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(51), genotypes(5)
+    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(21), genotypes(3)
     calibration = [images(n=16, seed=k) for k in (7, 8)]
     expected = []
     for genotype in pool:
@@ -76,7 +76,7 @@ def test_even_and_odd_images_are_counted_apart_however_they_are_taken() -> None:
         with torch.no_grad():
             guesses = [shared(x[None], genotype, statistics).argmax() for x in part.images]
         wrong = [int(guess != label) for guess, label in zip(guesses, part.labels, strict=True)]
-        expected.append([[sum(wrong[::2]), sum(wrong[1::2])], [26, 25]])
+        expected.append([[sum(wrong[::2]), sum(wrong[1::2])], [11, 10]])
     for batch, memory in ((500, MEMORY), (7, MEMORY), (500, 3 * 10**6), (500, 1)):
         settings = {"batch": batch, "calibration": calibration, "memory": memory}
         assert tally(shared, pool, part, lambda x: x, **settings).tolist() == expected
