@@ -29,10 +29,12 @@ from carsmoo.runs.snapshot import read
 from carsmoo.space.front import Front
 from carsmoo.utils.progress import ProgressBars, Step
 from carsmoo.zoo import GENOTYPES
+from tests.support.runs import DATA
 
 SIZES = ["--channels", "2", "--layers", "3"]
 RECIPE = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=2000"]
-QUICK = ["--preset", "smoke", "--set", "training.n_generations=1"]
+SMOKE = ["--preset", "smoke", "--set", "training.n_generations=1", "--set", "network.channels=2"]
+QUICK = [*SMOKE, "--set", f"data={DATA}"]
 
 
 def call(*argv: object) -> int:
@@ -417,6 +419,7 @@ def test_a_signal_keeps_what_was_found_and_says_how_it_goes_on(
     assert events[-1]["event"] == "end"
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_stops_at_once_and_loses_nothing(second: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "run"
@@ -443,7 +446,7 @@ def test_files_that_may_not_grow_end_a_search_in_one_line_with_the_last_checkpoi
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with files_up_to(80_000):
-        assert call("search", "--quiet", "--out", tmp_path / "run", "--preset", "smoke") == 1
+        assert call("search", "--quiet", "--out", tmp_path / "run", "--preset", "smoke", "--set", f"data={DATA}") == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "File too large" in error

@@ -18,7 +18,7 @@ from carsmoo.config.toml import read_toml
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.nets.supernet.rates import Bench
 from carsmoo.space.front import Front
-from tests.cli.test_entry import QUICK, call
+from tests.cli.test_entry import QUICK, SMOKE, call
 from tests.support.images import draw_folder
 
 
@@ -33,12 +33,12 @@ def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
 ) -> None:
     out = tmp_path / "run"
     asked = f"folder:{photos}?size=11x19"
-    assert call("search", "--data", asked, "--out", out, "--tensorboard", *QUICK) == 0
+    assert call("search", "--data", asked, "--out", out, "--tensorboard", *SMOKE) == 0
     said = capsys.readouterr().out.replace("\n", "")
     assert "(3x11x19)" in said
     assert Front.load(out / "front.json").about["data"] == "folder:photos?size=11x19"
     same = tmp_path / "same"
-    assert call("search", "--set", f"data={asked}", "--out", same, "--log", "tensorboard", *QUICK) == 0
+    assert call("search", "--set", f"data={asked}", "--out", same, "--log", "tensorboard", *SMOKE) == 0
     assert (same / "config.toml").read_text() == (out / "config.toml").read_text()
     assert (same / "front.csv").read_text() == (out / "front.csv").read_text()
     assert read_toml(out / "config.toml")["log"] == ["tensorboard"]
@@ -84,7 +84,7 @@ def test_no_image_of_the_test_split_gets_into_a_search(photos: Path, monkeypatch
 
     monkeypatch.setattr(ImageData, "normalise", watched)
     blank = Split(torch.zeros_like(data.test.images), data.test.labels)
-    plan = SearchConfig.preset("smoke").updated({"training": {"n_generations": 1}})
+    plan = SearchConfig.preset("smoke").updated({"training": {"n_generations": 1}, "network": {"channels": 2}})
     for images in (data, dataclasses.replace(data, test=blank)):
         plain = dataclasses.replace(images, augmentation=Augmentation())  # so that images can be told by their bytes
         problem = CARSProblem(plain, network=plan.network, training=plan.training)

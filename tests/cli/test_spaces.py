@@ -9,7 +9,7 @@ from carsmoo import ChainSpace, NASBench201Space
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
 from carsmoo.space.search_space import SearchSpace
-from tests.cli.test_entry import QUICK, call
+from tests.cli.test_entry import SMOKE, call
 from tests.support.images import draw_folder
 
 CHAIN = """
@@ -39,7 +39,7 @@ def test_search_resume_train_report_export_and_predict(
     run, again, plan = tmp_path / "run", tmp_path / "again", tmp_path / "plan.toml"
     plan.write_text(settings)
     data = f"folder:{photos.parent}?size=8x8"
-    assert call("search", "--out", run, *QUICK, "--config", plan, "--data", data, "--set", "training.batch_size=8") == 0
+    assert call("search", "--out", run, *SMOKE, "--config", plan, "--data", data, "--set", "training.batch_size=8") == 0
     config = RunDirectory(run).config()
     assert config is not None
     assert isinstance(config.space, kind)

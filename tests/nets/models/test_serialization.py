@@ -162,7 +162,7 @@ def test_a_crafted_card_gives_one_line(tmp_path: Path, inside: bool) -> None:
     save(trained(), tmp_path, CARD)
     weights = load_file(tmp_path / "best.safetensors")
     good = json.loads((tmp_path / "network.json").read_text())
-    for number, change in enumerate(CHANGES):
+    for number, change in enumerate(CHANGES[:: 4 if inside else 1]):  # which the same function reads from both
         bad = copy.deepcopy(good)
         change(bad)
         if inside:
