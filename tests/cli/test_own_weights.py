@@ -22,6 +22,10 @@ OWN = [
     "training.score_images=60",
     "--set",
     "data=digits?images=300",
+    "--set",
+    "network.channels=2",
+    "--set",
+    "training.pop_size=4",
 ]
 
 

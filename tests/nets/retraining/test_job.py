@@ -126,6 +126,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(whole: Path, tmp_path: Path, sto
     assert not (tmp_path / "checkpoint").exists()
 
 
+@pytest.mark.end_to_end
 def test_a_killed_training_goes_on_bit_for_bit(whole: Path, tmp_path: Path) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path; from carsmoo.nets.retraining.job import train\n"

@@ -173,6 +173,7 @@ def test_wrong_tables_are_refused(tmp_path: Path) -> None:
         SearchConfig(latency=3)  # type: ignore[arg-type]
 
 
+@pytest.mark.end_to_end
 def test_the_command_line_builds_shows_searches_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
