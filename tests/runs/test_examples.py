@@ -83,7 +83,7 @@ def test_a_run_that_is_kept_holds_its_front_log_and_configuration(kept: tuple[Pa
     assert np.array_equal(front.F, expected.F)
     config = RunDirectory(path).config()
     assert config is not None
-    assert (config.data, config.seed, config.objectives) == ("digits", 3, ("error", "params", "fragility"))
+    assert (config.data, config.seed, config.objectives) == (CONFIG.data, 3, ("error", "params", "fragility"))
 
 
 def test_what_needs_the_function_says_where_it_goes_on(
@@ -179,7 +179,7 @@ def test_bounds_that_have_changed_are_named(tmp_path: Path) -> None:
             return np.full(self.branches, self.most)
 
     def made() -> tuple[CARSProblem, PNSGA3]:
-        return CARSProblem("digits", Narrow(), network=CONFIG.network, training=CONFIG.training), PNSGA3()
+        return CARSProblem(CONFIG.data, Narrow(), network=CONFIG.network, training=CONFIG.training), PNSGA3()
 
     minimize(*made(), ("n_gen", 1), seed=1, callback=Checkpoint(tmp_path / "run", log=True))
     Narrow.most = 1

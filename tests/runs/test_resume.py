@@ -25,6 +25,8 @@ from carsmoo.utils.files import TEXT, Store
 from tests.support.runs import DATA, PLAN, SMALL, Stop, StopAt, same, search
 from tests.support.toy import ToyProblem
 
+SHORT = dataclasses.replace(PLAN, n_generations=2)
+
 
 @pytest.fixture
 def stopped(tmp_path: Path) -> Path:
@@ -244,7 +246,7 @@ def test_what_a_configuration_does_not_say_has_to_be_given(tmp_path: Path) -> No
         return sum("conv" in op for op, _ in genotype.normal)
 
     def make() -> CARSProblem:
-        return CARSProblem(DATA, objectives=("error", convolutions), network=SMALL, training=PLAN)
+        return CARSProblem(DATA, objectives=("error", convolutions), network=SMALL, training=SHORT)
 
     whole = minimize(make(), PNSGA3())
     with pytest.raises(Stop):

@@ -35,7 +35,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 def search(name: str, group: Group | None = None) -> tuple[CARSProblem, PNSGA3]:
     """Return problem and algorithm of an example."""
     common: dict[str, Any] = {"network": CONFIG.network, "training": CONFIG.training, "seed": 3, "group": group}
-    return CARSProblem("digits", **EXAMPLES[name], **common), PNSGA3()
+    return CARSProblem(CONFIG.data, **EXAMPLES[name], **common), PNSGA3()
 
 
 def run(name: str, path: Path, group: Group | None = None, stop: int | None = None) -> Any:

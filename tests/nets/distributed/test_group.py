@@ -129,7 +129,7 @@ def trained(size: int, **fields: Any) -> list[Any]:
     )
 
     def run(group: Group) -> Any:
-        problem = CARSProblem(network=SMALL, training=plan, group=group)
+        problem = CARSProblem(DATA, network=SMALL, training=plan, group=group)
         X = problem.default_operators()["sampling"].do(problem, 4, random_state=np.random.default_rng(0)).get("X")
         problem.advance(X)
         return np.concatenate(
@@ -150,8 +150,8 @@ def test_two_ranks_with_a_part_of_each_batch_are_one_bit_for_bit(architectures: 
 @pytest.mark.parametrize(("architectures", "parts", "size"), [(3, 1, 3), (3, 1, 2), (1, 3, 3), (2, 2, 3), (1, 4, 2)])
 def test_more_ranks_agree_but_for_rounding(architectures: int, parts: int, size: int) -> None:
     """In one step, whose images are all there are: what it rounds otherwise grows in those that follow."""
-    (alone, environment), *_ = trained(1, batch_size=960, subnets_per_step=architectures, ghost_batches=parts)
-    for found, where in trained(size, batch_size=960, subnets_per_step=architectures, ghost_batches=parts):
+    (alone, environment), *_ = trained(1, batch_size=160, subnets_per_step=architectures, ghost_batches=parts)
+    for found, where in trained(size, batch_size=160, subnets_per_step=architectures, ghost_batches=parts):
         np.testing.assert_allclose(found, alone, rtol=0, atol=1e-6)
         assert where == environment | {"processes": size}
 
@@ -166,7 +166,9 @@ def test_a_batch_split_over_ranks_trains_alike_on_all(tmp_path: Path) -> None:
 
 
 def test_how_many_ranks_is_part_of_a_run_where_it_decides_bits(tmp_path: Path) -> None:
-    config = SearchConfig(data=DATA, network=SMALL, training=SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4))
+    config = SearchConfig(
+        data=DATA, network=SMALL, training=SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4)
+    )
     search(tmp_path, 2, config, stop=1)
     with pytest.raises(ValueError, match=r"environment is not that of the run: .*processes"):
         search(tmp_path, 1, exact=True)
