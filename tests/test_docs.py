@@ -25,7 +25,8 @@ from carsmoo.config.search import SearchConfig
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LONG = {"tutorial", "space", "objective", "latency", "export", "runs", "weights"}  # pages that search and train for long
+# Pages that search and train for long.
+LONG = {"tutorial", "space", "objective", "latency", "export", "runs", "weights"}
 FENCE = re.compile(
     r"^(?:<!-- not run: (?P<why>.+) -->\n)?```(?P<kind>python|console|sh)\n(?P<text>.*?)^```$", re.M | re.S
 )

@@ -11,6 +11,7 @@ from carsmoo.cli.progress import Telling, progress_lines
 from carsmoo.utils.progress import Step
 from tests.cli.test_entry import QUICK, call
 from tests.cli.test_train import TINY
+from tests.support.runs import DATA
 
 PHASES = ["warm-up", "scoring", "scoring", "training", "scoring"]
 
@@ -82,16 +83,16 @@ def test_quiet_and_json_are_not_both(argv: list[str], tmp_path: Path, capsys: py
 
 
 def test_a_training_is_told_in_lines_as_json_or_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("train", "CARS-A", "--out", tmp_path / "lines", *TINY) == 0
+    assert call("train", "CARS-A", "--out", tmp_path / "lines", *TINY, "--data", DATA) == 0
     said = capsys.readouterr()
     assert phases(said.err) == ["training"]
     assert said.out.count("network 1:") == 1
     assert "networks:" not in said.out
-    assert call("train", "CARS-A", "--out", tmp_path / "json", "--json", *TINY) == 0
+    assert call("train", "CARS-A", "--out", tmp_path / "json", "--json", *TINY, "--data", DATA) == 0
     said = capsys.readouterr()
     assert [json.loads(line)["phase"] for line in said.err.splitlines()] == ["training"]
     assert said.out.startswith("network 1:")
-    assert call("train", "CARS-A", "--out", tmp_path / "quiet", "--quiet", *TINY) == 0
+    assert call("train", "CARS-A", "--out", tmp_path / "quiet", "--quiet", *TINY, "--data", DATA) == 0
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.startswith("network 1:")

@@ -24,8 +24,11 @@ from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.progress import Listener, Step
 from carsmoo.zoo import GENOTYPES
 from tests.support.images import draw_folder
+from tests.support.runs import DATA
 
-TINY = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=512", "--jobs", "1"]
+TINY = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=128", "--jobs", "1"]
+LARGE = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=512", "--jobs", "1"]  # of all digits
+FEW = ["--set", f"data={DATA}"]
 
 
 def call(*argv: object) -> int:
@@ -38,7 +41,7 @@ def call(*argv: object) -> int:
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "run"
     settings = ["--set", "network.channels=2", "--set", "training.pop_size=5", "--set", "training.n_generations=1"]
-    assert call("search", "--out", path, "--preset", "smoke", *settings) == 0
+    assert call("search", "--out", path, "--preset", "smoke", *FEW, *settings) == 0
     return path
 
 
@@ -70,7 +73,7 @@ def test_a_front_is_trained_in_two_parts(run_dir: Path, capsys: pytest.CaptureFi
 
 def test_a_search_by_loss_is_trained_drawn_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, settings = tmp_path / "run", ["--set", "training.pop_size=5", "--set", "training.n_generations=1"]
-    settings += ["--set", 'objectives=["loss","params"]', "--set", "network.channels=2", "--preset", "smoke"]
+    settings += ["--set", 'objectives=["loss","params"]', "--set", "network.channels=2", "--preset", "smoke", *FEW]
     assert call("search", "--out", run, *settings) == 0
     assert re.search(
         r"best network: loss \d\.\d+.nats on search-validation, error [\d.]+% on test", capsys.readouterr().out
@@ -89,7 +92,7 @@ def test_a_search_by_loss_is_trained_drawn_and_reported(tmp_path: Path, capsys: 
 def test_networks_of_several_supernets_start_with_the_weights_of_the_first(tmp_path: Path) -> None:
     run, several = tmp_path / "run", ["--set", "training.n_supernets=2", "--set", "training.warmup_epochs=2"]
     several += ["--set", "training.pop_size=4", "--set", "training.n_generations=1", "--set", "network.channels=2"]
-    assert call("search", "--out", run, "--preset", "smoke", *several) == 0
+    assert call("search", "--out", run, "--preset", "smoke", *FEW, *several) == 0
     first = restored(RunDirectory(run))[0].subnet(Front.load(run / "front.json").genotypes[0])
     still = ["--set", "epochs=1", "--set", "learning_rate=1e-12", "--jobs", 1, "--only", 1]
     assert call("train", run, "--inherit", *still) == 0
@@ -126,7 +129,7 @@ def test_a_network_starts_from_the_supernet(run_dir: Path, tmp_path: Path) -> No
 
 
 def test_one_genotype(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("train", "CARS-E", "--out", tmp_path / "one", *TINY) == 0
+    assert call("train", "CARS-E", "--out", tmp_path / "one", "--data", DATA, *TINY) == 0
     said = capsys.readouterr()
     assert re.search(
         r"^network 1: [\d.]+\s[kM] parameters, error [\d.]+% on [\w-]+ \(epoch 1\).*, \d+ s$", said.out, re.M
@@ -240,7 +243,7 @@ def test_fidelity_tells_what_the_search_selected_by_and_what_sizes_alone_do(
     assert call("search", "--out", tmp_path / "run", *settings) == 0
     assert re.search(rf"best network: {score} .+ {where}, error", capsys.readouterr().out)
     for _ in range(2):  # the second time over what the first one wrote
-        assert call("fidelity", tmp_path / "run", "--networks", 6, *TINY) == 0
+        assert call("fidelity", tmp_path / "run", "--networks", 6, *LARGE) == 0
     said = capsys.readouterr().out
     found = json.loads((tmp_path / "run" / "fidelity.json").read_text())
     front = Front.load(tmp_path / "run" / "front.json")
@@ -332,11 +335,12 @@ def test_a_budget_decides_networks_and_epochs_and_is_gone_on_with(
     shutil.copytree(run_dir, run, ignore=shutil.ignore_patterns("networks", "final-front*"))
     n = len(Front.load(run / "front.json"))
     monkeypatch.setattr(retraining_budget, "epoch_seconds", lambda genotypes, recipe, data: [2.0] * len(genotypes))
-    settings = ("--set", "batch=512", "--recipe", "clutter")  # of three epochs
+    settings = ("--set", "batch=128", "--recipe", "clutter")  # of three epochs
     asked = ("train", run, "--budget", "30s", *settings)
     assert call(*asked) == 0
     said = capsys.readouterr().out
-    assert re.search(r"^2 networks on digits: 3 cells of 2 channels, 4 epochs", said, re.M)  # (27.6 - 10) / 4
+    told = r"^2 networks on digits\?images=300: 3 cells of 2 channels, 4 epochs"  # (27.6 - 10) / 4
+    assert re.search(told, said, re.M)
     assert len(Front.load(run / "final-front.json")) == min(n, 2)
     monkeypatch.setattr(retraining_budget, "epoch_seconds", lambda *_: [1 / 0])
     assert call(*asked) == 0
