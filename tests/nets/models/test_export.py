@@ -21,8 +21,9 @@ from carsmoo.space.architecture import Architecture
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.validation import StoppedError
 from carsmoo.zoo import GENOTYPES
-from tests.cli.test_entry import call
+from tests.cli.test_entry import QUICK, call
 from tests.support.networks import EMPTY, generator, genotypes
+from tests.support.runs import DATA
 from tests.support.spaces import CELL, CHAIN, OWN
 
 PAGE = Path(__file__).parents[3] / "docs" / "export.md"
@@ -53,6 +54,7 @@ def same_everywhere(network: ArchitectureNetwork, n: int = 3) -> None:
 
 
 SMALL = {"channels": 4, "layers": 3, "n_classes": 5}
+TINY = {**SMALL, "layers": 1}
 EVERY = Genotype(  # each operation at stride 1 and, where it may be, at 2
     normal=(("max_pool_3x3", 0), ("avg_pool_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_5x5", 2), ("dil_conv_3x3", 1),
             ("dil_conv_5x5", 3), ("skip_connect", 0), ("none", 4)),
@@ -86,7 +88,7 @@ def test_logits_are_the_same_in_onnxruntime_and_torch_export(genotype: Architect
 
 
 def test_channels_last_makes_no_difference_and_the_network_stays_as_it_is() -> None:
-    network = built(GENOTYPES["CARS-A"], NetworkConfig.cifar(**SMALL, image_shape=(3, 8, 8)))
+    network = built(GENOTYPES["CARS-A"], NetworkConfig.cifar(**TINY, image_shape=(3, 8, 8)))
     set_memory_format(network, torch.channels_last)
     strides = {name: p.stride() for name, p in network.named_parameters()}
     same_everywhere(network)
@@ -100,7 +102,7 @@ def test_the_whole_cars_a_is_the_same_in_onnxruntime() -> None:
 
 
 def test_the_card_goes_along_and_raw_pixels_are_normalised_inside() -> None:
-    config = NetworkConfig.cifar(**SMALL, image_shape=(3, 8, 8))
+    config = NetworkConfig.cifar(**TINY, image_shape=(3, 8, 8))
     network = built(GENOTYPES["CARS-B"], config)
     data = cards.data_card("x", (3, 8, 8), 5, [100.0, 110.0, 120.0], [50.0, 60.0, 70.0], list("abcde"))
     card = card_of(network, {**TOLD, "data": data}, "network")
@@ -138,16 +140,16 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_run_is_exported_with_the_error_of_its_front(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
-    assert call("search", "--preset", "smoke", "--set", "training.n_generations=1", "--out", run) == 0
+    assert call("search", *QUICK, "--set", "network.layers=1", "--out", run) == 0
     front = carsmoo.Front.load(run / "front.json")
     assert call("export", run, "--out", out, "--network", len(front), "--format", "safetensors") == 0
     assert "differ by at most 0 once loaded" in capsys.readouterr().out
     network = carsmoo.load(out)
     assert network.genotype == front.genotypes[-1]
     assert network.card["accuracy"][0]["error"] == pytest.approx(front.column("error")[-1])
-    assert network.card["data"]["name"] == "digits"
+    assert network.card["data"]["name"] == DATA
     assert call("export", out, "--out", tmp_path / "again", "--format", "onnx", "--raw") == 0
-    assert "6 random images and 64 real ones" in capsys.readouterr().out
+    assert "6 random images and 60 real ones" in capsys.readouterr().out
     with pytest.raises(FileNotFoundError, match="expected the weights in"):
         carsmoo.load(tmp_path / "again")
     assert call("export", run, "--out", tmp_path / "no", "--network", len(front) + 1) == 2
@@ -189,6 +191,7 @@ def test_wrong_calls_write_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.end_to_end
 def test_the_code_of_the_manual_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text().partition("## Loading it")[2], flags=re.S)
     monkeypatch.chdir(tmp_path)

@@ -108,12 +108,12 @@ def test_a_search_by_an_objective_that_sees_networks_ends_and_goes_on_bit_for_bi
             return -float(network(DATA.normalise(DATA.validation.images)).softmax(dim=1).max(dim=1).values.mean())
 
     def run(n: int) -> CARSProblem:
-        made = problem(objectives=(confidence, *others))
+        made = problem(objectives=(confidence, *others), network=TINY)
         minimize(made, PNSGA3(), ("n_gen", n), seed=1)
         return made
 
     whole, part = run(3), run(2)
-    again = problem(objectives=(confidence, *others))
+    again = problem(objectives=(confidence, *others), network=TINY)
     again.load_state_dict(part.state_dict())
     X = draw(6, 3)
     assert np.array_equal(part.evaluate(X), again.evaluate(X))
@@ -285,10 +285,10 @@ def test_a_race_is_run_for_the_places_that_a_run_has_among_more_candidates(
 
 def test_a_search_runs_by_itself_and_one_seed_gives_one_front() -> None:
     state, numpys, pythons = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
-    made = problem()
+    made = problem(network=TINY)
     result = minimize(made, PNSGA3())
     again = minimize(made, PNSGA3())
-    other = minimize(problem(), PNSGA3())
+    other = minimize(problem(network=TINY), PNSGA3())
     assert np.array_equal(result.pop.get("X"), again.pop.get("X"))
     assert np.array_equal(result.pop.get("F"), again.pop.get("F"))
     assert np.array_equal(result.pop.get("F"), other.pop.get("F"))
@@ -307,7 +307,7 @@ def test_a_search_runs_by_itself_and_one_seed_gives_one_front() -> None:
     assert torch.equal(torch.get_rng_state(), state)
     assert np.random.get_state()[1].tolist() == numpys  # noqa: NPY002
     assert random.getstate() == pythons
-    seeded = minimize(problem(seed=1), PNSGA3())
+    seeded = minimize(problem(seed=1, network=TINY), PNSGA3())
     assert not np.array_equal(seeded.pop.get("F"), result.pop.get("F"))
 
 
@@ -319,7 +319,7 @@ def test_statistics_of_the_batch_are_an_option_that_matters() -> None:
 
 def test_the_test_split_is_asked_for_by_name_only() -> None:
     poison = dataclasses.replace(DATA, test=Split(torch.full((40, 1, 8, 8), torch.nan), torch.full((40,), 99)))
-    clean, poisoned = (minimize(problem(data=data), PNSGA3()) for data in (DATA, poison))
+    clean, poisoned = (minimize(problem(data=data, network=TINY), PNSGA3()) for data in (DATA, poison))
     assert np.array_equal(clean.pop.get("F"), poisoned.pop.get("F"))
     made = problem()
     X = draw(1)
@@ -410,7 +410,9 @@ RACING = dataclasses.replace(PLAN, n_generations=3, racing=True)
 
 
 def test_a_raced_search_repeats_and_its_front_is_scored_in_full() -> None:
-    first, second = (minimize(problem(training=RACING), PNSGA3(protection=None), seed=2) for _ in range(2))
+    first, second = (
+        minimize(problem(training=RACING, network=TINY), PNSGA3(protection=None), seed=2) for _ in range(2)
+    )
     assert np.array_equal(first.pop.get("F"), second.pop.get("F"))
     front = first.problem.front(first)
     errors = front.column("error") * len(DATA.validation)

@@ -230,9 +230,9 @@ def test_one_seed_one_result() -> None:
 
 def test_training_learns_a_pattern() -> None:
     rng = np.random.default_rng(1)
-    labels = np.arange(400) % 10
+    labels = np.arange(200) % 10
     patterns = rng.random((10, 8, 8))
-    images = ImageData.from_arrays(patterns[labels] + 0.1 * rng.random((400, 8, 8)), labels)
+    images = ImageData.from_arrays(patterns[labels] + 0.1 * rng.random((200, 8, 8)), labels)
     made = SupernetTrainer(
         Supernet(SPACE, SMALL, generator()), images, SupernetTraining(batch_size=16, learning_rate=0.05), generator()
     )

@@ -17,14 +17,15 @@ from carsmoo.space.darts import DARTSSpace
 from carsmoo.utils.progress import Step
 from carsmoo.utils.validation import DivergenceError
 from tests.support.networks import genotypes
+from tests.support.runs import DATA
 
 SMALL = NetworkConfig(channels=2, layers=3)
 
 
 def world(seed: int = 0, **plan: float) -> SupernetState:
-    data = load("digits")
+    data = load(DATA)
     shape = SMALL.for_data(data.image_shape, data.classes)
-    settings = {"batch_size": 256, "bn_calibration_images": 64, **plan}
+    settings = {"batch_size": 50, "bn_calibration_images": 64, **plan}
     return SupernetState(DARTSSpace(), shape, SupernetTraining(**settings), data, seed)  # type: ignore[arg-type]
 
 
@@ -181,7 +182,7 @@ def test_a_search_that_diverges_ends_with_its_reason() -> None:
         learning_rate_min=1e30,
         grad_clip=1e30,
     )
-    problem = CARSProblem(network=SMALL, training=plan)
+    problem = CARSProblem(DATA, network=SMALL, training=plan)
     heard: list[Step] = []
     problem.listeners.append(heard.append)
     with pytest.raises(DivergenceError, match="training: expected finite gradients"):
