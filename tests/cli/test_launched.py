@@ -90,7 +90,7 @@ def require_same_search(run: Path, undisturbed: Path) -> None:
 def test_a_killed_worker_is_started_again_and_the_front_is_that_of_an_undisturbed_run(
     tmp_path: Path, config: Path, searched: Path
 ) -> None:
-    done = launch("SIGKILL", 7, "search", "--config", config, "--out", tmp_path / "run", restarts=1)
+    done = launch("SIGKILL", 5, "search", "--config", config, "--out", tmp_path / "run", restarts=1)
     assert done.returncode == 0, done.stderr
     assert "going on from" in done.stdout
     require_same_search(tmp_path / "run", searched)
@@ -99,7 +99,7 @@ def test_a_killed_worker_is_started_again_and_the_front_is_that_of_an_undisturbe
 @pytest.mark.end_to_end
 def test_a_search_that_is_interrupted_goes_on_to_the_same_end(tmp_path: Path, config: Path, searched: Path) -> None:
     run = tmp_path / "run"
-    done = launch("SIGINT", 7, "search", "--config", config, "--out", run)
+    done = launch("SIGINT", 5, "search", "--config", config, "--out", run)
     assert done.returncode != 0
     assert done.stdout.endswith(f"go on with: carsmoo resume {run}\n")
     assert "carsmoo:" not in done.stderr
@@ -114,7 +114,7 @@ def test_a_search_that_is_interrupted_goes_on_to_the_same_end(tmp_path: Path, co
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
     """A run's directory as a search leaves it, with three networks."""
-    made = RunDirectory.create(tmp_path / "run", CONFIG)
+    made = RunDirectory.create(tmp_path / "run", CONFIG.updated({"data": "digits"}))
     F = np.array([[0.3, 1.0], [0.2, 2.0], [0.1, 3.0]])
     made.write_front(Front(tuple(FOUND), F, ("error", "params"), ("", "M"), {}))
     return made

@@ -30,7 +30,7 @@ def search(path: Path) -> None:
     if (path / "config.toml").is_file():
         session.resume()
     else:
-        session.start(CONFIG)
+        session.start(CONFIG.updated({"data": "digits", "training": {"batch_size": 256}}))
     session.run()
     state = session.problem.state_dict()
     digests = {name: hashlib.sha256(a.tobytes()).hexdigest() for name, a in state.items()}
