@@ -232,7 +232,7 @@ def test_fidelity_tells_no_tau_of_three_networks(run_dir: Path, capsys: pytest.C
     ("score", "setting", "where"),
     [
         ("loss", 'objectives=["loss","params"]', "on search-validation"),
-        ("error", "training.main_effects=20", "by main effects of 20 networks"),
+        ("error", "training.main_effects=96", "by main effects of 96 networks"),
     ],
 )
 def test_fidelity_tells_what_the_search_selected_by_and_what_sizes_alone_do(
