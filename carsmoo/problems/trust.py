@@ -28,6 +28,8 @@ YOUNG = 100
 """Steps of an operation below which orders by shared weights were never measured to be true
 (``benchmarks/bench_fidelity.py``: tau with the truth from -0.1 to 0.4, on three data sets)."""
 
+_REMEDY = "train longer or score on more images, or networks if main effects score"
+
 FEW = 3
 """Networks that an order needs at least."""
 
@@ -79,20 +81,22 @@ class Trust:
     @property
     def warning(self) -> str | None:
         """What a low trust means, in a sentence; None where it is not low, or not known."""
-        if self.ceiling is None:
+        if self.ceiling is None and self.distinct != 0:
             return None
-        if self.ceiling >= LOW:
+        if self.ceiling is None:
+            why = f"half of what scores them, or all of it, finds no network better than another; {_REMEDY}"
+        elif self.ceiling >= LOW:
             if not self.shared or self.updates is None or self.updates >= YOUNG:
                 return None
             return (
                 f"the shared weights are young, {self.updates:.0f} steps each: with fewer than {YOUNG} they were never "
                 "seen to order networks well; train longer, or train some networks alone"
             )
-        if self.members is not None and _of_whole(self.members, self.n_members) == self.ceiling:
+        elif self.members is not None and _of_whole(self.members, self.n_members) == self.ceiling:
             why = f"supernets agree with tau {self.members:.2f}; train longer or more of them"
         else:
             halves = f"two halves of what scores them agree with tau {self.halves:.2f}"
-            why = f"{halves}; train longer or score on more images, or networks if main effects score"
+            why = f"{halves}; {_REMEDY}"
         return f"the order of these networks is mostly noise: {why}"
 
 
