@@ -50,7 +50,7 @@ def test_two_processes_that_are_stopped_go_on_in_one_and_what_was_found_is_train
     pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
     of, run, whole = ("--space", space), tmp_path / "run", tmp_path / "whole"
     assert call("search", "--config", config, "--out", whole, *of) == 0
-    done = launch("SIGINT", 7, "search", "--config", config, "--out", run, *of)
+    done = launch("SIGINT", 5, "search", "--config", config, "--out", run, *of)
     assert done.stdout.endswith(f"go on with: carsmoo resume {run}\n"), done.stderr
     assert call("resume", run, *of) == 0
     require_same_search(run, whole)
