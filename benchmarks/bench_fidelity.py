@@ -20,7 +20,8 @@ Figures, for each truth set NAME, means over seeds:
   supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects;
 - ``extrapolated_to_params_NAME``, ``extrapolated_to_params_own_NAME``: core-seconds at which one supernet, or own
   weights, would order networks by the cross entropy as truly as "more parameters first" does, on a straight line of
-  tau over the logarithm of compute, fitted to all lengths; none where that does not rise so far in any time.
+  tau over the logarithm of compute, fitted to all lengths; those of the shortest where it
+  has that already, none where the line does not rise so far.
 
 and those of :mod:`benchmarks.truth.trust` and :mod:`benchmarks.truth.ending`.
 

@@ -58,7 +58,7 @@ class CurrentScores:
             found = self._of_networks.look_up(X, lambda new: self._networks_asked(new, world, group, listener))
         if self.objectives.score is None:
             return found
-        if self.effects is None:
+        if self.effects is None or not len(X):
             scores = scores_of(self.tallies(X, world, listener, survivors))
         else:
             scores = self.effects.scores(X, *self._drawn(world, listener))

@@ -166,6 +166,13 @@ def test_errors_are_fitted_too_and_what_is_distinct_is_told_by_the_fits(monkeypa
     assert made.trust.warning is None or "young" not in made.trust.warning
 
 
+def test_no_vectors_have_no_scores() -> None:
+    made, told = problem(), list[Step]()
+    made.listeners.append(told.append)
+    assert made.moving_values(vectors(0)).shape == (0, 1)
+    assert all(step.phase != "scoring" for step in told)  # no network is drawn for them
+
+
 def test_a_search_that_scores_no_network_has_no_main_effects() -> None:
     def weights(genotype: object, network: object) -> float:
         return 1.0
