@@ -13,11 +13,15 @@ Figures, for each truth set NAME, means over seeds:
 - ``tau_ensemble_NAME``, ``core_seconds_tau_ensemble_NAME``: four supernets of two epochs each, by the cross entropy;
 - ``tau_effects_NAME``, ``core_seconds_tau_effects_NAME``: main effects of operations, fitted to the cross entropy of
   384 other networks on 500 images in one supernet of 9 epochs, their scoring counted in;
+- ``tau_fitted_NAME``, ``core_seconds_tau_fitted_NAME``: main effects fitted to the cross entropy of the same networks,
+  which they are to order, with own weights of 18 epochs; ``tau_both_NAME``, ``core_seconds_tau_both_NAME``: the mean of
+  the ranks by these and by a supernet's main effects, at the compute of both;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
-  supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects;
+  supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects,
+  ``compute_to_tau_gain_fitted_NAME`` of own weights' main effects;
 - ``extrapolated_to_params_NAME``, ``extrapolated_to_params_own_NAME``: core-seconds at which one supernet, or own
   weights, would order networks by the cross entropy as truly as "more parameters first" does, on a straight line of
   tau over the logarithm of compute, fitted to all lengths; those of the shortest where it
@@ -49,6 +53,7 @@ from numpy.typing import NDArray
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
 from benchmarks.truth.compute import crossing, gain
+from benchmarks.truth.derived import derived
 from benchmarks.truth.ending import endings
 from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD, Lever
 from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
@@ -69,7 +74,7 @@ TICKS = (5, 10, 30, 100, 300, 600)
 SCORES = ("error", "loss")
 """What networks are ordered by: the share of images that are wrong, or the cross entropy."""
 
-COLOURS = (*SHADES, "#9aa83a", "#b0402f")
+COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b")
 """Of the levers, in their order."""
 
 
@@ -176,6 +181,7 @@ def at(
 def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]:
     """Return the figures of all truth sets that have measurements, and those of trust."""
     found: dict[str, float | None] = {}
+    measured, records = records, [*records, *derived(records)]
     for data in dict.fromkeys(r["data"] for r in records):
         truth = load_truth(data, folder)
         random = truth.at([group != "published" for group in truth.groups])
@@ -185,7 +191,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
-        told |= {"_effects": ("effects", "loss")}
+        told |= {f"_{name}": (name, "loss") for name in ("effects", "fitted", "both")}
         for name, way in told.items():
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, folder, *way)
         found[f"tau_loss_{data}"] = at(records, data, folder, "own", "loss")[1]
@@ -197,9 +203,9 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         if "default" in by_error:
             found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
-            for lever in ("ensemble", "effects"):
+            for lever in ("ensemble", "effects", "fitted"):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
-    found |= correlations(records, folder) | endings(records, folder)
+    found |= correlations(measured, folder) | endings(measured, folder)
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -207,6 +213,7 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
     """Draw tau over compute, one line a lever, with the ceiling and the parameters' own tau."""
     names = list(dict.fromkeys(r["data"] for r in records))
     told = figures(records, folder)
+    records = [*records, *derived(records)]
     figure, axes = panels(1, len(names), 4.2 * len(names), 3.6, wspace=0.1)
     places = list(LEVERS)
     for axis, data in zip(np.atleast_1d(axes), names, strict=True):
@@ -234,10 +241,11 @@ def lines_of(records: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
     """Yield a table of all measurements; ``size`` is the tau of the loss with "more parameters first"."""
     heads = "".join(f"{head:>9}" for head in ("by loss", "size", "members"))
     yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'seed':>6}{'core-s':>9}{'error':>8}{'tau':>7}{heads}"
-    for record in records:
+    for record in [*records, *derived(records)]:
         truth = load_truth(record["data"], folder)
         error, loss = (scores(record, truth.names, score) for score in SCORES)
-        own = None if LEVERS[record["lever"]].fitted else tau(truth.test, error)  # of the fit none
+        lever = LEVERS[record["lever"]]
+        own = None if lever.fitted or lever.follows else tau(truth.test, error)  # of a fit none
         found = [own, tau(truth.test, loss), tau(-truth.params, loss), record.get("members")]
         told = "".join(
             f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(found, (7, 9, 9, 9), strict=True)
@@ -253,7 +261,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is missing, print and draw all that is stored."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_fidelity", description="How true scores are.")
     parser.add_argument("--data", choices=list(SETS), nargs="+", default=list(SETS))
-    parser.add_argument("--levers", choices=list(LEVERS), nargs="+", default=list(LEVERS))
+    levers = [name for name, lever in LEVERS.items() if not lever.follows]
+    parser.add_argument("--levers", choices=levers, nargs="+", default=levers)
     parser.add_argument("--epochs", type=int, nargs="+", help="of these only")
     parser.add_argument("--seeds", type=int, default=2, help="of each measurement")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the result files are")

@@ -16,12 +16,14 @@ class Lever:
         epochs_each: epochs of each supernet of an ensemble; None for one supernet that has all.
         images: of search-validation, of each class its share, that networks are scored on, an equal part by each
             supernet.
+        follows: whether its scores follow from those of others, see :mod:`benchmarks.truth.derived`.
     """
 
     label: str
     plan: dict[str, Any]
     epochs_each: int | None = None
     images: int = 1000
+    follows: bool = False
 
     @property
     def fitted(self) -> bool:
@@ -37,6 +39,12 @@ LEVERS = {
     "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
     "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
     "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=500),
+    "fitted": Lever(
+        label="own weights, main effects",
+        plan={**QUICK, "weights": "own", "main_effects": "population"},
+        follows=True,
+    ),
+    "both": Lever(label="both main effects", plan={}, follows=True),
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 
@@ -46,8 +54,10 @@ EPOCHS = {
     "own": (4, 9, 18, 36),
     "widening": (4, 9, 18),
     "effects": (9, 18, 36),
+    "fitted": (4, 9, 18, 36),
+    "both": (4, 9, 18, 36),
 }
-"""Epochs of search-train that all architectures share, by lever."""
+"""Epochs of search-train that all architectures share, by lever; of both, those with own weights."""
 
-TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 9}
+TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 9, "fitted": 18, "both": 18}
 """Of these, those at which figures are told."""

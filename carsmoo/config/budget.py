@@ -168,8 +168,8 @@ def untimed(images: Images, given: SupernetTraining) -> SupernetTraining:
     batch = batch_of(images, given)
     per_epoch = max(images.train // batch, 1)
     warm, later = (-(-steps // per_epoch) for steps in STEPS)
-    fewest, most = GENERATIONS[:2] if given.main_effects else GENERATIONS[1:]
-    count = SCORED[-1] if given.main_effects else SCORED[1]
+    fewest, most = GENERATIONS[:2] if given.networks_drawn else GENERATIONS[1:]
+    count = SCORED[-1] if given.networks_drawn else SCORED[1]
     epochs = max(later // most, 1)
     planned: dict[str, Any] = {
         "warmup_epochs": max(warm, 1),
@@ -221,8 +221,8 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
     if given.score_images is not None:
         counts = [min(given.score_images, images.validation)]
     networks, times, most = given.pop_size, 3, GENERATIONS[2]
-    if given.main_effects:  # many networks on few images, once a generation, whatever the population
-        networks, times, most, counts = given.main_effects, 1, GENERATIONS[1], counts[-1:]
+    if given.networks_drawn:  # many networks on few images, once a generation, whatever the population
+        networks, times, most, counts = given.networks_drawn, 1, GENERATIONS[1], counts[-1:]
     found = None
     for count in counts:
         scoring = rates.scoring(networks, count + calibration)

@@ -7,8 +7,8 @@ import inspect
 import math
 import re
 from collections.abc import Iterator
-from types import NoneType
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from carsmoo.config.toml import toml_value
 from carsmoo.space.known import KINDS
@@ -89,11 +89,13 @@ def _kind(annotation: Any, limits: tuple[float, float | None, bool, bool]) -> st
     if NoneType in get_args(annotation):
         (kind,) = (kind for kind in get_args(annotation) if kind is not NoneType)
         return f"{_kind(kind, limits)}; need not be given"
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join(_kind(kind, limits) for kind in get_args(annotation))
     if annotation in (int, float):
         return ("integer" if annotation is int else "number") + _range(*limits)
     if get_origin(annotation) is Literal:
         *others, last = get_args(annotation)
-        return f"{', '.join(others)} or {last}"
+        return f"{', '.join(others)} or {last}" if others else str(last)
     if get_origin(annotation) is tuple:
         of = get_args(annotation)
         if dataclasses.is_dataclass(of[0]):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from carsmoo.utils.validation import boolean, choice, instance, integer, number, shown
 
@@ -20,15 +20,20 @@ def setting(
 def check_settings(config: Any) -> None:
     """Check a dataclass's integers, numbers, names, choices, truth values and sections; None where it is allowed.
 
+    What is a number or one of some names is checked as what it looks like.
+
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.
     """
     hints = get_type_hints(type(config))
     for field in dataclasses.fields(config):
         name, value, kind = field.name, getattr(config, field.name), hints[field.name]
-        kinds = get_args(kind) if NoneType in get_args(kind) else (kind,)
+        kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
         if value is None and NoneType in kinds:
             continue
+        names = [of for of in kinds if get_origin(of) is Literal]
+        if names and isinstance(value, str):
+            kinds = (names[0],)
         low, high, open_low, open_high = field.metadata.get("range", (0, None, False, False))
         if kinds[0] is int:
             limit = 10**9 if high is None else None if high == math.inf else int(high)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.renamed import refuses_old_names
@@ -12,6 +12,9 @@ from carsmoo.utils.durations import seconds_of
 
 AUTO = "auto"
 """The budget of a plan that follows the images instead of a time."""
+
+POPULATION: Final = "population"
+"""Says that main effects are fitted to the networks that live."""
 
 FEWEST_EFFECTS = 16
 """Networks that main effects are fitted to, so many or more."""
@@ -66,7 +69,8 @@ class SupernetTraining:
             given.
         main_effects: random networks, drawn anew each generation, that the supernet scores in place of the population.
             A network's score is then what its operations add on average, fitted to theirs by Bayesian ridge regression,
-            which leaves out what is chance in a young supernet's score of one network. 0, the paper's, scores each
+            which leaves out what is chance in a young network's score. With own weights ``"population"`` instead: it is
+            fitted to the scores of all that live, at the age of the median of them. 0, the paper's, scores each
             network itself. An objective that sees networks is still asked for each.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
@@ -112,7 +116,7 @@ class SupernetTraining:
     bn_statistics: Literal["recalibrated", "batch"] = "recalibrated"
     bn_calibration_images: int = setting(128, 2)
     score_images: int | None = setting(None, 2)
-    main_effects: int = setting(0, 0)
+    main_effects: int | Literal["population"] = setting(0, 0)
     eval_batch_size: int = setting(500, 1)
     score_memory: int = setting(2048, 1)
     racing: bool = False
@@ -122,12 +126,11 @@ class SupernetTraining:
     def __post_init__(self) -> None:
         check_settings(self)
         of_one = ("n_supernets", "subnets_per_step", "ghost_batches", "flops_grouping_window")
-        of_none = {"racing": False, "warmup_widening": 0, "main_effects": 0}
+        of_none = {"racing": False, "warmup_widening": 0}
         for name, value in {**dict.fromkeys(of_one, 1), **of_none}.items():
             if self.weights == "own" and getattr(self, name) != value:
                 raise ValueError(f"{name}: expected {value} with weights='own', got {getattr(self, name)}")
-        if 0 < self.main_effects < FEWEST_EFFECTS:
-            raise ValueError(f"main_effects: expected 0 or at least {FEWEST_EFFECTS}, got {self.main_effects}")
+        self._check_main_effects()
         if self.main_effects and self.racing:
             raise ValueError("racing: expected False with main_effects, which stop no network early, got True")
         if self.n_supernets > 1 and self.racing:
@@ -146,6 +149,20 @@ class SupernetTraining:
         if self.learning_rate_min > self.learning_rate:
             raise ValueError(
                 f"learning_rate_min: expected at most learning_rate {self.learning_rate}, got {self.learning_rate_min}"
+            )
+
+    def _check_main_effects(self) -> None:
+        given, own = self.main_effects, self.weights == "own"
+        if isinstance(given, int):
+            if own and given:
+                raise ValueError(f"main_effects: expected 0 or {POPULATION!r} with weights='own', got {given}")
+            if 0 < given < FEWEST_EFFECTS:
+                raise ValueError(f"main_effects: expected 0 or at least {FEWEST_EFFECTS}, got {given}")
+        elif not own:
+            raise ValueError(f"main_effects: expected a number of networks with weights='shared', got {given!r}")
+        elif self.pop_size < FEWEST_EFFECTS:
+            raise ValueError(
+                f"pop_size: expected at least {FEWEST_EFFECTS} with main_effects={given!r}, got {self.pop_size}"
             )
 
     def _check_budget(self) -> None:
@@ -170,6 +187,11 @@ class SupernetTraining:
     def planned_epochs(self) -> int:
         """Epochs of the warm-up and all generations."""
         return self.warmup_epochs + self.n_generations * self.epochs_per_generation
+
+    @property
+    def networks_drawn(self) -> int:
+        """Random networks that are scored each generation for main effects."""
+        return self.main_effects if isinstance(self.main_effects, int) else 0
 
     def learning_rate_at(self, progress: float) -> float:
         """Return the learning rate after ``progress`` epochs, a cosine from the start to the end of the schedule."""

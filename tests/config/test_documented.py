@@ -38,6 +38,7 @@ class Sample:
 
     count: int = setting(3, 2, 9)
     kind: Literal["a", "b"] = "a"
+    some: int | Literal["all"] = setting(0, 0)
     name: str | None = None
     sizes: tuple[int, int] = (1, 2)
     many: tuple[str, ...] = ("x", 'y"z')
@@ -55,6 +56,7 @@ def test_each_setting_has_its_value_type_and_meaning() -> None:
             "how many; see PNSGA3 and carsmoo.nets.data: both. A second paragraph.",
         ),
         ("kind", '"a"', "a or b", '"a" or "b".'),
+        ("some", "0", "integer, at least 0 or all", ""),
         ("name", None, "text; need not be given", ""),
         ("sizes", "[1, 2]", "list of 2 integers", ""),
         ("many", '["x", "y\\"z"]', "list of texts", ""),

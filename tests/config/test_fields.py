@@ -24,6 +24,7 @@ class Settings:
     any_rate: float = 1.0
     flag: bool | None = None
     kind: Literal["a", "b"] = "a"
+    some: int | Literal["all"] = setting(0, 0, 9)
     name: str | None = None
     inner: Inner = field(default_factory=Inner)
     shape: tuple[int, int] | None = None
@@ -47,6 +48,9 @@ class Settings:
         ({"any_rate": True}, TypeError, "any_rate: expected a number, got True"),
         ({"flag": 1}, TypeError, "flag: expected True or False, got 1"),
         ({"kind": "c"}, ValueError, "kind: expected one of a, b, got 'c'"),
+        ({"some": "none"}, ValueError, "some: expected one of all, got 'none'"),
+        ({"some": 10}, ValueError, "some: expected at most 9, got 10"),
+        ({"some": None}, TypeError, "some: expected an integer, got None"),
         ({"name": 3}, TypeError, "name: expected a name, got 3"),
         ({"inner": {"n": 3}}, TypeError, "inner: expected Inner, got"),
     ],
@@ -57,6 +61,7 @@ def test_a_field_is_checked_by_its_annotation_and_range(fields: dict[str, Any], 
 
 
 def test_numbers_of_numpy_become_pythons_and_all_else_stays_as_it_is() -> None:
+    assert (Settings(some="all").some, type(Settings(some=np.int64(3)).some)) == ("all", int)  # type: ignore[arg-type]
     made = Settings(n=np.int64(3), rate=np.float32(0.25), any_rate=1, free=10**30, flag=True)  # type: ignore[arg-type]
     assert (type(made.n), type(made.rate), type(made.any_rate)) == (int, float, int)
     assert (made.n, made.rate, made.free, made.often, made.shape) == (3, 0.25, 10**30, None, None)

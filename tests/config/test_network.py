@@ -97,7 +97,23 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
         ({"weights": "own", "subnets_per_step": 2}, ValueError, "subnets_per_step: expected 1 with weights='own'"),
         ({"score_images": 1}, ValueError, "score_images: expected at least 2"),
         ({"main_effects": 8}, ValueError, "main_effects: expected 0 or at least 16, got 8"),
-        ({"weights": "own", "main_effects": 99}, ValueError, "main_effects: expected 0 with weights='own', got 99"),
+        (
+            {"weights": "own", "main_effects": 99},
+            ValueError,
+            "main_effects: expected 0 or 'population' with weights='own', got 99",
+        ),
+        (
+            {"main_effects": "population"},
+            ValueError,
+            "main_effects: expected a number of networks with weights='shared', got 'population'",
+        ),
+        (
+            {"weights": "own", "pop_size": 15, "main_effects": "population"},
+            ValueError,
+            "pop_size: expected at least 16 with main_effects='population', got 15",
+        ),
+        ({"weights": "own", "main_effects": "all"}, ValueError, "main_effects: expected one of population, got 'all'"),
+        ({"main_effects": 2.5}, TypeError, "main_effects: expected an integer, got 2.5"),
         ({"racing": True, "main_effects": 99}, ValueError, "racing: expected False with main_effects"),
     ],
 )

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from carsmoo.cost.objectives import Objectives, ValueCache
 from carsmoo.nets.distributed.group import Group
-from carsmoo.nets.supernet.main_effects import MainEffects, Scoring
+from carsmoo.nets.supernet.main_effects import Living, MainEffects, Scoring
+from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.world import World
 from carsmoo.problems.trust import scores_of
@@ -58,10 +59,10 @@ class CurrentScores:
             found = self._of_networks.look_up(X, lambda new: self._networks_asked(new, world, group, listener))
         if self.objectives.score is None:
             return found
-        if self.effects is None or not len(X):
+        if self.effects is None or not len(X) or _unborn(world):
             scores = scores_of(self.tallies(X, world, listener, survivors))
         else:
-            scores = self.effects.scores(X, *self._drawn(world, listener))
+            scores = self.effects.scores(X, *self._fitted(world, listener))
         return np.insert(found, self.objectives.moving.index(self.objectives.score), scores, axis=1)
 
     def tallies(
@@ -80,15 +81,15 @@ class CurrentScores:
     def _scored(self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None) -> NDArray[Any]:
         assert self.objectives.score is not None
         score = self.objectives.score
-        if self.effects is not None:
-            return self.effects.tallies(X, *self._drawn(world, listener))
+        if self.effects is not None and not _unborn(world):
+            return self.effects.tallies(X, *self._fitted(world, listener))
         listener(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         races = survivors is not None and len(X) > survivors
         race = Race(self.objectives.fixed(X), cast(int, survivors)) if races else None
         return world.scores(self.space.decode(X), score, listener, race)
 
-    def _drawn(self, world: World, listener: Listener) -> tuple[int, Scoring]:
-        """Return for which epoch networks are drawn whose main effects count, and what scores them."""
+    def _fitted(self, world: World, listener: Listener) -> tuple[int, Scoring, Living | None]:
+        """Return for which epoch networks are drawn whose main effects count, what scores them, and which live."""
         assert self.objectives.score is not None
         score = self.objectives.score
 
@@ -96,7 +97,7 @@ class CurrentScores:
             listener(Step(phase="scoring", done=0, total=len(genotypes), unit="networks"))
             return world.scores(genotypes, score, listener, None)
 
-        return round(world.epochs), scoring
+        return round(world.epochs), scoring, world.trained() if isinstance(world, OwnWeights) else None
 
     def _networks_asked(
         self, X: NDArray[np.int64], world: World, group: Group, listener: Listener
@@ -112,3 +113,8 @@ class CurrentScores:
             return found
 
         return np.array(group.decide(find), dtype=np.float64)
+
+
+def _unborn(world: World) -> bool:
+    """Return whether networks have weights of their own and none was trained yet: nothing is there to fit to."""
+    return isinstance(world, OwnWeights) and not len(world.trained()[0])

@@ -146,9 +146,10 @@ class LearningProblem(GenotypeProblem):
         return new_world(*made, self.seed or 0, layout, self._group)
 
     def _new_scores(self, group: Group) -> CurrentScores:
-        n = self.training.main_effects
+        plan = self.training
         most = 1.0 if self._score == "error" else math.inf
-        effects = MainEffects(self.space, n, self.seed or 0, group, most) if n else None
+        made = self.space, plan.networks_drawn, self.seed or 0, group, most
+        effects = MainEffects(*made) if plan.main_effects else None
         return CurrentScores(self.space, self._objectives, effects)
 
     # ------------------------------------------------------------------ state

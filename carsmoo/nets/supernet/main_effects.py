@@ -1,14 +1,15 @@
-"""Main effects: networks scored by what their operations add on average, not by their own passes through a supernet.
+"""Main effects: networks scored by what their operations add on average, not by their own passes through their weights.
 
-Much of a young supernet's score of one network is chance: what its operations happened to meet. What an operation adds
-on average over many networks is steadier; how well it orders networks is measured by ``benchmarks/bench_fidelity.py``.
+Much of a young network's score is chance: in a supernet what its operations happened to meet, with weights of its own
+what those began with. What an operation adds on average over many networks is steadier; how well it orders networks is
+measured by ``benchmarks/bench_fidelity.py``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +22,26 @@ from carsmoo.space.search_space import SearchSpace
 STREAM = 4
 """Tells the random numbers of a seed that draw networks here from others of that seed."""
 
-Scoring = Callable[[Sequence[Architecture]], NDArray[Any]]
+Scoring: TypeAlias = Callable[[Sequence[Architecture]], NDArray[Any]]
 """Returns the tallies of architectures, (n, 2, 2), or (n, k, 2, 2) of k supernets; all processes of a group call it."""
+
+Living: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Vectors of networks that have weights of their own, (n, n_var), and the steps that each was trained for, (n,)."""
 
 
 class MainEffects:
-    """Scores of architectures, fitted by Bayesian ridge regression to those of random networks of the space.
+    """Scores of architectures, fitted by Bayesian ridge regression to those of some networks.
+
+    Those are random ones of the space, or such as live with weights of their own. Of these the older ones are better
+    for their age alone: it is a feature of theirs, the binary logarithm of their steps over the median's, and scores
+    are those expected at the median.
 
     A score is that of a fit to all of them. Two more, to every other network each, take the place of two halves of the
     images: how far they agree about an order tells how much of it is chance (:class:`~carsmoo.Trust`).
 
     Args:
         space: the architectures, and their features.
-        n: networks drawn.
+        n: networks drawn, where none lives.
         seed: draws them, others at each epoch.
         group: the processes that score together; the first one fits.
         most: the largest score there is, 1 of errors.
@@ -47,34 +55,51 @@ class MainEffects:
         """Forget what was fitted, as the weights have changed."""
         self._known = None
 
-    def scores(self, X: NDArray[np.int64], epoch: int, scoring: Scoring) -> NDArray[np.float64]:
-        """Return the scores of ``X`` (m, n_var), (m,), that the networks drawn lead to expect.
+    def scores(
+        self, X: NDArray[np.int64], epoch: int, scoring: Scoring, living: Living | None = None
+    ) -> NDArray[np.float64]:
+        """Return the scores of ``X`` (m, n_var), (m,), that the networks fitted to lead to expect.
 
         Args:
             X: vectors.
             epoch: of the weights, which with the seed draws the networks.
             scoring: scores them with the current weights; called once until :meth:`forget`.
+            living: the networks, where they are not drawn; at least one.
         """
-        features, tallies = self._drawn(epoch, scoring)
-        expected = self.group.decide(lambda: fit(features, tallies, self.space.features(X), self.most).tolist())
+        features, tallies = self._fitted(epoch, scoring, living)
+        expected = self.group.decide(lambda: fit(features, tallies, self._features(X, living), self.most).tolist())
         return np.array(expected, dtype=np.float64)
 
-    def tallies(self, X: NDArray[np.int64], epoch: int, scoring: Scoring) -> NDArray[Any]:
-        """Return the tallies of two halves of the networks drawn, of the shape of what is scored; see :func:`halves`.
+    def tallies(self, X: NDArray[np.int64], epoch: int, scoring: Scoring, living: Living | None = None) -> NDArray[Any]:
+        """Return the tallies of two halves of the networks, of the shape of what is scored; see :func:`halves`.
 
         The arguments are those of :meth:`scores`.
         """
-        features, tallies = self._drawn(epoch, scoring)
-        fitted = self.group.decide(lambda: halves(features, tallies, self.space.features(X), self.most).tolist())
+        features, tallies = self._fitted(epoch, scoring, living)
+        fitted = self.group.decide(lambda: halves(features, tallies, self._features(X, living), self.most).tolist())
         return np.array(fitted, dtype=np.float64).reshape(len(X), *tallies.shape[1:])
 
-    def _drawn(self, epoch: int, scoring: Scoring) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        """Return features and tallies of the networks that are drawn for an epoch."""
+    def _fitted(self, epoch: int, scoring: Scoring, living: Living | None) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Return features and tallies of the networks that are fitted to."""
         if self._known is None:
-            random_state = np.random.default_rng([self.seed, epoch, STREAM])
-            drawn = random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
-            self._known = self.space.features(drawn), np.asarray(scoring(self.space.decode(drawn)))
+            if living is None:
+                random_state = np.random.default_rng([self.seed, epoch, STREAM])
+                X = random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
+                ages = None
+            else:
+                X, steps = living
+                ages = np.log2(steps / np.median(steps))
+            self._known = self._features(X, living, ages), np.asarray(scoring(self.space.decode(X)))
         return self._known
+
+    def _features(
+        self, X: NDArray[np.int64], living: Living | None, ages: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the features of vectors, with an age where networks have one: that of the median if none is given."""
+        features = self.space.features(X)
+        if living is None:
+            return features
+        return np.column_stack([features, np.zeros(len(X)) if ages is None else ages])
 
 
 def fit(
@@ -123,5 +148,7 @@ def _predicted(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # the bits of a fit depend on the number of threads
-        predicted: NDArray[np.float64] = np.clip(BayesianRidge().fit(features, scores).predict(others), 0, most)
+        model = BayesianRidge().fit(features, scores)
+    # not predict(), which rounds a row by how many others there are
+    predicted: NDArray[np.float64] = np.clip((others * model.coef_).sum(axis=1) + model.intercept_, 0, most)
     return predicted

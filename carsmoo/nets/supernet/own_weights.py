@@ -198,6 +198,12 @@ class OwnWeights:
 
     # ------------------------------------------------------------------ scores
 
+    def trained(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the living networks that were trained: vectors, (n, n_var), in their order, and steps, (n,)."""
+        rows = sorted((key, one.steps) for key, one in self.living.items() if one.steps)
+        X = [np.frombuffer(key, dtype=np.int64) for key, _ in rows]
+        return np.array(X, dtype=np.int64).reshape(-1, self.space.n_var), np.array([steps for _, steps in rows])
+
     def scores(
         self, genotypes: Sequence[Architecture], score: str = "error", listener: Listener = unheard, race: object = None
     ) -> NDArray[Any]:

@@ -104,7 +104,8 @@ class CARSProblem(LearningProblem):
         weights = {"shared": "supernet", "own": "own"}[self.training.weights]
         made = {"data": self.images.name, "split": "search-validation", "weights": weights}
         if self.training.main_effects:
-            made["scores"] = f"main effects of {self.training.main_effects} networks"
+            fitted = f"{n} networks" if (n := self.training.networks_drawn) else "the population"
+            made["scores"] = f"main effects of {fitted}"
         return {**measured, **made, "epoch": self.epoch, "generation": self.time, "seed": self.seed}
 
     def evaluate_on_test(self, genotype: Architecture) -> float:

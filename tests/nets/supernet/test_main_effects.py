@@ -14,6 +14,7 @@ from sklearn.linear_model import BayesianRidge
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SupernetTraining, resume
 from carsmoo.nets.distributed.group import ALONE, Group
 from carsmoo.nets.supernet.main_effects import MainEffects, fit, halves
+from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.problems.trust import scores_of, trust_of
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.genotype import Genotype
@@ -148,6 +149,32 @@ def test_the_first_of_several_processes_fits() -> None:
     assert all(np.array_equal(found, work(ALONE)) for found in together(2, work))
 
 
+def test_networks_that_live_are_fitted_to_with_their_age_and_scores_are_of_the_median_age() -> None:
+    random_state = np.random.default_rng(0)
+    X, others = vectors(200), vectors(60, seed=1)
+    adds = random_state.standard_normal(SPACE.features(X).shape[1])
+    steps = np.where(SPACE.features(X) @ adds > np.median(SPACE.features(X) @ adds), 40, 10)  # the worse ones are older
+    effects = SPACE.features(X) @ adds / (SPACE.features(X) @ adds).std()
+    tallies = tallied(10 + effects - 3 * np.log2(steps / 10))
+
+    def scoring(genotypes: Sequence[Any]) -> NDArray[np.float64]:
+        assert list(genotypes) == list(SPACE.decode(X))
+        return tallies
+
+    made = MainEffects(SPACE, 0, 5, ALONE)
+    scores = made.scores(others, 1, scoring, (X, steps))
+    features = np.column_stack([SPACE.features(X), np.log2(steps / np.median(steps))])
+    asked = np.column_stack([SPACE.features(others), np.zeros(len(others))])
+    expected = BayesianRidge().fit(features, scores_of(tallies)).predict(asked)
+    assert scores == pytest.approx(expected)
+    assert (rank_correlation(scores, SPACE.features(others) @ adds).tau or 0) > 0.8
+    found = made.tallies(others, 1, scoring, (X, steps))
+    for half in (0, 1):
+        part = slice(half, None, 2)
+        fitted = BayesianRidge().fit(features[part], scores_of(tallies)[part]).predict(asked)
+        assert found[:, 0, half] / 5 == pytest.approx(fitted)
+
+
 # ---------------------------------------------------------------------- searches
 
 
@@ -222,3 +249,63 @@ def test_two_ranks_score_as_one() -> None:
 
 def test_it_keeps_the_rules_of_a_moving_problem() -> None:
     check_moving_problem(problem())
+
+
+# ---------------------------------------------------------------------- own weights
+
+OWN: dict[str, Any] = {"weights": "own", "main_effects": "population", "pop_size": 16}
+
+
+def of_living(made: CARSProblem, X: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the scores of X that the living networks' own losses lead to expect, computed anew."""
+    world = made._running()
+    assert isinstance(world, OwnWeights)
+    living = [one for one in world.living.values() if one.steps]
+    steps = np.array([one.steps for one in living])
+    genotypes = [one.network.genotype for one in living]
+    losses = scores_of(world.scores(genotypes, "loss"))
+    features = SPACE.features([SPACE.encode(genotype) for genotype in genotypes])
+    model = BayesianRidge().fit(np.column_stack([features, np.log2(steps / np.median(steps))]), losses)
+    predicted: NDArray[np.float64] = model.predict(np.column_stack([SPACE.features(X), np.zeros(len(X))]))
+    return predicted
+
+
+def test_with_own_weights_the_living_are_fitted_to_whoever_is_asked_for() -> None:
+    made = problem(**OWN)
+    assert made.moving_values(vectors(2)).shape == (2, 1)  # nobody lives yet: networks as they would be born
+    parents = vectors(16)
+    scores = made.evaluate(parents)[:, 0]
+    assert scores == pytest.approx(of_living(made, parents), rel=1e-6)
+    strangers = vectors(5, seed=7)
+    before = len(made._running().state_dict()["living"])
+    expected = of_living(made, strangers)
+    assert made.moving_values(strangers)[:, 0] == pytest.approx(expected, rel=1e-6)
+    assert len(made._running().state_dict()["living"]) == before  # none is born to be asked for
+    made.advance(parents)
+    everybody = np.concatenate([parents, vectors(16, seed=2)])
+    scores = made.evaluate(everybody)[:, 0]
+    assert len(set(made._running().state_dict()["trained"].tolist())) > 1
+    assert scores == pytest.approx(of_living(made, everybody), rel=1e-6)
+    assert made.trust is not None
+    assert made.trust.halves is not None
+    assert made.provenance()["scores"] == "main effects of the population"
+    assert "scikit-learn" in made.reproducibility()
+
+
+def test_a_search_with_own_weights_goes_on_bit_for_bit_and_two_ranks_search_as_one(tmp_path: Path) -> None:
+    made, X = problem(**OWN), vectors(16)
+    whole = minimize(made, PNSGA3(protection=None), seed=1)
+    minimize(problem(**OWN), PNSGA3(protection=None), ("n_gen", 2), seed=1, callback=Checkpoint(tmp_path))
+    again, algorithm = resume(tmp_path, problem(**OWN), PNSGA3(protection=None), termination=("n_gen", 3))
+    result = minimize(again, algorithm)
+    assert np.array_equal(whole.pop.get("F"), result.pop.get("F"))
+
+    def work(group: Group) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = problem(group, **OWN).evaluate(X)
+        return found
+
+    assert all(np.array_equal(found, work(ALONE)) for found in together(2, work))
+
+
+def test_with_own_weights_it_keeps_the_rules_of_a_moving_problem() -> None:
+    check_moving_problem(problem(**OWN))
