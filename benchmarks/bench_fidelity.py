@@ -15,13 +15,13 @@ Figures, for each truth set NAME, means over seeds:
   384 other networks on 500 images in one supernet of 9 epochs, their scoring counted in;
 - ``tau_fitted_NAME``, ``core_seconds_tau_fitted_NAME``: main effects fitted to the cross entropy of the same networks,
   which they are to order, with own weights of 18 epochs; ``tau_both_NAME``, ``core_seconds_tau_both_NAME``: the mean of
-  the ranks by these and by a supernet's main effects, at the compute of both;
+  these and a supernet's main effects on their scale, at the compute of both;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
   supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects,
-  ``compute_to_tau_gain_fitted_NAME`` of own weights' main effects;
+  ``compute_to_tau_gain_fitted_NAME`` and ``..._both_NAME`` of own weights' and of both;
 - ``extrapolated_to_params_NAME``, ``extrapolated_to_params_own_NAME``: core-seconds at which one supernet, or own
   weights, would order networks by the cross entropy as truly as "more parameters first" does, on a straight line of
   tau over the logarithm of compute, fitted to all lengths; those of the shortest where it
@@ -203,7 +203,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         if "default" in by_error:
             found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
-            for lever in ("ensemble", "effects", "fitted"):
+            for lever in ("ensemble", "effects", "fitted", "both"):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
     found |= correlations(measured, folder) | endings(measured, folder)
     return {name: value for name, value in found.items() if value is not None}

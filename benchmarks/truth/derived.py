@@ -2,8 +2,8 @@
 
 - ``fitted``: of own weights, main effects fitted to the very networks that are scored, as a search with
   ``SupernetTraining(weights="own", main_effects="population")`` has them;
-- ``both``: the mean of the ranks that those and a supernet's main effects of the same seed give, at the compute of both
-  together.
+- ``both``: the mean of those and a supernet's main effects of the same seed on their scale, as ``supernet_epochs`` has
+  it, at the compute of both together.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from benchmarks.truth.levers import TOLD
 from benchmarks.truth.sets import architectures
 from carsmoo.nets.supernet.main_effects import fit
+from carsmoo.nets.supernet.second_opinion import alike
 from carsmoo.space.darts import DARTSSpace
 
 
@@ -37,17 +37,18 @@ def fitted(record: dict[str, Any]) -> dict[str, Any]:
     features = space.features(space.encode([genotypes[name] for name in names]))
     means = np.array([record["loss"][name] for name in names])  # of the even and of the odd images
     tallies = np.stack([means, np.ones_like(means)], axis=1)
-    return {**record, "lever": "fitted", "loss": _alike(names, fit(features, tallies, features))}
+    return {**record, "lever": "fitted", "loss": _doubled(names, fit(features, tallies, features))}
 
 
 def both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Return a measurement whose losses are the mean ranks of the networks in two."""
-    names = [name for name in one["loss"] if name in other["loss"]]
-    ranks = [rankdata([np.mean(record["loss"][name]) for name in names]) for record in (one, other)]
+    """Return a measurement whose losses are the mean of two, the second one's on the scale of the first."""
+    names = list(one["loss"])
+    own, second = (np.array([np.mean(record["loss"][name]) for name in names]) for record in (one, other))
     seconds = one["core_seconds"] + other["core_seconds"]
-    return {**one, "lever": "both", "core_seconds": seconds, "loss": _alike(names, np.mean(ranks, axis=0))}
+    mean = (own + alike(second, second, own)) / 2
+    return {**one, "lever": "both", "core_seconds": seconds, "loss": _doubled(names, mean)}
 
 
-def _alike(names: Sequence[str], scores: ArrayLike) -> dict[str, list[float]]:
+def _doubled(names: Sequence[str], scores: ArrayLike) -> dict[str, list[float]]:
     """Return scores that have no halves in the form of those that have."""
     return {name: [score, score] for name, score in zip(names, np.asarray(scores).tolist(), strict=True)}

@@ -44,7 +44,7 @@ LEVERS = {
         plan={**QUICK, "weights": "own", "main_effects": "population"},
         follows=True,
     ),
-    "both": Lever(label="both main effects", plan={}, follows=True),
+    "both": Lever(label="own weights, main effects, and a supernet's", plan={}, follows=True),
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 

@@ -44,6 +44,7 @@ ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "warmup_widening": 0.0,
             "score_images": None,
             "main_effects": 0,
+            "supernet_epochs": 0,
             "n_supernets": 1,
             "schedule": "cosine",
             "budget": None,

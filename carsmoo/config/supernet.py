@@ -72,6 +72,9 @@ class SupernetTraining:
             which leaves out what is chance in a young network's score. With own weights ``"population"`` instead: it is
             fitted to the scores of all that live, at the age of the median of them. 0, the paper's, scores each
             network itself. An objective that sees networks is still asked for each.
+        supernet_epochs: with own weights and main effects of the population, epochs of a supernet that is trained
+            first, by the defaults of this class: what operations add in it, found from random networks that it scores,
+            is half of each score. 0: nothing else counts.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
@@ -117,6 +120,7 @@ class SupernetTraining:
     bn_calibration_images: int = setting(128, 2)
     score_images: int | None = setting(None, 2)
     main_effects: int | Literal["population"] = setting(0, 0)
+    supernet_epochs: int = setting(0, 0)
     eval_batch_size: int = setting(500, 1)
     score_memory: int = setting(2048, 1)
     racing: bool = False
@@ -152,15 +156,18 @@ class SupernetTraining:
             )
 
     def _check_main_effects(self) -> None:
-        given, own = self.main_effects, self.weights == "own"
+        given, own, epochs = self.main_effects, self.weights == "own", self.supernet_epochs
         if isinstance(given, int):
             if own and given:
                 raise ValueError(f"main_effects: expected 0 or {POPULATION!r} with weights='own', got {given}")
             if 0 < given < FEWEST_EFFECTS:
                 raise ValueError(f"main_effects: expected 0 or at least {FEWEST_EFFECTS}, got {given}")
-        elif not own:
+            if epochs:
+                raise ValueError(f"supernet_epochs: expected 0 without main_effects={POPULATION!r}, got {epochs}")
+            return
+        if not own:
             raise ValueError(f"main_effects: expected a number of networks with weights='shared', got {given!r}")
-        elif self.pop_size < FEWEST_EFFECTS:
+        if self.pop_size < FEWEST_EFFECTS:
             raise ValueError(
                 f"pop_size: expected at least {FEWEST_EFFECTS} with main_effects={given!r}, got {self.pop_size}"
             )

@@ -48,9 +48,9 @@ class Trust:
         distinct: share of the pairs of networks whose scores differ by more than two standard deviations of the
             difference: of errors that of two binomial proportions, of losses that between the halves.
         updates: median number of steps that the weights of an operation have been trained for.
-        members: mean Kendall's tau-b between the orders of two supernets, where there are several: near 0 if networks
-            are ordered by what a supernet began with.
-        n_members: how many supernets score.
+        members: mean Kendall's tau-b between the orders of two supernets, where there are several, or of networks' own
+            weights and a supernet: near 0 if networks are ordered by what weights began with.
+        n_members: how many of them score.
         shared: whether networks are scored by weights that they share, so that ``updates`` are those of an operation,
             not of a network, and few are a warning; not so of main effects.
 
@@ -93,7 +93,7 @@ class Trust:
                 "seen to order networks well; train longer, or train some networks alone"
             )
         elif self.members is not None and _of_whole(self.members, self.n_members) == self.ceiling:
-            why = f"supernets agree with tau {self.members:.2f}; train longer or more of them"
+            why = f"the weights that score them agree with tau {self.members:.2f}; train longer or more of them"
         else:
             halves = f"two halves of what scores them agree with tau {self.halves:.2f}"
             why = f"{halves}; {_REMEDY}"

@@ -112,6 +112,11 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
             ValueError,
             "pop_size: expected at least 16 with main_effects='population', got 15",
         ),
+        (
+            {"weights": "own", "supernet_epochs": 3},
+            ValueError,
+            "supernet_epochs: expected 0 without main_effects='population', got 3",
+        ),
         ({"weights": "own", "main_effects": "all"}, ValueError, "main_effects: expected one of population, got 'all'"),
         ({"main_effects": 2.5}, TypeError, "main_effects: expected an integer, got 2.5"),
         ({"racing": True, "main_effects": 99}, ValueError, "racing: expected False with main_effects"),

@@ -13,6 +13,7 @@ from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.supernet.main_effects import Living, MainEffects, Scoring
 from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.racing import Race
+from carsmoo.nets.supernet.second_opinion import SecondOpinion, alike, both
 from carsmoo.nets.supernet.world import World
 from carsmoo.problems.trust import scores_of
 from carsmoo.space.architecture import Architecture
@@ -27,10 +28,17 @@ class CurrentScores:
         space: the architectures.
         objectives: of the search.
         effects: what networks are scored by; None if each is scored itself.
+        second: what else they are scored by, as much again; None if nothing.
     """
 
-    def __init__(self, space: SearchSpace, objectives: Objectives, effects: MainEffects | None = None) -> None:
-        self.space, self.objectives, self.effects = space, objectives, effects
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Objectives,
+        effects: MainEffects | None = None,
+        second: SecondOpinion | None = None,
+    ) -> None:
+        self.space, self.objectives, self.effects, self.second = space, objectives, effects, second
         self._tallies = ValueCache(space)
         self._of_networks = ValueCache(space)
 
@@ -62,7 +70,7 @@ class CurrentScores:
         if self.effects is None or not len(X) or _unborn(world):
             scores = scores_of(self.tallies(X, world, listener, survivors))
         else:
-            scores = self.effects.scores(X, *self._fitted(world, listener))
+            scores = self._expected(self.effects, X, world, listener)
         return np.insert(found, self.objectives.moving.index(self.objectives.score), scores, axis=1)
 
     def tallies(
@@ -82,11 +90,30 @@ class CurrentScores:
         assert self.objectives.score is not None
         score = self.objectives.score
         if self.effects is not None and not _unborn(world):
-            return self.effects.tallies(X, *self._fitted(world, listener))
+            tallies, second = self.effects.tallies(X, *self._fitted(world, listener)), self.second
+            return both(tallies, self._alike(second.halves(X), second, world, listener)) if second else tallies
         listener(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         races = survivors is not None and len(X) > survivors
         race = Race(self.objectives.fixed(X), cast(int, survivors)) if races else None
         return world.scores(self.space.decode(X), score, listener, race)
+
+    def _expected(
+        self, effects: MainEffects, X: NDArray[np.int64], world: World, listener: Listener
+    ) -> NDArray[np.float64]:
+        """Return the scores that main effects lead to expect, the mean of two opinions where there are two."""
+        scores = effects.scores(X, *self._fitted(world, listener))
+        if self.second is not None:
+            scores = (scores + self._alike(self.second.scores(X), self.second, world, listener)) / 2
+        return scores
+
+    def _alike(
+        self, scores: NDArray[np.float64], second: SecondOpinion, world: World, listener: Listener
+    ) -> NDArray[np.float64]:
+        """Return scores of the second opinion on the scale of the first."""
+        assert self.effects is not None
+        epoch, scoring, living = self._fitted(world, listener)
+        assert living is not None
+        return alike(scores, second.scores(living[0]), self.effects.scores(living[0], epoch, scoring, living))
 
     def _fitted(self, world: World, listener: Listener) -> tuple[int, Scoring, Living | None]:
         """Return for which epoch networks are drawn whose main effects count, what scores them, and which live."""

@@ -19,6 +19,7 @@ from carsmoo.nets.supernet.arguments import Arguments
 from carsmoo.nets.supernet.autotune import memory_format
 from carsmoo.nets.supernet.current_scores import CurrentScores
 from carsmoo.nets.supernet.main_effects import MainEffects
+from carsmoo.nets.supernet.second_opinion import SecondOpinion
 from carsmoo.nets.supernet.world import World, layout_of, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.trust import Scored, Trust
@@ -84,6 +85,8 @@ class LearningProblem(GenotypeProblem):
             self._objectives.use(LatencyTable.from_json(text, self.space))
         if self._world is None:
             self._world = self._new_world()
+        if self._scores.second is not None and self._score is not None:
+            self._scores.second.ask(self.images, self._score, layout_of(self._world.state_dict()), self._hear)
         self._world.begin(self._hear)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
@@ -98,7 +101,7 @@ class LearningProblem(GenotypeProblem):
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state_dict() on an unpickled problem before a new run, got none")
         self._world = self._last = None
-        self._scores.forget()
+        self._scores = self._new_scores(self._group)
 
     def _hear(self, step: Step) -> None:
         boundary = step.phase == "warm-up" and bool(step.figures)  # the end of an epoch: the supernet knows all of it
@@ -150,7 +153,9 @@ class LearningProblem(GenotypeProblem):
         most = 1.0 if self._score == "error" else math.inf
         made = self.space, plan.networks_drawn, self.seed or 0, group, most
         effects = MainEffects(*made) if plan.main_effects else None
-        return CurrentScores(self.space, self._objectives, effects)
+        asked = self.space, self.network, plan, self.seed or 0, group, most
+        second = SecondOpinion(*asked) if plan.supernet_epochs else None
+        return CurrentScores(self.space, self._objectives, effects, second)
 
     # ------------------------------------------------------------------ state
 
@@ -173,7 +178,9 @@ class LearningProblem(GenotypeProblem):
     def _state(self) -> dict[str, NDArray[Any]]:
         """Return the supernet with its training state, and the values of objectives that are functions."""
         scored = {} if self._last is None else self._last.state_dict()
-        return {**({} if self._world is None else self._world.state_dict()), **scored, **self._objectives.state_dict()}
+        world = {} if self._world is None else self._world.state_dict()
+        second = {} if self._scores.second is None else self._scores.second.state_dict()
+        return {**world, **second, **scored, **self._objectives.state_dict()}
 
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         world = self._new_world(layout_of(state)) if "steps" in state else None
@@ -183,6 +190,8 @@ class LearningProblem(GenotypeProblem):
             raise ValueError("state: expected the weights of a problem that has begun, got none")
         self._world, self._last = world, Scored.from_state(state)
         self._scores.forget()
+        if self._scores.second is not None:
+            self._scores.second.load_state_dict(state)
         self._objectives.load_state_dict(state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LearningProblem:

@@ -70,6 +70,11 @@ class MainEffects:
         expected = self.group.decide(lambda: fit(features, tallies, self._features(X, living), self.most).tolist())
         return np.array(expected, dtype=np.float64)
 
+    def drawn(self, epoch: int) -> NDArray[np.int64]:
+        """Return the vectors that are drawn for an epoch, (n, n_var)."""
+        random_state = np.random.default_rng([self.seed, epoch, STREAM])
+        return random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
+
     def tallies(self, X: NDArray[np.int64], epoch: int, scoring: Scoring, living: Living | None = None) -> NDArray[Any]:
         """Return the tallies of two halves of the networks, of the shape of what is scored; see :func:`halves`.
 
@@ -82,11 +87,8 @@ class MainEffects:
     def _fitted(self, epoch: int, scoring: Scoring, living: Living | None) -> tuple[NDArray[np.float64], NDArray[Any]]:
         """Return features and tallies of the networks that are fitted to."""
         if self._known is None:
-            if living is None:
-                random_state = np.random.default_rng([self.seed, epoch, STREAM])
-                X = random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
-                ages = None
-            else:
+            X, ages = self.drawn(epoch), None
+            if living is not None:
                 X, steps = living
                 ages = np.log2(steps / np.median(steps))
             self._known = self._features(X, living, ages), np.asarray(scoring(self.space.decode(X)))

@@ -105,7 +105,7 @@ class CARSProblem(LearningProblem):
         made = {"data": self.images.name, "split": "search-validation", "weights": weights}
         if self.training.main_effects:
             fitted = f"{n} networks" if (n := self.training.networks_drawn) else "the population"
-            made["scores"] = f"main effects of {fitted}"
+            made["scores"] = f"main effects of {fitted}{' and of a supernet' if self.training.supernet_epochs else ''}"
         return {**measured, **made, "epoch": self.epoch, "generation": self.time, "seed": self.seed}
 
     def evaluate_on_test(self, genotype: Architecture) -> float:

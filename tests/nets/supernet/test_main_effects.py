@@ -13,6 +13,7 @@ from sklearn.linear_model import BayesianRidge
 
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SupernetTraining, resume
 from carsmoo.nets.distributed.group import ALONE, Group
+from carsmoo.nets.supernet import second_opinion
 from carsmoo.nets.supernet.main_effects import MainEffects, fit, halves
 from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.problems.trust import scores_of, trust_of
@@ -292,20 +293,31 @@ def test_with_own_weights_the_living_are_fitted_to_whoever_is_asked_for() -> Non
     assert "scikit-learn" in made.reproducibility()
 
 
-def test_a_search_with_own_weights_goes_on_bit_for_bit_and_two_ranks_search_as_one(tmp_path: Path) -> None:
-    made, X = problem(**OWN), vectors(16)
-    whole = minimize(made, PNSGA3(protection=None), seed=1)
-    minimize(problem(**OWN), PNSGA3(protection=None), ("n_gen", 2), seed=1, callback=Checkpoint(tmp_path))
-    again, algorithm = resume(tmp_path, problem(**OWN), PNSGA3(protection=None), termination=("n_gen", 3))
+@pytest.mark.parametrize("supernet_epochs", [0, 1])
+def test_a_search_with_own_weights_goes_on_bit_for_bit_and_two_ranks_search_as_one(
+    supernet_epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_opinion, "DRAWN", 20)
+    plan, X = {**OWN, "supernet_epochs": supernet_epochs}, vectors(16)
+    whole = minimize(problem(**plan), PNSGA3(protection=None), seed=1)
+    minimize(problem(**plan), PNSGA3(protection=None), ("n_gen", 2), seed=1, callback=Checkpoint(tmp_path))
+    again, algorithm = resume(tmp_path, problem(**plan), PNSGA3(protection=None), termination=("n_gen", 3))
+    told: list[Step] = []
+    again.listeners.append(told.append)
     result = minimize(again, algorithm)
     assert np.array_equal(whole.pop.get("F"), result.pop.get("F"))
+    assert {step.phase for step in told} == {"training", "scoring"}  # no supernet is trained again
 
     def work(group: Group) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = problem(group, **OWN).evaluate(X)
+        found: NDArray[np.float64] = problem(group, **plan).evaluate(X)
         return found
 
     assert all(np.array_equal(found, work(ALONE)) for found in together(2, work))
 
 
-def test_with_own_weights_it_keeps_the_rules_of_a_moving_problem() -> None:
-    check_moving_problem(problem(**OWN))
+@pytest.mark.parametrize("supernet_epochs", [0, 1])
+def test_with_own_weights_it_keeps_the_rules_of_a_moving_problem(
+    supernet_epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_opinion, "DRAWN", 20)
+    check_moving_problem(problem(**OWN, supernet_epochs=supernet_epochs))
