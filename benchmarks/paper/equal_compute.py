@@ -38,13 +38,17 @@ OWN, ALONE, EVOLUTION = "CARS, own weights", "random, alone", "evolution, alone"
 EFFECTS = "CARS, main effects"
 
 
+TRIALS: Mapping[str, str] = {OWN: "own", EFFECTS: "effects"}
+"""The methods that are trials, and the field of :class:`Preset` with the plan of each, which its runs tell."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preset:
     """Settings.
 
     Args:
         training: the plan of the searches in a supernet.
-        own: the plan of the search with own weights.
+        own: the plan of the search with own weights, by main effects of these and of a supernet.
         effects: the plan of the search by main effects, in which a network costs nothing to score.
         published: names of :data:`carsmoo.zoo.GENOTYPES`.
         taken: networks of each front that are trained alone.
@@ -57,9 +61,11 @@ class Preset:
     own: SupernetTraining = field(
         default_factory=lambda: SupernetTraining(
             weights="own",
-            warmup_epochs=3,
-            n_generations=3,
-            pop_size=8,
+            main_effects="population",
+            supernet_epochs=6,
+            warmup_epochs=8,
+            n_generations=1,
+            pop_size=24,
             batch_size=32,
             learning_rate=0.1,
             weight_decay=5e-4,
@@ -79,6 +85,10 @@ class Preset:
     taken: int = 4
     population: int = 6
     tournament: int = 3
+
+    def settings(self) -> dict[str, Any]:
+        """Return what all runs share, as plain values: all but the plans that runs tell themselves."""
+        return {name: value for name, value in asdict(self).items() if name not in TRIALS.values()}
 
 
 class Warm(CARSProblem):
@@ -168,15 +178,17 @@ class Bench:
 
     def with_own_weights(self) -> Iterator[Record]:
         """Yield what CARS gave where each network has weights of its own."""
-        account = Account()
-        genotypes = self.searched(CARSProblem(**self.arguments(self.preset.own)), "nsga3")
-        yield self.trained(OWN, genotypes, account.spent)
+        yield self.planned(OWN, self.preset.own, "nsga3")
 
     def by_main_effects(self) -> Iterator[Record]:
         """Yield what CARS gave where networks are scored by what their operations add."""
+        yield self.planned(EFFECTS, self.preset.effects, SEARCHES["CARS"])
+
+    def planned(self, method: str, plan: SupernetTraining, algorithm: str) -> Record:
+        """Return what a search by a plan of its own took, with that plan."""
         account = Account()
-        genotypes = self.searched(CARSProblem(**self.arguments(self.preset.effects)), SEARCHES["CARS"])
-        yield {**self.trained(EFFECTS, genotypes, account.spent), "plan": asdict(self.preset.effects)}
+        genotypes = self.searched(CARSProblem(**self.arguments(plan)), algorithm)
+        return {**self.trained(method, genotypes, account.spent), "plan": asdict(plan)}
 
     # ------------------------------------------------------------------ training alone
 

@@ -1,11 +1,12 @@
 """The comparison that decides: searches and training alone at equal total compute (Table 1's columns).
 
 For each data set of ``benchmarks/truth`` and each seed: CARS (pNSGA-III with growth), NSGA-III and random search in one
-supernet, from the same warm-up, which each pays for; CARS with own weights; CARS by main effects, a trial of which only
-errors and cost are told; and without any search random architectures and regularised evolution, trained alone for as
-many core-seconds as CARS of that seed took in all, and published genotypes. What a search takes is trained alone by the
-truth set's recipe, which is part of its cost. Of what a method trained, networks not dominated by size and error on
-images held out make its front; its test errors count.
+supernet, from the same warm-up, which each pays for; and without any search random architectures and regularised
+evolution, trained alone for as many core-seconds as CARS of that seed took in all, and published genotypes. Two trials,
+of which only errors and cost are told: CARS with own weights, by main effects of these and of a supernet, and CARS by
+main effects of a supernet. What a search takes is trained alone by the truth set's recipe, which is part of its cost. Of
+what a method trained, networks not dominated by size and error on images held out make its front; its test errors
+count.
 
 Figures: :mod:`benchmarks.paper.equal_figures`.
 
@@ -28,12 +29,13 @@ import torch
 from matplotlib.figure import Figure
 
 from benchmarks.paper.common import RESULTS, in_parallel, spread
-from benchmarks.paper.equal_compute import ALONE, Bench, Preset
+from benchmarks.paper.equal_compute import ALONE, TRIALS, Bench, Preset
 from benchmarks.paper.equal_figures import METHODS, figures, front_of, runs_of, sizes_of, volumes
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
 from benchmarks.truth.records import Record, Records, read
 from benchmarks.truth.sets import SETS, Task
 from carsmoo.config.renamed import with_new_names
+from carsmoo.utils.trees import difference
 
 DRAWN = ("CARS", "random, supernet", ALONE)
 """Those whose fronts are drawn."""
@@ -59,16 +61,31 @@ def budget_of(records: Iterable[Record], seed: int) -> float | None:
 
 def as_today(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of a file of before by the fields that plans have today."""
-    settings = {"effects": dataclasses.asdict(Preset().effects), **settings}  # a group of its own, added later
-    plans = ("training", "own", "effects")
-    return {**settings, **{plan: with_new_names(settings[plan], "training") for plan in plans}}
+    settings = {name: value for name, value in settings.items() if name not in TRIALS.values()}
+    return {**settings, "training": with_new_names(settings["training"], "training")}
+
+
+def require_plans(records: Iterable[Record], preset: Preset) -> None:
+    """Refuse to go on with runs of a trial that were made by another plan than today's.
+
+    Raises:
+        ValueError: naming the first difference.
+    """
+    for method, runs in runs_of([*records]).items():
+        if method in TRIALS:
+            today = json.loads(json.dumps(dataclasses.asdict(getattr(preset, TRIALS[method]))))
+            for run in runs.values():
+                found = difference(with_new_names(run["plan"], "training"), today)
+                if found is not None:
+                    raise ValueError(f"{method}: expected runs by one plan, got another: {found}")
 
 
 def share(name: str, preset: Preset, groups: Sequence[str], seeds: int, folder: Path) -> int:
     """Run what is left of some groups of methods on a data set, and return how many those were."""
     torch.set_num_threads(1)
-    settings = {**dataclasses.asdict(preset), "truth": SETS[name].settings()}
+    settings = {**preset.settings(), "truth": SETS[name].settings()}
     records, made = Records(folder / f"equal_cost.{name}.jsonl", settings, as_today), 0
+    require_plans(read(records.path)[1], preset)
     for seed in range(seeds):
         for group in ("supernet", *groups):
             task, budget = Task(name=group, seed=seed), budget_of(read(records.path)[1], seed)

@@ -35,14 +35,14 @@ from scipy.stats import sem
 from scipy.stats import t as student
 
 from benchmarks.paper.common import hypervolumes, paired
-from benchmarks.paper.equal_compute import ALONE, EFFECTS, EVOLUTION, OWN, SEARCHES
+from benchmarks.paper.equal_compute import ALONE, EVOLUTION, SEARCHES
 from benchmarks.truth.records import RESULTS as TRUTHS
 from benchmarks.truth.records import Record
 from benchmarks.truth.summary import load_truth
 from carsmoo.compare.statistics import holm, signed_rank
 
-METHODS = (*SEARCHES, OWN, ALONE, EVOLUTION)
-"""Those whose hypervolume is compared; a published genotype is one network, and main effects are a trial."""
+METHODS = (*SEARCHES, ALONE, EVOLUTION)
+"""Those whose hypervolume is compared; a published genotype is one network, and others are trials."""
 
 FEWEST = 20
 """Random networks from which on others are compared with those of their sizes."""
@@ -187,6 +187,6 @@ def figures(collected: Mapping[str, Sequence[Record]]) -> dict[str, float]:
 
 def sizes_of(runs: Mapping[str, Mapping[int, Record]]) -> list[float]:
     """Return the sizes at which errors are told."""
-    methods = [by_seed for method, by_seed in runs.items() if method != EFFECTS]  # a trial moves no figure of others
+    methods = [by_seed for method, by_seed in runs.items() if method in METHODS]  # no others move figures of these
     every = [n["params"] for by_seed in methods for run in by_seed.values() for n in run["networks"]]
     return np.quantile(every, SIZES).tolist() if every else []

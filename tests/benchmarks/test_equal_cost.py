@@ -85,7 +85,7 @@ def test_what_is_stored_goes_on_with_the_settings_of_today(tmp_path: Path) -> No
     assert stored_files
     for path in stored_files:
         name = path.name.split(".")[1]
-        settings = {**dataclasses.asdict(Preset()), "truth": SETS[name].settings()}
+        settings = {**Preset().settings(), "truth": SETS[name].settings()}
         stored = tmp_path / path.name
         stored.write_bytes(path.read_bytes())
         done = Records(stored, settings, equal_cost.as_today).done()
@@ -93,6 +93,15 @@ def test_what_is_stored_goes_on_with_the_settings_of_today(tmp_path: Path) -> No
         other = {**settings, "taken": 5}
         with pytest.raises(ValueError, match="other settings: taken: expected 4, got 5"):
             Records(stored, other, equal_cost.as_today)
+
+
+def test_runs_of_a_trial_by_another_plan_are_refused() -> None:
+    plan = json.loads(json.dumps(dataclasses.asdict(TINY.effects)))
+    record = {"seed": 0, "runs": [{"method": EFFECTS, "plan": plan}, {"method": "CARS"}]}
+    equal_cost.require_plans([record], TINY)
+    other = dataclasses.replace(TINY, effects=dataclasses.replace(TINY.effects, warmup_epochs=2))
+    with pytest.raises(ValueError, match=r"^CARS, main effects: .*warmup_epochs: expected 1, got 2$"):
+        equal_cost.require_plans([record], other)
 
 
 def test_training_alone_ends_where_another_training_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
