@@ -4,8 +4,8 @@ For each data set of ``benchmarks/truth`` and each seed: CARS (pNSGA-III with gr
 supernet, from the same warm-up, which each pays for; and without any search random architectures and regularised
 evolution, trained alone for as many core-seconds as CARS of that seed took in all, and published genotypes. Two trials,
 of which only errors and cost are told: CARS with own weights, by main effects of these and of a supernet, and CARS by
-main effects of a supernet. What a search takes is trained alone by the truth set's recipe, which is part of its cost. Of
-what a method trained, networks not dominated by size and error on images held out make its front; its test errors
+main effects of a supernet. What a search takes is trained alone by the truth set's recipe, which is part of its cost.
+Of what a method trained, networks not dominated by size and error on images held out make its front; its test errors
 count.
 
 Figures: :mod:`benchmarks.paper.equal_figures`.
