@@ -238,7 +238,8 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
     shape = "x".join(map(str, network.input_shape))
     return (
         f"{plan.data} ({shape}), {problem.space.depth_in_words(network)} on {problem.device}: "
-        f"{counted(training.warmup_epochs, 'epoch')} of warm-up, then "
+        + (f"{counted(training.supernet_epochs, 'epoch')} of a supernet, " if training.supernet_epochs else "")
+        + f"{counted(training.warmup_epochs, 'epoch')} of warm-up, then "
         f"{counted(training.n_generations, 'generation')} of {counted(training.epochs_per_generation, 'epoch')}, "
         f"N = {plan.algorithm.pop_size or training.pop_size}, seed {plan.seed}"
     )

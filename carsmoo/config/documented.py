@@ -90,7 +90,7 @@ def _kind(annotation: Any, limits: tuple[float, float | None, bool, bool]) -> st
         (kind,) = (kind for kind in get_args(annotation) if kind is not NoneType)
         return f"{_kind(kind, limits)}; need not be given"
     if get_origin(annotation) in (Union, UnionType):
-        return " or ".join(_kind(kind, limits) for kind in get_args(annotation))
+        return ", or ".join(_kind(kind, limits) for kind in get_args(annotation))
     if annotation in (int, float):
         return ("integer" if annotation is int else "number") + _range(*limits)
     if get_origin(annotation) is Literal:

@@ -32,8 +32,11 @@ def check_settings(config: Any) -> None:
         if value is None and NoneType in kinds:
             continue
         names = [of for of in kinds if get_origin(of) is Literal]
-        if names and isinstance(value, str):
-            kinds = (names[0],)
+        if names and isinstance(value, str) and len(kinds) > 1:
+            if value not in get_args(names[0]):
+                choices = ", ".join(map(repr, get_args(names[0])))
+                raise ValueError(f"{name}: expected a number or {choices}, got {shown(value)}")
+            continue
         low, high, open_low, open_high = field.metadata.get("range", (0, None, False, False))
         if kinds[0] is int:
             limit = 10**9 if high is None else None if high == math.inf else int(high)

@@ -67,14 +67,16 @@ class SupernetTraining:
         bn_calibration_images: training images that recalibration uses.
         score_images: images of search-validation that networks are scored on, of each class its share; all if not
             given.
-        main_effects: random networks, drawn anew each generation, that the supernet scores in place of the population.
-            A network's score is then what its operations add on average, fitted to theirs by Bayesian ridge regression,
-            which leaves out what is chance in a young network's score. With own weights ``"population"`` instead: it is
-            fitted to the scores of all that live, at the age of the median of them. 0, the paper's, scores each
-            network itself. An objective that sees networks is still asked for each.
-        supernet_epochs: with own weights and main effects of the population, epochs of a supernet that is trained
-            first, by the defaults of this class: what operations add in it, found from random networks that it scores,
-            is half of each score. 0: nothing else counts.
+        main_effects: what a network's score is fitted to, by Bayesian ridge regression on what its operations add on
+            average, which leaves out what is chance in a young network's own score. With shared weights a number:
+            random networks, drawn anew each generation, that the supernet scores in place of the population. With own
+            weights ``"population"``: the scores of all networks that are alive, parents, newborns, and the newborns
+            before them, as if each had been trained for as many steps as their median. 0, the paper's, scores each
+            network itself, and so does a population of fewer than 16. An objective that sees networks is still asked
+            for each.
+        supernet_epochs: with ``weights="own"`` and ``main_effects="population"``, epochs of a supernet that is trained
+            before anything else and scores 384 random networks; what operations add there is half of each score. But
+            for ``score_images``, ``eval_batch_size`` and ``score_memory`` it has the defaults of this class. 0: none.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
@@ -163,7 +165,8 @@ class SupernetTraining:
             if 0 < given < FEWEST_EFFECTS:
                 raise ValueError(f"main_effects: expected 0 or at least {FEWEST_EFFECTS}, got {given}")
             if epochs:
-                raise ValueError(f"supernet_epochs: expected 0 without main_effects={POPULATION!r}, got {epochs}")
+                beside = f"weights='own' and main_effects={POPULATION!r}"
+                raise ValueError(f"supernet_epochs: expected 0 without {beside}, got {epochs}")
             return
         if not own:
             raise ValueError(f"main_effects: expected a number of networks with weights='shared', got {given!r}")

@@ -93,7 +93,8 @@ class Trust:
                 "seen to order networks well; train longer, or train some networks alone"
             )
         elif self.members is not None and _of_whole(self.members, self.n_members) == self.ceiling:
-            why = f"the weights that score them agree with tau {self.members:.2f}; train longer or more of them"
+            of = "supernets" if self.shared else "different weights"
+            why = f"{of} agree with tau {self.members:.2f}; train longer{' or more of them' if self.shared else ''}"
         else:
             halves = f"two halves of what scores them agree with tau {self.halves:.2f}"
             why = f"{halves}; {_REMEDY}"

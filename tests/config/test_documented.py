@@ -56,7 +56,7 @@ def test_each_setting_has_its_value_type_and_meaning() -> None:
             "how many; see PNSGA3 and carsmoo.nets.data: both. A second paragraph.",
         ),
         ("kind", '"a"', "a or b", '"a" or "b".'),
-        ("some", "0", "integer, at least 0 or all", ""),
+        ("some", "0", "integer, at least 0, or all", ""),
         ("name", None, "text; need not be given", ""),
         ("sizes", "[1, 2]", "list of 2 integers", ""),
         ("many", '["x", "y\\"z"]', "list of texts", ""),

@@ -48,7 +48,7 @@ class Settings:
         ({"any_rate": True}, TypeError, "any_rate: expected a number, got True"),
         ({"flag": 1}, TypeError, "flag: expected True or False, got 1"),
         ({"kind": "c"}, ValueError, "kind: expected one of a, b, got 'c'"),
-        ({"some": "none"}, ValueError, "some: expected one of all, got 'none'"),
+        ({"some": "none"}, ValueError, "some: expected a number or 'all', got 'none'"),
         ({"some": 10}, ValueError, "some: expected at most 9, got 10"),
         ({"some": None}, TypeError, "some: expected an integer, got None"),
         ({"name": 3}, TypeError, "name: expected a name, got 3"),

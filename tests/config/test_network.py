@@ -115,9 +115,13 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
         (
             {"weights": "own", "supernet_epochs": 3},
             ValueError,
-            "supernet_epochs: expected 0 without main_effects='population', got 3",
+            "supernet_epochs: expected 0 without weights='own' and main_effects='population', got 3",
         ),
-        ({"weights": "own", "main_effects": "all"}, ValueError, "main_effects: expected one of population, got 'all'"),
+        (
+            {"weights": "own", "main_effects": "all"},
+            ValueError,
+            "main_effects: expected a number or 'population', got 'all'",
+        ),
         ({"main_effects": 2.5}, TypeError, "main_effects: expected an integer, got 2.5"),
         ({"racing": True, "main_effects": 99}, ValueError, "racing: expected False with main_effects"),
     ],

@@ -101,7 +101,7 @@ def test_supernets_that_differ_bound_what_can_be_expected() -> None:
     apart = trust_of(np.stack([one, counts([30, 20, 10], [30, 20, 10])], axis=1))
     assert apart.members == -1.0
     assert apart.ceiling == 0.0
-    assert "the weights that score them agree with tau -1.00; train longer or more of them" in str(apart.warning)
+    assert "supernets agree with tau -1.00; train longer or more of them" in str(apart.warning)
 
 
 def test_what_is_not_defined_is_none() -> None:

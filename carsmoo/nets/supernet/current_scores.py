@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from carsmoo.config.supernet import FEWEST_EFFECTS
 from carsmoo.cost.objectives import Objectives, ValueCache
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.supernet.main_effects import Living, MainEffects, Scoring
@@ -41,11 +42,13 @@ class CurrentScores:
         self.space, self.objectives, self.effects, self.second = space, objectives, effects, second
         self._tallies = ValueCache(space)
         self._of_networks = ValueCache(space)
+        self._on_living: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def forget(self) -> None:
         """Forget all that was found, as the weights have changed."""
         self._tallies.clear()
         self._of_networks.clear()
+        self._on_living = None
         if self.effects is not None:
             self.effects.forget()
 
@@ -67,7 +70,7 @@ class CurrentScores:
             found = self._of_networks.look_up(X, lambda new: self._networks_asked(new, world, group, listener))
         if self.objectives.score is None:
             return found
-        if self.effects is None or not len(X) or _unborn(world):
+        if self.effects is None or not len(X) or _too_few(world):
             scores = scores_of(self.tallies(X, world, listener, survivors))
         else:
             scores = self._expected(self.effects, X, world, listener)
@@ -89,9 +92,11 @@ class CurrentScores:
     def _scored(self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None) -> NDArray[Any]:
         assert self.objectives.score is not None
         score = self.objectives.score
-        if self.effects is not None and not _unborn(world):
+        if self.effects is not None and not _too_few(world):
             tallies, second = self.effects.tallies(X, *self._fitted(world, listener)), self.second
-            return both(tallies, self._alike(second.halves(X), second, world, listener)) if second else tallies
+            if second is None:
+                return tallies
+            return both(tallies, self._alike(second.halves(X), self.effects, second, world, listener))
         listener(Step(phase="scoring", done=0, total=len(X), unit="networks"))
         races = survivors is not None and len(X) > survivors
         race = Race(self.objectives.fixed(X), cast(int, survivors)) if races else None
@@ -101,19 +106,26 @@ class CurrentScores:
         self, effects: MainEffects, X: NDArray[np.int64], world: World, listener: Listener
     ) -> NDArray[np.float64]:
         """Return the scores that main effects lead to expect, the mean of two opinions where there are two."""
-        scores = effects.scores(X, *self._fitted(world, listener))
-        if self.second is not None:
-            scores = (scores + self._alike(self.second.scores(X), self.second, world, listener)) / 2
-        return scores
+        scores, second = effects.scores(X, *self._fitted(world, listener)), self.second
+        if second is None:
+            return scores
+        return (scores + self._alike(second.scores(X), effects, second, world, listener)) / 2
 
     def _alike(
-        self, scores: NDArray[np.float64], second: SecondOpinion, world: World, listener: Listener
+        self,
+        scores: NDArray[np.float64],
+        effects: MainEffects,
+        second: SecondOpinion,
+        world: World,
+        listener: Listener,
     ) -> NDArray[np.float64]:
-        """Return scores of the second opinion on the scale of the first."""
-        assert self.effects is not None
-        epoch, scoring, living = self._fitted(world, listener)
-        assert living is not None
-        return alike(scores, second.scores(living[0]), self.effects.scores(living[0], epoch, scoring, living))
+        """Return scores of the second opinion on the scale of the first, and within its bounds."""
+        if self._on_living is None:
+            epoch, scoring, living = self._fitted(world, listener)
+            assert living is not None
+            self._on_living = second.scores(living[0]), effects.scores(living[0], epoch, scoring, living)
+        bounded: NDArray[np.float64] = np.clip(alike(scores, *self._on_living), 0, effects.most)
+        return bounded
 
     def _fitted(self, world: World, listener: Listener) -> tuple[int, Scoring, Living | None]:
         """Return for which epoch networks are drawn whose main effects count, what scores them, and which live."""
@@ -142,6 +154,6 @@ class CurrentScores:
         return np.array(group.decide(find), dtype=np.float64)
 
 
-def _unborn(world: World) -> bool:
-    """Return whether networks have weights of their own and none was trained yet: nothing is there to fit to."""
-    return isinstance(world, OwnWeights) and not len(world.trained()[0])
+def _too_few(world: World) -> bool:
+    """Return whether networks have weights of their own, and too few were trained to fit to: each scores by itself."""
+    return isinstance(world, OwnWeights) and len(world.trained()[0]) < FEWEST_EFFECTS

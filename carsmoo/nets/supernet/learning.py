@@ -85,8 +85,8 @@ class LearningProblem(GenotypeProblem):
             self._objectives.use(LatencyTable.from_json(text, self.space))
         if self._world is None:
             self._world = self._new_world()
-        if self._scores.second is not None and self._score is not None:
-            self._scores.second.ask(self.images, self._score, layout_of(self._world.state_dict()), self._hear)
+        if self._scores.second is not None:
+            self._scores.second.ask(self.images, layout_of(self._world.state_dict()), self._hear)
         self._world.begin(self._hear)
 
     def _advance(self, X: NDArray[np.int64]) -> None:
@@ -104,8 +104,8 @@ class LearningProblem(GenotypeProblem):
         self._scores = self._new_scores(self._group)
 
     def _hear(self, step: Step) -> None:
-        boundary = step.phase == "warm-up" and bool(step.figures)  # the end of an epoch: the supernet knows all of it
-        self.tell(dataclasses.replace(step, time=self.time, boundary=boundary))
+        epoch = step.phase == "warm-up" and bool(step.figures)  # the end of one: the supernet knows all of it
+        self.tell(dataclasses.replace(step, time=self.time, boundary=step.boundary or epoch))
 
     def _moving_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         return self._scores.values(X, self._running(), self._group, self._hear, self._kept_of_a_race())
@@ -153,7 +153,7 @@ class LearningProblem(GenotypeProblem):
         most = 1.0 if self._score == "error" else math.inf
         made = self.space, plan.networks_drawn, self.seed or 0, group, most
         effects = MainEffects(*made) if plan.main_effects else None
-        asked = self.space, self.network, plan, self.seed or 0, group, most
+        asked = self.space, self.network, plan, self.seed or 0, group, self._score or "error", most
         second = SecondOpinion(*asked) if plan.supernet_epochs else None
         return CurrentScores(self.space, self._objectives, effects, second)
 

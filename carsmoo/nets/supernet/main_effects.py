@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import median_abs_deviation
 
 from carsmoo.nets.distributed.group import Group
 from carsmoo.problems.trust import scores_of
@@ -21,6 +22,9 @@ from carsmoo.space.search_space import SearchSpace
 
 STREAM = 4
 """Tells the random numbers of a seed that draw networks here from others of that seed."""
+
+FAR = 5
+"""Standard deviations from the median beyond which the score of a living network is cut."""
 
 Scoring: TypeAlias = Callable[[Sequence[Architecture]], NDArray[Any]]
 """Returns the tallies of architectures, (n, 2, 2), or (n, k, 2, 2) of k supernets; all processes of a group call it."""
@@ -49,7 +53,7 @@ class MainEffects:
 
     def __init__(self, space: SearchSpace, n: int, seed: int, group: Group, most: float = math.inf) -> None:
         self.space, self.n, self.seed, self.group, self.most = space, n, seed, group, most
-        self._known: tuple[NDArray[np.float64], NDArray[Any]] | None = None
+        self._known: _Fitted | None = None
 
     def forget(self) -> None:
         """Forget what was fitted, as the weights have changed."""
@@ -64,44 +68,62 @@ class MainEffects:
             X: vectors.
             epoch: of the weights, which with the seed draws the networks.
             scoring: scores them with the current weights; called once until :meth:`forget`.
-            living: the networks, where they are not drawn; at least one.
+            living: the networks, where they are not drawn; two or more.
         """
-        features, tallies = self._fitted(epoch, scoring, living)
-        expected = self.group.decide(lambda: fit(features, tallies, self._features(X, living), self.most).tolist())
+        known, asked = self._fitted(epoch, scoring, living), self.space.features(X)
+        expected = self.group.decide(lambda: fit(known.features, known.tallies, known.at(asked), self.most).tolist())
         return np.array(expected, dtype=np.float64)
-
-    def drawn(self, epoch: int) -> NDArray[np.int64]:
-        """Return the vectors that are drawn for an epoch, (n, n_var)."""
-        random_state = np.random.default_rng([self.seed, epoch, STREAM])
-        return random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
 
     def tallies(self, X: NDArray[np.int64], epoch: int, scoring: Scoring, living: Living | None = None) -> NDArray[Any]:
         """Return the tallies of two halves of the networks, of the shape of what is scored; see :func:`halves`.
 
         The arguments are those of :meth:`scores`.
         """
-        features, tallies = self._fitted(epoch, scoring, living)
-        fitted = self.group.decide(lambda: halves(features, tallies, self._features(X, living), self.most).tolist())
-        return np.array(fitted, dtype=np.float64).reshape(len(X), *tallies.shape[1:])
+        known, asked = self._fitted(epoch, scoring, living), self.space.features(X)
+        fitted = self.group.decide(lambda: halves(known.features, known.tallies, known.at(asked), self.most).tolist())
+        return np.array(fitted, dtype=np.float64).reshape(len(X), *known.tallies.shape[1:])
 
-    def _fitted(self, epoch: int, scoring: Scoring, living: Living | None) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        """Return features and tallies of the networks that are fitted to."""
+    def drawn(self, epoch: int) -> NDArray[np.int64]:
+        """Return the vectors that are drawn for an epoch, (n, n_var)."""
+        random_state = np.random.default_rng([self.seed, epoch, STREAM])
+        return random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
+
+    def _fitted(self, epoch: int, scoring: Scoring, living: Living | None) -> _Fitted:
+        """Return what is known of the networks that are fitted to."""
         if self._known is None:
-            X, ages = self.drawn(epoch), None
-            if living is not None:
-                X, steps = living
-                ages = np.log2(steps / np.median(steps))
-            self._known = self._features(X, living, ages), np.asarray(scoring(self.space.decode(X)))
+            X, steps = (self.drawn(epoch), None) if living is None else living
+            features, tallies = self.space.features(X), np.asarray(scoring(self.space.decode(X)))
+            if steps is not None:
+                features = np.column_stack([features, np.log2(steps / np.median(steps))])
+                tallies = tamed(tallies)
+            self._known = _Fitted(features, tallies)
         return self._known
 
-    def _features(
-        self, X: NDArray[np.int64], living: Living | None, ages: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
-        """Return the features of vectors, with an age where networks have one: that of the median if none is given."""
-        features = self.space.features(X)
-        if living is None:
-            return features
-        return np.column_stack([features, np.zeros(len(X)) if ages is None else ages])
+
+class _Fitted(NamedTuple):
+    """Features of the networks that are fitted to, (n, f), the last of them an age if they have one, and tallies."""
+
+    features: NDArray[np.float64]
+    tallies: NDArray[Any]
+
+    def at(self, asked: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the features of vectors as the fit has them, (m, f): of the median's age where there are ages."""
+        return np.pad(asked, [(0, 0), (0, self.features.shape[1] - asked.shape[1])])
+
+
+def tamed(tallies: NDArray[Any]) -> NDArray[np.float64]:
+    """Return tallies (n, 2, 2) without scores that are far out, as of a network that diverged, which no fit can bear.
+
+    A score further from the median than ``FAR`` standard deviations, as the median deviation tells them, is brought
+    to there.
+    """
+    scores = scores_of(tallies)
+    middle, wide = np.median(scores), FAR * median_abs_deviation(scores, scale="normal")
+    near = np.clip(scores, middle - wide, middle + wide)
+    changed = np.array(tallies, dtype=np.float64)
+    far = near != scores
+    changed[far, 0] = near[far, None] * changed[far, 1]
+    return changed
 
 
 def fit(

@@ -1,7 +1,7 @@
 """A second opinion: what a supernet that is trained for that alone says of networks with weights of their own.
 
-The chance in its scores is not that of the networks' own training, so that the mean of both is truer than either; how
-much is measured by ``benchmarks/bench_fidelity.py``.
+The chance in its scores is not that of the networks' own training, so that the mean of both may be truer than either;
+where it is and where not is measured by ``benchmarks/bench_fidelity.py``.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ from carsmoo.utils.trees import Arrays
 DRAWN = 384
 """Random networks that the supernet scores, once."""
 
-_KEY = "second_opinion"
+PHASE = "supernet"
+"""Of its steps."""
 
 
 class SecondOpinion:
     """Scores by the main effects of a supernet, of which nothing is kept but the scores of the networks it was asked.
 
     The supernet has the widths and depth of the networks, and the usual settings of one, whatever theirs are: what
-    trains a network alone fast does not train a supernet well. Each process of a group trains it alone, so that bits do
-    not depend on how many there are; what the first one's said counts.
+    trains a network alone fast does not train a supernet well. Each process of a group trains one, so that bits do not
+    depend on how many there are, and the first one's counts.
 
     Args:
         space: the architectures.
@@ -43,24 +44,33 @@ class SecondOpinion:
         plan: of the search; ``supernet_epochs`` of it are the supernet's.
         seed: of the supernet, and of the networks that it scores.
         group: the processes that ask together.
+        score: ``"error"`` or ``"loss"``.
         most: the largest score there is, 1 of errors.
     """
 
     def __init__(
-        self, space: SearchSpace, network: NetworkConfig, plan: SupernetTraining, seed: int, group: Group, most: float
+        self,
+        space: SearchSpace,
+        network: NetworkConfig,
+        plan: SupernetTraining,
+        seed: int,
+        group: Group,
+        score: str,
+        most: float,
     ) -> None:
         self.space, self.network, self.plan, self.seed, self.group = space, network, plan, seed, group
+        self.score, self._key = score, f"second_opinion/{score}"
         self.effects = MainEffects(space, DRAWN, seed, group, most)
         self._tallies: NDArray[Any] | None = None
 
-    def ask(self, images: ImageData, score: str, layout: str, listener: Listener) -> None:
+    def ask(self, images: ImageData, layout: str, listener: Listener) -> None:
         """Train the supernet and let it score, unless that was done before.
 
         Args:
             images: of the search.
-            score: ``"error"`` or ``"loss"``.
             layout: name of the memory format.
-            listener: called after each step, of the phase ``"warm-up"``, and each network that is scored.
+            listener: called after each step and each network that is scored, all of the phase ``"supernet"``; the last
+                one is a point to resume from.
         """
         if self._tallies is not None:
             return
@@ -68,11 +78,18 @@ class SecondOpinion:
         plan = SupernetTraining(warmup_epochs=self.plan.supernet_epochs, n_generations=0, **kept)
         shape = replace(self.network, bn_affine=False)
         state = SupernetState(self.space, shape, plan, images, self.seed, layout)
-        state.warm_up(lambda step: listener(replace(step, figures={})))  # of no epoch: none of this can be resumed
         drawn = self.space.decode(self.effects.drawn(plan.warmup_epochs))
-        listener(Step(phase="scoring", done=0, total=len(drawn), unit="networks"))
-        said = np.asarray(state.scores(drawn, score, listener, None)).tolist()
+        end = Step(phase=PHASE, done=len(drawn), total=len(drawn), unit="networks", boundary=True)
+
+        def hear(step: Step) -> None:
+            if step.phase == "warm-up" or step.done < step.total:  # the end of the scoring comes with what it said
+                listener(replace(step, phase=PHASE))
+
+        state.warm_up(hear)
+        hear(replace(end, done=0, boundary=False))
+        said = np.asarray(state.scores(drawn, self.score, hear, None)).tolist()
         self._tallies = np.array(self.group.decide(lambda: said), dtype=np.float64)
+        listener(end)
 
     def scores(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the scores of ``X`` (m, n_var), (m,), in the supernet."""
@@ -91,15 +108,17 @@ class SecondOpinion:
 
     def state_dict(self) -> Arrays:
         """Return what the supernet said, as plain arrays; nothing before it was asked."""
-        return {} if self._tallies is None else {_KEY: self._tallies}
+        return {} if self._tallies is None else {self._key: self._tallies}
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Restore what :meth:`state_dict` returned.
 
         Raises:
-            ValueError: if what the supernet said is of another number of networks.
+            ValueError: if a search that has begun lacks it, or it is of another number of networks.
         """
-        found = state.get(_KEY)
+        found = state.get(self._key)
+        if found is None and bool(state.get("begun", False)):
+            raise ValueError(f"state: expected what a supernet said of each {self.score}, got none")
         if found is not None and found.shape != (DRAWN, 2, 2):
             raise ValueError(f"state: expected a second opinion of ({DRAWN}, 2, 2), got {found.shape}")
         self._tallies = found

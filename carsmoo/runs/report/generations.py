@@ -13,7 +13,7 @@ from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.problems.trust import Trust
 from carsmoo.runs.events import Event
 
-PHASES = ("warm-up", "training", "scoring")
+PHASES = ("supernet", "warm-up", "training", "scoring")
 """What a search does, in its order; its time besides is the rest."""
 
 LARGEST = 1e30
@@ -113,8 +113,8 @@ def _trust(event: Event) -> Trust | None:
 
 
 def losses_of(events: Sequence[Event]) -> tuple[Loss, ...]:
-    """Return the epochs of the supernet that a log tells of."""
-    return tuple(_loss(event) for event in events if event.name in PHASES and "loss" in event.fields)
+    """Return the epochs of the search's weights that a log tells of, without those of a supernet beside them."""
+    return tuple(_loss(event) for event in events if event.name in PHASES[1:] and "loss" in event.fields)
 
 
 def _loss(event: Event) -> Loss:

@@ -100,6 +100,7 @@ def times(report: RunReport) -> list[dict[str, Any]]:
     if report.rest is None:
         return []
     told = {
+        "supernet": "a supernet beside networks with weights of their own, and its scores",
         "warm-up": "supernet, uniform architectures",
         "training": "supernet, architectures of the population",
         "scoring": "networks on search-validation, before and after training",

@@ -16,6 +16,7 @@ from carsmoo.problems.trust import scores_of, trust_of
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.progress import Step
+from carsmoo.utils.trees import Arrays
 
 SPACE = DARTSSpace()
 PLAN = SupernetTraining(
@@ -77,17 +78,31 @@ def test_what_the_supernet_said_is_part_of_the_state_and_of_another_number_is_re
     made, X = problem(), vectors(16)
     told: list[Step] = []
     made.listeners.append(told.append)
+    states: list[Arrays] = []
+    made.listeners.append(lambda step: states.append(made.state_dict()) if step.boundary else None)
     F = made.evaluate(X)
-    assert [step.phase for step in told if step.total == 40][-1] == "scoring"
-    assert not any(step.boundary for step in told if step.phase == "warm-up" and step.unit != "networks")
+    supernet = [step for step in told if step.phase == "supernet"]
+    assert (supernet[-1].done, supernet[-1].total, supernet[-1].boundary) == (40, 40, True)
+    assert not any(step.boundary for step in supernet[:-1])
+    assert sum("loss" in step.figures for step in supernet) == 2  # of each epoch
+    assert told.index(supernet[-1]) == len(supernet) - 1  # before all else
+    stopped = problem()
+    stopped.listeners.append(lambda step: phases.append(step.phase))
+    phases: list[str] = []
+    stopped.load_state_dict(states[0])
+    assert np.array_equal(stopped.evaluate(X), F)
+    assert "supernet" not in phases
     state, again = made.state_dict(), problem()
     heard: list[Step] = []
     again.listeners.append(heard.append)
     again.load_state_dict(state)
     assert np.array_equal(again.evaluate(X), F)
-    assert not [step for step in heard if step.phase == "warm-up"]
+    assert not [step for step in heard if step.phase in ("supernet", "warm-up")]
+    said = "second_opinion/loss"
     with pytest.raises(ValueError, match=r"^state: expected a second opinion of \(40, 2, 2\), got \(39, 2, 2\)$"):
-        problem().load_state_dict({**state, "second_opinion": state["second_opinion"][1:]})
+        problem().load_state_dict({**state, said: state[said][1:]})
+    with pytest.raises(ValueError, match=r"^state: expected what a supernet said of each loss, got none$"):
+        problem().load_state_dict({name: value for name, value in state.items() if name != said})
     made.restart()
     assert np.array_equal(made.evaluate(X), F)  # another supernet of the same seed
 
@@ -99,6 +114,17 @@ def test_a_second_opinion_has_the_mean_and_the_spread_of_the_first_and_its_own_o
     assert (scaled.mean(), scaled.std()) == (pytest.approx(own.mean()), pytest.approx(own.std()))
     assert rank_correlation(scaled, other).tau == pytest.approx(1)
     assert alike(other, np.ones(30), own) == pytest.approx(own.mean())  # no opinion
+
+
+def test_scores_of_both_stay_within_the_bounds_of_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, X = problem(), vectors(16)
+    made.evaluate(X)
+    far = np.array([[-90.0, 90.0]]).repeat(3, axis=0)
+    monkeypatch.setattr(second_opinion.SecondOpinion, "scores", lambda self, X: np.linspace(-90, 90, len(X)))
+    monkeypatch.setattr(second_opinion.SecondOpinion, "halves", lambda self, X: far)
+    strangers = vectors(3, seed=9)
+    assert made.moving_values(strangers).min() >= 0
+    assert made.tallies(made.space.decode(strangers), "loss").min() >= 0
 
 
 def test_two_opinions_count_alike_and_their_agreement_is_that_of_members() -> None:
