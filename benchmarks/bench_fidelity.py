@@ -13,15 +13,15 @@ Figures, for each truth set NAME, means over seeds:
 - ``tau_ensemble_NAME``, ``core_seconds_tau_ensemble_NAME``: four supernets of two epochs each, by the cross entropy;
 - ``tau_effects_NAME``, ``core_seconds_tau_effects_NAME``: main effects of operations, fitted to the cross entropy of
   384 other networks on 500 images in one supernet of 9 epochs, their scoring counted in;
-- ``tau_fitted_NAME``, ``core_seconds_tau_fitted_NAME``: main effects fitted to the cross entropy of the same networks,
-  which they are to order, with own weights of 18 epochs; ``tau_both_NAME``, ``core_seconds_tau_both_NAME``: the mean of
-  these and a supernet's main effects on their scale, at the compute of both;
+- ``tau_own_effects_NAME``, ``core_seconds_tau_own_effects_NAME``: main effects fitted to the cross entropy of the
+  very networks that they order, with own weights of 18 epochs; ``tau_both_NAME``, ``core_seconds_tau_both_NAME``: the
+  mean of these and a supernet's main effects on their scale, at the compute of both;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
   supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects,
-  ``compute_to_tau_gain_fitted_NAME`` and ``..._both_NAME`` of own weights' and of both;
+  ``compute_to_tau_gain_own_effects_NAME`` and ``..._both_NAME`` of own weights' and of both;
 - ``extrapolated_to_params_NAME``, ``extrapolated_to_params_own_NAME``: core-seconds at which one supernet, or own
   weights, would order networks by the cross entropy as truly as "more parameters first" does, on a straight line of
   tau over the logarithm of compute, fitted to all lengths; those of the shortest where it
@@ -58,7 +58,7 @@ from benchmarks.truth.ending import endings
 from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD, Lever
 from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
 from benchmarks.truth.sets import SETS, architectures
-from benchmarks.truth.summary import by_name, load_truth, scores, seeds, tau
+from benchmarks.truth.summary import by_name, load_truth, mean_of, scores, seeds, tau
 from benchmarks.truth.trust import correlations
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
@@ -68,7 +68,7 @@ from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
 
-TICKS = (5, 10, 30, 100, 300, 600)
+TICKS = (5, 10, 30, 100, 300, 1000)
 """Core-seconds that are marked in the picture."""
 
 SCORES = ("error", "loss")
@@ -165,7 +165,8 @@ def curves(
             if rows:
                 taus = [tau(truth.test, scores(r, truth.names, score)) for r in rows]
                 seconds = float(np.mean([r["core_seconds"] for r in rows]))
-                found.setdefault(lever, []).append((seconds, float(np.mean([t for t in taus if t is not None]))))
+                if (mean := mean_of(taus)) is not None:
+                    found.setdefault(lever, []).append((seconds, mean))
     return found
 
 
@@ -191,7 +192,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
-        told |= {f"_{name}": (name, "loss") for name in ("effects", "fitted", "both")}
+        told |= {f"_{name}": (name, "loss") for name in ("effects", "own_effects", "both")}
         for name, way in told.items():
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, folder, *way)
         found[f"tau_loss_{data}"] = at(records, data, folder, "own", "loss")[1]
@@ -203,7 +204,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         if "default" in by_error:
             found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
-            for lever in ("ensemble", "effects", "fitted", "both"):
+            for lever in ("ensemble", "effects", "own_effects", "both"):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
     found |= correlations(measured, folder) | endings(measured, folder)
     return {name: value for name, value in found.items() if value is not None}

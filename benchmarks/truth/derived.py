@@ -1,9 +1,9 @@
 """Scores that follow from measured ones without another training: main effects fitted to them, and two ways joined.
 
-- ``fitted``: of own weights, main effects fitted to the very networks that are scored, as a search with
-  ``SupernetTraining(weights="own", main_effects="population")`` has them;
+- ``own_effects``: of own weights, main effects fitted to the very networks that are scored, as the first generation of
+  a search with ``SupernetTraining(weights="own", main_effects="population")`` has them, when all have the same age;
 - ``both``: the mean of those and a supernet's main effects of the same seed on their scale, as ``supernet_epochs`` has
-  it, at the compute of both together.
+  it, at the compute of both together; the supernet's networks are scored on 500 images here, the others on 1,000.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from carsmoo.space.darts import DARTSSpace
 
 def derived(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the measurements that follow from some, in their form; those that belong to others are not repeated."""
-    own = {(r["data"], r["epochs"], r["seed"]): fitted(r) for r in records if r["lever"] == "own"}
+    own = {(r["data"], r["epochs"], r["seed"]): own_effects(r) for r in records if r["lever"] == "own"}
     effects = {(r["data"], r["seed"]): r for r in records if r["lever"] == "effects" and r["epochs"] == TOLD["effects"]}
     pairs = [(one, effects[data, seed]) for (data, _, seed), one in own.items() if (data, seed) in effects]
     return [*own.values(), *(both(one, other) for one, other in pairs)]
 
 
-def fitted(record: dict[str, Any]) -> dict[str, Any]:
+def own_effects(record: dict[str, Any]) -> dict[str, Any]:
     """Return a measurement whose losses are what main effects fitted to all of them expect of each network."""
     space = DARTSSpace()
     genotypes = {one.name: one.genotype for one in architectures()}
@@ -37,7 +37,7 @@ def fitted(record: dict[str, Any]) -> dict[str, Any]:
     features = space.features(space.encode([genotypes[name] for name in names]))
     means = np.array([record["loss"][name] for name in names])  # of the even and of the odd images
     tallies = np.stack([means, np.ones_like(means)], axis=1)
-    return {**record, "lever": "fitted", "loss": _doubled(names, fit(features, tallies, features))}
+    return {**record, "lever": "own_effects", "loss": _doubled(names, fit(features, tallies, features))}
 
 
 def both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -39,11 +39,7 @@ LEVERS = {
     "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
     "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
     "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=500),
-    "fitted": Lever(
-        label="own weights, main effects",
-        plan={**QUICK, "weights": "own", "main_effects": "population"},
-        follows=True,
-    ),
+    "own_effects": Lever(label="own weights, main effects", plan={}, follows=True),
     "both": Lever(label="own weights, main effects, and a supernet's", plan={}, follows=True),
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
@@ -54,10 +50,10 @@ EPOCHS = {
     "own": (4, 9, 18, 36),
     "widening": (4, 9, 18),
     "effects": (9, 18, 36),
-    "fitted": (4, 9, 18, 36),
+    "own_effects": (4, 9, 18, 36),
     "both": (4, 9, 18, 36),
 }
 """Epochs of search-train that all architectures share, by lever; of both, those with own weights."""
 
-TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 9, "fitted": 18, "both": 18}
+TOLD = {"ensemble": 8, "default": 9, "own": 18, "effects": 9, "own_effects": 18, "both": 18}
 """Of these, those at which figures are told."""

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import BayesianRidge
 
-from benchmarks.truth.derived import derived, fitted
+from benchmarks.truth.derived import derived, own_effects
 from benchmarks.truth.sets import architectures
 from carsmoo.space.darts import DARTSSpace
 
@@ -31,9 +31,9 @@ def scores(found: dict[str, Any]) -> NDArray[np.float64]:
 
 def test_a_fit_is_the_expectation_of_ridge_regression_to_the_networks_themselves() -> None:
     losses = 2 + 0.1 * np.random.default_rng(0).standard_normal(len(CHOSEN))
-    found = fitted(record(losses))
+    found = own_effects(record(losses))
     assert scores(found) == pytest.approx(BayesianRidge().fit(FEATURES, losses).predict(FEATURES))
-    assert (found["lever"], found["core_seconds"]) == ("fitted", 5.0)
+    assert (found["lever"], found["core_seconds"]) == ("own_effects", 5.0)
 
 
 def test_both_is_the_mean_on_the_scale_of_own_weights_of_the_same_data_and_seed_at_the_cost_of_both() -> None:
@@ -48,7 +48,7 @@ def test_both_is_the_mean_on_the_scale_of_own_weights_of_the_same_data_and_seed_
         record(said, "default", 9),
     ]
     (alone,) = derived([own, *others])
-    assert alone["lever"] == "fitted"
+    assert alone["lever"] == "own_effects"
     first, joined = derived([own, effects, *others])
     assert first == alone
     expected = scores(alone)

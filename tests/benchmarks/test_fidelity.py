@@ -94,6 +94,21 @@ def test_figures_are_of_the_told_epochs_and_follow_the_scores(tmp_path: Path) ->
     assert told["trust_correlation_ensembles"] == pytest.approx(0.87, abs=0.01)  # 1, 2, 3 against 1, 2.5, 2.5
 
 
+def test_what_follows_from_measurements_is_told_beside_them(tmp_path: Path) -> None:
+    for name in ("cifar16.jsonl", "architectures.jsonl"):
+        shutil.copy(RESULTS / name, tmp_path / name)
+    truth = load_truth("cifar16", tmp_path)
+    right = dict(zip(truth.names, truth.test.tolist(), strict=True))
+    random = {name: value for name, value in right.items() if name.startswith(("random", "drawn"))}
+    wrong = {name: 1 - value for name, value in random.items()}
+    measured = [record("own", 18, random, random, 30.0), record("effects", 9, wrong, wrong, 7.0)]
+    found = figures(measured, tmp_path)
+    assert (found["core_seconds_tau_own_effects_cifar16"], found["core_seconds_tau_both_cifar16"]) == (30.0, 37.0)
+    assert found["tau_own_effects_cifar16"] > 0.6  # of the truth itself, fitted
+    assert abs(found["tau_both_cifar16"]) < 0.4  # with its contrary as much again
+    assert found["tau_effects_cifar16"] == pytest.approx(-1.0)
+
+
 def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("cifar16.jsonl", "architectures.jsonl"):
         shutil.copy(RESULTS / name, tmp_path / name)
