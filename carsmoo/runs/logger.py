@@ -118,7 +118,9 @@ class LoggerCallback(RunCallback):
             self._end(finished=True)
 
     def hear(self, step: Step) -> None:
-        """Tell what was measured in a step."""
+        """Tell what was measured in a step, but not of a supernet beside the weights whose epochs are counted."""
+        if step.phase == "supernet":
+            return
         values = {f"{step.phase}/{name}": value for name, value in step.figures.items() if name != "epoch"}
         if values and self._told:
             self._log(values)

@@ -10,6 +10,7 @@ from pymoo.problems import get_problem
 from carsmoo import PNSGA3, Continuous, LoggerCallback
 from carsmoo.algorithm import Callbacks
 from carsmoo.runs.logger import LoggerError
+from carsmoo.utils.progress import Step
 from tests.support.runs import DATA, PLAN, Stop, StopAt, search
 from tests.support.toy import ToyProblem
 
@@ -47,6 +48,16 @@ def test_a_search_tells_its_settings_each_epoch_and_generation_and_its_end() -> 
     assert generations[-1][1]["best/params"] == result.pop.get("F")[:, 1].min()
     assert generations[-1][1]["trust/halves"] == problem.trust.halves
     assert all(set(values) == {"training/loss"} for _, values in told[3::2])
+
+
+def test_epochs_of_a_supernet_beside_the_search_are_not_told() -> None:
+    logger, (problem, algorithm) = Recorded(), search(seed=3)
+    algorithm.setup(problem)
+    callback = LoggerCallback(logger)
+    callback.begin(algorithm)
+    for phase in ("supernet", "warm-up"):
+        callback.hear(Step(phase=phase, done=1, total=2, unit="steps", figures={"loss": 1.5, "epoch": 1}))
+    assert logger.calls[1:] == [(0, {"warm-up/loss": 1.5})]
 
 
 def test_a_run_that_is_left_ends_unfinished_and_one_without_epochs_counts_generations() -> None:
