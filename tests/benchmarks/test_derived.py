@@ -36,6 +36,13 @@ def test_a_fit_is_the_expectation_of_ridge_regression_to_the_networks_themselves
     assert (found["lever"], found["core_seconds"]) == ("own_effects", 5.0)
 
 
+def test_a_network_that_diverged_is_cut_as_in_a_search() -> None:
+    losses = 2 + 0.1 * np.random.default_rng(0).standard_normal(len(CHOSEN))
+    expected = scores(own_effects(record(losses)))
+    losses[3] = 100.0
+    assert np.abs(scores(own_effects(record(losses))) - expected).max() < 1
+
+
 def test_both_is_the_mean_on_the_scale_of_own_weights_of_the_same_data_and_seed_at_the_cost_of_both() -> None:
     random_state = np.random.default_rng(0)
     losses, said = (scale * random_state.standard_normal(len(CHOSEN)) for scale in (0.1, 3.0))
