@@ -199,6 +199,14 @@ class SupernetTraining:
         return self.warmup_epochs + self.n_generations * self.epochs_per_generation
 
     @property
+    def of_supernet(self) -> SupernetTraining | None:
+        """The plan of the supernet that trains for ``supernet_epochs`` before own weights do; None if none does."""
+        if not self.supernet_epochs:
+            return None
+        kept = {name: getattr(self, name) for name in ("score_images", "eval_batch_size", "score_memory")}
+        return SupernetTraining(warmup_epochs=self.supernet_epochs, n_generations=0, **kept)
+
+    @property
     def networks_drawn(self) -> int:
         """Random networks that are scored each generation for main effects."""
         return self.main_effects if isinstance(self.main_effects, int) else 0

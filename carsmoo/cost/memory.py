@@ -66,11 +66,17 @@ def require_step(network: NetworkConfig, params: int, batch: int, kept: int, mem
 def require_search(
     space: SearchSpace, network: NetworkConfig, plan: SupernetTraining, images: int, memory: int | None = None
 ) -> None:
-    """Refuse a supernet, its training on so many images, or a population that does not fit in the memory."""
+    """Refuse a supernet, its training on so many images, or a population that does not fit in the memory.
+
+    So it does of a supernet whose opinion networks with weights of their own ask for.
+    """
     require_count("pop_size", plan.pop_size, space.n_var)
     require_count("subnets_per_step", plan.subnets_per_step * plan.flops_grouping_window, space.n_var)
-    batch = -(-min(plan.batch_size, images) // plan.ghost_batches)
-    require_step(network, plan.n_supernets * supernet_params(space, network), batch, space.kept(network), memory)
+    weights, kept = supernet_params(space, network), space.kept(network)
+    for trained in (plan, plan.of_supernet):
+        if trained is not None:
+            batch = -(-min(trained.batch_size, images) // trained.ghost_batches)
+            require_step(network, trained.n_supernets * weights, batch, kept, memory)
 
 
 def require_count(name: str, count: int, n_var: int) -> None:

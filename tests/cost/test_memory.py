@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from carsmoo import CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining
 from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.config.search import SearchConfig
 from carsmoo.cost import memory
-from carsmoo.cost.memory import require_count, require_step, require_weights
+from carsmoo.cost.memory import require_count, require_search, require_step, require_weights
 from carsmoo.nets.latency.measure import build as measured
 from carsmoo.nets.latency.measure import network_latency
 from carsmoo.nets.models.network import Network
@@ -81,6 +82,23 @@ def test_a_step_on_many_images_is_refused_where_it_does_not_fit(monkeypatch: pyt
     CARSProblem(network=network, training=SupernetTraining(batch_size=16))
     with pytest.raises(ValueError, match=r"network: expected what fits in the memory, 0.1 GB, .* 960 of them at once"):
         CARSProblem(network=network, training=SupernetTraining(batch_size=10**9))
+
+
+def test_a_step_of_the_supernet_that_own_weights_ask_counts_too() -> None:
+    plan = SupernetTraining(weights="own", main_effects="population", batch_size=8)
+    asking = replace(plan, supernet_epochs=1)
+    supernet = asking.of_supernet
+    assert supernet is not None
+    assert supernet.batch_size == SupernetTraining().batch_size > plan.batch_size
+    network = NetworkConfig(channels=16).for_data((1, 32, 32), 10)
+
+    def check(tried: SupernetTraining, images: int) -> None:
+        require_search(DARTSSpace(), network, tried, images, memory=GB // 10)
+
+    check(plan, 1000)
+    check(asking, 8)  # all images that there are, at once
+    with pytest.raises(ValueError, match=rf"^network: .*, {supernet.batch_size} of them at once"):
+        check(asking, 1000)
 
 
 def test_the_papers_settings_fit_in_16_gb(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,8 +74,9 @@ class SecondOpinion:
         """
         if self._tallies is not None:
             return
-        kept = {name: getattr(self.plan, name) for name in ("score_images", "eval_batch_size", "score_memory")}
-        plan = SupernetTraining(warmup_epochs=self.plan.supernet_epochs, n_generations=0, **kept)
+        plan = self.plan.of_supernet
+        if plan is None:
+            raise RuntimeError("second opinion: expected a plan with supernet_epochs, got 0")
         shape = replace(self.network, bn_affine=False)
         state = SupernetState(self.space, shape, plan, images, self.seed, layout)
         drawn = self.space.decode(self.effects.drawn(plan.warmup_epochs))
