@@ -66,8 +66,13 @@ def searched(data: Path, budget: str, out: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "carsmoo.cli", "search", "--data", f"folder:{data}", "--budget", budget]
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, time.perf_counter()
     silence, last = 0.0, begin
-    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen([*command, "--out", str(out)], env={**os.environ, "PYTHONUNBUFFERED": "1"}, **piped) as run:
+    with subprocess.Popen(
+        [*command, "--out", str(out)],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as run:
         assert run.stdout is not None
         said = []
         for line in run.stdout:

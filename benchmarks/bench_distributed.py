@@ -48,7 +48,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from torch.multiprocessing.spawn import spawn
 
 from benchmarks.bench_population import population, random_images
 from benchmarks.model_distributed import N_B, Device, print_model
@@ -275,15 +275,25 @@ def work(rank: int, port: int, quick: bool, training: bool) -> None:
     dist.destroy_process_group()
 
 
+def searches(group: Group, quick: bool) -> tuple[CARSProblem, CARSProblem]:
+    """Return the searches that breed what is scored: the demo's, and one by the paper's plan on a narrow supernet."""
+    demo = CARSProblem(training=SupernetTraining(warmup_epochs=1 if quick else 20, pop_size=16), group=group)
+    plan = SupernetTraining(
+        warmup_epochs=0,
+        epochs_per_generation=1,
+        pop_size=16 if quick else 128,
+        batch_size=32,
+        bn_calibration_images=32,
+    )
+    narrow = NetworkConfig(channels=2, layers=8)
+    return demo, CARSProblem(random_images(160, size=8), network=narrow, training=plan, group=group)
+
+
 def measure_search(group: Group, quick: bool) -> dict[str, float]:
     """Return the figures of scoring and of steps, and print the model."""
-    small = {"warmup": 1 if quick else 20, "population": 16}
-    demo = CARSProblem(training=SupernetTraining(**small), group=group)
+    demo, bred = searches(group, quick)
     case = Case("_demo", demo, demo.images, demo.network, group)
     figures = measure(case, *((2, 1, 4) if quick else (7, 10, 20)))
-    narrow = NetworkConfig(channels=2, layers=8)
-    plan = {"population": 16 if quick else 128, "epochs": 1, "warmup": 0, "calibration": 32, "batch": 32}
-    bred = CARSProblem(random_images(160, size=8), network=narrow, training=SupernetTraining(**plan), group=group)
     paper = Case("", bred, random_images(768), NetworkConfig(channels=16, layers=8), group, calibration=32)
     paper.genotypes = paper.genotypes[:32]
     figures |= measure(paper, *((1, 1, 2) if quick else (3, 6, 4)))
@@ -302,7 +312,7 @@ def main() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(work, (port, options.quick, options.training), nprocs=2)
+    spawn(work, (port, options.quick, options.training), nprocs=2)
 
 
 if __name__ == "__main__":

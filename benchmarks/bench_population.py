@@ -46,6 +46,9 @@ from carsmoo.nets.supernet.shared_graph import SharedGraph
 from carsmoo.nets.supernet.training_state import SupernetState
 
 GENERATIONS = 10
+FEW = SupernetTraining(warmup_epochs=1, pop_size=8, batch_size=32, bn_calibration_images=32)
+"""The plan of a search that is only to be seen to run."""
+
 TIGHT = 96 << 20
 """A budget of bytes that the cases do not fit in at once."""
 
@@ -96,21 +99,23 @@ def random_images(n: int, size: int = 32) -> ImageData:
     return ImageData.from_arrays(images, np.arange(n) % 10, name="random")
 
 
-def demo() -> Case:
-    """Return the demo's case, after its warm-up and ten generations."""
-    problem = CARSProblem()
+def demo(quick: bool = False) -> Case:
+    """Return the demo's case, after its warm-up and ten generations; smaller to see that it runs."""
+    problem = CARSProblem(training=FEW if quick else None)
     genotypes = population(problem)
     world = problem._world
     assert world is not None
     return Case("demo", world, genotypes, problem.training.score_memory << 20)
 
 
-def paper() -> Case:
-    """Return the paper's case: 256 subnets of its size, few images."""
-    plan = {"population": 128, "epochs": 1, "warmup": 0, "calibration": 32, "batch": 32}
+def paper(quick: bool = False) -> Case:
+    """Return the paper's case: 256 subnets of its size, few images; four subnets to see that it runs."""
+    plan = SupernetTraining(
+        warmup_epochs=0, epochs_per_generation=1, pop_size=128, batch_size=32, bn_calibration_images=32
+    )
     narrow = NetworkConfig(channels=2, layers=8)
-    problem = CARSProblem(random_images(160, size=8), network=narrow, training=SupernetTraining(**plan))
-    genotypes = population(problem)
+    problem = CARSProblem(random_images(160, size=8), network=narrow, training=FEW if quick else plan)
+    genotypes = population(problem)[: 4 if quick else None]
     data = random_images(160)
     training = SupernetTraining.paper(bn_calibration_images=32, batch_size=32)
     network = NetworkConfig(channels=16, layers=8).for_data(data.image_shape, data.classes)
@@ -235,17 +240,18 @@ def masked(case: Case, repeats: int) -> float:
     return statistics.median(pairs[1:])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="A population scored as one graph against one by one.")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5, help="of the demo's case")
-    options = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="few subnets, to see that it runs")
+    options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    case = demo()
+    case = demo(options.quick)
     figures = measure(case, options.repeats) | without_sharing(case, options.repeats)
     figures["masked_over_graph_demo"] = masked(case, options.repeats)
-    figures |= measure(paper(), 2)
+    figures |= measure(paper(options.quick), 1 if options.quick else 2)
     rounded = {name: round(value, 4) for name, value in figures.items()}
     print("RESULT " + json.dumps({"name": "population", "figures": rounded}))
 

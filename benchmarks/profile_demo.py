@@ -15,12 +15,12 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from carsmoo import PNSGA3, CARSProblem
+from carsmoo import PNSGA3, CARSProblem, SupernetTraining
 from carsmoo.utils.progress import Step
 
 KINDS = {
@@ -71,14 +71,16 @@ def shares(name: str, seconds: Counter[str]) -> dict[str, float]:
     return {f"{name}_{kind.replace('-', '_')}": spent / total for kind, spent in seconds.most_common()}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the demo, profile what it ended with, and print."""
     parser = argparse.ArgumentParser(description="Where the time of a demo run goes.")
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="few epochs and networks, to see that it runs")
+    options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
 
-    problem, clock = CARSProblem(), Clock()
+    few = SupernetTraining(warmup_epochs=1, n_generations=2, pop_size=4)
+    problem, clock = CARSProblem(training=few if options.quick else None), Clock()
     problem.listeners.append(clock)
     algorithm = PNSGA3().setup(problem)
     clock.last = begin = time.perf_counter()
@@ -89,11 +91,16 @@ def main() -> None:
     figures = shares("share", clock.seconds)
 
     X = algorithm.pop.get("X")
-    figures |= shares("training_share", operators(lambda: [problem.advance(X) for _ in range(3)]))
+
+    def advance() -> None:
+        for _ in range(3):
+            problem.advance(X)
+
+    figures |= shares("training_share", operators(advance))
 
     def score() -> None:
         for _ in range(3):
-            problem._errors.clear()  # it would know them
+            problem._scores.forget()  # it would know them
             problem.moving_values(X)
 
     figures |= shares("scoring_share", operators(score))

@@ -171,10 +171,10 @@ def figures(collected: Mapping[str, Sequence[Record]]) -> dict[str, float]:
             told[f"lead_{name}_{method}"] = found["lead"]
             if found["n"] >= FEWEST_PAIRS:
                 compared[f"p_{name}_{method}"] = found["p"]
-        for method, by_seed in excess(runs, drawn_networks(name)).items():
-            means = [float(np.mean(above)) for above in by_seed.values()]
+        for method, lying in excess(runs, drawn_networks(name)).items():
+            means = [float(np.mean(above)) for above in lying.values()]
             told |= {f"excess_{name}_{method}": float(np.mean(means)), f"excess_n_{name}_{method}": len(means)}
-            told[f"sized_{name}_{method}"] = sum(map(len, by_seed.values()))
+            told[f"sized_{name}_{method}"] = sum(map(len, lying.values()))
             told |= {f"least_excess_{name}_{method}": min(means), f"most_excess_{name}_{method}": max(means)}
         for method, by_seed in runs.items():
             told[f"core_seconds_{name}_{method}"] = float(np.median([run["core_seconds"] for run in by_seed.values()]))

@@ -133,7 +133,7 @@ def seeds(test: Mapping[str, Mapping[int, float]], size: Mapping[str, float]) ->
     return {
         "n_seeds": len(names),
         "tau_seeds": tau(*pairs.T),
-        "tau_seeds_thirds": mean_of(within_thirds(*pairs.T, sizes)),
+        "tau_seeds_thirds": mean_of(within_thirds(pairs[:, 0], pairs[:, 1], sizes)),
         "sd": float(pairs.mean(axis=1).std(ddof=1)),
         "sd_seed": float(np.sqrt(np.mean(np.diff(pairs, axis=1) ** 2) / 2)),
     }
