@@ -24,6 +24,9 @@ from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import choice, instance, integer, keywords, reject_unknown, shown
 
+_PARTS = ("sampling", "selection", "crossover", "mutation", "repair", "eliminate_duplicates")
+"""Of a mating, by the names of pymoo's ``GeneticAlgorithm``."""
+
 if TYPE_CHECKING:
     from pymoo.algorithms.base.genetic import GeneticAlgorithm as Beside
 else:
@@ -119,29 +122,29 @@ class Continuous(Beside):  # type: ignore[misc]
         self.history, self.data, self.display = [], {}, given.get("display")
         self.evaluator = given.get("evaluator") or Evaluator()
         verbose = given.get("verbose", False) and (moving is None or moving.is_main)
-        if moving is not None:
-            if advances_problem(given.get("callback")):
-                name = type(self).__name__
-                raise ValueError(
-                    f"callback: expected none that advances the problem, as {name} does, got TimeSimulation"
-                )
-            moving.restart()
-            if verbose:
-                moving.run_listeners.append(ProgressBars())
+        if moving is not None and advances_problem(given.get("callback")):
+            name = type(self).__name__
+            raise ValueError(f"callback: expected none that advances the problem, as {name} does, got TimeSimulation")
         termination = copy.deepcopy(termination)
         seed = given.get("seed", getattr(problem, "seed", None))
         if isinstance(self, GeneticAlgorithm):
             self._configure(problem, given)
         if moving is not None:
             require_survival(self)
-        super().setup(problem, **{**kwargs, "verbose": verbose, "termination": termination, "seed": seed})
+        settled = {"verbose": verbose, "termination": termination, "seed": seed}
+        super().setup(problem, **{**not_none(kwargs), **settled})
+        if moving is not None:  # last, so that a refused call costs no supernet
+            moving.restart()
+            if verbose:
+                moving.run_listeners.append(ProgressBars())
         if isinstance(self.callback, RunCallback):
             self.callback.begin(self)
         return self
 
     def _configure(self, problem: Any, given: dict[str, Any]) -> None:
         """Settle population size and operators for this run: as given, else the problem's, else the algorithm's own."""
-        size = getattr(problem, "default_pop_size", None) if given.get("ref_dirs") is None else len(given["ref_dirs"])
+        size = self._own_pop_size if given.get("pop_per_ref_point") else getattr(problem, "default_pop_size", None)
+        size = size if given.get("ref_dirs") is None else len(given["ref_dirs"])
         self.pop_size = given.get("pop_size", size or self._own_pop_size)
         own = self._own_n_offsprings if self._own_n_offsprings not in (None, self._own_pop_size) else self.pop_size
         self.n_offsprings = given.get("n_offsprings", own)
@@ -155,6 +158,9 @@ class Continuous(Beside):  # type: ignore[misc]
             require_replaceable(self, self.mating)
         own = {"sampling": self.initialization.sampling, "eliminate_duplicates": self.eliminate_duplicates}
         own |= {name: getattr(self.mating, name, None) for name in ("selection", "crossover", "mutation")}
+        offered = defaults.get("mating")
+        if isinstance(offered, CARSMating):  # its parts are the problem's, too, where it offers no others beside it
+            defaults = {**{name: getattr(offered, name) for name in _PARTS}, **defaults}
         use = {**own, "repair": self.repair, **defaults, **given}
         if use["eliminate_duplicates"] is False:
             use["eliminate_duplicates"] = NoDuplicateElimination()
@@ -162,13 +168,14 @@ class Continuous(Beside):  # type: ignore[misc]
             use["eliminate_duplicates"] = defaults.get("eliminate_duplicates", self.eliminate_duplicates)
         common = {"repair": use["repair"], "eliminate_duplicates": use["eliminate_duplicates"]}
         self.initialization = Initialization(use["sampling"], **common)
-        offered = defaults.get("mating")
         if "mating" in given:
             self.mating = given["mating"]
-        elif isinstance(offered, CARSMating):  # the problem's mix, with the parts that are given
-            newcomers = use["sampling"] if isinstance(use["sampling"], Sampling) else defaults["sampling"]
-            parts = {"crossover": use["crossover"], "mutation": use["mutation"], "selection": given.get("selection")}
-            self.mating = CARSMating(sampling=newcomers, mix=offered.mix, **parts, **common)
+        elif isinstance(offered, CARSMating):  # the problem's own, with the parts that are given
+            self.mating = copy.copy(offered)
+            for name in _PARTS:
+                setattr(self.mating, name, use[name])
+            if not isinstance(use["sampling"], Sampling):  # a start; newcomers are drawn
+                self.mating.sampling = offered.sampling
         elif offered is not None:
             self.mating = offered
         else:

@@ -70,7 +70,11 @@ class FrontOutput(Output):  # type: ignore[misc]
 
 
 def relative_hypervolume(F: ArrayLike, worst: ArrayLike) -> float:
-    """Return the hypervolume of ``F`` (n, m), minimised, in units of the box between zero and ``worst`` (m,)."""
+    """Return the hypervolume of ``F`` (n, m), minimised, in units of the box between zero and ``worst`` (m,).
+
+    Of an objective whose worst value is not above zero, such as one that is maximised, the unit is 1, and of one that
+    falls below zero there is more than the box holds: it then tells progress, but no share.
+    """
     F, worst = np.asarray(F, dtype=np.float64), np.asarray(worst, dtype=np.float64)
     scale = np.where(worst > 0, worst, 1.0)
     return float(hypervolume(F / scale, ref=worst / scale))

@@ -33,7 +33,7 @@ class PNSGA3(Continuous, NSGA3):  # type: ignore[misc]
     """pNSGA-III (CARS sec. 3.3): NSGA-III whose selection also protects what still improves fast.
 
     On a :class:`~carsmoo.MovingProblem` a generation is that of :class:`Continuous`; on any other
-    problem this *is* NSGA-III.
+    problem this *is* NSGA-III, but that objectives must be finite.
 
     Args:
         ref_dirs: reference directions, (d, n_obj); the largest Das-Dennis set not above the population size if not

@@ -27,7 +27,7 @@ class Run:
         algorithm: its name.
         seed: of problem and algorithm.
         evaluations: scores up to each generation, (g,); those of newborns before an advance count.
-        populations: each generation's population scored by final values, g lists of (n, m).
+        populations: each generation's feasible individuals scored by final values, g lists of (n, m); n may be 0.
         reference: the problem's own Pareto front, (k, m), or None.
         seconds: how long it took, with the scoring of all populations by final values.
         search_seconds: wall time of the search alone; None in a run that was kept before this was told.
@@ -44,8 +44,8 @@ class Run:
 
     @property
     def final(self) -> Matrix:
-        """The final population by final values, (n, m)."""
-        return np.array(self.populations[-1])
+        """The final population by final values, (n, m); (0,) if none of it is feasible."""
+        return np.array(self.populations[-1], dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +53,8 @@ class Score:
     """One algorithm on one problem: median and quartiles over seeds, and tests against the baseline.
 
     Attributes:
-        hv: hypervolume in units of the problem's box, (25 %, 50 %, 75 %).
-        igd: IGD+ to the reference front in the same units, (25 %, 50 %, 75 %).
+        hv: hypervolume in units of the problem's box, (25 %, 50 %, 75 %); 0 of a run that found nothing feasible.
+        igd: IGD+ to the reference front in the same units, (25 %, 50 %, 75 %); infinite of such a run.
         evaluations: scores of a whole run, median over seeds.
         size_low: 10 % quantile of the last objective in the final population, median over seeds.
         size_high: 90 % quantile, median over seeds.
@@ -105,10 +105,17 @@ class Comparison:
         return sorted(found, key=lambda run: run.seed)
 
     def reference(self, problem: str) -> Matrix:
-        """Return the front that runs are measured by: the problem's own together with all that any run found."""
+        """Return the front that runs are measured by: the problem's own together with all that any run found.
+
+        Raises:
+            ValueError: if it has none, and no run found anything feasible.
+        """
         runs = [run for run in self.runs if run.problem == problem]
         known = [np.array(run.reference) for run in runs[:1] if run.reference]
-        union = np.concatenate([*known, *(run.final for run in runs)])
+        found = [*known, *(run.final for run in runs if len(run.final))]
+        if not found:
+            raise ValueError(f"{problem}: expected a run that found something feasible, got none")
+        union = np.concatenate(found)
         front: Matrix = np.unique(filter_dominated(union), axis=0)
         return front
 
@@ -116,13 +123,17 @@ class Comparison:
         """Return objectives in units of a box: 0 the best that is known, 1 the worst on any run's final front."""
         if problem not in self._boxes:
             best = self.reference(problem)
-            fronts = [filter_dominated(run.final) for run in self.runs if run.problem == problem]
+            fronts = [filter_dominated(run.final) for run in self.runs if run.problem == problem and len(run.final)]
             self._boxes[problem] = best.min(axis=0), np.concatenate([best, *fronts]).max(axis=0)
         low, high = self._boxes[problem]
         return np.asarray((F - low) / np.where(high > low, high - low, 1.0))
 
     def scores(self) -> list[Score]:
-        """Return one row for each problem and algorithm; the tests of a problem are corrected together."""
+        """Return one row for each problem and algorithm; the tests of a problem are corrected together.
+
+        Raises:
+            ValueError: if the algorithms' seeds on a problem differ, so that they are no pairs.
+        """
         return [score for problem in self.problems for score in self._scores(problem)]
 
     def curves(self, problem: str, algorithm: str, points: int = 50) -> tuple[NDArray[np.float64], Matrix]:
@@ -131,20 +142,34 @@ class Comparison:
         grid = np.linspace(max(r.evaluations[0] for r in runs), min(r.evaluations[-1] for r in runs), points)
         rows = []
         for run in runs:
-            values = [_hypervolume(self.scaled(problem, np.array(F))) for F in run.populations]
+            values = [self._volume(problem, np.array(F)) for F in run.populations]
             rows.append(np.array(values)[np.searchsorted(run.evaluations, grid, side="right") - 1])
         return grid, np.array(rows)
 
+    def _volume(self, problem: str, F: Matrix) -> float:
+        return float(hypervolume(self.scaled(problem, F), ref=np.full(F.shape[1], REFERENCE))) if len(F) else 0.0
+
+    def _distance(self, problem: str, F: Matrix, front: Matrix) -> float:
+        return float(
+            igd_plus(self.scaled(problem, F) if len(F) else np.full((1, front.shape[1]), REFERENCE), ref=front)
+        )
+
+    def _require_pairs(self, problem: str) -> None:
+        seeds = {name: [run.seed for run in self.of(problem, name)] for name in self.algorithms}
+        for name, found in seeds.items():
+            if found != seeds[self.baseline]:
+                told = f"{seeds[self.baseline]} of {self.baseline}, got {found} of {name}"
+                raise ValueError(f"runs: expected the same seeds on {problem} for all, {told}")
+
     def _scores(self, problem: str) -> list[Score]:
+        self._require_pairs(problem)
         front = self.scaled(problem, self.reference(problem))
         hv, igd, low, high = {}, {}, {}, {}
         for name in self.algorithms:
             finals = [run.final for run in self.of(problem, name)]
-            scaled = [self.scaled(problem, F) for F in finals]
-            hv[name] = np.array([_hypervolume(F) for F in scaled])
-            igd[name] = np.array([igd_plus(F, ref=front) for F in scaled])
-            low[name] = np.array([np.quantile(F[:, -1], 0.1) for F in finals])
-            high[name] = np.array([np.quantile(F[:, -1], 0.9) for F in finals])
+            hv[name] = np.array([self._volume(problem, F) for F in finals])
+            igd[name] = np.array([self._distance(problem, F, front) for F in finals])
+            low[name], high[name] = (np.array([_size(F, share) for F in finals]) for share in (0.1, 0.9))
         others = [name for name in self.algorithms if name != self.baseline]
         base = self.baseline
         p = dict(zip(others, holm([signed_rank(hv[name], hv[base]) for name in others]), strict=True))
@@ -169,6 +194,10 @@ class Comparison:
         ]
 
 
+def _size(F: Matrix, share: float) -> float:
+    return float(np.quantile(F[:, -1], share)) if len(F) else float("nan")
+
+
 def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
     return low, middle, high
@@ -177,7 +206,3 @@ def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
 def _median_seconds(runs: Sequence[Run]) -> float:
     known = [run.search_seconds for run in runs if run.search_seconds is not None]
     return float(np.median(known)) if known else float("nan")
-
-
-def _hypervolume(F: Matrix) -> float:
-    return float(hypervolume(F, ref=np.full(F.shape[1], REFERENCE)))

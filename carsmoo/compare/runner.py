@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from pymoo.core.callback import Callback
 from pymoo.optimize import minimize
 
+from carsmoo.algorithm.callbacks import Callbacks, advances_problem
 from carsmoo.algorithm.continuous import Continuous
+from carsmoo.algorithm.termination import check_termination
 from carsmoo.compare.comparison import Comparison, Run
 from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.files import write_whole
@@ -39,28 +41,32 @@ def compare(
     seeds: Sequence[int],
     *,
     baseline: str,
+    termination: Any = None,
     store: str | Path | None = None,
     n_jobs: int = 1,
     listener: Listener = unheard,
 ) -> Comparison:
     """Compare algorithms at equal cost: run each on every problem with every seed, each run on a fresh problem.
 
-    All run for as many generations, so that a problem that moves learns as much under each; and all score as many
+    All run to the same termination, so that a problem that moves learns as much under each; and all score as many
     individuals in a generation, see :func:`same_cost`. They take turns, seed by seed, so that their times are of the
-    same hours.
+    same hours. Of a population the feasible individuals count.
 
     Args:
         algorithms: makes an algorithm, by name.
         problems: makes a problem of a seed, by name. A problem that moves must have ``final_values``.
         seeds: the seeds, each once.
         baseline: name of the algorithm that the others are tested against.
+        termination: of every run, in any form that pymoo takes; the problem's ``default_termination`` if not given.
         store: directory that keeps each run as it ends; those it holds already are not run again.
         n_jobs: processes, as in joblib.
         listener: called before the first run and after each.
 
     Raises:
-        TypeError: for what makes no algorithm or no problem, or seeds that are no integers.
-        ValueError: for names or seeds that are missing or doubled, or a stored run that is damaged.
+        TypeError: for what makes no algorithm or no problem, or seeds that are no integers; for a problem that moves
+            without ``final_values``, or an algorithm that would not advance it.
+        ValueError: for names or seeds that are missing or doubled, names of which two would share a file, a problem
+            without a termination where none is given, or a stored run that is damaged.
         WorkerDiedError: if a worker process dies; with a ``store`` the same call resumes from what is done.
 
     Example:
@@ -84,6 +90,11 @@ def compare(
     if not algorithms or not problems or len(set(seeds)) < len(seeds) or not seeds:
         raise ValueError("compare: expected algorithms, problems and different seeds, got none or some twice")
     choice("baseline", baseline, algorithms)
+    if termination is not None:
+        check_termination(termination)
+    files = {_path(Path(), p, a, 0) for p in problems for a in algorithms}
+    if len(files) < len(problems) * len(algorithms):
+        raise ValueError("problems: expected names that stay different as names of files, where : is -, got some alike")
     folder = None if store is None else Path(store)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +104,7 @@ def compare(
     missing = [job for job in turns if job not in found]
     step = partial(Step, phase="comparing", total=len(jobs), unit="runs")
     listener(step(done=len(found)))
-    work = (delayed(_run)(p, problems[p], a, algorithms[a], s, folder) for p, a, s in missing)
+    work = (delayed(_run)(p, problems[p], a, algorithms[a], s, termination, folder) for p, a, s in missing)
     try:
         for job, run in zip(missing, Parallel(n_jobs=n_jobs, return_as="generator")(work), strict=True):
             found[job] = run
@@ -137,7 +148,7 @@ def _check_made(what: str, made: Any) -> None:
 
 
 class _Populations(Callback):  # type: ignore[misc]
-    """Records each generation's vectors and the evaluations up to it."""
+    """Records the vectors of each generation's feasible individuals, and the evaluations up to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +157,7 @@ class _Populations(Callback):  # type: ignore[misc]
 
     def notify(self, algorithm: Any) -> None:
         """Record the generation that has just ended."""
-        self.vectors.append(algorithm.pop.get("X"))
+        self.vectors.append(algorithm.pop[algorithm.pop.get("feas")].get("X"))
         self.evaluations.append(int(algorithm.evaluator.n_eval))
 
 
@@ -156,10 +167,16 @@ def _run(
     algorithm: str,
     make_algorithm: MakeAlgorithm,
     seed: int,
+    termination: Any,
     store: Path | None,
 ) -> Run:
     made, used, kept, begin = make_problem(seed), make_algorithm(), _Populations(), time.perf_counter()
-    minimize(made, used, seed=seed, callback=kept, **same_cost(used, made))
+    end = getattr(made, "default_termination", None) if termination is None else termination
+    if end is None:
+        raise ValueError(f"termination: expected one, as {problem} has none of its own, got none")
+    _check_moving(problem, made, algorithm, used)
+    settled = {"termination": copy.deepcopy(end), "callback": Callbacks(used.callback, kept)}
+    minimize(made, used, seed=seed, **settled, **same_cost(used, made))
     searched = time.perf_counter() - begin
     final = getattr(made, "final_values", None) or (lambda X: made.evaluate(X, return_values_of=["F"]))
     front = made.pareto_front()
@@ -168,7 +185,7 @@ def _run(
         algorithm=algorithm,
         seed=seed,
         evaluations=kept.evaluations,
-        populations=[np.asarray(final(X)).tolist() for X in kept.vectors],
+        populations=[np.asarray(final(X)).tolist() if len(X) else [] for X in kept.vectors],
         reference=None if front is None else np.asarray(front).tolist(),
         seconds=time.perf_counter() - begin,
         search_seconds=searched,
@@ -176,6 +193,17 @@ def _run(
     if store is not None:
         write_whole(_path(store, problem, algorithm, seed), json.dumps(asdict(run)).encode())
     return run
+
+
+def _check_moving(problem: str, made: Any, algorithm: str, used: Any) -> None:
+    """Refuse a moving problem whose runs could not be compared, or an algorithm under which it would stand still."""
+    if not isinstance(made, MovingProblem):
+        return
+    if not hasattr(made, "final_values"):
+        raise TypeError(f"{problem}: expected a problem with final_values, as it moves, got {type(made).__name__}")
+    if not (getattr(used, "advances_problem", False) or advances_problem(used.callback)):
+        name = type(used).__name__
+        raise TypeError(f"{algorithm}: expected an algorithm that advances {problem}, such as Continuous, got {name}")
 
 
 def _path(store: Path, problem: str, algorithm: str, seed: int) -> Path:
@@ -188,7 +216,7 @@ def _stored(store: Path | None, problem: str, algorithm: str, seed: int) -> Run 
         return None
     try:
         run = Run(**json.loads(path.read_text(encoding="utf-8")))
-        fits = run.final.ndim == 2 and len(run.evaluations) == len(run.populations)
+        fits = (run.final.ndim == 2 or not run.final.size) and len(run.evaluations) == len(run.populations)
     except (ValueError, TypeError, IndexError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected a stored run, got something else ({error}); remove it to run again"

@@ -49,7 +49,7 @@ class RandomSearch(ContinuousNSGA2):
         super()._configure(problem, given)
         if not isinstance(self.mating, UnseenRows):
             self.mating = CARSMating(
-                sampling=self.initialization.sampling,
+                sampling=getattr(self.mating, "sampling", self.initialization.sampling),
                 mix=(0.0, 0.0),
                 eliminate_duplicates=self.mating.eliminate_duplicates,
             )

@@ -83,13 +83,14 @@ class AsItComes(Algorithm):  # type: ignore[misc]
             TypeError: for a table of learning curves, whose rows have no genes.
         """
         require_genes(self.name, problem)
-        if isinstance(problem, MovingProblem):
-            problem.restart()
         if self.termination is None:
             kwargs.setdefault("termination", copy.deepcopy(getattr(problem, "default_termination", None)))
         if self.seed is None:
             kwargs.setdefault("seed", getattr(problem, "seed", None))
-        return super().setup(problem, **kwargs)
+        super().setup(problem, **kwargs)
+        if isinstance(problem, MovingProblem):
+            problem.restart()
+        return self
 
     def _setup(self, problem: Any, **kwargs: Any) -> None:
         size = self.pop_size or getattr(problem, "default_pop_size", None) or STATIC_POP_SIZE

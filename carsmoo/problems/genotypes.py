@@ -62,10 +62,9 @@ class GenotypeProblem(MovingProblem):
         return self.front_of(X, self.evaluate(X, return_values_of=["F"]))
 
     def front_of(self, X: NDArray[Any], F: NDArray[Any]) -> Front:
-        """Return the front of vectors (n, n_var) whose objectives (n, n_obj) are known."""
-        return Front.from_objectives(
-            self.space.decode(X), F, self.objective_names, self.objective_units, self.provenance(), self
-        )
+        """Return the front of vectors (n, n_var) whose objectives (n, n_obj) are known, each network once."""
+        names, units, about = self.objective_names, self.objective_units, self.provenance()
+        return Front.from_objectives(self.space.decode(self.space.canonical(X)), F, names, units, about, self)
 
     @abstractmethod
     def provenance(self) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class UnseenRows(InfillCriterion):  # type: ignore[misc]
     ) -> Any:
         """Return up to ``n_offsprings`` rows that the run has not seen."""
         assert random_state is not None
+        if pop is not None and len(pop):  # a start that was given was not drawn here
+            self.seen |= set(pop.get("X")[:, 0].tolist())
         rows = self.draw(n_offsprings, random_state)
         return Population.new("X", rows) if len(rows) else Population.empty()
 

@@ -27,7 +27,8 @@ Vocabulary: TypeAlias = "Sequence[str] | SearchSpace"
 class Architecture(ABC):
     """What a network computes, without its widths and depth: those are a NetworkConfig's.
 
-    Two are equal that are the same architecture, and have the same hash. ``str`` writes one so that its space reads it.
+    Two are equal, and have the same hash, that are written alike; ``str`` writes one so that its space reads it. One
+    network may be written in several ways, of which the space's ``canonical`` vector has one.
     """
 
     @abstractmethod

@@ -91,9 +91,10 @@ class Front:
         if not names or len(set(names)) < len(names):
             raise ValueError(f"names: expected different ones, got {list(names)}")
         values = numbers("F", F)
-        if values.size != len(genotypes) * len(names):
+        if len(genotypes) == values.size == 0:
+            values = values.reshape(0, len(names))
+        if values.shape != (len(genotypes), len(names)):
             raise ValueError(f"F: expected ({len(genotypes)}, {len(names)}), got {values.shape}")
-        values = values.reshape(len(genotypes), len(names))
         if len(units) != len(names):
             raise ValueError(f"units: expected {len(names)} as there are names, got {len(units)}")
         require_finite("F: ", values)

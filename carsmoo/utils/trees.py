@@ -17,6 +17,10 @@ Tree: TypeAlias = Any
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 
+_MARKS = ({"array"}, {"as it is"})
+"""Keys of what stands for an array, and of what stands for a dictionary that would look like either."""
+
+
 def difference(expected: Tree, got: Tree) -> str | None:
     """Return the first place where two captured states differ, as ``place: expected A, got B``; None if they agree.
 
@@ -35,7 +39,8 @@ def pack(tree: Tree) -> tuple[str, Arrays]:
             arrays[where] = node
             return {"array": where}
         if isinstance(node, dict):
-            return {name: plain(value, join(where, name)) for name, value in node.items()}
+            made = {name: plain(value, join(where, name)) for name, value in node.items()}
+            return {"as it is": made} if set(made) in _MARKS else made
         if isinstance(node, list):
             return [plain(value, join(where, k)) for k, value in enumerate(node)]
         return node
@@ -52,7 +57,10 @@ def unpack(text: str, arrays: Mapping[str, NDArray[Any]]) -> Tree:
 
     def full(node: Any) -> Tree:
         if isinstance(node, dict):
-            return arrays[node["array"]] if set(node) == {"array"} else {k: full(value) for k, value in node.items()}
+            if set(node) == {"array"}:
+                return arrays[node["array"]]
+            node = node["as it is"] if set(node) == {"as it is"} else node
+            return {k: full(value) for k, value in node.items()}
         return [full(value) for value in node] if isinstance(node, list) else node
 
     try:

@@ -21,6 +21,7 @@ from pymoo.algorithms.moo.nsde import NSDE
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.algorithms.moo.nsga3 import NSGA3
 from pymoo.algorithms.moo.pinsga2 import PINSGA2
+from pymoo.algorithms.moo.rnsga3 import RNSGA3
 from pymoo.algorithms.moo.rvea import RVEA
 from pymoo.algorithms.moo.sms import SMSEMOA
 from pymoo.algorithms.moo.spea2 import SPEA2
@@ -147,6 +148,15 @@ def test_each_runs_with_the_operators_of_a_problem(name: str) -> None:
         assert (problem.time, algorithm.evaluator.n_eval <= N + 4 * 2 * N) == (4, True)
         found.append(algorithm.pop.get("F"))
     assert np.array_equal(*found)
+
+
+def test_reference_points_with_a_number_of_places_each_settle_the_size() -> None:
+    class ContinuousRNSGA3(Continuous, RNSGA3):
+        pass
+
+    points = np.array([[0.2, 8.0], [0.1, 20.0]])
+    alone = RNSGA3(points, pop_per_ref_point=6).pop_size
+    assert ContinuousRNSGA3(points, pop_per_ref_point=6).setup(ToyProblem(pop_size=8)).pop_size == alone > 8
 
 
 def test_rvea_adapts_its_directions() -> None:

@@ -316,6 +316,37 @@ def test_the_problems_mix_and_a_selection_that_is_given_stay() -> None:
     assert mating.selection is selection
 
 
+def test_a_mating_that_the_problem_offers_alone_keeps_its_parts() -> None:
+    class Own(CARSMating):
+        pass
+
+    crossover, mutation, sampling, selection = NodeCrossover(), NodeMutation(), GenotypeSampling(), RandomSelection()
+    offered = Own(
+        crossover=crossover,
+        mutation=mutation,
+        sampling=sampling,
+        selection=selection,
+        mix=(0.6, 0.1),
+        n_max_iterations=7,
+    )
+
+    class Offering(ToyProblem):
+        def default_operators(self) -> dict:
+            return {"mating": offered}
+
+    made = PNSGA3().setup(Offering())
+    mating = made.mating
+    assert made.initialization.sampling is mating.sampling is sampling
+    assert (type(mating), mating.n_max_iterations, mating.mix) == (Own, 7, (0.6, 0.1))
+    assert (mating.crossover, mating.mutation, mating.selection) == (crossover, mutation, selection)
+    mine = NodeMutation(0.1)
+    start = sampling(Offering(), 8, random_state=np.random.default_rng(0))
+    given = PNSGA3(mutation=mine, sampling=start).setup(Offering())
+    assert (given.mating.mutation, given.mating.sampling) == (mine, sampling)
+    assert given.initialization.sampling is start
+    assert (offered.mutation, offered.sampling) == (mutation, sampling)  # the problem's own is left as it is
+
+
 def test_parts_that_are_given_take_their_place_in_the_problems_mating() -> None:
     problem, mine = ToyProblem(), GenotypeSampling()
     mating = PNSGA3(eliminate_duplicates=False, sampling=mine).setup(problem).mating
@@ -377,6 +408,26 @@ def test_asked_twice_it_gives_the_same_and_advances_once(generations: int) -> No
     assert algorithm.problem.time == expected.problem.time
     algorithm.setup(ToyProblem())
     assert algorithm.ask() is not first
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ref_dirs": das_dennis(3, 9)}, {"pop_size": 0}, {"mating": None, "n_offsprings": 0}]
+)
+def test_a_call_that_is_refused_leaves_a_used_problem_as_it_is(wrong: dict[str, Any]) -> None:
+    problem = ToyProblem(generations=3)
+    minimize(problem, PNSGA3())
+    with pytest.raises(ValueError, match=r"expected|Dimensionality"):
+        PNSGA3(**wrong).setup(problem)
+    assert problem.time == 2
+    assert problem.calls.count(("restart", 0)) == 0
+    PNSGA3().setup(problem)
+    assert problem.calls.count(("restart", 0)) == 1
+
+
+def test_what_is_none_is_not_given() -> None:
+    usual = minimize(ToyProblem(), PNSGA3(), seed=1)
+    nothing = dict.fromkeys(("callback", "evaluator", "display", "output", "termination"))
+    assert np.array_equal(minimize(ToyProblem(), PNSGA3(), seed=1, **nothing).X, usual.X)
 
 
 def test_wrong_calls_are_refused() -> None:

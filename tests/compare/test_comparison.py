@@ -158,6 +158,26 @@ def test_the_tables(tmp_path: Path) -> None:
         assert (tmp_path / "t.pdf").exists()
 
 
+def test_a_run_without_anything_feasible_counts_as_the_reference_point() -> None:
+    nothing = run(algorithm="b", populations=[[], []])
+    made = Comparison([run(), nothing], "a")
+    assert made.reference("p").tolist() == [[0.0, 2.0], [0.5, 1.0], [1.0, 0.0]]  # what the other run found, and its own
+    one, other = made.scores()
+    assert other.hv == (0, 0, 0) < one.hv
+    assert other.igd == pytest.approx(3 * (np.mean([np.hypot(1.1, 0.1), np.hypot(0.6, 0.6), np.hypot(0.1, 1.1)]),))
+    assert np.isnan(other.size_low)
+    with pytest.raises(ValueError, match=r"^p: expected a run that found something feasible, got none$"):
+        Comparison([run(populations=[[]], reference=None)], "a").scores()
+
+
+def test_runs_that_are_no_pairs_are_not_tested() -> None:
+    runs = [run(seed=k) for k in (0, 1)] + [run(algorithm="b", seed=k) for k in (1, 2)]
+    with pytest.raises(
+        ValueError, match=r"^runs: expected the same seeds on p for all, \[0, 1\] of a, got \[1, 2\] of b$"
+    ):
+        Comparison(runs, "a").scores()
+
+
 def test_a_comparison_needs_runs() -> None:
     with pytest.raises(ValueError, match="baseline: expected one of some runs"):
         Comparison([], "a")

@@ -5,10 +5,13 @@ import signal
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.core.problem import Problem
 from pymoo.optimize import minimize
 from pymoo.problems import get_problem
+from pymoo.problems.dyn import TimeSimulation
 
 from carsmoo import PNSGA3
 from carsmoo.compare import suite
@@ -85,6 +88,60 @@ def test_what_measures_no_growth_breeds_twice_as_many_for_the_same_cost() -> Non
     assert same_cost(PNSGA3(n_offsprings=6, protection=None), ToyProblem()) == {"n_offsprings": 12}
     assert same_cost(PNSGA3(protection=None), get_problem("zdt1")) == {}
     assert same_cost(NSGA2(), ToyProblem()) == {}
+
+
+def test_of_a_population_the_feasible_individuals_count() -> None:
+    problems = {"bnh": lambda seed: get_problem("bnh"), "tight": lambda seed: Tight()}
+    algorithms = {"a": lambda: NSGA2(pop_size=8), "b": lambda: PNSGA3(pop_size=8)}
+    made = compare(algorithms, problems, [0, 1], baseline="a", termination=("n_gen", 3))
+    assert {len(run.populations) for run in made.runs} == {3}
+    for run in made.runs:
+        if run.problem == "tight":
+            assert all(np.sum(F, axis=1).min() >= 1.8 for F in run.populations if F)
+    assert made.reference("tight").sum(axis=1).min() >= 1.8
+    (tight,) = (run for run in made.runs if (run.problem, run.algorithm, run.seed) == ("tight", "a", 0))
+    assert [] in tight.populations  # three generations of eight do not begin with one
+    _, values = made.curves("tight", "a", points=3)
+    assert values[0, 0] == 0
+
+
+class Tight(Problem):
+    """Two numbers, the sum of which is to be nearly as large as it can be."""
+
+    def __init__(self) -> None:
+        super().__init__(n_var=2, n_obj=2, n_ieq_constr=1, xl=0.0, xu=1.0)
+
+    def _evaluate(self, X: np.ndarray, out: dict, *args: object, **kwargs: object) -> None:
+        out["F"], out["G"] = X.copy(), 1.8 - X.sum(axis=1, keepdims=True)
+
+
+def test_all_run_to_the_same_end_and_keep_their_own_callback() -> None:
+    heard: list[int] = []
+    algorithms = {
+        "a": lambda: NSGA2(pop_size=6, callback=lambda algorithm: heard.append(algorithm.n_gen)),
+        "b": lambda: PNSGA3(pop_size=6, termination=("n_gen", 9)),
+    }
+    made = compare(algorithms, {"zdt1": lambda seed: get_problem("zdt1")}, [0], baseline="a", termination=("n_gen", 4))
+    assert [len(run.populations) for run in made.runs] == [4, 4]
+    assert heard == [1, 2, 3, 4]
+    moved = {"a": lambda: NSGA2(pop_size=8, callback=TimeSimulation()), "b": PNSGA3}
+    assert {len(run.populations) for run in compare(moved, {"trap": short_trap}, [0], baseline="a").runs} == {5}
+
+
+def test_what_could_not_be_compared_is_refused() -> None:
+    both = {"a": ALGORITHMS["nsga3"], "b": lambda: NSGA2(pop_size=8)}
+    with pytest.raises(
+        TypeError, match=r"^b: expected an algorithm that advances trap, such as Continuous, got NSGA2$"
+    ):
+        compare(both, {"trap": short_trap}, [0], baseline="a")
+    with pytest.raises(TypeError, match=r"^toy: expected a problem with final_values, as it moves, got ToyProblem$"):
+        compare(ALGORITHMS, {"toy": lambda seed: ToyProblem()}, [0], baseline="nsga3")
+    with pytest.raises(ValueError, match=r"^termination: expected one, as zdt1 has none of its own, got none$"):
+        compare(ALGORITHMS, {"zdt1": lambda seed: get_problem("zdt1")}, [0], baseline="nsga3")
+    with pytest.raises(ValueError, match="termination: expected"):
+        compare(ALGORITHMS, {"trap": short_trap}, [0], baseline="nsga3", termination="soon")
+    with pytest.raises(ValueError, match="problems: expected names that stay different as names of files"):
+        compare(ALGORITHMS, {"trap:4": short_trap, "trap-4": short_trap}, [0], baseline="nsga3")
 
 
 def test_wrong_calls_are_refused(tmp_path: Path) -> None:

@@ -51,6 +51,16 @@ def test_a_front_is_scored_as_things_are_now_and_says_so() -> None:
         problem.front(PNSGA3())
 
 
+def test_a_front_lists_a_network_once_however_it_is_written() -> None:
+    drawn = np.random.default_rng(0).integers(SPACE.xl, SPACE.xu + 1, size=(99, SPACE.n_var))
+    found = next(x for x in drawn if (SPACE.canonical(x) != x).any())
+    X = np.stack([found, SPACE.canonical(found)])
+    one, other = SPACE.decode(X)
+    assert one != other  # written in two ways
+    front = Counted().front_of(X, np.ones((2, 2)))
+    assert front.genotypes == (other,)
+
+
 def test_it_keeps_the_rules_and_offers_operators_that_fit() -> None:
     problem = Counted()
     offered = problem.default_operators()

@@ -34,6 +34,7 @@ def test_the_order_given_does_not_matter_and_equal_genotypes_are_one() -> None:
     twice = Front.from_objectives(NETWORKS * 2, np.tile(F, (2, 1)), ("error", "params"), ("", ""))
     assert twice.genotypes == front().genotypes
     assert len(Front.from_objectives([], [], ("error",), ("",))) == 0
+    assert len(Front.from_objectives([], np.empty((0, 2)), ("error", "params"), ("", ""))) == 0
     measured_twice = Front.from_objectives(NETWORKS[:1] * 2, [[0.2, 3.0], [0.1, 4.0]], ("error", "params"), ("", ""))
     assert measured_twice.F.tolist() == [[0.1, 4.0]]
 
@@ -71,6 +72,9 @@ def test_damaged_files_are_refused_by_name(tmp_path: Path, name: str, text: str)
 def test_wrong_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="units: expected 2"):
         Front.from_objectives(NETWORKS, F, ("error", "params"), ("",))
+    for wrong in (F.T, F.ravel(), F[:4]):
+        with pytest.raises(ValueError, match=r"^F: expected \(5, 2\), got \("):
+            Front.from_objectives(NETWORKS, wrong, ("error", "params"), ("", ""))
     with pytest.raises(ValueError, match="F: expected numbers, got NaN"):
         Front.from_objectives(NETWORKS[:1], [[np.nan, 1.0]], ("error", "params"), ("", ""))
     with pytest.raises(ValueError, match="objective: expected one of error, params, got 'flops'"):

@@ -1,3 +1,4 @@
+import copy
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +51,18 @@ def test_plain_data_come_back_as_they_were() -> None:
             assert np.array_equal(got, value)
         else:
             assert got == value
+
+
+def test_what_looks_like_the_mark_of_an_array_comes_back() -> None:
+    for held in ({"array": np.arange(3)}, {"array": "text"}, {"as it is": 1}, {"as it is": {"array": [np.ones(2)]}}):
+        part = Part()
+        part.__dict__ = copy.deepcopy(held)
+        again = Part()
+        again.__dict__ = copy.deepcopy(held)
+        restore(SimpleNamespace(part=again), through_text(SimpleNamespace(part=part)))
+        assert difference(capture(part), capture(again)) is None
+        text, arrays = pack(held)
+        assert difference(held, unpack(text, arrays)) is None
 
 
 def test_objects_are_filled_in_place_and_stay_the_same_object_where_they_were() -> None:

@@ -176,7 +176,7 @@ class MovingProblem(Problem):  # type: ignore[misc]
                 raise ValueError(f"state: expected what state_dict() returned, got no {name!r}")
         self._load_state(state)
         self._begun, self.time = bool(state["begun"]), int(state["time"])
-        self._started = True
+        self._started = self._begun  # else there is nothing yet that a restart would set back
         self._guide, self._scored, self.survivors = state.get("guide"), state.get("scored"), None
 
     def state(self) -> Arrays:

@@ -56,6 +56,18 @@ def test_restart_brings_the_first_score_back() -> None:
     assert [name for name, _ in problem.calls].count("begin") == 2
 
 
+def test_a_state_from_before_the_first_score_has_nothing_to_set_back() -> None:
+    problem = ToyProblem()
+    problem.load_state_dict(ToyProblem().state_dict())
+    problem.restart()
+    assert problem.calls == []
+    used = ToyProblem()
+    used.evaluate(draw(2))
+    problem.load_state_dict(used.state_dict())
+    problem.restart()
+    assert problem.calls[-1] == ("restart", 0)
+
+
 def test_restart_forgets_guides_the_runs_listeners_and_how_many_survive() -> None:
     problem, heard = ToyProblem(), []
     problem.listeners.append(heard.append)
