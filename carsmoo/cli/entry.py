@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(argv: list[str]) -> int:
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # a file may hold less than Unicode
     usage_error: type[Exception] = typer.BadParameter.__mro__[2]  # the base of what typer raises for wrong arguments
     code = 2
     try:

@@ -111,7 +111,8 @@ def _source(
     front = directory.read_front()
     trained = None if supernet else trained_folder(directory, number)
     if trained is not None:
-        return of_trained(trained, ops)
+        config = directory.config()
+        return of_trained(trained, ops, None if config is None else config.data)
     return of_run(restored(directory)[0], front, number)
 
 

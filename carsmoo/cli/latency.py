@@ -23,7 +23,13 @@ from carsmoo.utils.owned import LATENCY, require_own
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import choice
 
-latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.", no_args_is_help=True)
+latency = typer.Typer(help="Tables of measured layers, from which latencies are predicted.")
+
+
+@latency.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @latency.command()

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from carsmoo.cli.common import Space, show
+from carsmoo.cli.common import Space, show_whole
 from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.cli.tables import table_of
 
@@ -34,4 +34,5 @@ def predict(
         following = [f"{name} {p:.1%}" for name, p in one.ranked()[1:2]]
         texts = str(file), one.label, f"{one.probability:.1%}", "".join(following) or "-"
         table.add_row(*map(Text, texts))  # a name may look like markup
-    show(table)
+    table.columns[0].overflow = "fold"  # the end of a file's name tells it from others
+    show_whole(table)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from carsmoo.utils.progress import error_console
+from carsmoo.utils.progress import error_console, has_bars
 from carsmoo.utils.progress_lines import ProgressLines
 from carsmoo.utils.time_left import Estimate
 
@@ -50,7 +50,7 @@ def progress_lines(telling: Telling, is_main: bool, estimate: Estimate | None = 
         estimate: tells the time left of all.
     """
     as_json = telling is Telling.JSON
-    if not is_main or telling is Telling.QUIET or (not as_json and error_console().is_terminal):
+    if not is_main or telling is Telling.QUIET or (not as_json and has_bars(error_console())):
         yield None
         return
     lines = ProgressLines(time.monotonic, _write, estimate=estimate, as_json=as_json)
@@ -59,4 +59,5 @@ def progress_lines(telling: Telling, is_main: bool, estimate: Estimate | None = 
 
 
 def _write(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # closed by who called
+        print(line, file=sys.stderr, flush=True)

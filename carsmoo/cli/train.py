@@ -19,7 +19,7 @@ from carsmoo.compare.statistics import Correlation
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.toml import parse_settings, read_toml
-from carsmoo.runs import retrained_front, training_budget
+from carsmoo.runs import network_folders, retrained_front, training_budget
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.signals import InterruptedRunError, handled
 from carsmoo.space.architecture import Architecture
@@ -104,7 +104,7 @@ def train(
             options = {"data": data or searched.data, "device": where, "group": group}
             chosen[:], plan = training_budget.planned(run, budget, front.genotypes, chosen, plan, **options)
         options = {"device": where, "exact": not inexact, "searched": problem}
-        folder = run.path / retrained_front.NETWORKS
+        folder = run.path / network_folders.NETWORKS
         trainings = retrained_front.jobs_for(front.genotypes, folder, plan, data or searched.data, **options)
         if telling is Telling.USUAL:
             tell(_headline(plan, [front.genotypes[k] for k in chosen], data or searched.data))
@@ -118,7 +118,7 @@ def train(
     searched_by = {"error": "errors", "loss": "losses"}[front.score]
     told = f"Kendall's tau of the search's {searched_by} and the errors trained alone: {correlation}"
     print(told if correlation.tells else too_few(correlation.n))
-    networks, name = run.path / retrained_front.NETWORKS, retrained_front.FINAL
+    networks, name = run.path / network_folders.NETWORKS, retrained_front.FINAL
     print(f"networks are in {networks}, the final front in {run.path}: {name}.csv, .json, .png")
 
 

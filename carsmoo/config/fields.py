@@ -49,7 +49,10 @@ def check_settings(config: Any) -> None:
             boolean(name, value)
         elif get_origin(kinds[0]) is Literal:
             choice(name, value, get_args(kinds[0]))
-        elif kinds[0] is str and not isinstance(value, str):
-            raise TypeError(f"{name}: expected a name, got {shown(value)}")
+        elif kinds[0] is str:
+            if not isinstance(value, str):
+                raise TypeError(f"{name}: expected a name, got {shown(value)}")
+            if any("\ud800" <= letter <= "\udfff" for letter in value):  # of a path that is no UTF-8
+                raise ValueError(f"{name}: expected a text that UTF-8 can write, got {shown(value)}")
         elif isinstance(kinds[0], type) and dataclasses.is_dataclass(kinds[0]):
             instance(name, value, kinds[0])

@@ -56,7 +56,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         ValueError: if it is not TOML.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected TOML, got {error}") from None
     except FileNotFoundError:
@@ -87,8 +87,18 @@ def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
                 raise ValueError(f"{one_line(section)}: expected one setting or a section of them, got both")  # noqa: TRY004
-        place[name] = value
+        merge(place, {name: value})
     return settings
+
+
+def merge(into: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Put nested settings into others, of which they replace those of the same name and leave the rest."""
+    for name, value in settings.items():
+        held = into.get(name)
+        if isinstance(held, dict) and isinstance(value, Mapping):
+            merge(held, value)
+        else:
+            into[name] = value
 
 
 def changed(config: Any, settings: Mapping[str, Any], prefix: str = "") -> Any:

@@ -58,7 +58,7 @@ def plot_final_front(
 
 
 def plot_ranks(supernet: Mapping[str, ArrayLike], alone: ArrayLike, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw errors with the supernet's weights against those of the same networks retrained.
+    """Draw errors with the weights of a search against those of the same networks retrained.
 
     Args:
         supernet: errors (n,), fractions, by what they are called, one to three of them.
@@ -77,7 +77,7 @@ def plot_ranks(supernet: Mapping[str, ArrayLike], alone: ArrayLike, *, title: st
         if x.shape != y.shape or y.ndim != 1:
             raise ValueError(f"{label}: expected {y.shape} errors as trained alone, got {x.shape}")
         ax.scatter(x, y, s=26, color=face, edgecolor=edge, marker=marker, label=label, zorder=3)
-    searched = Column.of("error with the supernet's weights", "fraction", [])
+    searched = Column.of("error with the search's weights", "fraction", [])
     _finish(ax, searched, Column.of("error trained alone", "fraction", []), title)
     return ax
 

@@ -40,12 +40,14 @@ class Source(NamedTuple):
     images: Tensor | None
 
 
-def of_trained(path: Path, ops: Vocabulary = PRIMITIVES) -> Source:
+def of_trained(path: Path, ops: Vocabulary = PRIMITIVES, data: str | None = None) -> Source:
     """Return the network that a folder holds, with images of its test split if its data are at hand.
 
     Args:
         path: the folder.
         ops: as for :func:`carsmoo.load`.
+        data: name of the images, with the path that its card does not tell; else they are looked for in the directory
+            of now.
 
     Raises:
         ValueError, OSError: as :func:`carsmoo.load`.
@@ -54,13 +56,15 @@ def of_trained(path: Path, ops: Vocabulary = PRIMITIVES) -> Source:
     told = {key: network.card[key] for key in ("data", "recipe", "accuracy")}
     if told["data"] is None:
         return Source(network, told, None)
-    try:
-        data = load_for_training(told["data"]["name"], TrainingRecipe())  # the name says whether they stay in files
-    except (ValueError, OSError):
-        return Source(network, told, None)  # the command says that it compared on noise alone
-    if data.image_shape != network.config.input_shape:
-        return Source(network, told, None)
-    return Source(network, told, data.test.first(REAL).float().cpu())
+    name = told["data"]["name"]
+    for place in (name,) if data is None else (data, name):
+        try:
+            images = load_for_training(place, TrainingRecipe())  # the name says whether they stay in files
+        except (ValueError, OSError):
+            continue
+        if (images.name, images.image_shape) == (name, network.config.input_shape):
+            return Source(network, told, images.test.first(REAL).float().cpu())
+    return Source(network, told, None)  # the command says that it compared on noise alone
 
 
 def of_run(problem: CARSProblem, front: Front, number: int | None = None) -> Source:

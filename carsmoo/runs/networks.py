@@ -12,7 +12,8 @@ from carsmoo.nets.models.serialization import CARD, load, with_card
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.export import of_search
-from carsmoo.runs.retrained_front import NETWORKS, restored, short_name
+from carsmoo.runs.network_folders import NETWORKS, short_name
+from carsmoo.runs.retrained_front import restored
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.front import Front
 from carsmoo.utils.validation import shown

@@ -13,13 +13,13 @@ from carsmoo import plots
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.plots.retrained import plot_ranks
 from carsmoo.runs.directory import RunDirectory
+from carsmoo.runs.network_folders import short_name
 from carsmoo.runs.retrained_front import (
     config_of_run,
     errors_of,
     jobs_for,
     require_results,
     restored,
-    short_name,
     train_jobs,
 )
 from carsmoo.runs.snapshot import Snapshot
@@ -116,7 +116,7 @@ def _population(problem: CARSProblem, snapshot: Snapshot) -> Sequence[Architectu
         X = held["individuals"]["columns"]["_X"]["stack"][members]
     except (KeyError, TypeError, IndexError):
         raise ValueError(f"{snapshot.path}: expected a checkpoint with a population, got one without") from None
-    genotypes: Sequence[Architecture] = problem.space.decode(problem.check(X))
+    genotypes: Sequence[Architecture] = problem.space.decode(problem.space.canonical(X))
     return genotypes
 
 

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsmoo import plots
+from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
 from carsmoo.plots.retrained import plot_final_front
 from carsmoo.plots.style import ENDINGS
 from carsmoo.runs.build import build, functions_in
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.snapshot import Snapshot
+from carsmoo.runs.network_folders import NETWORKS, folders_of
+from carsmoo.runs.snapshot import Snapshot, configuration
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.front import Front
 from carsmoo.utils.correlation import Correlation, rank_correlation
@@ -25,14 +27,13 @@ from carsmoo.utils.files import Store
 from carsmoo.utils.owned import require_own
 from carsmoo.utils.progress import Listener
 from carsmoo.utils.validation import shown
-from carsmoo.zoo import GENOTYPES
 
 if TYPE_CHECKING:
     from carsmoo.nets.distributed.group import Group
     from carsmoo.nets.retraining.job import Job
     from carsmoo.nets.supernet.problem import CARSProblem
 
-NETWORKS, FINAL = "networks", "final-front"
+FINAL = "final-front"
 
 CHOSEN_BY = {
     "held_out_error": "the images held out",
@@ -40,12 +41,6 @@ CHOSEN_BY = {
     "search_loss": "the search's losses",
 }
 """What one of the retrained networks is chosen by, the first that they have: never the test split; and its words."""
-
-
-def short_name(genotype: Architecture) -> str:
-    """Return a genotype's published name, or else eight letters that tell it from others."""
-    known: dict[Architecture, str] = {published: name for name, published in GENOTYPES.items()}
-    return known.get(genotype) or genotype.short_hash
 
 
 def config_of_run(run: RunDirectory) -> SearchConfig:
@@ -60,7 +55,8 @@ def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
     """Return a run's problem, of this process alone, with the supernet of the newest checkpoint, and the checkpoint.
 
     Raises:
-        ValueError: if there is no checkpoint, or it is damaged, or an objective is a function.
+        ValueError: if there is no checkpoint, or it is damaged, or an objective is a function, or the images or
+            anything else of the problem is not what it was.
     """
     from carsmoo.nets.distributed.group import ALONE
 
@@ -70,6 +66,7 @@ def restored(run: RunDirectory) -> tuple[CARSProblem, Snapshot]:
         told = f"{', '.join(own)} in {run.path}; the weights of this search are at hand in its script"
         raise ValueError(f"run: expected one whose objectives all are names, got the function {told}")
     problem: CARSProblem = build(config, ALONE)[0]
+    run.require_same("problem", sections_with_new_names(snapshot.document["problem"]), configuration(problem))
     problem.load_state_dict(snapshot.state)
     return problem, snapshot
 
@@ -84,7 +81,7 @@ def jobs_for(
     exact: bool = True,
     searched: CARSProblem | None = None,
 ) -> list[Job]:
-    """Return the trainings of some networks, each in a folder of its own, counted from 1.
+    """Return the trainings of some networks, each in the folder that :func:`folders_of` names.
 
     Args:
         genotypes: of the networks.
@@ -111,8 +108,8 @@ def jobs_for(
         initial = [inherited(genotype, network, searched.supernet) for genotype in genotypes]
     common: dict[str, Any] = {"recipe": recipe, "data": data, "device": device, "exact": exact}
     return [
-        Job(folder=folder / f"{k}-{short_name(genotype)}", genotype=genotype, initial=weights, **common)
-        for k, (genotype, weights) in enumerate(zip(genotypes, initial, strict=True), 1)
+        Job(folder=own, genotype=genotype, initial=weights, **common)
+        for own, genotype, weights in zip(folders_of(folder, genotypes), genotypes, initial, strict=True)
     ]
 
 
@@ -223,25 +220,29 @@ def trained_folder(run: RunDirectory, number: int | None = None) -> Path | None:
 
     Args:
         run: the run.
-        number: which of the front's networks, counted from 1. If not given: that of the smallest error on the images
-            held out, or in the search where none were, of those that have been trained.
+        number: which of the search's front, counted from 1. If not given: that of the smallest error on the images held
+            out, or in the search where none were, of those that have been trained.
 
     Raises:
-        ValueError: if the file of the trained front is damaged, naming it.
+        ValueError: if the file of the trained front is damaged, naming it, or there is no front.
     """
     path = run.path / f"{FINAL}.json"
     if not path.is_file():
         return None
     final = run.load_front(path.name)
-    places = places_of(final, str(path))
+    places_of(final, str(path))
     by = chosen_by(final)
     if by is None:
         raise ValueError(f"{path}: expected a column {' or '.join(CHOSEN_BY)}, got {', '.join(final.names)}")
-    chosen = places[final.best(by)] if number is None else number
-    if chosen not in places:
+    searched = run.read_front().genotypes
+    if number is None:
+        chosen = final.genotypes[final.best(by)]
+    elif 1 <= number <= len(searched) and searched[number - 1] in final.genotypes:
+        chosen = searched[number - 1]
+    else:
         return None
-    genotype = final.genotypes[places.index(chosen)]
-    folder = run.path / NETWORKS / f"{chosen}-{short_name(genotype)}"
+    every = [*searched, *(genotype for genotype in final.genotypes if genotype not in searched)]
+    folder = folders_of(run.path / NETWORKS, every)[every.index(chosen)]
     return folder if folder.is_dir() else None
 
 

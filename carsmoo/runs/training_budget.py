@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.retrained_front import NETWORKS
+from carsmoo.runs.network_folders import NETWORKS
 from carsmoo.space.architecture import Architecture
 from carsmoo.utils.durations import seconds_of
 from carsmoo.utils.files import write_whole

@@ -81,7 +81,7 @@ class ProgressBars:
                 TimeRemainingColumn(),
                 console=self.console,
                 transient=True,
-                disable=not self.console.is_terminal,
+                disable=not has_bars(self.console),
             )
             self._progress.add_task(step.phase, total=step.total, unit=step.unit, figures="")
             self._progress.start()
@@ -115,7 +115,13 @@ def error_console() -> Console:
 
     Notebooks set ``FORCE_COLOR``, which makes rich take a pipe for a terminal, where a bar becomes a line a frame.
     """
-    return Console(stderr=True, force_terminal=None if sys.stderr.isatty() else False)
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return Console(stderr=True, force_terminal=None if is_terminal else False)
+
+
+def has_bars(console: Console) -> bool:
+    """Return whether bars can be drawn on a console."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 class PhaseClock:

@@ -57,6 +57,22 @@ def run_dir(searched: tuple[Path, str]) -> Path:
     return searched[0]
 
 
+def test_what_an_output_cannot_hold_is_written_as_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    narrow = io.TextIOWrapper(raw, encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    assert call("--version") == 0
+    print("\N{LESS-THAN OR EQUAL TO}0.73", file=narrow)
+    assert raw.getvalue().endswith(b"\\u22640.73\n")
+
+
+def test_a_group_of_commands_alone_tells_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("latency") == 0
+    told = capsys.readouterr()
+    assert "build" in told.out
+    assert told.err == ""
+
+
 def test_a_search_leaves_all_that_a_reader_wants(run_dir: Path) -> None:
     names = {path.name for path in run_dir.iterdir()}
     pictures = {f"{name}.{ending}" for name in ("front", "generations") for ending in ("png", "pdf")}

@@ -34,6 +34,18 @@ def test_a_row_an_image(
         assert row.split() == [str(path), one.label, f"{one.probability:.1%}", name, f"{following:.1%}"]
 
 
+def test_a_long_name_is_told_whole_where_there_is_no_terminal(
+    trained: tuple[Path, list[Path]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, images = trained
+    long = [tmp_path / ("long" * 30) / f"{k}.png" for k in range(2)]
+    long[0].parent.mkdir()
+    for path, image in zip(long, images, strict=True):
+        path.write_bytes(image.read_bytes())
+    assert call("predict", model, *long) == 0
+    assert [row.split()[0] for row in capsys.readouterr().out.splitlines()[1:]] == [str(path) for path in long]
+
+
 def test_json_has_all_classes(trained: tuple[Path, list[Path]], capsys: pytest.CaptureFixture[str]) -> None:
     model, images = trained
     assert call("predict", model / "best.safetensors", images[0], "--json") == 0

@@ -125,5 +125,9 @@ def test_lines_are_written_by_the_first_process_where_there_is_no_terminal_or_a_
         if lines is not None:
             lines(Step(phase="training", done=0, total=4, unit="steps"))
     said = screen.getvalue()
+    monkeypatch.setattr("sys.stderr", None)  # as where it is closed
+    with progress_lines(telling, is_main) as lines:
+        if lines is not None:
+            lines(Step(phase="training", done=0, total=4, unit="steps"))
     assert said[:1] == {"text": "t", "json": "{", None: ""}[form]
     assert said.count("\n") == (form is not None)

@@ -112,6 +112,23 @@ def test_what_is_exported_of_a_trained_run_are_the_trained_weights(run_dir: Path
     assert call("export", "CARS-A", "--supernet", "--out", tmp_path / "none") == 2
 
 
+def test_a_run_whose_images_are_others_now_is_not_taken_further(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8), np.arange(60) % 2
+    np.savez(tmp_path / "d.npz", images=images, labels=labels)
+    settings = ["--set", "training.pop_size=4", "--set", "training.n_generations=1", "--set", "network.channels=2"]
+    run = tmp_path / "run"
+    assert call("search", "--out", run, "--preset", "smoke", "--data", f"npz:{tmp_path / 'd.npz'}", *settings) == 0
+    export = ("export", run, "--format", "safetensors", "--out")
+    assert call(*export, tmp_path / "files") == 0
+    np.savez(tmp_path / "d.npz", images=images, labels=1 - labels)
+    capsys.readouterr()
+    assert call(*export, tmp_path / "others") == 2
+    assert "problem is not that of the run: data/sha256: expected" in capsys.readouterr().err
+    assert not (tmp_path / "others").exists()
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_a_network_starts_from_the_supernet(run_dir: Path, tmp_path: Path) -> None:
     import shutil

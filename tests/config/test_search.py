@@ -110,6 +110,7 @@ def test_single_settings_are_toml_values_or_texts() -> None:
         ({"training": 3}, "training: expected a section, got 3"),
         ({"data": {"name": "digits"}}, "data: expected a value, got a section"),
         ({"data": 3}, "data: expected a name, got 3"),
+        ({"data": "folder:\udce9"}, r"data: expected a text that UTF-8 can write, got 'folder:\\udce9'"),
         ({"seed": -1}, "seed: expected at least 0, got -1"),
         ({"objectives": "error"}, "objectives: expected a list of names"),
         ({"space": {"ops": ["none", "conv"]}}, "space.ops: expected different operations among"),
@@ -128,6 +129,21 @@ def test_single_settings_are_toml_values_or_texts() -> None:
 def test_wrong_settings_are_named(settings: dict, says: str) -> None:
     with pytest.raises((TypeError, ValueError), match=says):
         SearchConfig().updated(settings)
+
+
+def test_a_section_as_a_whole_leaves_what_was_said_of_it() -> None:
+    one, all_of_it = "training.pop_size=4", "training={warmup_epochs=3}"
+    assert (
+        parse_settings([one, all_of_it])
+        == parse_settings([all_of_it, one])
+        == {"training": {"pop_size": 4, "warmup_epochs": 3}}
+    )
+    assert parse_settings([one, "training.pop_size=5", "training={pop_size=6}"]) == {"training": {"pop_size": 6}}
+
+
+def test_a_file_may_begin_with_the_mark_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "notepad.toml").write_bytes(b"\xef\xbb\xbfseed = 3\r\n")
+    assert read_toml(tmp_path / "notepad.toml") == {"seed": 3}
 
 
 def test_wrong_texts_are_named(tmp_path: Path) -> None:

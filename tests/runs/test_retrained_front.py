@@ -8,11 +8,13 @@ from carsmoo import plots
 from carsmoo.cli.tables import trained_table
 from carsmoo.cli.train import _best
 from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.search import SearchConfig
 from carsmoo.nets.distributed.group import ALONE
 from carsmoo.plots.retrained import plot_final_front, plot_ranks
 from carsmoo.runs import rank_correlation
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.retrained_front import jobs_for, require_results, short_name, train_jobs, trained_folder
+from carsmoo.runs.network_folders import folders_of, short_name
+from carsmoo.runs.retrained_front import jobs_for, require_results, train_jobs, trained_folder
 from carsmoo.space.front import Front
 from carsmoo.utils.progress import unheard
 from carsmoo.zoo import GENOTYPES
@@ -38,6 +40,35 @@ def test_short_names() -> None:
     other = GENOTYPES["CARS-A"]
     changed = type(other)(other.reduce, other.reduce_concat, other.normal, other.normal_concat)
     assert len(short_name(changed)) == 8
+
+
+def test_a_folder_keeps_its_name_where_its_network_moves_in_the_front(tmp_path: Path) -> None:
+    names = ["CARS-A", "CARS-B", "CARS-C", "CARS-D"]
+    genotypes = [GENOTYPES[name] for name in names]
+    assert [path.name for path in folders_of(tmp_path, genotypes)] == [f"{k}-{name}" for k, name in enumerate(names, 1)]
+    for made in ("4-CARS-B", "7-CARS-B", "2-CARS-C", "3-CARS-C", "4-CARS-D", "1-CARS-E"):
+        (tmp_path / made).mkdir()
+    (tmp_path / "9-CARS-A").touch()  # no folder
+    found = [path.name for path in folders_of(tmp_path, genotypes)]
+    assert found == ["1-CARS-A", "4-CARS-B", "3-CARS-C", "4-CARS-D"]
+    again = [path.name for path in folders_of(tmp_path, genotypes[1:2] * 3)]  # each a folder of its own
+    assert again == ["4-CARS-B", "7-CARS-B", "3-CARS-B"]
+
+
+def test_a_number_is_that_of_the_front_of_now(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", SearchConfig())
+    a, c, d = (GENOTYPES[name] for name in ("CARS-A", "CARS-C", "CARS-D"))
+    columns, units = ("error", "held_out_error"), ("", "")
+    about = {"places": [1, 2]}  # of a front of then, whose second network is today's first
+    run.write_front(Front.from_objectives([d, a], [[0.1, 0.3], [0.2, 0.2]], columns, units, about), "final-front")
+    run.write_front(Front.from_objectives([a, c], [[0.1, 2.0], [0.2, 1.0]], ("error", "params"), units))
+    for name in ("1-CARS-D", "2-CARS-A"):
+        (run.path / "networks" / name).mkdir(parents=True)
+    found = [trained_folder(run, number) for number in (1, 2, 3, 0)]
+    assert [path and path.name for path in found] == ["2-CARS-A", None, None, None]
+    best = trained_folder(run)
+    assert best is not None
+    assert best.name == "2-CARS-A"
 
 
 def test_the_pictures_show_what_they_are_given() -> None:

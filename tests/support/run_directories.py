@@ -8,7 +8,7 @@ from typing import Any
 
 from carsmoo.config.search import SearchConfig
 from carsmoo.runs.directory import RunDirectory
-from carsmoo.runs.retrained_front import short_name
+from carsmoo.runs.network_folders import short_name
 from carsmoo.space.front import Front
 from carsmoo.zoo import GENOTYPES
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from carsmoo.utils.progress import PhaseClock, ProgressBars, Step
+from carsmoo.utils.progress import PhaseClock, ProgressBars, Step, error_console, has_bars
 
 
 def test_bars_show_the_phase_and_what_is_left_and_go_away_at_its_end() -> None:
@@ -82,6 +82,16 @@ def test_a_pipe_is_no_terminal_where_colours_are_forced(monkeypatch: pytest.Monk
     bars(Step(phase="networks", done=3, total=9, unit="networks"))
     bars.close()
     assert screen.getvalue() == ""
+
+
+def test_a_terminal_that_moves_no_cursor_has_no_bars_nor_has_what_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert has_bars(Console(force_terminal=True, _environ={"TERM": "xterm"}))
+    assert not has_bars(Console(force_terminal=True, _environ={"TERM": "dumb"}))
+    monkeypatch.setattr(sys, "stderr", None)
+    assert not has_bars(error_console())
+    bars = ProgressBars()
+    bars(Step(phase="networks", done=3, total=9, unit="networks"))
+    bars.close()
 
 
 def test_a_clock_counts_each_phase_and_not_what_lies_between() -> None:

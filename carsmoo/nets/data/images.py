@@ -184,8 +184,10 @@ def _labels(name: str, labels: ArrayLike, n: int) -> NDArray[np.int64]:
     """Return the labels of n images, (n,) or (n, 1), as (n,)."""
     y = as_array(f"{name}: labels", labels)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    if y.shape != (n,) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
+    if y.shape != (n,) or not np.issubdtype(y.dtype, np.integer):
         raise ValueError(f"{name}: expected {n} integer labels from 0, got {y.dtype} {y.shape}")
+    if y.min() < 0:
+        raise ValueError(f"{name}: expected {n} integer labels from 0, got {y.min()}")
     if y.max() >= MOST_CLASSES:
         raise ValueError(f"{name}: expected labels below {MOST_CLASSES}, got {y.max()}")
     return y.astype(np.int64)

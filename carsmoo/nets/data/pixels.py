@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 from carsmoo.nets.data.spec import readable
 from carsmoo.utils.validation import shown
@@ -158,8 +159,11 @@ def of_item(name: str, image: Any) -> NDArray[Any]:
 def header(name: str, path: str) -> tuple[tuple[int, int], str]:
     """Return (height, width) of a file's picture once it is upright and its mode, without decoding it."""
     with _naming(name, path), Image.open(path) as image:
+        width, height = image.size
+        if isinstance(image, TiffImageFile):  # Pillow may have turned the size of these already
+            width, height = image.tag_v2[256], image.tag_v2[257]
         turned = image.getexif().get(0x0112, 1) >= 5  # on its side, as cameras write
-        return (image.width, image.height) if turned else (image.height, image.width), image.mode
+        return (width, height) if turned else (height, width), image.mode
 
 
 def decoded(name: str, path: str, mode: str, white: White) -> Image.Image:

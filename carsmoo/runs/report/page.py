@@ -86,6 +86,7 @@ def render(*reports: RunReport, watched: bool = False) -> str:
         error=score,
         score=report.front.score,
         about="; or ".join(dict.fromkeys(provenance(one.front.about) for one in reports if len(one.front))),
+        scored="; or ".join(dict.fromkeys(provenance(_lasting(one.front)) for one in reports)),
         agreement=agreement(report),
         trained_about=provenance(report.trained.front.about) if report.trained else "",
         networks=network_rows(reports, columns),
@@ -179,6 +180,11 @@ def _headline(report: RunReport) -> str:
         f"population {config.algorithm.pop_size or plan.pop_size}; "
         f"protection {config.algorithm.protection}; seed {report.seeds}"
     )
+
+
+def _lasting(front: Front) -> dict[str, Any]:
+    """Return what the errors of a front belong to, but for the epoch."""
+    return {name: value for name, value in front.about.items() if name != "epoch"}
 
 
 def _downloads(front: Front) -> list[tuple[str, str, str]]:

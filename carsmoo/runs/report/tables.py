@@ -101,8 +101,8 @@ def times(report: RunReport) -> list[dict[str, Any]]:
         return []
     told = {
         "supernet": "a supernet beside networks with weights of their own, and its scores",
-        "warm-up": "supernet, uniform architectures",
-        "training": "supernet, architectures of the population",
+        "warm-up": "the weights before the first generation",
+        "training": "the weights between generations",
         "scoring": "networks on search-validation, before and after training",
         "rest": "mating, survival, checkpoints, files",
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carsmoo.runs.events import events_in
-from carsmoo.runs.retrained_front import NETWORKS, short_name
+from carsmoo.runs.network_folders import NETWORKS, folders_of
 from carsmoo.space.front import Front
 from carsmoo.utils.run_store import LOG
 
@@ -36,7 +36,7 @@ def trainings_of(path: Path, front: Front) -> tuple[NetworkTraining, ...]:
     Raises:
         ValueError: for a damaged log, naming its line.
     """
-    places = {f"{k}-{short_name(genotype)}": k - 1 for k, genotype in enumerate(front.genotypes, 1)}
+    places = {folder.name: k for k, folder in enumerate(folders_of(path / NETWORKS, front.genotypes))}
     logs = sorted((path / NETWORKS).glob(f"*/{LOG}"), key=lambda log: _order(log.parent.name))
     made = [_training(log, places.get(log.parent.name)) for log in logs]
     return tuple(sorted((one for one in made if one.epochs), key=lambda one: one.place is None))

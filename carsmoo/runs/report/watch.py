@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from carsmoo.runs.directory import CONFIG, FRONT
+from carsmoo.runs.network_folders import NETWORKS
 from carsmoo.runs.report.data import RunReport
 from carsmoo.runs.report.page import render, require_place, write_page
 from carsmoo.runs.report.several import extract_each, names_of
-from carsmoo.runs.retrained_front import FINAL, NETWORKS
+from carsmoo.runs.retrained_front import FINAL
 from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.genotype import PRIMITIVES
 from carsmoo.utils.run_store import LOG

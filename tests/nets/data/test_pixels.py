@@ -115,6 +115,8 @@ def test_tensors_are_arrays_whatever_hangs_on_them() -> None:
         as_array("images", X.to("meta"))
     with pytest.raises(ValueError, match="images: expected 60 integer labels from 0, got float32"):
         load((X, y.float().requires_grad_()))
+    with pytest.raises(ValueError, match="images: expected 60 integer labels from 0, got -1"):
+        load((X, y - 1))
 
 
 def test_white_is_the_first_that_nothing_exceeds() -> None:

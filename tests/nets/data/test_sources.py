@@ -296,6 +296,7 @@ def test_any_size_and_a_camera_on_its_side(tmp_path: Path) -> None:
     for k in range(5):  # 17 high, 31 wide, to be shown upright
         (tmp_path / "d").mkdir(exist_ok=True)
         Image.new("RGB", (31, 17)).save(tmp_path / "d" / f"{k}.jpg", exif=turned)
+        Image.new("RGB", (31, 17)).save(tmp_path / "d" / f"{k}.tif", exif=turned)
     for path in (tmp_path / "c").iterdir():
         path.unlink()
     (tmp_path / "c").rmdir()

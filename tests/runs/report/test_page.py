@@ -64,6 +64,15 @@ def test_the_figures_have_units_and_say_what_they_belong_to(run: Path) -> None:
         assert f"{phase} {duration(share / 5)} {share} %" in words.replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_own_weights_are_not_called_the_supernets(tmp_path: Path) -> None:
+    about = {"weights": "own", "scores": "main effects of these networks"}
+    path = make(tmp_path / "run", settings={"training": {"weights": "own"}}, **about)
+    words = " ".join(" ".join(Page(render(extract(path))).texts).split())
+    weights = "main effects of these networks, each network's own weights, as they were in their time."
+    assert f"Search-validation split, {weights}" in words
+    assert "supernet" not in words.replace("n_supernets", "").replace("supernet_epochs", "")
+
+
 def test_trust_is_a_row_a_generation_and_a_sentence_where_it_is_low_in_the_end(run: Path, tmp_path: Path) -> None:
     words = " ".join(" ".join(Page(render(extract(run))).texts).split())
     assert "2 0.80 0.62 – 0.50 120 3 0.37 0.11 -0.20 0.25 240" in words

@@ -24,6 +24,13 @@ def test_trainings_are_in_the_fronts_order_those_of_others_last(tmp_path: Path) 
     assert found[2].name == "1-other"
 
 
+def test_a_network_that_has_moved_in_the_front_is_told_at_its_place(tmp_path: Path) -> None:
+    path = make(tmp_path / "run")
+    before = train(path, 1, [2.0], [0.3])
+    moved = before.rename(before.with_name(before.name.replace("1-", "5-")))
+    assert [(one.place, one.name) for one in extract(path).trainings] == [(0, moved.name)]
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
