@@ -81,7 +81,7 @@ def jobs_for(
     exact: bool = True,
     searched: CARSProblem | None = None,
 ) -> list[Job]:
-    """Return the trainings of some networks, each in the folder that :func:`folders_of` names.
+    """Return the trainings of some networks, each in the folder that ``folders_of`` names.
 
     Args:
         genotypes: of the networks.
