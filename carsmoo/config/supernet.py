@@ -63,7 +63,8 @@ class SupernetTraining:
         weight_decay: of SGD.
         grad_clip: largest norm of a step's gradient.
         bn_statistics: what a subnet's batch norm uses when it is scored: ``"recalibrated"``, its own statistics on a
-            fixed set of training images, or ``"batch"``, those of the validation batch.
+            fixed set of training images, or ``"batch"``, those of the validation batch. Networks with weights of their
+            own have the running ones of their training, which goes by the former name.
         bn_calibration_images: training images that recalibration uses.
         score_images: images of search-validation that networks are scored on, of each class its share; all if not
             given.
@@ -132,10 +133,10 @@ class SupernetTraining:
     def __post_init__(self) -> None:
         check_settings(self)
         of_one = ("n_supernets", "subnets_per_step", "ghost_batches", "flops_grouping_window")
-        of_none = {"racing": False, "warmup_widening": 0}
+        of_none = {"racing": False, "warmup_widening": 0, "bn_statistics": "recalibrated"}
         for name, value in {**dict.fromkeys(of_one, 1), **of_none}.items():
             if self.weights == "own" and getattr(self, name) != value:
-                raise ValueError(f"{name}: expected {value} with weights='own', got {getattr(self, name)}")
+                raise ValueError(f"{name}: expected {value!r} with weights='own', got {getattr(self, name)!r}")
         self._check_main_effects()
         if self.main_effects and self.racing:
             raise ValueError("racing: expected False with main_effects, which stop no network early, got True")
@@ -150,6 +151,10 @@ class SupernetTraining:
             raise ValueError(
                 f"ghost_batches: expected at most half of batch_size {self.batch_size}, for batch norm, got "
                 f"{self.ghost_batches}"
+            )
+        if self.bn_statistics == "batch" and self.eval_batch_size < 2:
+            raise ValueError(
+                f"eval_batch_size: expected at least 2 with bn_statistics='batch', got {self.eval_batch_size}"
             )
         self._check_budget()
         if self.learning_rate_min > self.learning_rate:

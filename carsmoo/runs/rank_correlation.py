@@ -41,8 +41,9 @@ NAMES = {
     SCORE: "what the search selects by",
     "recalibrated": "batch norm recalibrated",
     "batch": "batch norm of each batch",
+    "own": "weights and batch norm of its own",
 }
-"""What the orders of a supernet are called."""
+"""What the orders of a search are called."""
 
 Scores = dict[str, NDArray[np.float64]]
 
@@ -63,10 +64,10 @@ def fidelity(
 ) -> dict[str, Any]:
     """Retrain some networks of a run and return how the supernet's order agrees with theirs.
 
-    The supernet's errors are those on search-validation with the weights of the last checkpoint, once with batch norm
-    recalibrated on training images and once with that of each validation batch; the networks' are those on the test
-    split. Kendall's tau-b compares the orders; beside it stand that of what the search selects by, an error or loss
-    on the images that score, or fitted, and that of "more parameters first", which is known without a search. The
+    The search's errors are those on search-validation with the weights of the last checkpoint, of a supernet once with
+    batch norm recalibrated on training images and once with that of each validation batch; the networks' are those on
+    the test split. Kendall's tau-b compares the orders; beside it stand that of what the search selects by, an error or
+    loss on the images that score, or fitted, and that of "more parameters first", which is known without a search. The
     result is written as ``fidelity.json``, and the errors are drawn as ``fidelity.png`` and ``fidelity.pdf``; the
     networks are in the folder ``fidelity``, and those that are there already are left alone.
 
@@ -133,8 +134,11 @@ def _spread(problem: CARSProblem, genotypes: Sequence[Architecture], n: int) -> 
 
 
 def _scores(problem: CARSProblem, chosen: Sequence[Architecture], listener: Listener) -> Scores:
-    """Return the scores of some networks with the supernet's weights, (n,) each, by what they are."""
-    found: Scores = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
+    """Return the scores of some networks with the search's weights, (n,) each, by what they are."""
+    if problem.training.weights == "own":
+        found: Scores = {"own": problem.validation_errors(chosen, None, listener)}
+    else:
+        found = {kind: problem.validation_errors(chosen, kind, listener) for kind in STATISTICS}
     score = score_among(problem.objective_names)
     if score is not None:
         moving = [problem.objective_names[k] for k in problem.moving]
@@ -164,7 +168,7 @@ def _result(
                 "name": short_name(genotype),
                 "genotype": str(genotype),
                 "params": sizes[k],
-                "supernet_error": {kind: float(supernet[kind][k]) for kind in STATISTICS},
+                "supernet_error": {kind: float(of[k]) for kind, of in supernet.items() if kind != SCORE},
                 **({"supernet_score": float(supernet[SCORE][k])} if SCORE in supernet else {}),
                 "alone_error": float(alone[k]),
             }

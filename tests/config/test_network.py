@@ -96,6 +96,16 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
         ({"warmup_widening": 1.5}, ValueError, "warmup_widening: expected"),
         ({"weights": "own", "subnets_per_step": 2}, ValueError, "subnets_per_step: expected 1 with weights='own'"),
         ({"score_images": 1}, ValueError, "score_images: expected at least 2"),
+        (
+            {"weights": "own", "bn_statistics": "batch"},
+            ValueError,
+            "bn_statistics: expected 'recalibrated' with weights='own', got 'batch'",
+        ),
+        (
+            {"bn_statistics": "batch", "eval_batch_size": 1},
+            ValueError,
+            "eval_batch_size: expected at least 2 with bn_statistics='batch', got 1",
+        ),
         ({"main_effects": 8}, ValueError, "main_effects: expected 0 or at least 16, got 8"),
         (
             {"weights": "own", "main_effects": 99},

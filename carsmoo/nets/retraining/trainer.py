@@ -189,8 +189,9 @@ class NetworkTrainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of an epoch."""
-        return -(-len(self.train) // self.recipe.batch)
+        """Steps of an epoch, none of which has a single image, of which there are no statistics."""
+        n = len(self.train)
+        return max(min(-(-n // self.recipe.batch), n // 2), 1)
 
     def progress(self, steps: int = 0, **told: Any) -> Step:
         """Return the event of so many steps after the last whole epoch."""

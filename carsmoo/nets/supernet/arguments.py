@@ -95,6 +95,7 @@ def settled(
     shape = instance("network", NetworkConfig() if network is None else network, NetworkConfig)
     images = (load(data) if images is None else images).to(place)
     network = shape.for_data(images.image_shape, images.classes)
+    network = dataclasses.replace(network, drop_path_prob=0.0, auxiliary_head=False)  # those are for training alone
     require_search(space, network, training, len(images.train), memory_of(place))
     minimised = Objectives(objectives, space, network, latency)
     if minimised.score != "error" and training.racing:

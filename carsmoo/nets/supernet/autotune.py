@@ -45,7 +45,7 @@ def memory_format(space: SearchSpace, network: NetworkConfig, plan: SupernetTrai
     """
     if plan.memory_format != "auto":
         return plan.memory_format
-    key = _key("memory format", network, plan, data)
+    key = _key("memory format", space, network, plan, data)
     return _remembered(
         key, FORMATS, lambda: fastest({name: _step(space, network, plan, data, name) for name in FORMATS})
     )
@@ -69,7 +69,7 @@ def threads(space: SearchSpace, network: NetworkConfig, plan: SupernetTraining, 
         finally:
             torch.set_num_threads(now)
 
-    return _remembered(_key("threads", network, plan, data), choices, measured)
+    return _remembered(_key("threads", space, network, plan, data), choices, measured)
 
 
 def fastest(choices: dict[str, Step], clock: Clock = time.perf_counter) -> str:
@@ -106,12 +106,12 @@ def _with_threads(step: Step, n: int) -> None:
     step()
 
 
-def _key(what: str, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
+def _key(what: str, space: SearchSpace, network: NetworkConfig, plan: SupernetTraining, data: ImageData) -> str:
     """Return the key of a measurement in the cache: what was measured and where."""
     machine = environment(data.train.labels.device)
     images = network.input_shape, plan.batch_size, plan.ghost_batches
     shape = (network.channels, network.layers, network.stem, network.output_classes, images)
-    return json.dumps([what, machine, os.cpu_count(), shape])
+    return json.dumps([what, repr(space), machine, os.cpu_count(), shape])
 
 
 def _remembered(key: str, choices: Collection[T], measured: Callable[[], T]) -> T:

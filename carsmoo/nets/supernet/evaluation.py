@@ -87,14 +87,14 @@ def tally(
         calibration: normalised training batches that statistics are measured on; None normalises each batch of the
             split by itself.
         memory: bytes that scoring may take; to keep to it the population is scored in groups, and with calibration
-            fewer images at a time. One subnet and one calibration batch, or one image, are never refused.
+            fewer images at a time. One subnet on one calibration batch, or on one batch without, is never refused.
         score: what is added up, see :data:`~carsmoo.nets.supernet.scores.Score`.
         race: if given, of errors, those whose fate is settled are not scored to the end (where the population is one
             group); they have met fewer images.
         listener: called once an architecture, at even distances.
     """
     found = np.empty((len(genotypes), 2, 2), dtype=np.int64)
-    whole = max((len(images) for images in calibration or []), default=1)  # images that have to be there at once
+    whole = min(batch, len(split)) if calibration is None else max(map(len, calibration), default=1)  # images at once
     done = 0
 
     def further(step: Step) -> None:

@@ -115,11 +115,11 @@ def tamed(tallies: NDArray[Any]) -> NDArray[np.float64]:
     """Return tallies (n, 2, 2) without scores that are far out, as of a network that diverged, which no fit can bear.
 
     A score further from the median than ``FAR`` standard deviations, as the median deviation tells them, is brought
-    to there.
+    to there; where most are equal, and so there is no such deviation, all stay.
     """
     scores = scores_of(tallies)
     middle, wide = np.median(scores), FAR * median_abs_deviation(scores, scale="normal")
-    near = np.clip(scores, middle - wide, middle + wide)
+    near = np.clip(scores, middle - wide, middle + wide) if wide > 0 else scores
     changed = np.array(tallies, dtype=np.float64)
     far = near != scores
     changed[far, 0] = near[far, None] * changed[far, 1]

@@ -75,20 +75,14 @@ class OwnWeights:
         layout: str = "channels_last",
         group: Group = ALONE,
     ) -> None:
-        self.group = group
-        self.space, self.network, self.plan, self.data, self.seed, self.layout = (
-            space,
-            network,
-            plan,
-            data,
-            seed,
-            layout,
-        )
+        self.space, self.network, self.plan, self.data = space, network, plan, data
+        self.seed, self.layout, self.group = seed, layout, group
         self.living: dict[bytes, Individual] = {}
         self.time, self.steps = 0, 0
         self.scored = at_random(data.validation, plan.score_images, seed)
         fixed = at_random(data.train, plan.bn_calibration_images, seed)
-        self.calibration = [data.normalise(part) for part in torch.split(fixed.images, plan.batch_size)]
+        parts = max(len(fixed) // plan.batch_size, 1)
+        self.calibration = [data.normalise(part) for part in fixed.images.tensor_split(parts)]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -102,8 +96,9 @@ class OwnWeights:
 
     @property
     def updates(self) -> float | None:
-        """The median number of steps that the living networks were trained for; None if none lives."""
-        return float(np.median([one.steps for one in self.living.values()])) if self.living else None
+        """The median number of steps that the living networks were trained for; None if none lives that was."""
+        steps = [one.steps for one in self.living.values() if one.steps]
+        return float(np.median(steps)) if steps else None
 
     def round_of(self, epochs: int) -> int:
         """Return how many steps a network is trained for where a population shares so many epochs."""
@@ -165,7 +160,7 @@ class OwnWeights:
     def _of(self, X: NDArray[np.int64], *, keep: bool = True) -> list[Individual]:
         """Return the networks of some vectors; those that do not live are born, and live on if they are to be kept."""
         keys = self._keys(X)
-        relatives = [one.network for one in self.living.values()]
+        relatives = [one.network for one in self.living.values() if one.steps]  # who was only asked for is none
         born = {}
         for key, genotype in zip(keys, self.space.decode(X), strict=True):
             if key not in self.living and key not in born:
@@ -224,9 +219,15 @@ class OwnWeights:
         statistics: str | None = None,
         listener: Listener = unheard,
     ) -> NDArray[np.float64]:
-        """Return the errors of networks on a split, (n,), fractions; of one that does not live, as it would be born."""
+        """Return the errors of networks on a split, (n,), fractions; of one that does not live, as it would be born.
+
+        Raises:
+            ValueError: for statistics of a batch; a network has those of its training.
+        """
+        if statistics == "batch":
+            raise ValueError("statistics: expected 'recalibrated' with weights='own', got 'batch'")
         X = np.array([self.space.encode(genotype) for genotype in genotypes])
-        return np.array([float(self._scores(one, split, "error").float().mean()) for one in self._of(X, keep=False)])
+        return np.array([float(self._scores(one, split, "error").double().mean()) for one in self._of(X, keep=False)])
 
     @torch.no_grad()
     def _scores(self, one: Individual, split: Split, score: str) -> Tensor:

@@ -120,7 +120,7 @@ class CARSProblem(LearningProblem):
         """Return the network of a genotype with the supernet's current weights, in evaluation mode.
 
         Its batch norm has measured its statistics on the calibration images, so that its error on a split is the score
-        of the genotype there.
+        of the genotype there; but where a score is one of main effects, or of several supernets, whose first it is of.
         """
         return self._running(begin=True).subnet(instance("genotype", genotype, Architecture))
 

@@ -24,6 +24,7 @@ from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import generator_of
+from carsmoo.nets.models.network import build
 from carsmoo.nets.supernet.evaluation import tally
 from carsmoo.nets.supernet.flat import digest_of, flat, joined, layout_of, put_back
 from carsmoo.nets.supernet.racing import Race
@@ -142,16 +143,15 @@ class SupernetState:
     def _train(self, phase: str, epochs: range, total: int, architectures: Drawn, listener: Listener) -> None:
         self._state = None
         steps = self.trainer.steps_per_epoch
-        order = self.supernet.network, self.random_state
-        architectures = group_by_flops(
-            islice(architectures, len(epochs) * steps), self.trainer.plan.flops_grouping_window, *order
-        )
+        drawn, window = islice(architectures, len(epochs) * steps), self.trainer.plan.flops_grouping_window
+        architectures = group_by_flops(drawn, window, self.supernet.network, self.random_state)
         step = partial(Step, phase=phase, total=total * steps, unit="steps")
         listener(step(done=epochs.start * steps))
         for epoch in epochs:
             losses = torch.zeros((), dtype=torch.float32, device=self.data.train.labels.device)
             for k, loss in enumerate(self.trainer.epoch(architectures), 1):
                 losses += loss
+                self._state = None  # a listener may have asked for it
                 if k < steps:
                     listener(step(done=epoch * steps + k))
             figures = self._figures(losses)
@@ -236,7 +236,7 @@ class SupernetState:
     @torch.inference_mode(False)
     def subnet(self, genotype: Architecture) -> ArchitectureNetwork:
         """Return the network of a genotype with the current weights, in evaluation mode, its batch norm calibrated."""
-        made: ArchitectureNetwork = genotype.build(self.supernet.network)
+        made = build(genotype, self.supernet.network, torch.Generator().manual_seed(0))  # to be written over
         network = made.to(self.data.train.images.device, torch.float32)
         network.inherit(self.supernet)
         update_bn(self.calibration, network)

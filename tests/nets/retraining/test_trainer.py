@@ -110,6 +110,15 @@ def test_an_epoch_meets_every_image_once_at_the_rate_of_the_recipe(data: ImageDa
     assert max(met) - min(met) <= 1
 
 
+def test_no_step_has_a_single_image() -> None:
+    for batch, left in ((2, 11), (2, 12), (3, 7), (64, 1)):
+        trainer = NetworkTrainer(GENOTYPE, TINY.updated({"batch": batch}), few())
+        trainer.train = trainer.train.at(torch.arange(left))
+        sizes = [len(part) for part in torch.arange(left).tensor_split(trainer.steps_per_epoch)]
+        assert min(sizes) > 1 or left == 1
+        assert max(sizes) <= batch + (batch == 2 and left % 2)
+
+
 def test_a_training_goes_on_bit_for_bit_and_touches_no_global_generator(data: ImageData) -> None:
     before = torch.get_rng_state()
     whole = NetworkTrainer(GENOTYPE, TINY, data)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from carsmoo import CARSProblem, NetworkConfig, SupernetTraining
+from carsmoo import CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining
 from carsmoo.nets.latency import measure
 from carsmoo.nets.supernet import autotune
 from carsmoo.nets.supernet.autotune import ROUNDS, fastest
@@ -53,11 +53,14 @@ def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
     assert asked == [["channels_last", "contiguous"]]
     (value,) = json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values()
     assert value == "contiguous"
+    other = CARSProblem(DATA, space=DARTSSpace(2), network=SHAPE, training=PLAN)
+    other.evaluate(other.xl[None])
+    assert len(asked) == 2  # another space is another network
     for plan, expected in (({}, b"channels_last"), ({"memory_format": "contiguous"}, b"contiguous")):
         named = CARSProblem(DATA, network=SHAPE, training=SupernetTraining(warmup_epochs=0, **plan))
         named.evaluate(named.xl[None])
         assert bytes(named.state_dict()["memory_format"]) == expected
-    assert len(asked) == 1  # nothing is measured that is not asked for
+    assert len(asked) == 2  # nothing is measured that is not asked for
     key = next(iter(json.loads((tmp_path / "carsmoo" / "tuning.json").read_text())))
     for text in ("[]", "{", json.dumps({"x": 3}), json.dumps({key: "spiral"}), json.dumps({key: []})):
         (tmp_path / "carsmoo" / "tuning.json").write_text(text)

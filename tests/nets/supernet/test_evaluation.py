@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ import torch
 from carsmoo.nets.data import Split
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet import evaluation
-from carsmoo.nets.supernet.evaluation import MEMORY, errors, fitting_graphs, recalibrate, tally
+from carsmoo.nets.supernet.evaluation import BYTES, HELD, MEMORY, errors, fitting_graphs, recalibrate, tally
 from carsmoo.nets.supernet.shared_graph import SharedGraph
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Step
@@ -115,6 +117,19 @@ def test_a_population_too_large_for_the_memory_is_scored_in_groups() -> None:
     calibration = [images(n=16, seed=7)]
     errors(shared, pool, split(), lambda x: x, batch=9, calibration=calibration, memory=1, listener=heard.append)
     assert [(step.done, step.total) for step in heard] == [(k, 7) for k in range(1, 8)]
+
+
+def test_with_the_statistics_of_a_batch_the_whole_of_it_has_to_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, pool, sizes = Supernet(SPACE, SMALL, generator()), genotypes(3), []
+
+    def fitting(supernet: Supernet, chosen: list[Genotype], size: int) -> Iterator[tuple[list[int], SharedGraph]]:
+        sizes.append(size)
+        return fitting_graphs(supernet, chosen, size)
+
+    monkeypatch.setattr(evaluation, "fitting_graphs", fitting)
+    for batch, part in ((20, split()), (500, split())):
+        errors(shared, pool, part, lambda x: x, batch=batch, calibration=None, memory=1 << 20)
+    assert sizes == [(1 << 20) // (HELD * BYTES * images_at_once) for images_at_once in (20, 50)]
 
 
 def test_the_option_takes_the_statistics_of_the_validation_batch() -> None:

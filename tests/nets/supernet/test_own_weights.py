@@ -72,6 +72,35 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
 # ---------------------------------------------------------------------- a generation
 
 
+def test_who_is_only_asked_for_changes_no_birth_and_no_figure() -> None:
+    A, B, C = vectors(4), vectors(4, 1), vectors(4, 2)
+    found = []
+    for asked in (False, True):
+        made = problem()
+        made.evaluate(A)
+        if asked:
+            made.moving_values(C)
+        values = made.moving_values(B)
+        trust = made.trust
+        found.append((values.tolist(), made.evaluate(B).tolist(), trust and trust.updates))
+    assert found[0] == found[1]
+
+
+def test_an_error_on_the_images_that_score_is_the_score_and_of_no_batchs_statistics() -> None:
+    X, made = vectors(3), problem(score_images=None)
+    scored = made.evaluate(X)[:, 0]
+    genotypes = SPACE.decode(X)
+    assert np.array_equal(made.validation_errors(genotypes), scored)
+    with pytest.raises(ValueError, match=r"^statistics: expected 'recalibrated' with weights='own', got 'batch'$"):
+        made.validation_errors(genotypes, "batch")
+
+
+def test_no_part_of_what_measures_statistics_is_a_single_image() -> None:
+    made = world(bn_calibration_images=17)
+    assert [len(part) for part in made.calibration] == [9, 8]
+    assert [len(part) for part in world(bn_calibration_images=5).calibration] == [5]
+
+
 def test_a_network_that_a_population_has_twice_is_trained_once() -> None:
     X = vectors(2)
     once, twice = world(), world()

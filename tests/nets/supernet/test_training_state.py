@@ -219,6 +219,28 @@ def test_a_state_of_before_steps_were_counted_goes_on_without_their_number() -> 
     assert all(np.array_equal(a, older.state_dict()[name]) for name, a in left.items())
 
 
+def test_a_state_that_was_asked_for_in_an_epoch_is_not_that_of_its_end() -> None:
+    asking, quiet = tiny(), tiny()
+    heard = [asking.state_dict()]
+    asking.warm_up(lambda step: heard.append(asking.state_dict()))
+    quiet.warm_up()
+    assert asking.digest() == quiet.digest()
+    assert [int(state["steps"]) for state in heard[-3:]] == [asking.trainer.steps - k for k in (2, 1, 0)]
+
+
+def test_a_subnet_is_that_of_the_score_whatever_a_network_trained_alone_would_have() -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    shape = dataclasses.replace(SMALL, drop_path_prob=0.5, auxiliary_head=True)
+    plan = SupernetTraining(warmup_epochs=1, n_generations=1, pop_size=4, batch_size=64, bn_calibration_images=64)
+    made = [CARSProblem(DATA, network=network, training=plan) for network in (shape, SMALL)]
+    (genotype,) = genotypes(1)
+    one, other = (problem.subnet(genotype) for problem in made)
+    assert one.auxiliary is None
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_another_layout_or_a_missing_part_is_refused() -> None:
     state = world().state_dict()
     wider = SupernetState(
