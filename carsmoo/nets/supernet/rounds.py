@@ -13,6 +13,7 @@ from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.models.device import precision
+from carsmoo.nets.supernet.sgd import step_unless
 
 
 def steps_per_epoch(plan: SupernetTraining, data: ImageData) -> int:
@@ -57,8 +58,7 @@ def train_round(
             loss = F.cross_entropy(network(data.normalise(images)), data.train.labels[indices])
         torch.autograd.backward([loss])
         norm = torch.nn.utils.clip_grad_norm_(parameters, plan.grad_clip)
-        if bool(norm.isfinite()):
-            optimizer.step()
+        step_unless(optimizer, parameters, ~norm.isfinite())
         optimizer.zero_grad()
     network.eval()
     return float(loss.detach())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -17,6 +17,7 @@ from carsmoo.nets.data import ImageData
 from carsmoo.nets.distributed.group import ALONE, Group, spread
 from carsmoo.nets.models.base import SharedWeights
 from carsmoo.nets.models.device import precision
+from carsmoo.nets.supernet.sgd import step_unless
 from carsmoo.space.architecture import Architecture
 
 
@@ -104,9 +105,7 @@ class SupernetTrainer:
         loss = losses.sum()
         skip = ~(norm.isfinite() & loss.isfinite())
         self._skipped += skip
-        self._start_momentum(used)
-        setattr(self.optimizer, "found_inf", skip.to(torch.float32))  # noqa: B010  SGD's fused form then leaves all alone
-        self.optimizer.step()
+        step_unless(self.optimizer, used, skip)
         for parameter in used:
             parameter.grad = None
         self.steps += 1
@@ -170,13 +169,3 @@ class SupernetTrainer:
         for parameter, view in zip(parameters, views, strict=True):
             parameter.grad = view
         return bucket[total:]
-
-    def _start_momentum(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give parameters that meet their first step a momentum of zero.
-
-        That is what SGD does by itself, but its fused form cannot mix first with later steps.
-        """
-        if self.plan.momentum > 0:
-            for parameter in parameters:
-                if "momentum_buffer" not in self.optimizer.state[parameter]:
-                    self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
