@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from carsmoo.config.retraining import TrainingRecipe
+from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import params
 from carsmoo.runs import rank_correlation
 from carsmoo.runs.directory import RunDirectory
@@ -36,14 +37,15 @@ def test_networks_lie_as_close_to_even_places_among_the_sizes_as_they_can() -> N
 
 
 def test_a_supernet_orders_networks_by_each_kind_of_statistics_and_by_what_selects() -> None:
-    asked: list[tuple[int, str]] = []
+    asked: list[tuple[int, str | None]] = []
 
-    def errors(chosen: list[Genotype], kind: str, listener: object) -> np.ndarray:
+    def errors(chosen: list[Genotype], kind: str | None, listener: object) -> np.ndarray:
         asked.append((len(chosen), kind))
         return np.zeros(len(chosen))
 
     chosen = genotypes(2)
     problem: Any = SimpleNamespace(
+        training=SupernetTraining(),
         validation_errors=errors,
         objective_names=("params", "loss", "sees_networks"),
         moving=(2, 1),
@@ -52,7 +54,12 @@ def test_a_supernet_orders_networks_by_each_kind_of_statistics_and_by_what_selec
     )
     found = rank_correlation._scores(problem, chosen, unheard)
     assert asked == [(2, "recalibrated"), (2, "batch")]
+    assert list(found) == ["recalibrated", "batch", "score"]
     assert found["score"].tolist() == [0.3, 0.8]
+    asked.clear()
+    problem.training = SupernetTraining(weights="own")
+    assert list(rank_correlation._scores(problem, chosen, unheard)) == ["own", "score"]
+    assert asked == [(2, None)]
 
 
 @pytest.fixture
