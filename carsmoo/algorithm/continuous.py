@@ -24,13 +24,13 @@ from carsmoo.problems.moving import MovingProblem
 from carsmoo.utils.progress import ProgressBars
 from carsmoo.utils.validation import choice, instance, integer, keywords, reject_unknown, shown
 
-_PARTS = ("sampling", "selection", "crossover", "mutation", "repair", "eliminate_duplicates")
-"""Of a mating, by the names of pymoo's ``GeneticAlgorithm``."""
-
 if TYPE_CHECKING:
     from pymoo.algorithms.base.genetic import GeneticAlgorithm as Beside
 else:
     Beside = object  # for the type checker it is the pymoo class beside the mixin
+
+_PARTS = ("sampling", "selection", "crossover", "mutation", "repair", "eliminate_duplicates")
+"""Of a mating, by the names of pymoo's ``GeneticAlgorithm``."""
 
 
 class Continuous(Beside):  # type: ignore[misc]

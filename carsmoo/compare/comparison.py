@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -31,6 +31,7 @@ class Run:
         reference: the problem's own Pareto front, (k, m), or None.
         seconds: how long it took, with the scoring of all populations by final values.
         search_seconds: wall time of the search alone; None in a run that was kept before this was told.
+        termination: of the run in words; None where it was the problem's own.
     """
 
     problem: str
@@ -41,6 +42,7 @@ class Run:
     reference: list[list[float]] | None
     seconds: float
     search_seconds: float | None = None
+    termination: str | None = None
 
     @property
     def final(self) -> Matrix:
@@ -54,13 +56,15 @@ class Score:
 
     Attributes:
         hv: hypervolume in units of the problem's box, (25 %, 50 %, 75 %); 0 of a run that found nothing feasible.
-        igd: IGD+ to the reference front in the same units, (25 %, 50 %, 75 %); infinite of such a run.
+        igd: IGD+ to the reference front in the same units, (25 %, 50 %, 75 %); of such a run that of
+            the reference point.
         evaluations: scores of a whole run, median over seeds.
         size_low: 10 % quantile of the last objective in the final population, median over seeds.
         size_high: 90 % quantile, median over seeds.
         p: Wilcoxon's signed-rank p of the hypervolume against the baseline, after Holm; NaN for the baseline itself.
         a12: probability that a run's hypervolume beats one of the baseline's, ties half (Vargha and Delaney).
-        p_size: Wilcoxon's p of the size range (90 % - 10 %) against the baseline, after Holm.
+        p_size: Wilcoxon's p of the size range (90 % - 10 %) against the baseline, after Holm, over the seeds in which
+            both found something feasible; NaN if there are none.
         seconds: wall time of a search, median over the runs that tell it; NaN if none does. Scores that differ in
             nothing else are equal.
     """
@@ -172,9 +176,9 @@ class Comparison:
             low[name], high[name] = (np.array([_size(F, share) for F in finals]) for share in (0.1, 0.9))
         others = [name for name in self.algorithms if name != self.baseline]
         base = self.baseline
-        p = dict(zip(others, holm([signed_rank(hv[name], hv[base]) for name in others]), strict=True))
+        p = _corrected({name: signed_rank(hv[name], hv[base]) for name in others})
         ranges = {name: high[name] - low[name] for name in self.algorithms}
-        p_size = dict(zip(others, holm([signed_rank(ranges[name], ranges[base]) for name in others]), strict=True))
+        p_size = _corrected({name: _where_both(ranges[name], ranges[base]) for name in others})
         return [
             Score(
                 problem=problem,
@@ -183,12 +187,12 @@ class Comparison:
                 hv=_quartiles(hv[name]),
                 igd=_quartiles(igd[name]),
                 evaluations=float(np.median([run.evaluations[-1] for run in self.of(problem, name)])),
-                size_low=float(np.median(low[name])),
-                size_high=float(np.median(high[name])),
+                size_low=_median(low[name]),
+                size_high=_median(high[name]),
                 p=p.get(name, float("nan")),
                 a12=vargha_delaney(hv[name], hv[base]),
                 p_size=p_size.get(name, float("nan")),
-                seconds=_median_seconds(self.of(problem, name)),
+                seconds=_median([run.search_seconds for run in self.of(problem, name)]),
             )
             for name in self.algorithms
         ]
@@ -203,6 +207,19 @@ def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def _median_seconds(runs: Sequence[Run]) -> float:
-    known = [run.search_seconds for run in runs if run.search_seconds is not None]
+def _median(values: Iterable[float | None]) -> float:
+    """Return the median of the values that there are, NaN if there are none."""
+    known = [value for value in values if value is not None and np.isfinite(value)]
     return float(np.median(known)) if known else float("nan")
+
+
+def _where_both(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the p of the signed-rank test on the pairs that are known, NaN if there are none."""
+    known = np.isfinite(one) & np.isfinite(other)
+    return signed_rank(one[known], other[known]) if known.any() else float("nan")
+
+
+def _corrected(p: Mapping[str, float]) -> dict[str, float]:
+    """Return p-values after Holm; those that are NaN stay, and do not count."""
+    known = {name: value for name, value in p.items() if np.isfinite(value)}
+    return {**p, **dict(zip(known, holm([*known.values()]), strict=True))}

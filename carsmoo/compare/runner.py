@@ -58,7 +58,8 @@ def compare(
         seeds: the seeds, each once.
         baseline: name of the algorithm that the others are tested against.
         termination: of every run, in any form that pymoo takes; the problem's ``default_termination`` if not given.
-        store: directory that keeps each run as it ends; those it holds already are not run again.
+        store: directory that keeps each run as it ends; those it holds already, of the same termination, are not run
+            again.
         n_jobs: processes, as in joblib.
         listener: called before the first run and after each.
 
@@ -99,7 +100,8 @@ def compare(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     jobs = [(p, a, s) for p in problems for a in algorithms for s in seeds]
-    found = {job: run for job in jobs if (run := _stored(folder, *job)) is not None}
+    told = None if termination is None else _described(termination)
+    found = {job: run for job in jobs if (run := _stored(folder, *job, told)) is not None}
     turns = [(p, a, s) for p in problems for s in seeds for a in algorithms]  # a machine's ups and downs are shared
     missing = [job for job in turns if job not in found]
     step = partial(Step, phase="comparing", total=len(jobs), unit="runs")
@@ -189,6 +191,7 @@ def _run(
         reference=None if front is None else np.asarray(front).tolist(),
         seconds=time.perf_counter() - begin,
         search_seconds=searched,
+        termination=None if termination is None else _described(termination),
     )
     if store is not None:
         write_whole(_path(store, problem, algorithm, seed), json.dumps(asdict(run)).encode())
@@ -210,7 +213,15 @@ def _path(store: Path, problem: str, algorithm: str, seed: int) -> Path:
     return store / f"{problem.replace(':', '-')}--{algorithm}--{seed}.json"
 
 
-def _stored(store: Path | None, problem: str, algorithm: str, seed: int) -> Run | None:
+def _described(termination: Any) -> str:
+    """Return a termination in words that two alike have in common."""
+    if isinstance(termination, (str, tuple, list)):
+        return repr(termination)
+    settings = {name: value for name, value in vars(termination).items() if isinstance(value, (int, float, str))}
+    return f"{type(termination).__name__}({', '.join(f'{name}={value}' for name, value in settings.items())})"
+
+
+def _stored(store: Path | None, problem: str, algorithm: str, seed: int, termination: str | None) -> Run | None:
     path = None if store is None else _path(store, problem, algorithm, seed)
     if path is None or not path.is_file():
         return None
@@ -223,4 +234,7 @@ def _stored(store: Path | None, problem: str, algorithm: str, seed: int) -> Run 
         ) from None
     if not fits or (run.problem, run.algorithm, run.seed) != (problem, algorithm, seed):
         raise ValueError(f"{path}: expected a stored run, got another one's; remove it to run again")
+    if run.termination != termination:
+        wanted, other = (end or "the problem's own" for end in (termination, run.termination))
+        raise ValueError(f"{path}: expected a run with the termination {wanted}, got {other}; remove it to run again")
     return run

@@ -56,8 +56,9 @@ class NetworkConfig:
         n_classes: number of classes. None: the data's, or 10.
         bn_affine: whether batch norm has a scale and a shift. A search network has none, a network for use does.
         stem_multiplier: channels that the CIFAR stem makes, in units of ``channels``.
-        auxiliary_head: whether a second classifier is attached at two thirds for training. It never counts in a cost.
-        drop_path_prob: probability with which a path is dropped in training, 0 to below 1.
+        auxiliary_head: whether a second classifier is attached at two thirds for training alone. It never counts in a
+            cost, and a search has none.
+        drop_path_prob: probability with which a path is dropped in training alone, 0 to below 1; a search drops none.
 
     Raises:
         TypeError, ValueError: naming the field, what was expected and what was given.

@@ -28,7 +28,13 @@ def folders_of(folder: Path, genotypes: Sequence[Architecture]) -> list[Path]:
     there = {path.name for path in folder.glob("*-*") if path.is_dir()}
     left, found = there - set(names), []
     for name in names:
-        earlier = [other for other in sorted(left) if other.partition("-")[2] == name.partition("-")[2]]
+        earlier = [other for other in sorted(left, key=by_number) if other.partition("-")[2] == name.partition("-")[2]]
         found.append(folder / (earlier[0] if name not in there and earlier else name))
         left -= set(earlier[:1])
     return found
+
+
+def by_number(name: str) -> tuple[int, str]:
+    """Return what sorts the names of folders by the numbers that they begin with."""
+    number = name.partition("-")[0]
+    return (int(number) if number.isdecimal() else 0, name)

@@ -62,7 +62,7 @@ def fidelity(
     listener: Listener = unheard,
     group: Group | None = None,
 ) -> dict[str, Any]:
-    """Retrain some networks of a run and return how the supernet's order agrees with theirs.
+    """Retrain some networks of a run and return how the search's order agrees with theirs.
 
     The search's errors are those on search-validation with the weights of the last checkpoint, of a supernet once with
     batch norm recalibrated on training images and once with that of each validation batch; the networks' are those on

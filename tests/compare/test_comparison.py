@@ -165,7 +165,14 @@ def test_a_run_without_anything_feasible_counts_as_the_reference_point() -> None
     one, other = made.scores()
     assert other.hv == (0, 0, 0) < one.hv
     assert other.igd == pytest.approx(3 * (np.mean([np.hypot(1.1, 0.1), np.hypot(0.6, 0.6), np.hypot(0.1, 1.1)]),))
-    assert np.isnan(other.size_low)
+    assert np.isnan([other.size_low, other.size_high, other.p_size]).all()
+    pairs = [run(seed=k) for k in range(7)]
+    wider = [[[0.5, 1.0], [0.0, 9.0]]]
+    some = [run(algorithm="b", seed=k, populations=[[]] if k == 3 else wider) for k in range(7)]
+    alike = [run(algorithm="c", seed=k) for k in range(7)]
+    _, b, c = Comparison([*pairs, *some, *alike], "a").scores()
+    assert (b.p_size, c.p_size) == (pytest.approx(2 * 2 / 2**6), 1)  # of six pairs, and of two comparisons
+    assert np.isfinite(b.size_high)
     with pytest.raises(ValueError, match=r"^p: expected a run that found something feasible, got none$"):
         Comparison([run(populations=[[]], reference=None)], "a").scores()
 

@@ -12,6 +12,7 @@ from pymoo.core.problem import Problem
 from pymoo.optimize import minimize
 from pymoo.problems import get_problem
 from pymoo.problems.dyn import TimeSimulation
+from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo import PNSGA3
 from carsmoo.compare import suite
@@ -126,6 +127,31 @@ def test_all_run_to_the_same_end_and_keep_their_own_callback() -> None:
     assert heard == [1, 2, 3, 4]
     moved = {"a": lambda: NSGA2(pop_size=8, callback=TimeSimulation()), "b": PNSGA3}
     assert {len(run.populations) for run in compare(moved, {"trap": short_trap}, [0], baseline="a").runs} == {5}
+
+
+def test_runs_that_are_kept_are_of_the_same_termination(tmp_path: Path) -> None:
+    problems = {"zdt1": lambda seed: get_problem("zdt1")}
+    algorithms = {"a": lambda: NSGA2(pop_size=6)}
+    common = {"baseline": "a", "store": tmp_path}
+    for termination in (("n_gen", 2), ("n_gen", 2)):
+        assert len(compare(algorithms, problems, [0], termination=termination, **common).runs[0].populations) == 2
+    says = r"expected a run with the termination \('n_gen', 3\), got \('n_gen', 2\); remove it to run again$"
+    with pytest.raises(ValueError, match=says):
+        compare(algorithms, problems, [0], termination=("n_gen", 3), **common)
+    trap = {"trap": short_trap}
+    for _ in range(2):
+        ends = [MaximumGenerationTermination(3), MaximumGenerationTermination(3)]
+        assert (
+            len(
+                {
+                    len(compare(ALGORITHMS, trap, [0], baseline="nsga3", termination=end, store=tmp_path).runs)
+                    for end in ends
+                }
+            )
+            == 1
+        )
+    with pytest.raises(ValueError, match=r"expected a run with the termination the problem's own, got Maximum"):
+        compare(ALGORITHMS, trap, [0], baseline="nsga3", store=tmp_path)
 
 
 def test_what_could_not_be_compared_is_refused() -> None:

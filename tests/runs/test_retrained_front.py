@@ -51,8 +51,9 @@ def test_a_folder_keeps_its_name_where_its_network_moves_in_the_front(tmp_path: 
     (tmp_path / "9-CARS-A").touch()  # no folder
     found = [path.name for path in folders_of(tmp_path, genotypes)]
     assert found == ["1-CARS-A", "4-CARS-B", "3-CARS-C", "4-CARS-D"]
-    again = [path.name for path in folders_of(tmp_path, genotypes[1:2] * 3)]  # each a folder of its own
-    assert again == ["4-CARS-B", "7-CARS-B", "3-CARS-B"]
+    (tmp_path / "10-CARS-B").mkdir()
+    again = [path.name for path in folders_of(tmp_path, genotypes[1:2] * 4)]  # each a folder of its own
+    assert again == ["7-CARS-B", "10-CARS-B", "3-CARS-B", "4-CARS-B"]
 
 
 def test_a_number_is_that_of_the_front_of_now(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from carsmoo.cli.entry import main
 from carsmoo.nets.retraining.trainer import NetworkTrainer
-from carsmoo.nets.supernet.trainer import SupernetTrainer
+from carsmoo.nets.supernet import trainer
 from carsmoo.utils.launch import Launch
 
 LIMIT = 60.0
@@ -39,15 +40,15 @@ def disturb(name: str) -> None:
 
 
 def at_step(step: int, act: Callable[[], None]) -> None:
-    """Act in the middle of a step of the supernet, after its gradients are there."""
-    original = SupernetTrainer._start_momentum
+    """Act in the middle of a step of the supernet, counted from 0, after its gradients are there."""
+    original, steps = trainer.step_unless, count()
 
-    def start(self: SupernetTrainer, parameters: object) -> None:
-        if self.steps == step:
+    def go(*told: Any) -> None:
+        if next(steps) == step:
             act()
-        original(self, parameters)  # type: ignore[arg-type]
+        original(*told)
 
-    SupernetTrainer._start_momentum = start  # type: ignore[method-assign, assignment]
+    trainer.step_unless = go
 
 
 def at_epoch(epoch: int, act: Callable[[], None]) -> None:

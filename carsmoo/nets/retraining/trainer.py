@@ -80,6 +80,11 @@ def split_for(data: TrainingData, recipe: TrainingRecipe) -> tuple[Images, Image
     return both.at(train), both.at(held_out)
 
 
+def _steps(images: int, batch: int) -> int:
+    """Return the steps of an epoch, none of which has one image of several, since it would have no statistics."""
+    return max(min(-(-images // batch), images // 2), 1)
+
+
 def require_memory(genotype: Architecture, recipe: TrainingRecipe, data: TrainingData) -> None:
     """Check that a network can be trained in the memory of the images' device.
 
@@ -88,7 +93,7 @@ def require_memory(genotype: Architecture, recipe: TrainingRecipe, data: Trainin
     """
     network = recipe.network(data.image_shape, data.classes)
     images = round((1 - recipe.holdout_fraction) * len(data.trained_on))
-    batch = -(-images // -(-images // recipe.batch))
+    batch = -(-images // _steps(images, recipe.batch))
     memory = memory_of(data.trained_on.labels.device)
     require_step(network, params(genotype, network), batch, genotype.kept(network), memory)
 
@@ -189,9 +194,8 @@ class NetworkTrainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of an epoch, none of which has a single image, of which there are no statistics."""
-        n = len(self.train)
-        return max(min(-(-n // self.recipe.batch), n // 2), 1)
+        """Steps of an epoch."""
+        return _steps(len(self.train), self.recipe.batch)
 
     def progress(self, steps: int = 0, **told: Any) -> Step:
         """Return the event of so many steps after the last whole epoch."""

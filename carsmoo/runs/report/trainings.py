@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carsmoo.runs.events import events_in
-from carsmoo.runs.network_folders import NETWORKS, folders_of
+from carsmoo.runs.network_folders import NETWORKS, by_number, folders_of
 from carsmoo.space.front import Front
 from carsmoo.utils.run_store import LOG
 
@@ -37,7 +37,7 @@ def trainings_of(path: Path, front: Front) -> tuple[NetworkTraining, ...]:
         ValueError: for a damaged log, naming its line.
     """
     places = {folder.name: k for k, folder in enumerate(folders_of(path / NETWORKS, front.genotypes))}
-    logs = sorted((path / NETWORKS).glob(f"*/{LOG}"), key=lambda log: _order(log.parent.name))
+    logs = sorted((path / NETWORKS).glob(f"*/{LOG}"), key=lambda log: by_number(log.parent.name))
     made = [_training(log, places.get(log.parent.name)) for log in logs]
     return tuple(sorted((one for one in made if one.epochs), key=lambda one: one.place is None))
 
@@ -51,9 +51,3 @@ def _training(log: Path, place: int | None) -> NetworkTraining:
         losses=tuple(event.real("loss") for event in events),
         errors=tuple(event.within("error", 0, 1) for event in events),
     )
-
-
-def _order(name: str) -> tuple[int, str]:
-    """Return what sorts folders by the numbers that their names begin with."""
-    number = name.partition("-")[0]
-    return (int(number) if number.isdecimal() else 0, name)
