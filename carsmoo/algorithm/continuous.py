@@ -12,6 +12,7 @@ from pymoo.core.evaluator import Evaluator
 from pymoo.core.initialization import Initialization
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
+from pymoo.core.repair import NoRepair
 from pymoo.core.sampling import Sampling
 
 from carsmoo.algorithm.callbacks import Callbacks as Callbacks  # its home before
@@ -160,7 +161,10 @@ class Continuous(Beside):  # type: ignore[misc]
         own |= {name: getattr(self.mating, name, None) for name in ("selection", "crossover", "mutation")}
         offered = defaults.get("mating")
         if isinstance(offered, CARSMating):  # its parts are the problem's, too, where it offers no others beside it
-            defaults = {**{name: getattr(offered, name) for name in _PARTS}, **defaults}
+            parts = {name: getattr(offered, name) for name in _PARTS}
+            if isinstance(offered.repair, NoRepair):
+                del parts["repair"]  # the algorithm's own then
+            defaults = {**parts, **defaults}
         use = {**own, "repair": self.repair, **defaults, **given}
         if use["eliminate_duplicates"] is False:
             use["eliminate_duplicates"] = NoDuplicateElimination()
