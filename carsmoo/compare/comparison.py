@@ -31,7 +31,7 @@ class Run:
         reference: the problem's own Pareto front, (k, m), or None.
         seconds: how long it took, with the scoring of all populations by final values.
         search_seconds: wall time of the search alone; None in a run that was kept before this was told.
-        termination: of the run in words; None where it was the problem's own.
+        termination: of the run as a text; None where it was the problem's own.
     """
 
     problem: str

@@ -23,9 +23,11 @@ from carsmoo.algorithm.continuous import Continuous
 from carsmoo.algorithm.termination import check_termination
 from carsmoo.compare.comparison import Comparison, Run
 from carsmoo.problems.moving import MovingProblem
+from carsmoo.utils.capture import capture
 from carsmoo.utils.files import write_whole
 from carsmoo.utils.progress import Listener, Step, unheard
-from carsmoo.utils.validation import StoppedError, choice, integer, shown
+from carsmoo.utils.trees import pack
+from carsmoo.utils.validation import StoppedError, choice, integer, one_line, shown
 
 MakeAlgorithm: TypeAlias = Callable[[], Any]
 MakeProblem: TypeAlias = Callable[[int], Any]
@@ -214,11 +216,10 @@ def _path(store: Path, problem: str, algorithm: str, seed: int) -> Path:
 
 
 def _described(termination: Any) -> str:
-    """Return a termination in words that two alike have in common."""
+    """Return a termination as a text that two alike have in common, all that they consist of included."""
     if isinstance(termination, (str, tuple, list)):
         return repr(termination)
-    settings = {name: value for name, value in vars(termination).items() if isinstance(value, (int, float, str))}
-    return f"{type(termination).__name__}({', '.join(f'{name}={value}' for name, value in settings.items())})"
+    return f"{type(termination).__name__} {pack(capture(termination))[0]}"
 
 
 def _stored(store: Path | None, problem: str, algorithm: str, seed: int, termination: str | None) -> Run | None:
@@ -235,6 +236,6 @@ def _stored(store: Path | None, problem: str, algorithm: str, seed: int, termina
     if not fits or (run.problem, run.algorithm, run.seed) != (problem, algorithm, seed):
         raise ValueError(f"{path}: expected a stored run, got another one's; remove it to run again")
     if run.termination != termination:
-        wanted, other = (end or "the problem's own" for end in (termination, run.termination))
+        wanted, other = (one_line(end or "the problem's own", 200) for end in (termination, run.termination))
         raise ValueError(f"{path}: expected a run with the termination {wanted}, got {other}; remove it to run again")
     return run

@@ -29,8 +29,9 @@ def folders_of(folder: Path, genotypes: Sequence[Architecture]) -> list[Path]:
     left, found = there - set(names), []
     for name in names:
         earlier = [other for other in sorted(left, key=by_number) if other.partition("-")[2] == name.partition("-")[2]]
-        found.append(folder / (earlier[0] if name not in there and earlier else name))
-        left -= set(earlier[:1])
+        chosen = earlier[0] if earlier and name not in there else name
+        left.discard(chosen)
+        found.append(folder / chosen)
     return found
 
 

@@ -12,11 +12,12 @@ from pymoo.core.problem import Problem
 from pymoo.optimize import minimize
 from pymoo.problems import get_problem
 from pymoo.problems.dyn import TimeSimulation
+from pymoo.termination.default import DefaultMultiObjectiveTermination
 from pymoo.termination.max_gen import MaximumGenerationTermination
 
 from carsmoo import PNSGA3
 from carsmoo.compare import suite
-from carsmoo.compare.runner import WorkerDiedError, compare, same_cost
+from carsmoo.compare.runner import WorkerDiedError, _described, compare, same_cost
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.utils.progress import Step
 from tests.support.toy import ToyProblem
@@ -139,19 +140,14 @@ def test_runs_that_are_kept_are_of_the_same_termination(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=says):
         compare(algorithms, problems, [0], termination=("n_gen", 3), **common)
     trap = {"trap": short_trap}
-    for _ in range(2):
-        ends = [MaximumGenerationTermination(3), MaximumGenerationTermination(3)]
-        assert (
-            len(
-                {
-                    len(compare(ALGORITHMS, trap, [0], baseline="nsga3", termination=end, store=tmp_path).runs)
-                    for end in ends
-                }
-            )
-            == 1
-        )
-    with pytest.raises(ValueError, match=r"expected a run with the termination the problem's own, got Maximum"):
+    for _ in range(2):  # the second time another object that says the same
+        end = MaximumGenerationTermination(3)
+        kept = compare(ALGORITHMS, trap, [0], baseline="nsga3", termination=end, store=tmp_path)
+        assert {len(one.populations) for one in kept.runs} == {3}
+    with pytest.raises(ValueError, match=r"expected .* the problem's own, got MaximumGenerationTermination "):
         compare(ALGORITHMS, trap, [0], baseline="nsga3", store=tmp_path)
+    ends = [_described(DefaultMultiObjectiveTermination(ftol=ftol)) for ftol in (0.01, 0.01, 0.02)]
+    assert ends[0] == ends[1] != ends[2]  # which differ in a part of a part
 
 
 def test_what_could_not_be_compared_is_refused() -> None:
