@@ -54,12 +54,12 @@ def lines(truth: Truth, records: Sequence[Record]) -> Iterator[str]:
         size = 1000 * np.median(part.params)
         yield f"{group:<24}{len(part.names):>7}{size:>7.1f}k   {low:.1f}, {middle:.1f}, {high:.1f}"
     sizes = dict(zip(truth.names, truth.params.tolist(), strict=True))
-    yield "length of training, seed 0: mean error (%), tau with -params, tau with the next length"
+    yield "length of training, seed 0: mean error (%), tau with -params, with the next length, with seed 1"
     for row in budgets(records, sizes):
         if row["n"]:
             yield (
                 f"  x{row['budget']:<4g} n = {row['n']:<4} {100 * row['error']:>6.1f}  {told(row['tau_params'])}  "
-                f"{told(row['tau_next'])}"
+                f"{told(row['tau_next'])}  {told(row['tau_seeds'])}"
             )
     slow = [r["core_seconds"] for by in [records] for r in by if r["budget"] == 1.0]
     yield f"core-seconds of a training: {min(slow):.0f} to {max(slow):.0f}; seeds by architecture: " + ", ".join(

@@ -143,19 +143,22 @@ def budgets(records: Sequence[Record], size: Mapping[str, float]) -> list[dict[s
     """Return for each length of training, on the architectures that have all of them: what its order is worth.
 
     Seed 0 alone. ``tau_next`` is the tau with the next longer training, ``tau_params`` that with "more parameters
-    first", which is negative where the small model trap is at work.
+    first", which is negative where the small model trap is at work. ``tau_seeds``, where all of them were trained by
+    seed 1 too, is the tau of both: an order that changes no more than that may be all seed noise.
     """
     lengths = sorted({record["budget"] for record in records})
     errors = [{k: v[0] for k, v in by_name(records, "test", length).items() if 0 in v} for length in lengths]
     names = sorted(set.intersection(*(set(found) for found in errors))) if errors else []
     columns = [[found[name] for name in names] for found in errors]
     sizes = np.array([size[name] for name in names])
+    seconds = [{k: v[1] for k, v in by_name(records, "test", length).items() if 1 in v} for length in lengths]
     rows = []
     for k, length in enumerate(lengths):
         after = tau(columns[k], columns[k + 1]) if k + 1 < len(lengths) else None
+        both = tau(columns[k], [seconds[k][name] for name in names]) if seconds[k].keys() >= set(names) else None
         mean = float(np.mean(columns[k])) if names else None
         rows.append({"budget": length, "n": len(names), "error": mean, "tau_params": tau(columns[k], -sizes),
-                     "tau_next": after})  # fmt: skip
+                     "tau_next": after, "tau_seeds": both})  # fmt: skip
     return rows
 
 
@@ -184,4 +187,6 @@ def figures(truth: Truth, records: Sequence[Record]) -> dict[str, Any]:
     for row in budgets(records, size):
         if row["tau_next"] is not None:
             found[f"tau_x{row['budget']:g}_to_next"] = row["tau_next"]
+        if row["tau_seeds"] is not None and row["n"] < found["n"]:
+            found[f"tau_x{row['budget']:g}_seeds"] = row["tau_seeds"]
     return found

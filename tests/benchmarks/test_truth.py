@@ -190,9 +190,12 @@ def test_lengths_are_compared_on_the_architectures_that_have_all_of_them() -> No
     errors = {0.5: {"a": 0.5, "b": 0.6, "c": 0.7, "d": 0.1}, 1.0: {"a": 0.4, "b": 0.5, "c": 0.3}}
     records = [record(Task(name=n, budget=b), test=e) for b, by_name in errors.items() for n, e in by_name.items()]
     records.append(record(Task(name="a", seed=1, budget=0.5), test=0.99))
+    records += [record(Task(name=n, seed=1), test=e) for n, e in (("a", 0.5), ("b", 0.3), ("c", 0.4), ("d", 0.9))]
     half, whole = summary.budgets(records, {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0})
     assert (half["n"], half["error"]) == (3, pytest.approx(0.6))
     assert half["tau_params"] == pytest.approx(-1.0)
     assert whole["tau_params"] == pytest.approx(1 / 3)
     assert half["tau_next"] == pytest.approx(-1 / 3)
     assert whole["tau_next"] is None
+    assert half["tau_seeds"] is None  # of one of them alone
+    assert whole["tau_seeds"] == pytest.approx(-1 / 3)
