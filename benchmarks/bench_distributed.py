@@ -41,8 +41,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -50,66 +48,20 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
-from benchmarks.bench_population import population, random_images
+from benchmarks.bench_population import random_images
+from benchmarks.case_distributed import Case
 from benchmarks.model_distributed import N_B, Device, print_model
 from carsmoo import CARSProblem, Genotype, NetworkConfig, SupernetTraining
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.cost.closed_form import flops
-from carsmoo.nets.data import ImageData
 from carsmoo.nets.distributed.group import Group, TorchGroup, shards
 from carsmoo.nets.models.serialization import load
 from carsmoo.nets.retraining.job import Job
 from carsmoo.nets.retraining.parallel import train_each
-from carsmoo.nets.supernet.evaluation import errors
-from carsmoo.nets.supernet.sampling import group_by_flops
-from carsmoo.nets.supernet.sharding import computation_costs, score_together, shares
-from carsmoo.nets.supernet.training_state import SupernetState
+from carsmoo.nets.supernet.sharding import computation_costs, shares
 
 KINDS = {"": (1, 1), "_alike": (8, 1), "_parts": (1, 2)}
 """``alike`` and ``parts`` of training, by what they add to a figure's name."""
-
-
-class Case:
-    """A population, and two worlds of the same weights: one of this process and one of the group."""
-
-    def __init__(
-        self,
-        name: str,
-        problem: CARSProblem,
-        data: ImageData,
-        network: NetworkConfig,
-        group: Group,
-        calibration: int = 128,
-    ) -> None:
-        self.name, self.group, self.batch = name, group, 64
-        self.genotypes = population(problem)[:: max(problem.training.pop_size // 16, 1)]
-        plan = SupernetTraining(subnets_per_step=2, bn_calibration_images=calibration, eval_batch_size=500)
-        shape = network.for_data(data.image_shape, data.classes)
-        layout = "channels_last"
-        self.alone = SupernetState(problem.space, shape, plan, data, 0, layout)
-        self.together = SupernetState(problem.space, shape, plan, data, 0, layout, group)
-        n = self.batch
-        self.images, self.labels = data.normalise(data.train.images[:n]), data.train.labels[:n]
-
-    def score(self, world: SupernetState, group: Group, genotypes: Sequence[Genotype]) -> np.ndarray:
-        """Score on a world's weights."""
-        split, normalise = world.data.validation, world.data.normalise
-        scoring = partial(errors, world.supernet, batch=500, calibration=world.calibration)
-        if group.size == 1:
-            return scoring(genotypes, split, normalise)
-        return score_together(group, world.supernet, genotypes, lambda g, f: scoring(g, split, normalise, listener=f))
-
-    def pairs(self, n: int, window: int) -> list[list[Genotype]]:
-        """Return pairs of architectures as training draws them, dealt among so many steps."""
-        rng = np.random.default_rng(0)
-        drawn = iter(lambda: [self.genotypes[k] for k in rng.permutation(len(self.genotypes))[:2]], None)
-        return list(islice(group_by_flops(drawn, window, self.alone.supernet.network, np.random.default_rng(1)), n))
-
-    def train(self, world: SupernetState, pairs: Sequence[Sequence[Genotype]], parts: int) -> None:
-        """Make some steps in a world."""
-        world.trainer.plan = replace(world.trainer.plan, ghost_batches=parts)
-        for pair in pairs:
-            world.trainer.step(self.images, self.labels, pair)
 
 
 def timed(group: Group, work: Callable[[], object], everyone: bool) -> float:

@@ -20,7 +20,9 @@ import statistics
 
 import numpy as np
 
-from benchmarks.paper.common import Found, hypervolumes, in_parallel, paired, search, small_search
+from benchmarks.paper.searches import Found, search, small_search
+from benchmarks.paper.statistics import hypervolumes, paired
+from benchmarks.parallel import in_parallel
 
 KINDS = {"drawn": {}, "alike": {"flops_grouping_window": 8}, "parts": {"ghost_batches": 2}}
 

@@ -20,8 +20,11 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from benchmarks.paper.common import Experiment, Result, in_parallel, main, rounded, search, small_search
+from benchmarks.paper.experiment import Experiment, Result, main
 from benchmarks.paper.looks import SHADES, finish
+from benchmarks.paper.searches import search, small_search
+from benchmarks.paper.statistics import rounded
+from benchmarks.parallel import in_parallel
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.models.network import Network

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.paper.common import along
+from benchmarks.paper.searches import along
 from benchmarks.truth.records import Record
 from benchmarks.truth.sets import SETS, TruthSet
 from benchmarks.truth.training import train_alone

@@ -28,10 +28,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from benchmarks.paper.common import RESULTS, in_parallel, spread
 from benchmarks.paper.equal_compute import ALONE, TRIALS, Bench, Preset
 from benchmarks.paper.equal_figures import METHODS, figures, front_of, runs_of, sizes_of, volumes
+from benchmarks.paper.experiment import RESULTS
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
+from benchmarks.paper.statistics import spread
+from benchmarks.parallel import in_parallel
 from benchmarks.truth.records import Record, Records, read
 from benchmarks.truth.sets import SETS, Task
 from carsmoo.config.renamed import with_new_names

@@ -34,8 +34,8 @@ from numpy.polynomial import Polynomial
 from scipy.stats import sem
 from scipy.stats import t as student
 
-from benchmarks.paper.common import hypervolumes, paired
 from benchmarks.paper.equal_compute import ALONE, EVOLUTION, SEARCHES
+from benchmarks.paper.statistics import hypervolumes, paired
 from benchmarks.truth.records import RESULTS as TRUTHS
 from benchmarks.truth.records import Record
 from benchmarks.truth.summary import load_truth

@@ -22,22 +22,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.paper.common import (
-    Experiment,
-    Result,
-    along,
-    hypervolumes,
-    in_parallel,
-    main,
-    paired,
-    rank_correlation,
-    search,
-    small_recipe,
-    small_search,
-    spread,
-    train_alone,
-)
+from benchmarks.paper.experiment import Experiment, Result, main
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels, steps
+from benchmarks.paper.searches import along, search, small_recipe, small_search, train_alone
+from benchmarks.paper.statistics import hypervolumes, paired, rank_correlation, spread
+from benchmarks.parallel import in_parallel
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
 from carsmoo.cost.closed_form import params

@@ -24,22 +24,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.paper.common import (
-    Experiment,
-    Result,
-    along,
-    hypervolumes,
-    in_parallel,
-    main,
-    paired,
-    rounded,
-    search,
-    small_recipe,
-    small_search,
-    spread,
-    train_alone,
-)
+from benchmarks.paper.experiment import Experiment, Result, main
 from benchmarks.paper.looks import DASHES, SHADES, dots, finish, panels, steps
+from benchmarks.paper.searches import along, search, small_recipe, small_search, train_alone
+from benchmarks.paper.statistics import hypervolumes, paired, rounded, spread
+from benchmarks.parallel import in_parallel
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
 

@@ -1,19 +1,12 @@
 """Search time (eq. 5): predicted from a few measured seconds, against the measured total, beside the paper's own form.
 
-The paper: T = E_warm T_tr + E_evo (T_val + I_param T_tr N_b), scoring taken as parallel over the population. Here a
-generation scores (2 t + 1) N networks: t N newborns before training, all (1 + t) N after it. Scored as one graph, n
-networks cost n T_val / P(n), where P is what sharing and larger calls save, so that
+The formulas are those of :mod:`benchmarks.paper.time_model`. T_tr (an epoch, one architecture a step), T_val (one
+network scored by itself) and P are measured twice: on random architectures with fresh weights, before the search, which
+is what warm-up meets; and on populations that the search went through (the first, the middle and the last, with
+newborns), after it, which is what evolution meets: networks become smaller, and share more. Figures, medians of seeds:
 
-    T = E_warm T_tr N_b + N T_val / P(N)
-        + E_evo (I_param T_tr N_b + t N T_val / P(t N) + (1 + t) N T_val / P((1 + t) N))
-
-T_tr (an epoch, one architecture a step), T_val (one network scored by itself) and P are measured twice: on random
-architectures with fresh weights, before the search, which is what warm-up meets; and on populations that the search
-went through (the first, the middle and the last, with newborns), after it, which is what evolution meets: networks
-become smaller, and share more. Figures, medians over seeds:
-
-- ``predicted_over_measured``, ``predicted_worst``: by the formula above, each phase with the times of the architectures
-  it meets, and the largest |ratio - 1| of a seed;
+- ``predicted_over_measured``, ``predicted_worst``: by the formula, each phase with the times of the architectures it
+  meets, and the largest |ratio - 1| of a seed;
 - ``a_priori_over_measured``, ``a_priori_worst``: from what was measured before the search alone;
 - ``paper_over_measured``: by the paper's own form, times as in the first;
 - ``share_warm_up``, ``share_training``, ``share_scoring``, ``share_rest``: of the measured total;
@@ -38,8 +31,11 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmarks.paper.common import Experiment, Result, main, small_search, spread
+from benchmarks.paper.experiment import Experiment, Result, main
 from benchmarks.paper.looks import SHADES, finish, panels
+from benchmarks.paper.searches import small_search
+from benchmarks.paper.statistics import spread
+from benchmarks.paper.time_model import Plan, Times, paper_form, predicted
 from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.supernet.evaluation import errors
@@ -70,54 +66,6 @@ PRESETS = {
     "cores2": Preset(),
     "paper": Preset(search=SearchConfig.preset("cifar10-paper"), seeds=1),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """The numbers of a search: epochs of warm-up, generations, epochs of each, N_b, N and t."""
-
-    e_warm: int
-    e_evo: int
-    i_param: int
-    n_b: int
-    n: int
-    t: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Times:
-    """Seconds of an epoch with one architecture a step and of scoring one network, and what scoring many saves."""
-
-    t_tr: float
-    t_val: float
-    p_newborn: float
-    p_all: float
-
-
-def predicted(plan: Plan, random: Times, evolving: Times) -> dict[str, float]:
-    """Return the seconds of each part of a search, as the module's text says.
-
-    Args:
-        plan: its numbers.
-        random: times of random architectures, for warm-up and the first scores.
-        evolving: times of the architectures of the generations.
-    """
-    newborn = plan.t * plan.n * evolving.t_val / evolving.p_newborn
-    everyone = (1 + plan.t) * plan.n * evolving.t_val / evolving.p_all
-    return {
-        "warm_up": plan.e_warm * random.t_tr * plan.n_b,
-        "training": plan.e_evo * plan.i_param * evolving.t_tr * plan.n_b,
-        "scoring": plan.n * random.t_val / random.p_newborn + plan.e_evo * (newborn + everyone),
-    }
-
-
-def paper_form(plan: Plan, random: Times, evolving: Times) -> dict[str, float]:
-    """Return eq. 5 as it is printed, by part: a generation's scoring costs one validation pass."""
-    return {
-        "warm_up": plan.e_warm * random.t_tr,
-        "training": plan.e_evo * plan.i_param * evolving.t_tr * plan.n_b,
-        "scoring": plan.e_evo * evolving.t_val,
-    }
 
 
 class Stopwatch(CARSProblem):

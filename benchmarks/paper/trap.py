@@ -26,19 +26,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from benchmarks.paper.common import (
-    Experiment,
-    Result,
-    by_size,
-    in_parallel,
-    main,
-    paired,
-    rounded,
-    small_recipe,
-    spread,
-    train_alone,
-)
+from benchmarks.paper.experiment import Experiment, Result, main
 from benchmarks.paper.looks import DASHES, SHADES, dots, finish, panels
+from benchmarks.paper.searches import by_size, small_recipe, train_alone
+from benchmarks.paper.statistics import paired, rounded, spread
+from benchmarks.parallel import in_parallel
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.data import load
 from carsmoo.space.darts import DARTSSpace

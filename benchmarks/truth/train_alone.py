@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.paper.common import in_parallel
+from benchmarks.parallel import in_parallel
 from benchmarks.truth.records import RESULTS, Record, Records, work
 from benchmarks.truth.sets import SETS, Task, TruthSet, architectures, tasks
 from benchmarks.truth.training import train_alone

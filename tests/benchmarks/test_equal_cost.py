@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks.paper import equal_compute, equal_cost, equal_figures
-from benchmarks.paper.common import RESULTS
 from benchmarks.paper.equal_compute import ALONE, EFFECTS, EVOLUTION, OWN, SEARCHES, Bench, Preset
+from benchmarks.paper.experiment import RESULTS
 from benchmarks.truth.records import Records
 from benchmarks.truth.sets import RECIPE, SETS, Task, TruthSet
 from carsmoo.config.supernet import SupernetTraining

@@ -9,8 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.paper import cells, common, latency, protection, search_time, transfer, trap
-from benchmarks.paper.common import Experiment
+from benchmarks.paper import (
+    cells,
+    experiment,
+    latency,
+    protection,
+    search_time,
+    searches,
+    statistics,
+    time_model,
+    transfer,
+    trap,
+)
+from benchmarks.paper.experiment import Experiment
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
@@ -60,7 +71,7 @@ def test_an_experiment_runs_writes_and_draws(name: str, tmp_path: Path, capsys: 
     assert {"cores2", "paper"} <= set(experiment.presets)
     assert type(experiment.presets["paper"]) is type(preset)
     tiny = dataclasses.replace(experiment, presets={"cores2": preset})
-    common.main(tiny, ["--out", str(tmp_path)])
+    experiment.main(tiny, ["--out", str(tmp_path)])
     told = capsys.readouterr().out.splitlines()
     result = json.loads(told[-1].removeprefix("RESULT "))
     document = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
@@ -76,9 +87,9 @@ def test_an_experiment_runs_writes_and_draws(name: str, tmp_path: Path, capsys: 
 
 
 def test_a_result_is_drawn_again_without_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    common.main(search_time.EXPERIMENT, ["--redraw", "--out", str(tmp_path)])
+    experiment.main(search_time.EXPERIMENT, ["--redraw", "--out", str(tmp_path)])
     told = json.loads(capsys.readouterr().out.splitlines()[-1].removeprefix("RESULT "))
-    kept = json.loads((common.RESULTS / "search_time.json").read_text(encoding="utf-8"))
+    kept = json.loads((experiment.RESULTS / "search_time.json").read_text(encoding="utf-8"))
     assert told["figures"]["predicted_over_measured"] == pytest.approx(kept["figures"]["predicted_over_measured"], 1e-4)
     assert abs(told["figures"]["predicted_over_measured"] - 1) < 0.15
     assert (tmp_path / "search_time.png").stat().st_size > 10_000
@@ -86,11 +97,11 @@ def test_a_result_is_drawn_again_without_measuring(tmp_path: Path, capsys: pytes
 
 def test_an_unknown_setting_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        common.main(trap.EXPERIMENT, ["--set", "sedes=3"])
+        experiment.main(trap.EXPERIMENT, ["--set", "sedes=3"])
     assert stopped.value.code == 2
     assert "sedes" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        common.main(trap.EXPERIMENT, ["--set", "recipe.epochs=5"])
+        experiment.main(trap.EXPERIMENT, ["--set", "recipe.epochs=5"])
     assert "recipe.epochs: expected at least 6, got 5" in capsys.readouterr().err
 
 
@@ -115,19 +126,19 @@ def test_fluctuation_is_what_noise_deviates_around_a_trend() -> None:
 
 def test_the_paper_s_form_gives_the_paper_s_cost() -> None:
     # T_tr = 1 min, T_val = 5 s, 50 epochs of warm-up, 45 generations of 10 epochs
-    plan = search_time.Plan(e_warm=50, e_evo=45, i_param=10, n_b=1, n=128)
-    times = search_time.Times(t_tr=1, t_val=5 / 60, p_newborn=1, p_all=1)
-    minutes = sum(search_time.paper_form(plan, times, times).values())
+    plan = time_model.Plan(e_warm=50, e_evo=45, i_param=10, n_b=1, n=128)
+    times = time_model.Times(t_tr=1, t_val=5 / 60, p_newborn=1, p_all=1)
+    minutes = sum(time_model.paper_form(plan, times, times).values())
     assert minutes == pytest.approx(50 + 45 * (5 / 60 + 10))
     assert round(minutes / 60 / 24, 1) in (0.3, 0.4)  # GPU-days
 
 
 def test_the_prediction_counts_scorings_and_what_is_saved_by_scoring_together() -> None:
-    plan = search_time.Plan(e_warm=3, e_evo=2, i_param=5, n_b=2, n=10, t=0.5)
-    random = search_time.Times(t_tr=7, t_val=4, p_newborn=2, p_all=3)
-    evolving = search_time.Times(t_tr=5, t_val=3, p_newborn=2.5, p_all=5)
+    plan = time_model.Plan(e_warm=3, e_evo=2, i_param=5, n_b=2, n=10, t=0.5)
+    random = time_model.Times(t_tr=7, t_val=4, p_newborn=2, p_all=3)
+    evolving = time_model.Times(t_tr=5, t_val=3, p_newborn=2.5, p_all=5)
     # warm-up 3 * 7 * 2; training 2 * 5 * 5 * 2; scoring 10 * 4 / 2 at first, then twice 5 * 3 / 2.5 and 15 * 3 / 5
-    found = search_time.predicted(plan, random, evolving)
+    found = time_model.predicted(plan, random, evolving)
     assert found == {"warm_up": 42, "training": 100, "scoring": 20 + 2 * (6 + 9)}
 
 
@@ -139,39 +150,39 @@ def test_the_stopwatch_counts_each_second_once() -> None:
 
 
 def test_a_search_tells_what_it_cost() -> None:
-    found = common.search(SEARCH)
+    found = searches.search(SEARCH)
     assert found.epochs == 1 + 2
     assert len(found.populations) == 3
     assert all(F.shape == (4, 2) for F in found.populations)
     assert 4 < found.scorings <= 4 + 2 * (4 + 8)  # at first all, then newborns before and all after
-    assert found.scorings == common.search(SEARCH).scorings
-    again = common.search(SEARCH, "random")
+    assert found.scorings == searches.search(SEARCH).scorings
+    again = searches.search(SEARCH, "random")
     assert again.epochs == found.epochs
 
 
 def test_networks_are_spread_along_a_front_and_matched_by_size() -> None:
     space, network = DARTSSpace(), SEARCH.network
-    genotypes = common.by_size(space, network, [0, 0.25, 0.5, 0.75, 1], seed=0)
+    genotypes = searches.by_size(space, network, [0, 0.25, 0.5, 0.75, 1], seed=0)
     sizes = [params(genotype, network) for genotype in genotypes]
     assert sizes == sorted(sizes)
     F = [[1 - k / 10, size] for k, size in enumerate(sizes)]
     front = Front.from_objectives(genotypes, F, ("error", "params"), ("", ""))
-    assert common.along(front, 3) == [genotypes[0], genotypes[2], genotypes[4]]
-    assert set(common.along(front, 9)) == set(genotypes)
-    twins = common.like_sized(space, network, [genotypes[2], genotypes[2]], seed=1)
+    assert searches.along(front, 3) == [genotypes[0], genotypes[2], genotypes[4]]
+    assert set(searches.along(front, 9)) == set(genotypes)
+    twins = searches.like_sized(space, network, [genotypes[2], genotypes[2]], seed=1)
     assert len(set(twins)) == 2
     assert [params(twin, network) for twin in twins] == pytest.approx([sizes[2]] * 2, rel=0.02)
 
 
 def test_hypervolumes_share_a_box() -> None:
     # the box is [0, 1] x [0, 2]: two at its corners take two strips of 1.1 x 0.1, one in its middle 0.6 x 0.6
-    assert common.hypervolumes([[[0, 2], [1, 0]], [[0.5, 1]]]) == pytest.approx([1.1 * 0.1 + 1.0 * 0.1, 0.36])
-    assert common.paired([1, 2, 3, 3], [0, 2, 4, 1]) == pytest.approx(
-        {"difference": 0.5, "p": common.paired([0, 2, 4, 1], [1, 2, 3, 3])["p"], "share": 0.625, "a12": 10 / 16}
+    assert statistics.hypervolumes([[[0, 2], [1, 0]], [[0.5, 1]]]) == pytest.approx([1.1 * 0.1 + 1.0 * 0.1, 0.36])
+    assert statistics.paired([1, 2, 3, 3], [0, 2, 4, 1]) == pytest.approx(
+        {"difference": 0.5, "p": statistics.paired([0, 2, 4, 1], [1, 2, 3, 3])["p"], "share": 0.625, "a12": 10 / 16}
     )
-    assert common.rank_correlation([1, 2, 3, 4], [2, 1, 4, 3])[0] == pytest.approx(0.6)  # 1 - 6 * 4 / (4 * 15)
-    assert common.rank_correlation([1, 1], [2, 3]) == (0, 1)
-    assert common.spread([1, 2, 3, 4, 5]) == {"median": 3, "q25": 2, "q75": 4, "n": 5}
+    assert statistics.rank_correlation([1, 2, 3, 4], [2, 1, 4, 3])[0] == pytest.approx(0.6)  # 1 - 6 * 4 / (4 * 15)
+    assert statistics.rank_correlation([1, 1], [2, 3]) == (0, 1)
+    assert statistics.spread([1, 2, 3, 4, 5]) == {"median": 3, "q25": 2, "q75": 4, "n": 5}
 
 
 def test_cells_are_counted_in_the_built_network() -> None:
