@@ -19,7 +19,7 @@ from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.retraining.job import Job, train
 from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.zoo import GENOTYPES
-from tests.cli.test_entry import call
+from tests.support.commands import call
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -1,11 +1,6 @@
 """Wrong calls of every public entry: a named exception, one line that says what was expected and what was given."""
 
-import itertools
-import json
 import os
-import re
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,61 +9,25 @@ import numpy as np
 import pytest
 from pymoo.optimize import minimize
 
-from carsmoo import (
-    PNSGA3,
-    CARSProblem,
-    Checkpoint,
-    Continuous,
-    DARTSSpace,
-    Front,
-    Genotype,
-    MovingProblem,
-    NetworkConfig,
-    SupernetTraining,
-    plots,
-    resume,
-)
+from carsmoo import PNSGA3, Continuous, DARTSSpace, Genotype, MovingProblem, NetworkConfig, SupernetTraining, plots
 from carsmoo.algorithm.pnsga3 import das_dennis
 from carsmoo.compare import suite
-from carsmoo.compare.runner import compare
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import parse_settings, read_toml
 from carsmoo.cost.closed_form import CostTable, cost, flops, params
 from carsmoo.operators import CARSMating, GenotypeSampling, NodeCrossover, NodeMutation
 from carsmoo.problems.surrogate import NASBench301
 from carsmoo.problems.synthetic import SmallModelTrap
-from carsmoo.problems.tabular import CurveTable, NASBenchMacro, deep_resnets, metaqnn, naap440
+from carsmoo.problems.tabular import CurveTable, NASBenchMacro
 from carsmoo.survival.selection import merge_stages, pareto_stages, select
 from carsmoo.zoo import GENOTYPES
-from tests.cli.test_entry import call
 from tests.support.toy import ToyProblem
+from tests.support.wrong_calls import DEEP, HUGE, Wrong, check
 
 DATA = Path(os.environ.get("CARSMOO_DATA", "nowhere"))
 SPACE, A, NETWORK = DARTSSpace(), GENOTYPES["CARS-A"], NetworkConfig()
 NONE = (("none", 0), ("none", 1))
 F, DIRECTIONS = np.random.default_rng(0).random((5, 2)), das_dennis(2, 4)
-HUGE = "9" * 5000
-DEEP = "[" * 100_000
-
-Wrong = tuple[Callable[[], object], type[Exception], str]
-
-
-def check(wrong: Wrong, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    act, error, says = wrong
-    monkeypatch.chdir(folder)
-    before = contents(folder)
-    with pytest.raises(error) as caught:
-        act()
-    message = str(caught.value)
-    assert re.search(says, message), message
-    assert "\n" not in message
-    assert len(message) < 400
-    assert caught.type.__module__ == "builtins"  # no library's own kind
-    assert contents(folder) == before
-
-
-def contents(folder: Path) -> dict[Path, bytes | None]:
-    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
 def selected(**change: Any) -> object:
@@ -442,137 +401,12 @@ PLOTS: dict[str, Wrong] = {
     "no drawing": (lambda: plots.save(None, "front.png"), TypeError, "drawn: expected Axes or a Figure, got None"),
 }
 
-MADE = {"a": partial(suite.algorithm, "nsga3")}
-POSED = {"p": lambda seed: SmallModelTrap(generations=1, population=4, seed=seed)}
-
-
-def compared(**change: Any) -> object:
-    return compare(**{"algorithms": MADE, "problems": POSED, "seeds": [0], "baseline": "a", "store": "runs", **change})
-
-
-RUNS: dict[str, Wrong] = {
-    "seeds as a number": (lambda: compared(seeds=3), TypeError, "seeds: expected a list of integers, got 3"),
-    "seeds as texts": (lambda: compared(seeds=["x"]), TypeError, "seeds: expected an integer of at least 0, got 'x'"),
-    "seeds below zero": (lambda: compared(seeds=[-1]), ValueError, "seeds: expected at least 0, got -1"),
-    "names for algorithms": (lambda: compared(algorithms=["a"]), TypeError, "algorithms: expected functions"),
-    "a problem that is made already": (
-        lambda: compared(problems={"p": SmallModelTrap()}),
-        TypeError,
-        r"problems\['p'\]: expected a function that makes one",
-    ),
-    "a name with a folder": (
-        lambda: compared(algorithms={"../a": MADE["a"]}, baseline="../a"),
-        ValueError,
-        "algorithms: expected names that a file may have, got '../a'",
-    ),
-    "a list of baselines": (lambda: compared(baseline=["a"]), ValueError, r"baseline: expected one of a, got \['a'\]"),
-    "no processes": (lambda: compared(n_jobs=0), ValueError, "n_jobs: expected a number of processes .*, got 0"),
-    "no checkpoints between": (lambda: Checkpoint("run", every=0), ValueError, "every: expected an integer .*, got 0"),
-    "checkpoints by name": (lambda: Checkpoint("run", every="2"), ValueError, "every: expected an integer .*, got '2'"),
-    "resume nothing": (lambda: resume("run"), ValueError, "run: expected a directory with checkpoints, got run"),
-    "a front of names": (
-        lambda: Front.from_objectives(["A"], [[1.0]], ["a"], [""]),
-        TypeError,
-        "genotypes: expected Architecture, got 'A'",
-    ),
-    "a front of texts": (
-        lambda: Front.from_objectives([A], [["x"]], ["a"], [""]),
-        ValueError,
-        "F: expected numbers, got",
-    ),
-    "a front of too many": (
-        lambda: Front.from_objectives([A], [[1], [2]], ["a"], [""]),
-        ValueError,
-        r"F: expected \(1, 1\), got \(2, 1\)",
-    ),
-    "a front with a name twice": (
-        lambda: Front.from_objectives([A], [[1, 2]], ["a", "a"], ["", ""]),
-        ValueError,
-        "names: expected dif",
-    ),
-    "a front without an end": (
-        lambda: Front.from_objectives([A] * 3, [[np.inf, 1, 2]] * 3, ["a", "b", "c"], [""] * 3),
-        ValueError,
-        "F: expected finite numbers, got inf",
-    ),
-    "front without a population": (
-        lambda: front_of(None),
-        ValueError,
-        "result: expected one with a population, got none",
-    ),
-}
-
-
-def front_of(result: object) -> object:
-    images = np.random.default_rng(0).random((60, 8, 8))
-    return search_on((images, np.arange(60) % 3)).front(result)
-
-
-def search_on(data: Any, **fields: Any) -> CARSProblem:
-    return CARSProblem(data, network=NetworkConfig(channels=2, layers=3), **fields)
-
-
-IMAGES, CLASSES = np.zeros((60, 8, 8)), np.arange(60) % 3
-
-SEARCHES: dict[str, Wrong] = {
-    "a NaN": (
-        lambda: search_on((IMAGES + np.nan, CLASSES)),
-        ValueError,
-        "images: expected finite numbers of float32, got NaN",
-    ),
-    "labels too few": (lambda: search_on((IMAGES, CLASSES[1:])), ValueError, r"expected 60 integer labels .*\(59,\)"),
-    "labels that are no integers": (lambda: search_on((IMAGES, CLASSES + 0.5)), ValueError, "integer labels .*float64"),
-    "labels below zero": (lambda: search_on((IMAGES, CLASSES - 1)), ValueError, "images: expected 60 integer labels"),
-    "labels by name": (lambda: search_on((IMAGES, CLASSES.astype(str))), ValueError, "images: expected 60 integer"),
-    "five dimensions": (
-        lambda: search_on((IMAGES[:, None, None], CLASSES)),
-        ValueError,
-        r"images: expected \(n, h, w\)",
-    ),
-    "no images": (lambda: search_on((IMAGES[:0], CLASSES[:0])), ValueError, r"images: .* got \(0, 8, 8\)"),
-    "data of nothing": (lambda: search_on(None), TypeError, "data: expected a name, .*got NoneType"),
-    "three arrays": (lambda: search_on((IMAGES, CLASSES, CLASSES)), TypeError, "data: expected a name, .*got tuple"),
-    "a space by name": (
-        lambda: search_on("digits", space="darts"),
-        TypeError,
-        "space: expected SearchSpace, got 'darts'",
-    ),
-    "no objective": (
-        lambda: search_on("digits", objectives=()),
-        ValueError,
-        "objectives: expected one of",
-    ),
-    "a function without a name": (
-        lambda: search_on("digits", objectives=("error", lambda genotype: 1)),
-        ValueError,
-        "objectives: expected a function with a name",
-    ),
-    "a seed as a float": (lambda: search_on("digits", seed=1.0), TypeError, "seed: expected an integer .*, got 1.0"),
-    "evaluate halves": (
-        lambda: search_on("digits").evaluate(np.full((1, 24), 0.5)),
-        ValueError,
-        "whole numbers, got 0.5",
-    ),
-    "train on nobody": (
-        lambda: search_on("digits").advance(np.empty((0, 24), int)),
-        ValueError,
-        r"X: expected \(n, 24\) with n > 0 to be guided by, got \(0, 24\)",
-    ),
-    "a state of nothing": (
-        lambda: search_on("digits").load_state_dict({}),
-        ValueError,
-        "state: expected what .*no 'begun'",
-    ),
-}
-
 TABLES = {
     "spaces": SPACES,
     "settings": SETTINGS,
     "selection": SELECTION,
     "problems": PROBLEMS,
     "plots": PLOTS,
-    "runs": RUNS,
-    "searches": SEARCHES,
 }
 CALLS = {f"{table}: {name}": wrong for table, wrongs in TABLES.items() for name, wrong in wrongs.items()}
 
@@ -580,206 +414,3 @@ CALLS = {f"{table}: {name}": wrong for table, wrongs in TABLES.items() for name,
 @pytest.mark.parametrize("wrong", CALLS.values(), ids=CALLS.keys())
 def test_a_wrong_call_is_refused_in_one_line(wrong: Wrong, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     check(wrong, monkeypatch, tmp_path)
-
-
-# ---------------------------------------------------------------- files that are not what they should be
-
-GENOTYPE = json.loads(A.to_json())
-ENTRIES = {"".join(map(str, row)): {"mean_acc": 90.0, "params": 1e6} for row in itertools.product(range(3), repeat=8)}
-
-
-def front_json(**change: Any) -> str:
-    networks = [{"objectives": {"error": 0.1}, "genotype": GENOTYPE}]
-    return json.dumps({"objectives": {"error": "fraction"}, "about": {}, "networks": networks, **change})
-
-
-def measured(value: Any) -> str:
-    return front_json(networks=[{"objectives": {"error": value}, "genotype": GENOTYPE}])
-
-
-curves = partial(CurveTable.read, cost="c", accuracy="a{}")
-
-FILES: dict[str, tuple[str, bytes | str, Callable[[str], object], str]] = {
-    "TOML, bytes": ("x.toml", b"\xff\xfe", read_toml, "expected TOML, got 'utf-8' codec"),
-    "TOML, deep": ("x.toml", f"a = {DEEP}", read_toml, "expected TOML, got"),
-    "TOML, endless": ("x.toml", f"seed = {HUGE}", read_toml, "expected TOML, got"),
-    "front, bytes": ("f.json", b"\xff\x00", Front.load, "expected a front, got something else"),
-    "front, cut": ("f.json", front_json()[:99], Front.load, "expected a front, got something else"),
-    "front, deep": ("f.json", DEEP, Front.load, "expected a front, got something else"),
-    "front, NaN": ("f.json", measured(np.nan), Front.load, "expected numbers, got NaN"),
-    "front, infinity": ("f.json", measured(np.inf), Front.load, "expected finite numbers, got inf"),
-    "front, endless": ("f.json", measured(10**400), Front.load, "expected a front, got something else .*Overflow"),
-    "front, about": ("f.json", front_json(about="ab"), Front.load, "expected units as texts and 'about' as an object"),
-    "front, no objectives": (
-        "f.json",
-        front_json(objectives={}, networks=[]),
-        Front.load,
-        "expected different objectiv",
-    ),
-    "front, CSV, bytes": ("f.csv", b"\xff\x00", Front.load, "expected a front, got something else"),
-    "front, CSV, empty": ("f.csv", "", Front.load, "expected a last column 'genotype', got ''"),
-    "front, CSV, cut": (
-        "f.csv",
-        f'error,params,genotype\n0.1,"{A}"\n',
-        Front.load,
-        "expected 3 values in row 1, got 2",
-    ),
-    "front, CSV, NaN": ("f.csv", f'error,genotype\nnan,"{A}"\n', Front.load, "expected numbers, got NaN"),
-    "front, CSV, a name twice": ("f.csv", f'error,error,genotype\n1,1,"{A}"\n', Front.load, "expected different objec"),
-    "curves, bytes": ("c.csv", b"\xff\xfe", curves, "expected CSV, got something else"),
-    "curves, empty": ("c.csv", "", curves, "expected columns c and a1, got "),
-    "curves, a cut row": ("c.csv", "c,a1,a2\n1,1,1\n1,1", curves, "expected 3 values in row 2, got more or fewer"),
-    "curves, a long row": ("c.csv", "c,a1\n1,1,1\n1,1\n", curves, "expected 2 values in row 1, got more or fewer"),
-    "curves, NaN": ("c.csv", "c,a1\n1,1\n1,nan\n", curves, "expected finite numbers, got NaN"),
-    "curves, an endless field": ("c.csv", f'c,a1\n1,"{DEEP}{DEEP}', curves, "expected CSV, got something else"),
-    "curves, a name of two lines": ("c.csv", 'c,"a\n1"\n1,2\n', curves, "expected columns c and a1, got "),
-    "macro, cut": ("m.json", json.dumps(ENTRIES)[:1000], NASBenchMacro, "expected JSON, got something else"),
-    "macro, bytes": ("m.json", b"\xff\x00", NASBenchMacro, "expected JSON, got something else"),
-    "macro, deep": ("m.json", DEEP, NASBenchMacro, "expected JSON, got something else"),
-    "macro, a list": ("m.json", "[]", NASBenchMacro, "expected all 6561 networks"),
-    "macro, one too few": (
-        "m.json",
-        json.dumps({key: entry for key, entry in ENTRIES.items() if key != "22222222"}),
-        NASBenchMacro,
-        "expected all 6561 networks, got none under '22222222'",
-    ),
-    "macro, NaN": (
-        "m.json",
-        json.dumps({**ENTRIES, "00000000": {"mean_acc": np.nan, "params": 1}}),
-        NASBenchMacro,
-        "expected finite numbers, got NaN",
-    ),
-    "stored run, bytes": ("p--a--0.json", b"\xff", lambda path: compared(store="."), "expected a stored run"),
-    "stored run, another's": (
-        "p--a--0.json",
-        json.dumps(
-            {"problem": "q", "algorithm": "a", "seed": 0, "evaluations": [1], "populations": [[[1.0, 2.0]]]}
-            | {"reference": None, "seconds": 1.0}
-        ),
-        lambda path: compared(store="."),
-        "expected a stored run, got another one's",
-    ),
-    "stored run, empty": (
-        "p--a--0.json",
-        json.dumps(
-            {"problem": "p", "algorithm": "a", "seed": 0, "evaluations": [], "populations": []}
-            | {"reference": None, "seconds": 1.0}
-        ),
-        lambda path: compared(store="."),
-        "expected a stored run",
-    ),
-}
-
-
-@pytest.mark.parametrize("damaged", FILES.values(), ids=FILES.keys())
-def test_a_damaged_file_is_named_in_one_line(
-    damaged: tuple[str, bytes | str, Callable[[str], object], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    name, text, read, says = damaged
-    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    reader: Callable[[str], object] = partial(NASBenchMacro, "params") if read is NASBenchMacro else read
-    check((lambda: reader(name), ValueError, f"{re.escape(name)}: {says}"), monkeypatch, tmp_path)
-
-
-def test_blocks_that_the_macro_space_does_not_have_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "m.json").write_text(json.dumps(ENTRIES))
-    problem = NASBenchMacro(path=tmp_path / "m.json")
-    assert problem.evaluate(np.full((2, 8), 2)).shape == (2, 2)
-    for wrong, says in ((3, "got 3"), (-1, "got -1"), (0.5, "got 0.5"), (np.nan, "got nan")):
-        with pytest.raises(ValueError, match=f"X: expected blocks 0, 1 or 2, {says}"):
-            problem.evaluate(np.full((2, 8), wrong))
-    with pytest.raises(ValueError, match=r"X: expected \(n, 8\), got \(2, 7\)"):
-        problem.final_values(np.zeros((2, 7), int))
-
-
-PUBLISHED: dict[str, tuple[str, Callable[[], object]]] = {
-    "macro": ("nas-bench-macro/nas-bench-macro_cifar10.json", NASBenchMacro),
-    "naap-440": ("naap-440/naap440v2.csv", naap440),
-    "metaqnn": ("accelerating-nas/metaqnn_cifar10.csv", metaqnn),
-    "deep-resnets": ("accelerating-nas/deep_resnets_cifar10.csv", deep_resnets),
-    "nb301": ("nb301/model_v2.onnx", lambda: NASBench301().evaluate(np.zeros((1, 24), int))),
-}
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-@pytest.mark.parametrize("share", ["nothing", "half", "a byte too little"])
-def test_truncated_data_are_named(name: str, share: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    file, make = PUBLISHED[name]
-    if not (DATA / file).is_file():
-        pytest.skip(f"needs {file} in CARSMOO_DATA")
-    whole = (DATA / file).read_bytes()
-    path = tmp_path / file
-    path.parent.mkdir(parents=True)
-    path.write_bytes(whole[: {"nothing": 0, "half": len(whole) // 2}.get(share, len(whole.rstrip()) - 1)])
-    monkeypatch.setenv("CARSMOO_DATA", str(tmp_path))
-    check((make, ValueError, f"{re.escape(str(path))}: expected "), monkeypatch, tmp_path)
-
-
-@pytest.mark.parametrize("name", [name for name, (file, _) in PUBLISHED.items() if file.endswith("csv")])
-def test_rows_that_are_missing_are_noticed(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    file, make = PUBLISHED[name]
-    if not (DATA / file).is_file():
-        pytest.skip(f"needs {file} in CARSMOO_DATA")
-    path = tmp_path / file
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"".join((DATA / file).read_bytes().splitlines(keepends=True)[:-1]))
-    monkeypatch.setenv("CARSMOO_DATA", str(tmp_path))
-    check((make, ValueError, f"{re.escape(str(path))}: expected .* rows of .* epochs, got"), monkeypatch, tmp_path)
-
-
-# ---------------------------------------------------------------- commands that read what is there
-
-
-COMMANDS: dict[str, tuple[list[str], str]] = {
-    "search, a folder for a file": (["search", "--out", "run", "--config", "."], "Is a directory"),
-    "search, bytes": (["search", "--out", "run", "--config", "bytes"], "bytes: expected TOML, got"),
-    "search, cut TOML": (["search", "--out", "run", "--config", "cut"], "cut: expected TOML, got Invalid value"),
-    "search, deep TOML": (["search", "--out", "run", "--config", "deep"], "deep: expected TOML, got"),
-    "search, a name of two lines": (["search", "--out", "run", "--config", "lines"], "a b: expected one of algorithm"),
-    "search, a date": (
-        ["search", "--out", "run", "--config", "date"],
-        "seed: expected an integer of at least 0, got dat",
-    ),
-    "search, into a file": (["search", "--out", "cut"], "out: expected a new or empty directory"),
-    "search, below a file": (["search", "--out", "cut/run"], "Not a directory"),
-    "search, damaged images": (["search", "--out", "run", "--set", "data=cifar10:images"], "/cifar-10-batches-py"),
-    "resume, a file": (["resume", "cut"], "run: expected the directory of a run, got cut"),
-    "resume, another folder": (["resume", "images"], "run: expected a directory with checkpoints, got images"),
-    "plot, a file": (["plot", "cut"], "run: expected a directory with front.json, got cut"),
-    "plot, a damaged front": (["plot", "damaged"], "front.json: expected a front, got something else"),
-    "plot, no log": (["plot", "lost"], "run: expected a directory with log.jsonl, got lost"),
-    "compare, a damaged run": (
-        ["compare", "--problem", "trap", "--seeds", "1", "--jobs", "1", "--out", "stored"],
-        "trap--growth--0.json: expected a stored run",
-    ),
-    "compare, below a file": (
-        ["compare", "--problem", "trap", "--seeds", "1", "--jobs", "1", "--out", "cut"],
-        "out: expected a directory, got the file cut",
-    ),
-    "compare, no data": (
-        ["compare", "--problem", "macro", "--out", "run"],
-        "nas-bench-macro_cifar10.json: expected images/nas-bench-macro",
-    ),
-}
-
-
-@pytest.mark.parametrize(("argv", "says"), COMMANDS.values(), ids=COMMANDS.keys())
-def test_a_command_on_damaged_files_writes_nothing(
-    argv: list[str], says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CARSMOO_DATA", "images")
-    texts = {"cut": "a = [", "deep": f"a = {DEEP}", "lines": '"a\\nb" = 3\n', "date": "seed = 1979-05-27\n"}
-    texts |= {"damaged/front.json": "{", "damaged/log.jsonl": "", "lost/front.json": front_json()}
-    texts |= {"stored/runs/trap--growth--0.json": "{", "images/cifar-10-batches-py/data_batch_1": "cut"}
-    for name, text in texts.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
-    before = contents(tmp_path)
-    assert call(*argv) == 2
-    error = capsys.readouterr().err
-    assert says in error
-    assert error.startswith("carsmoo: ")
-    assert error.count("\n") == 1
-    assert contents(tmp_path) == before

@@ -4,7 +4,7 @@ import torch
 from carsmoo.config.network import NetworkConfig
 from carsmoo.cost.closed_form import flops, params
 from carsmoo.zoo import GENOTYPES, PUBLISHED, network
-from tests.cli.test_entry import call
+from tests.support.commands import call
 
 CARS = [f"CARS-{letter}" for letter in "ABCDEFGHI"]
 

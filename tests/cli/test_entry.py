@@ -1,14 +1,11 @@
+"""Every command from its arguments to what it writes and says; other people's files stay as they are."""
+
 import io
 import json
-import os
 import re
-import resource
 import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import fields
 from importlib.abc import MetaPathFinder
 from importlib.metadata import version
@@ -19,28 +16,18 @@ import pytest
 
 import carsmoo.cli
 from carsmoo import CARSProblem, Genotype
-from carsmoo.cli.entry import main
 from carsmoo.cli.search import DATA_HELP
 from carsmoo.compare import suite
 from carsmoo.nets.data.load import DATA_NAMES
 from carsmoo.nets.data.spec import DatasetSpec
 from carsmoo.problems.tabular import CurveTable
-from carsmoo.runs.snapshot import read
 from carsmoo.space.front import Front
 from carsmoo.utils.progress import ProgressBars, Step
 from carsmoo.zoo import GENOTYPES
-from tests.support.runs import DATA
+from tests.support.commands import QUICK, call
 
 SIZES = ["--channels", "2", "--layers", "3"]
 RECIPE = ["--network", "2/3", "--set", "epochs=1", "--set", "batch=2000"]
-SMOKE = ["--preset", "smoke", "--set", "training.n_generations=1", "--set", "network.channels=2"]
-QUICK = [*SMOKE, "--set", f"data={DATA}"]
-
-
-def call(*argv: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(arg) for arg in argv])
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -271,204 +258,11 @@ def test_the_help_of_data_tells_each_name_and_each_option() -> None:
     assert set(re.findall(r"(\w+)=", options.partition("In quotes")[0])) == known
 
 
-NOWHERE = "got OUT: no such directory"
-WRONG = {
-    "threads": (["latency", "build", "--out", "OUT", "--threads", "1000000000"], "--threads"),
-    "command": (["serch"], "No such command"),
-    "no directory": (["search"], "Missing option '--out'"),
-    "option": (["search", "--out", "OUT", "--sead", "1"], "No such option"),
-    "preset": (["search", "--out", "OUT", "--preset", "paper"], "preset: expected one of demo"),
-    "setting": (["search", "--out", "OUT", "--set", "training.warmpu=1"], "training.warmpu: expected one of"),
-    "value": (
-        ["search", "--out", "OUT", "--set", "training.warmup_epochs=-1"],
-        "training.warmup_epochs: expected at least 0",
-    ),
-    "not a setting": (["search", "--out", "OUT", "--set", "warmup"], "setting: expected key=value"),
-    "objective": (["search", "--out", "OUT", "--set", 'objectives=["speed", "error"]'], "objectives: expected among"),
-    "data": (["search", "--out", "OUT", "--set", "data=mnits"], "data: expected one of digits, cluttered-digits"),
-    "data files": (["search", "--out", "OUT", "--set", "data=cifar10:OUT"], "cifar10: expected"),
-    "config": (["search", "--out", "OUT", "--config", "OUT.toml"], "expected a TOML file, got nothing at"),
-    "device": (["search", "--out", "OUT", "--set", "device=abacus"], "device: expected one that torch can compute on"),
-    "plot nowhere": (["plot", "OUT"], f"run: expected the directory of a run, {NOWHERE}"),
-    "resume nowhere": (["resume", "OUT"], f"run: expected the directory of a run, {NOWHERE}"),
-    "fidelity nowhere": (["fidelity", "OUT"], f"run: expected the directory of a run, {NOWHERE}"),
-    "a run of a long name": (["plot", "run" * 500], "runrun: no such directory"),
-    "train nowhere": (["train", "OUT"], f"run: expected a directory or a genotype, {NOWHERE}"),
-    "train some of nowhere": (["train", "OUT", "--top", "1"], f"run: expected a directory or a genotype, {NOWHERE}"),
-    "train a name": (["train", "nosuch"], "Genotype(...) or a directory, got 'nosuch': no such genotype or directory"),
-    "train nothing": (["train", ""], "genotype: expected one of CARS-A"),
-    "train a file": (["train", __file__], "run: expected a directory or a genotype, got the file"),
-    "train a text": (["train", str(GENOTYPES["CARS-A"])], "out: expected a directory for the network of a genotype"),
-    "train a text of slashes": (["train", str(GENOTYPES["CARS-A"]).replace("_3x3", "/3")], "expected operations among"),
-    "export nowhere": (["export", "OUT", "--out", "OUT"], f"run: expected a directory or a genotype, {NOWHERE}"),
-    "settings of both": (["config", "--preset", "demo", "--recipe", "quick"], "recipe: expected --preset or --recipe"),
-    "settings of none": (
-        ["config", "--preset", "paper"],
-        "preset: expected one of demo, clutter, cifar10-paper, smoke",
-    ),
-    "a recipe of none": (["config", "--recipe", "best"], "recipe: expected one of quick, clutter, cifar"),
-    "name": (["cost", "CARS-Z"], "genotype: expected one of CARS-A"),
-    "cut genotype": (["cost", str(GENOTYPES["CARS-A"])[:80]], "genotype: expected Genotype"),
-    "operation": (["cost", str(GENOTYPES["CARS-A"]).replace("skip_connect", "skip")], "genotype: expected operations"),
-    "compare with what": (["compare", "--out", "OUT"], "Missing option '--problem'"),
-    "problem": (["compare", "--out", "OUT", "--problem", "dtlz"], "problem: expected one of trap"),
-    "algorithm": (["compare", "--out", "OUT", "--problem", "trap", "--algorithm", "moead"], "algorithm: expected one"),
-    "baseline": (["compare", "--out", "OUT", "--problem", "trap", "--baseline", "moead"], "baseline: expected one of"),
-    "seeds": (["compare", "--out", "OUT", "--problem", "trap", "--seeds", "0"], "Invalid value for '--seeds'"),
-    "one objective": (["search", "--out", "OUT", "--set", "objectives=3"], "objectives: expected a list of names"),
-    "a tracker": (["search", "--out", "OUT", "--log", "comet"], "log: expected one of tensorboard, mlflow, wandb, got"),
-    "a tracker alone": (["search", "--out", "OUT", "--set", "log=wandb"], "log: expected a list of names, got 'wandb'"),
-    "operations": (["search", "--out", "OUT", "--set", "space.ops=3"], "space.ops: expected a list of operations"),
-    "images": (["search", "--out", "OUT", "--set", "network.image_shape=3"], "network.image_shape: expected (channels"),
-    "endless input": (["cost", '{"normal": [["skip_connect", 1e999]], "normal_concat": [2]}'], "genotype: expected"),
-    "channels": (["cost", "CARS-A", "--channels", "0"], "channels: expected at least 2, got 0"),
-    "layers": (["cost", "CARS-A", "--layers", "99999999999"], "layers: expected at most 1000, got 99999999999"),
-    "layers by name": (["cost", "CARS-A", "--layers", "many"], "Invalid value for '--layers'"),
-    "no genotype": (["cost"], "Missing argument 'NAME|GENOTYPE'"),
-    "empty genotype": (["cost", ""], "genotype: expected one of CARS-A"),
-    "two genotypes": (["cost", "CARS-A", "CARS-B"], "unexpected extra argument"),
-    "deep genotype": (["cost", "{" * 50_000], "genotype: expected JSON, got"),
-    "half a character": (["cost", "\ud800("], "genotype: expected Genotype"),
-    "resume what": (["resume"], "Missing argument 'DIR'"),
-    "resume where": (["resume", "OUT"], "run: expected the directory of a run, got"),
-    "resume how long": (["resume", "OUT", "--generations", "0"], "Invalid value for '--generations'"),
-    "resume how often": (["resume", "OUT", "--every", "0"], "Invalid value for '--every'"),
-    "report what": (["report"], "Missing argument 'DIR'"),
-    "report where": (["report", "OUT"], f"run: expected the directory of a run, {NOWHERE}"),
-    "plot what": (["plot"], "Missing argument 'DIR'"),
-    "jobs": (["compare", "--out", "OUT", "--problem", "trap", "--jobs", "0"], "n_jobs: expected a number of processes"),
-    "endless trap": (["compare", "--out", "OUT", "--problem", "trap:inf"], "problem: expected trap:STRENGTH"),
-    "trap below zero": (["compare", "--out", "OUT", "--problem", "trap:-1"], "problem: expected trap:STRENGTH"),
-    "a strength of another": (["compare", "--out", "OUT", "--problem", "macro:4"], "problem: expected one of trap"),
-    "compare where": (["compare", "--problem", "trap"], "Missing option '--out'"),
-    "no baseline": (
-        ["compare", "--out", "OUT", "--problem", "trap", "--algorithm", "growth"],
-        "baseline: expected one of growth, got 'nsga3'",
-    ),
-    "a seed of 31 digits": (["export", "CARS-A", "--out", "OUT", "--seed", "1" * 31], "Invalid value for '--seed'"),
-    "how often": (["search", "--out", "OUT", "--every", "0"], "Invalid value for '--every'"),
-    "deep setting": (["search", "--out", "OUT", "--set", "seed=" + "[" * 50_000], "seed: expected an integer"),
-    "two lines": (["search", "--out", "OUT", "--set", "seed=3\nwarmup=4"], "seed: expected an integer of at least 0"),
-    "endless seed": (["search", "--out", "OUT", "--set", "seed=" + "9" * 5000], "seed: expected an integer"),
-    "a device's number": (["search", "--out", "OUT", "--set", "device=3"], "device: expected a name, got 3"),
-    "no objectives": (
-        ["search", "--out", "OUT", "--set", "objectives=[]"],
-        "objectives: expected one of",
-    ),
-    "a rate that is none": (
-        ["search", "--out", "OUT", "--set", "training.grad_clip=nan"],
-        "training.grad_clip: expected a number",
-    ),
-    "other images": (
-        ["search", "--out", "OUT", "--set", "network.image_shape=[3,32,32]"],
-        "image_shape: expected (3, 32, 32)",
-    ),
-    "a section for a value": (["search", "--out", "OUT", "--set", "seed.x=3"], "seed: expected a value, got a section"),
-    "a value for a section": (["search", "--out", "OUT", "--set", "training=3"], "training: expected a section, got 3"),
-    "nodes": (["search", "--out", "OUT", "--set", "space.nodes=1000000"], "space.nodes: expected an integer in 1..64"),
-    "stem": (
-        ["search", "--out", "OUT", "--set", "network.stem=mnist"],
-        "network.stem: expected one of cifar, imagenet",
-    ),
-    "protection": (
-        ["search", "--out", "OUT", "--set", "algorithm.protection=fat"],
-        "algorithm.protection: expected one",
-    ),
-}
-
-
-@pytest.mark.parametrize(("argv", "says"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_input_is_one_line_exit_code_two_and_nothing_written(
-    argv: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    argv = [arg.replace("OUT", str(tmp_path / "run")) for arg in argv]
-    assert call(*argv) == 2
-    error = capsys.readouterr().err
-    assert says.replace("OUT", str(tmp_path / "run")) in error
-    assert error.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_another_runs_directory_is_left_as_it_is(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     assert call("search", "--out", run_dir, *QUICK) == 2
     assert "which holds another run" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
-
-
-def interrupted(out: Path, *signals: signal.Signals) -> tuple[int, str, str]:
-    """Search in a process that is sent signals once its second generation is told; return its exit code and words."""
-    command = [sys.executable, "-m", "carsmoo.cli", "search", "--out", str(out), "--preset", "smoke"]
-    command += ["--set", "training.n_generations=500"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, env=environment, **pipes) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if line.strip().startswith("2 |"):
-                process.send_signal(signals[0])
-            if line.startswith("finishing the step at hand"):
-                for again in signals[1:]:
-                    process.send_signal(again)
-        return process.wait(), said, process.stderr.read()
-
-
-@pytest.mark.end_to_end
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_keeps_what_was_found_and_says_how_it_goes_on(
-    number: signal.Signals, code: int, tmp_path: Path
-) -> None:
-    out = tmp_path / "run"
-    exit_code, said, error = interrupted(out, number)
-    assert exit_code == code
-    assert "finishing the step at hand; once more stops at once" in said
-    assert "interrupted; this is the front of generation" in said
-    assert said.endswith(f"go on with: carsmoo resume {out}\n")
-    assert {line.split(":")[0] for line in error.splitlines()} <= {"warm-up", "scoring", "training"}  # progress
-    assert len(Front.load(out / "front.json")) > 0
-    assert call("resume", out, "--generations", "2") == 0
-    events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    assert [event["generation"] for event in events if event["event"] == "generation"] == [1, 2, 3]
-    assert events[-1]["event"] == "end"
-
-
-@pytest.mark.end_to_end
-@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_stops_at_once_and_loses_nothing(second: signal.Signals, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    exit_code, _, error = interrupted(out, signal.SIGINT, second)
-    assert exit_code == 128 + second
-    assert "Traceback" not in error
-    assert read(out).generation >= 1
-    assert read(out).damaged == ()
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_files_that_may_not_grow_end_a_search_in_one_line_with_the_last_checkpoint_whole(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with files_up_to(80_000):
-        assert call("search", "--quiet", "--out", tmp_path / "run", "--preset", "smoke", "--set", f"data={DATA}") == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "File too large" in error
-    assert f"what was saved goes on with: carsmoo resume {tmp_path / 'run'}" in error
-    assert read(tmp_path / "run").damaged == ()
-    assert call("resume", tmp_path / "run") == 0
 
 
 def test_a_finished_run_is_shown_again(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -537,17 +331,3 @@ def test_a_directory_that_was_never_a_run_is_not_gone_on_with(
     assert "run: expected a directory with checkpoints" in capsys.readouterr().err
     assert bytes_in(tmp_path) == before
     assert len(list(tmp_path.iterdir())) == 2
-
-
-@pytest.mark.end_to_end
-def test_of_two_searches_with_one_directory_one_runs_and_the_other_is_refused_in_a_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "carsmoo.cli", "search", "--quiet", "--out", str(tmp_path / "run"), *QUICK]
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
-    errors = {process.communicate()[1]: process.returncode for process in both}
-    assert sorted(errors.values()) == [0, 2]
-    assert errors[""] == 0
-    (refused,) = (error for error in errors if error)
-    assert refused.count("\n") == 1
-    assert "expected no other run in this directory" in refused or "expected a new or empty directory" in refused
-    assert read(tmp_path / "run").generation == 2

@@ -11,9 +11,9 @@ from carsmoo.nets.models.serialization import load
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
 from carsmoo.space.front import Front
-from tests.cli.test_entry import QUICK, call
 from tests.cli.test_launched import launch, require_same_search
 from tests.nets.distributed.test_group import CONFIG
+from tests.support.commands import QUICK, call
 from tests.support.spaces import FORKED, OWN_CELLS
 
 SPACES = """

@@ -11,7 +11,7 @@ from carsmoo import load
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.retrained_front import restored
 from carsmoo.space.front import Front
-from tests.cli.test_entry import call
+from tests.support.commands import call
 
 OWN = [
     "--preset",

@@ -7,7 +7,7 @@ from carsmoo import load
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.nets.retraining.job import Job, train
 from carsmoo.zoo import GENOTYPES
-from tests.cli.test_entry import call
+from tests.support.commands import call
 from tests.support.images import draw_folder
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from carsmoo.cli.progress import Telling, progress_lines
 from carsmoo.utils.progress import Step
-from tests.cli.test_entry import QUICK, call
 from tests.cli.test_train import TINY
+from tests.support.commands import QUICK, call
 from tests.support.runs import DATA
 
 PHASES = ["warm-up", "scoring", "scoring", "training", "scoring"]

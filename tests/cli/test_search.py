@@ -18,7 +18,7 @@ from carsmoo.config.toml import read_toml
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
 from carsmoo.nets.supernet.rates import Bench
 from carsmoo.space.front import Front
-from tests.cli.test_entry import QUICK, SMOKE, call
+from tests.support.commands import QUICK, SMOKE, call
 from tests.support.images import draw_folder
 
 

@@ -9,7 +9,7 @@ from carsmoo import ChainSpace, NASBench201Space
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
 from carsmoo.space.search_space import SearchSpace
-from tests.cli.test_entry import SMOKE, call
+from tests.support.commands import SMOKE, call
 from tests.support.images import draw_folder
 
 CHAIN = """

@@ -15,7 +15,7 @@ from carsmoo.runs.build import build
 from carsmoo.runs.export import of_genotype
 from carsmoo.space.darts_graph import kept_by_step
 from carsmoo.zoo import GENOTYPES
-from tests.cli.test_entry import call
+from tests.support.commands import call
 from tests.support.toy import ToyProblem
 
 A, GB = GENOTYPES["CARS-A"], 10**9

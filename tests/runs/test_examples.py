@@ -17,11 +17,11 @@ from carsmoo.problems.synthetic import SmallModelTrap
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
 from carsmoo.space.genotype import PRIMITIVES
-from tests.cli.test_entry import call
 from tests.cli.test_launched import require_same_search
 from tests.nets.distributed.test_group import CONFIG
 from tests.runs.test_checkpoint import ContinuousNSGA2
 from tests.runs.test_session import figures
+from tests.support.commands import call
 from tests.support.examples import EXAMPLES, run, search
 from tests.support.spaces import Forked
 

@@ -21,7 +21,7 @@ from carsmoo.space.architecture import Architecture
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.validation import StoppedError
 from carsmoo.zoo import GENOTYPES
-from tests.cli.test_entry import QUICK, call
+from tests.support.commands import QUICK, call
 from tests.support.networks import EMPTY, generator, genotypes
 from tests.support.runs import DATA
 from tests.support.spaces import CELL, CHAIN, OWN

@@ -19,8 +19,8 @@ from carsmoo.nets.data import ImageData
 from carsmoo.nets.latency import measure as measuring
 from carsmoo.space.front import Front
 from carsmoo.utils.progress import Listener, Step
-from tests.cli.test_entry import call
 from tests.cost.test_latency import SPACE, draw, made_up
+from tests.support.commands import call
 from tests.support.runs import DATA, SMALL, Stop, StopAt, same
 
 PLAN = SupernetTraining(
