@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from pymoo.optimize import minimize
-from torch import nn
+from torch import Tensor, nn
 
 from carsmoo import (
     PNSGA3,
@@ -148,6 +148,34 @@ def random(channels: int, stride: int, norm: Norm) -> nn.Module:
     return nn.Sequential(nn.Conv2d(channels, channels, 1, stride), nn.Dropout2d(0.1))
 
 
+class Noisy(nn.Module):
+    """Dropout without a module of it."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(nn.functional.dropout(x, 0.5, self.training))
+        return y
+
+
+def noisy(channels: int, stride: int, norm: Norm) -> nn.Module:
+    return Noisy(channels, stride)
+
+
+def wide(channels: int, stride: int, norm: Norm) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, channels, 1, stride), norm(channels + 1))
+
+
+def folding(channels: int, stride: int, norm: Norm) -> nn.Module:
+    return nn.Sequential(nn.ReflectionPad2d(20), nn.Conv2d(channels, channels, 41, stride))
+
+
+def failing(channels: int, stride: int, norm: Norm) -> nn.Module:
+    raise ZeroDivisionError("one\ntwo")
+
+
 def tied(channels: int, stride: int, norm: Norm) -> nn.Module:
     first, second = nn.Conv2d(channels, channels, 1), nn.Conv2d(channels, channels, 1, stride)
     second.weight = first.weight
@@ -164,6 +192,12 @@ def tied(channels: int, stride: int, norm: Norm) -> nn.Module:
         (random, ValueError, "odd: expected nothing random, got Dropout2d"),
         (tied, ValueError, "odd: expected each parameter in one module, got one of Conv2d in another too"),
         (losing, ValueError, "odd: expected a module that has the norms it makes"),
+        (noisy, ValueError, "odd: expected nothing random, got aten"),
+        (wide, ValueError, r"odd: expected norm\(5\) of \(n, 5, h, w\), got \(1, 4, 9, 10\)"),
+        (folding, ValueError, "odd: expected a module that computes with 4x9x10 at stride 1, got RuntimeError: .*pad"),
+        (failing, ValueError, "odd: expected a module that computes with .*, got ZeroDivisionError: one two$"),
+        (lambda c, s: None, ValueError, "odd: expected a module that computes with .*, got TypeError: .*2 positional"),
+        (lambda c, s, norm: nn.Conv2d(c, c, 1, s).double(), ValueError, "odd: expected a module .*, got RuntimeError"),
         (lambda c, s, norm: None, TypeError, "odd: expected build to return a torch.nn.Module, got NoneType"),
     ],
 )
