@@ -148,7 +148,7 @@ def _plan(
     whole = "budget" in said or usual or said.keys() >= set(PLANNED)
     follows = preset is None and not whole and plan.updated(settings).data.partition("?")[0] != SearchConfig.data
     if budget is not None or follows:
-        plan = plan.with_budget(budget or AUTO)
+        plan = plan.with_budget(AUTO if budget is None else budget)
     return plan.updated(settings)
 
 

@@ -1,8 +1,9 @@
-"""What :func:`carsmoo.testing.check_space` checks of a space's vectors and of its architectures' graphs."""
+"""What a search, and :func:`carsmoo.testing.check_space`, check of a space's vectors and its architectures' graphs."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,43 @@ from carsmoo.space.architecture import Architecture
 from carsmoo.space.graph import Layer, Vertex, reaching_the_end, text_of
 from carsmoo.space.operation import Operation
 from carsmoo.space.search_space import SearchSpace
+from carsmoo.utils.validation import one_line, shown
 
 if TYPE_CHECKING:
     from carsmoo.config.network import NetworkConfig
+
+
+def require_searchable(space: SearchSpace, network: NetworkConfig) -> None:
+    """Check what a search takes for granted of a space: its bounds, graphs within them, and slots of one layer each.
+
+    Raises:
+        ValueError: naming what was expected, and what was got.
+    """
+    if (fault := bounds_fault(space)) is not None:
+        raise ValueError(f"space: {fault}")
+    try:
+        graphs = [(one, one.graph(network)) for one in space.covering()]
+    except Exception as error:
+        got = f"{type(error).__name__}: {one_line(error, 200)}"
+        raise ValueError(f"space: expected a graph for each vector up to xu, got {got}") from error
+    for one, vertices in graphs:
+        if (fault := slot_fault(one, vertices)) is not None:
+            raise ValueError(f"space: {fault}")
+
+
+def bounds_fault(space: SearchSpace) -> str | None:
+    """Return what is wrong with a space's upper bounds, if anything is."""
+    xu: Any = space.xu
+    whole = isinstance(xu, np.ndarray) and xu.ndim == 1 and np.issubdtype(xu.dtype, np.integer)
+    fits = whole and len(xu) > 0 and bool((xu >= 0).all())
+    return None if fits else f"xu: expected an array (n_var,) of whole numbers, got {shown(xu)}"
+
+
+def slot_fault(architecture: Architecture, vertices: Sequence[Vertex]) -> str | None:
+    """Return which slot a graph has twice, if any: two layers would have the same weights."""
+    slots = Counter(vertex.slot for vertex in vertices if vertex.slot)
+    twice = [slot for slot, times in slots.items() if times > 1]
+    return f"slot {twice[0]}: expected it once in an architecture, got it twice in {architecture}" if twice else None
 
 
 def check_bounds(space: SearchSpace) -> None:
@@ -23,10 +58,8 @@ def check_bounds(space: SearchSpace) -> None:
     Raises:
         AssertionError: naming the first rule that is broken.
     """
-    xu: Any = space.xu
-    whole = isinstance(xu, np.ndarray) and xu.ndim == 1 and np.issubdtype(xu.dtype, np.integer)
-    fits = whole and len(xu) > 0 and bool((xu >= 0).all())
-    assert fits, f"xu: expected an array (n_var,) of whole numbers, got {xu!r}"
+    fault = bounds_fault(space)
+    assert fault is None, fault
     genes, n_var = space.genes_per_choice, space.n_var
     assert n_var % genes == 0, f"genes_per_choice: expected a divisor of the {n_var} variables, got {genes}"
     plain = space.to_plain()
@@ -49,9 +82,8 @@ def check_graphs(space: SearchSpace, network: NetworkConfig, genotypes: Sequence
         for place in range(len(vertices)):
             _check_vertex(vertices, place, network)
         _check_end(vertices, network)
-        slots = [vertex.slot for vertex in vertices if vertex.slot]
-        twice = [slot for slot in slots if slots.count(slot) > 1]
-        assert not twice, f"slot {twice[0]}: expected it once in an architecture, got it twice in {genotype}"
+        fault = slot_fault(genotype, vertices)
+        assert fault is None, fault
         for vertex in vertices:
             layer, slot = vertex.layer, vertex.slot
             if slot:

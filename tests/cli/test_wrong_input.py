@@ -106,6 +106,7 @@ WRONG = {
         ["search", "--out", "OUT", "--set", "network.stem=mnist"],
         "network.stem: expected one of cifar, imagenet",
     ),
+    "no time": (["search", "--out", "OUT", "--budget", ""], "budget: expected"),
     "protection": (
         ["search", "--out", "OUT", "--set", "algorithm.protection=fat"],
         "algorithm.protection: expected one",

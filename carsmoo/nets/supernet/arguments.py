@@ -19,6 +19,7 @@ from carsmoo.nets.distributed.group import Group, current
 from carsmoo.nets.models.device import memory_of, pick
 from carsmoo.nets.supernet.budget import BudgetPlan, planned_together, usual_training
 from carsmoo.space.darts import DARTSSpace
+from carsmoo.space.graph_rules import require_searchable
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.durations import seconds_of
 from carsmoo.utils.validation import instance, integer
@@ -96,6 +97,7 @@ def settled(
     images = (load(data) if images is None else images).to(place)
     network = shape.for_data(images.image_shape, images.classes)
     network = dataclasses.replace(network, drop_path_prob=0.0, auxiliary_head=False)  # those are for training alone
+    require_searchable(space, network)
     require_search(space, network, training, len(images.train), memory_of(place))
     minimised = Objectives(objectives, space, network, latency)
     if minimised.score != "error" and training.racing:

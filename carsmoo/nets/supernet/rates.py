@@ -33,6 +33,9 @@ FEWEST, MOST = 4, 40
 SCORED = 16, 144
 """Images that networks are scored on where it is timed."""
 
+NETWORKS = 32
+"""Networks that are scored there at most; in larger populations they share a little more."""
+
 PROCESS = 0.6e9
 """Bytes that a process takes with torch in it."""
 
@@ -124,7 +127,8 @@ class Bench:
             first = _seconds_of_a_step(state, alone, self.seconds)
         if step > hopeless:
             return Rates(step=step, network=0.0, image=0.0, first=first)
-        X = np.random.default_rng(0).integers(self.space.xl, self.space.xu + 1, size=(plan.pop_size, self.space.n_var))
+        shape = min(plan.pop_size, NETWORKS), self.space.n_var
+        X = np.random.default_rng(0).integers(self.space.xl, self.space.xu + 1, size=shape)
         genotypes, calibrated = self.space.decode(X), sum(len(part) for part in state.calibration)
         few, many = SCORED
         seconds = []

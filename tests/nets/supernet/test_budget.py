@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,23 @@ def test_few_sizes_are_measured_and_each_once(by_work: list[Rung]) -> None:
 
 
 def test_too_little_time_names_what_is_enough(by_work: list[Rung]) -> None:
-    with pytest.raises(ValueError, match=r"budget: expected at least \d+s for 120 training images of 12x12 .* got 12s"):
+    says = r"budget: expected at least about (\d+s) for 120 training images of 12x12 .* got 12s"
+    with pytest.raises(ValueError, match=says) as refused:
         plan_of(IMAGES, "12s")
+    named = re.search(says, str(refused.value))
+    assert named is not None
+    assert plan_of(IMAGES, named[1]).seconds is not None
+
+
+def test_of_a_large_population_some_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: list[int] = []
+    monkeypatch.setattr(SupernetState, "tally", lambda state, genotypes, split: scored.append(len(genotypes)))
+    monkeypatch.setattr(rates_module, "_seconds_of_a_step", lambda state, architectures, seconds: 1.0)
+    for pop_size in (20, 2000):
+        training = SupernetTraining(budget="1m", pop_size=pop_size)
+        bench = Bench(SPACE, NetworkConfig(channels=2, layers=1), training, facts_of(IMAGES), CPU, 1.0)
+        bench.rates(Rung(channels=2, layers=1, stem="cifar", size=(12, 12)))
+    assert scored == [20, 20, 20, 32, 32, 32]
 
 
 def test_what_is_measured_is_of_this_machine() -> None:
