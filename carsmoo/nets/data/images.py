@@ -18,8 +18,10 @@ from carsmoo.nets.data.pixels import as_array, as_images
 from carsmoo.nets.data.reading import Reading
 from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE, Split, Stream, drawn
 from carsmoo.nets.data.transforms import Augmentation, fitted
+from carsmoo.utils.validation import instance, integer, number, shown
 
 MOST_CLASSES = 1_000_000  # labels are below this
+HIGHEST_SEED = 2**32 - 1  # that scikit-learn takes
 
 Pair: TypeAlias = tuple[ArrayLike, ArrayLike]
 """Images and their labels."""
@@ -123,19 +125,28 @@ class ImageData(Generic[P]):
             name: what to call the data.
             validation: images and labels of a search-validation split that is given.
             test: images and labels of a test split that is given; otherwise ``test_share`` of all is set aside.
-            test_share: share of the images that becomes the test split.
-            validation_share: share of the rest that becomes the search-validation split.
+            test_share: share of the images that becomes the test split, in (0, 1).
+            validation_share: share of the rest that becomes the search-validation split, in (0, 1).
             augmentation: for training images; none if not given.
-            split_seed: draws the splits, and what ``limit`` keeps.
+            split_seed: draws the splits, and what ``limit`` keeps, in [0, 2^32 - 1].
             limit: how many of ``images`` are kept, of each class its share; all if not given.
-            class_names: names of the classes 0, 1, ...
-            size: (height, width) that every image is scaled to cover, then cropped to in the middle.
+            class_names: names of the classes 0, 1, ...; some may be called alike.
+            size: (height, width) that every image is scaled to cover, then cropped to in the middle, each at least 1.
 
         Raises:
-            ValueError: for images of another rank, labels that do not fit, a class with too few images.
+            TypeError: for an argument of another kind.
+            ValueError: for one out of its range, images of another rank, labels that do not fit, fewer than 2 classes,
+                a class or a split with too few images.
         """
+        split_seed = integer("split_seed", split_seed, 0, HIGHEST_SEED)
+        shares = {"test": test_share, "validation": validation_share}
+        for what, share in shares.items():
+            number(f"{what}_share", share, 0, 1, open_low=True, open_high=True)
+        size = None if size is None else _size(size)
+        names = None if class_names is None else _names(class_names)
+        augmentation = Augmentation() if augmentation is None else instance("augmentation", augmentation, Augmentation)
         pairs = {"images": (images, labels), "validation": validation, "test": test}
-        found = {what: pair for what, pair in pairs.items() if pair is not None}
+        found = {what: _pair(what, pair) for what, pair in pairs.items() if pair is not None}
         pixels, white = as_images({what: pair[0] for what, pair in found.items()})
         given = {
             what: (fitted(pixels[what], size), _labels(what, pair[1], len(pixels[what])))
@@ -145,13 +156,7 @@ class ImageData(Generic[P]):
         for what, (others, _) in given.items():
             if others.shape[1:] != X.shape[1:]:
                 raise ValueError(f"{what}: expected images of {X.shape[1:]}, got {others.shape[1:]}")
-        classes = int(y.max()) + 1
-        names = None if class_names is None else tuple(class_names)
-        if names is not None and classes > len(names):
-            raise ValueError(f"class_names: expected one for each of {classes} classes, got {len(names)}")
-        classes = classes if names is None else len(names)
-        _require_classes(y, {what: others for what, (_, others) in given.items()}, classes, names)
-        shares = {"test": test_share, "validation": validation_share}
+        classes = _classes(y, {what: others for what, (_, others) in given.items()}, names)
         wanted = {what: share for what, share in shares.items() if what not in given}
         places = drawn(y, wanted, split_seed, limit, names or ())
         splits = {**given, **{what: (X[places[what]], y[places[what]]) for what in wanted}}
@@ -167,7 +172,7 @@ class ImageData(Generic[P]):
             classes=classes,
             mean=mean,
             std=std,
-            augmentation=augmentation or Augmentation(),
+            augmentation=augmentation,
             class_names=names,
             reading=Reading.of_arrays(pixels.values(), white, resized=size is not None),
         )
@@ -178,6 +183,30 @@ StreamedData: TypeAlias = ImageData[Stream]
 
 TrainingData: TypeAlias = ImageData[Split] | ImageData[Stream]
 """What a network is retrained on."""
+
+
+def _pair(what: str, pair: Pair) -> Pair:
+    """Return images and labels, checked to be two."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        parts = f" of {len(pair)}" if isinstance(pair, (tuple, list)) else ""
+        raise TypeError(f"{what}: expected (images, labels), got {type(pair).__name__}{parts}")
+    return pair
+
+
+def _size(size: Sequence[int]) -> tuple[int, int]:
+    """Return (height, width), checked to be two whole numbers of at least 1."""
+    if not isinstance(size, (tuple, list)) or len(size) != 2:
+        raise TypeError(f"size: expected (height, width), got {shown(size)}")
+    height, width = (integer("size", side, 1) for side in size)
+    return height, width
+
+
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of classes, checked to be texts in an order."""
+    is_sequence = isinstance(names, (Sequence, np.ndarray)) and not isinstance(names, str)
+    if not is_sequence or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"class_names: expected a sequence of names, got {shown(names)}")
+    return tuple(names)
 
 
 def _labels(name: str, labels: ArrayLike, n: int) -> NDArray[np.int64]:
@@ -193,10 +222,14 @@ def _labels(name: str, labels: ArrayLike, n: int) -> NDArray[np.int64]:
     return y.astype(np.int64)
 
 
-def _require_classes(
-    labels: NDArray[np.int64], others: dict[str, NDArray[np.int64]], classes: int, names: tuple[str, ...] | None
-) -> None:
-    """Check that each class has an image to be trained on, and that no other split has a class beside those."""
+def _classes(labels: NDArray[np.int64], others: dict[str, NDArray[np.int64]], names: tuple[str, ...] | None) -> int:
+    """Return the number of classes; each has an image or a name, and no other split has one beside those."""
+    classes = int(labels.max()) + 1
+    if names is not None and classes > len(names):
+        raise ValueError(f"class_names: expected one for each of {classes} classes, got {len(names)}")
+    classes = classes if names is None else len(names)
+    if classes < 2:
+        raise ValueError(f"labels: expected at least 2 classes, got {classes}")
     empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
     if len(empty) and names is None:
         raise ValueError(
@@ -206,6 +239,7 @@ def _require_classes(
     for what, y in others.items():
         if y.max() >= classes:
             raise ValueError(f"{what}: expected labels below {classes}, the number of classes, got {y.max()}")
+    return classes
 
 
 def _moments(images: NDArray[Any]) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_other_splits_have_no_classes_of_their_own_and_need_not_have_all() -> No
     with pytest.raises(ValueError, match=r"^test: expected labels below 3, the number of classes, got 5"):
         ImageData.from_arrays(images, labels, test=(images[:4], labels[:4] * 0 + 5))
     with pytest.raises(ValueError, match=r"^validation: expected labels below 3, the number of classes, got 3"):
-        ImageData.from_arrays(images, labels, validation=(images[:4], labels[:4] * 0 + 3), class_names="abc")
+        ImageData.from_arrays(images, labels, validation=(images[:4], labels[:4] * 0 + 3), class_names=[*"abc"])
 
 
 def test_a_class_that_few_images_leave_out_is_told() -> None:
@@ -71,6 +72,61 @@ def test_validation_images_that_are_given_are_kept() -> None:
         ImageData.from_arrays(images[:40], labels[:40], limit=41)
     with pytest.raises(ValueError, match=r"validation: expected images of \(1, 5, 6\), got \(1, 5, 5\)"):
         ImageData.from_arrays(images, labels, validation=(images[..., 1:], labels))
+
+
+X, Y = np.zeros((60, 5, 5), np.uint8), np.arange(60) % 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"split_seed": None}, "split_seed: expected an integer, got None"),
+        ({"split_seed": 1.5}, r"split_seed: expected an integer, got 1\.5"),
+        ({"split_seed": "a"}, "split_seed: expected an integer, got 'a'"),
+        ({"test_share": "x"}, "test_share: expected a number, got 'x'"),
+        ({"validation_share": None}, "validation_share: expected a number, got None"),
+        ({"size": 4}, r"size: expected \(height, width\), got 4"),
+        ({"size": (4,)}, r"size: expected \(height, width\), got \(4,\)"),
+        ({"size": "4x4"}, r"size: expected \(height, width\), got '4x4'"),
+        ({"size": (4, 4.0)}, r"size: expected an integer of at least 1, got 4\.0"),
+        ({"augmentation": "flip"}, "augmentation: expected Augmentation, got 'flip'"),
+        ({"class_names": "abc"}, "class_names: expected a sequence of names, got 'abc'"),
+        ({"class_names": [1, 2, 3]}, r"class_names: expected a sequence of names, got \[1, 2, 3\]"),
+        ({"class_names": {"a"}}, "class_names: expected a sequence of names, got {'a'}"),
+        ({"class_names": 3}, "class_names: expected a sequence of names, got 3"),
+        ({"test": (X, Y, Y)}, r"test: expected \(images, labels\), got tuple of 3"),
+        ({"validation": X[:2]}, r"validation: expected \(images, labels\), got ndarray"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(TypeError, match=f"^{says}$"):
+        ImageData.from_arrays(X, Y, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"split_seed": -1}, "split_seed: expected at least 0, got -1"),
+        ({"split_seed": 2**32}, "split_seed: expected at most 4294967295, got 4294967296"),
+        ({"test_share": 0}, r"test_share: expected a number in \(0, 1\), got 0"),
+        ({"validation_share": 1.0}, r"validation_share: expected a number in \(0, 1\), got 1\.0"),
+        ({"size": (0, 4)}, "size: expected at least 1, got 0"),
+    ],
+)
+def test_arguments_out_of_their_range_are_refused(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=f"^{says}$"):
+        ImageData.from_arrays(X, Y, **arguments)
+
+
+def test_a_size_may_be_a_list_and_names_an_array() -> None:
+    data = ImageData.from_arrays(X, Y, size=[4, 6], class_names=np.array(["a", "b", "c"]))  # type: ignore[arg-type]
+    assert (data.image_shape, data.class_names) == ((1, 4, 6), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("names", [None, ["a"]])
+def test_one_class_is_refused_where_labels_are_read(names: list[str] | None) -> None:
+    with pytest.raises(ValueError, match=r"^labels: expected at least 2 classes, got 1$"):
+        ImageData.from_arrays(X, 0 * Y, class_names=names)
 
 
 def test_bytes_stay_bytes_and_their_moments_are_those_of_wide_numbers() -> None:
