@@ -194,22 +194,37 @@ def drawn(
         seed: draws the splits, and what ``limit`` keeps.
         limit: how many images are kept, of each class its share; all if not given.
         class_names: of the classes, for what is raised.
+
+    Raises:
+        ValueError: for a split with fewer images than there are classes, or a class with fewer than there are splits.
     """
     index = np.arange(len(labels)) if limit is None else stratified(labels, limit, seed)
-    sizes, least = np.bincount(labels[index], minlength=max(len(class_names), int(labels.max()) + 1)), 1 + len(shares)
-    if len(few := np.flatnonzero(sizes < least)):
-        called = repr(class_names[few[0]]) if class_names else few[0]
-        raise ValueError(f"class {called}: expected at least {least} images, one for each split, got {sizes[few[0]]}")
-    found = {}
+    classes = max(len(class_names), int(labels.max()) + 1)
+    found: dict[str, NDArray[np.int64]] = {}
     for what, share in shares.items():
-        if not 0 < share < 1:
-            raise ValueError(f"share: expected a number in (0, 1), got {share}")
+        counts = np.bincount(labels[index], minlength=classes)
+        _require_each(counts, 1 + len(shares) - len(found), class_names, list(found))
         size = round(share * len(index))
-        try:
-            index, found[what] = train_test_split(index, test_size=size, stratify=labels[index], random_state=seed)
-        except ValueError as error:
-            raise ValueError(f"images: expected enough of each class to split off {size}, got {error}") from None
+        _require_room(f"the {what} split of {100 * share:.3g} %", size, classes, "larger")
+        _require_room(f"what the {what} split of {100 * share:.3g} % leaves", len(index) - size, classes, "smaller")
+        index, found[what] = train_test_split(index, test_size=size, stratify=labels[index], random_state=seed)
+    _require_each(np.bincount(labels[index], minlength=classes), 1, class_names, list(found))
     return {**found, "train": index}
+
+
+def _require_each(counts: NDArray[np.int64], least: int, class_names: Sequence[str], others: Sequence[str]) -> None:
+    if len(few := np.flatnonzero(counts < least)):
+        called, got = repr(class_names[few[0]]) if class_names else few[0], counts[few[0]]
+        beside = f" beside those of {' and '.join(others)}" if others else ""
+        raise ValueError(f"class {called}: expected at least {least} images, one for each split, got {got}{beside}")
+
+
+def _require_room(part: str, size: int, classes: int, share: str) -> None:
+    if size < classes:
+        raise ValueError(
+            f"images: expected {part} to have an image of each class, got {size} for {classes} classes; give more "
+            f"images or a {share} share"
+        )
 
 
 def at_random(split: Split, count: int | None, seed: int) -> Split:

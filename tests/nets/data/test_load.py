@@ -59,7 +59,12 @@ def test_digits_have_the_splits_of_the_demo() -> None:
             ValueError,
             "class 1: expected at least 3 images, one for each split, got 1",
         ),
-        ((np.zeros((6, 8, 8)), np.array([0, 0, 0, 1, 1, 1])), ValueError, "images: expected enough of each class"),
+        ((np.zeros((6, 8, 8)), np.array([0, 0, 0, 1, 1, 1])), ValueError, "images: expected the test split of 20 % to"),
+        (
+            "digits?images=30",
+            ValueError,
+            "^images: expected the test split of 20 % to .*, got 6 for 10 classes; give",
+        ),
     ],
 )
 def test_wrong_data_are_refused(data: object, error: type, says: str) -> None:

@@ -13,7 +13,7 @@ from carsmoo import CARSProblem
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.cost import memory
 from carsmoo.nets.data import Split, Stream, StreamedData, load, load_for_training, transforms
-from carsmoo.nets.data.splits import in_order
+from carsmoo.nets.data.splits import drawn, in_order
 from carsmoo.nets.models.serialization import load as load_network
 from carsmoo.nets.retraining.job import error_in, train
 from carsmoo.nets.retraining.trainer import NetworkTrainer, augment_for, error_of, split_for
@@ -218,6 +218,44 @@ def test_streamed_pictures_that_do_not_fit_are_refused_before_one_is_read(
         ValueError, match=r"^pad: expected what fits in the memory, 1\.0 GB, got images of 3x14x14 padded"
     ):
         load(f"imagenet:{imagenet}?size=14&pad=20000", stream=True)
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares", "says"),
+    [
+        (
+            [3] * 20,
+            {"test": 0.2},
+            "images: expected the test split of 20 % to have an image of each class, got 12 for 20 classes; give more "
+            "images or a larger share",
+        ),
+        (
+            [20] * 3,
+            {"test": 0.001},
+            "images: expected the test split of 0.1 % to have .*, got 0 for 3 classes; ",
+        ),
+        (
+            [20] * 3,
+            {"test": 0.999},
+            "images: expected what the test split of 99.9 % leaves to have .*, got 0 for 3 classes; .* a smaller share",
+        ),
+        (
+            [10] * 3,
+            {"test": 0.2, "validation": 0.1},
+            "images: expected the validation split of 10 % to .*, got 2 for",
+        ),
+        (
+            [3, 40],
+            {"test": 0.7, "validation": 0.5},
+            "class 0: expected at least 2 images, .* got 1 beside those of ",
+        ),
+        ([3, 97], {"validation": 0.9}, "class 0: expected at least 1 images, .*, got 0 beside those of validation"),
+    ],
+)
+def test_splits_without_room_for_each_class_are_refused(counts: list[int], shares: dict[str, float], says: str) -> None:
+    with pytest.raises(ValueError, match=f"^{says}") as caught:
+        drawn(np.repeat(np.arange(len(counts)), counts), shares, 0)
+    assert "\n" not in str(caught.value)
 
 
 def test_results_come_in_order_and_no_more_are_begun_than_asked() -> None:
