@@ -19,7 +19,7 @@ from carsmoo.nets.data.images import ImageData, Pair, StreamedData, TrainingData
 from carsmoo.nets.data.pixels import White, of_item, white_in
 from carsmoo.nets.data.reading import Reading
 from carsmoo.nets.data.sources import READERS
-from carsmoo.nets.data.spec import DatasetSpec
+from carsmoo.nets.data.spec import DatasetSpec, readable
 from carsmoo.nets.data.splits import TEST_SHARE, VALIDATION_SHARE, Stream, drawn
 from carsmoo.nets.data.transforms import natural, require_memory
 from carsmoo.utils.validation import short, shown
@@ -61,7 +61,7 @@ def load(data: DataLike, *, stream: bool | None = None) -> TrainingData:
     """
     spec = DatasetSpec.parse(data) if isinstance(data, str) else None
     if spec is not None and spec.name not in DATA_NAMES:
-        hint = f"; a folder of images is called folder:{short(str(data))}" if os.path.isdir(str(data)) else ""
+        hint = f"; a folder of images is called folder:{readable(str(data))}" if os.path.isdir(str(data)) else ""
         raise ValueError(f"data: expected one of {', '.join(DATA_NAMES)}, got {short(str(data))}{hint}")
     asked = spec.stream if spec is not None else isinstance(data, ImageData) and isinstance(data.train, Stream)
     if asked and stream is None:

@@ -73,6 +73,11 @@ def test_wrong_data_are_refused(data: object, error: type, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_without_its_source_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"; a folder of images is called folder:{tmp_path}$"):
+        load(str(tmp_path))
+
+
 class Pictures(Dataset):
     classes = ("x", "y")
 
