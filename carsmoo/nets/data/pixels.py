@@ -18,7 +18,6 @@ from carsmoo.utils.validation import shown
 GREY = ("1", "L", "LA", "La", "F")  # Pillow's modes without colour, beside those of whole numbers, which begin with I
 BITS = (8, 10, 12, 14, 16)  # widths that whole numbers beyond bytes may have
 FARTHEST = 20  # ranges of two splits differ by no more than this factor if both mean the same
-IN_BYTES = (".jpg", ".jpeg", ".bmp", ".webp")  # endings of files that hold at most 8 bits a colour
 
 
 class White(NamedTuple):
@@ -192,11 +191,10 @@ def white_in(name: str, paths: Iterable[str]) -> White:
     """Return what means white in the files of a source, found by decoding those of more than 8 bits."""
     highest = dict.fromkeys(("whole", "floating", "cut"), (0.0, ""))
     for path in paths:
-        if path.lower().endswith(IN_BYTES):
-            continue
         with _naming(name, path), Image.open(path) as image:
-            deep = is_deep(image)  # of 16 bits a colour Pillow gives the higher 8
-            cut = not deep and any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
+            deep = is_deep(image)  # of 16 bits a colour Pillow gives the higher 8; a BMP has 16 for all of its colours
+            wide = any(";16" in str(tile.args) for tile in getattr(image, "tile", ())) and image.format != "BMP"
+            cut = wide and not deep
         if deep:
             pixels = np.asarray(upright(name, path))
             _require_pixels(f"{name}: {readable(path)}", pixels)
@@ -247,6 +245,8 @@ def _naming(name: str, path: str) -> Iterator[None]:
     except Exception as error:
         told = " ".join(str(error).replace(path, "it").split())[:120]
         what = "one that cannot be read" if isinstance(error, OSError) and error.errno else "a damaged one"
+        if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+            what = "one that is too large"
         raise ValueError(
             f"{name}: expected an image, got {what} in {readable(path)} ({type(error).__name__}: {told})"
         ) from error

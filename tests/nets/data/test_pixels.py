@@ -193,11 +193,31 @@ def test_numbers_that_no_picture_has_are_refused_with_their_file(tmp_path: Path,
         load_for_training(f"folder:{tmp_path}?stream=yes", TrainingRecipe())
 
 
-def test_a_deep_picture_in_a_file_called_otherwise_is_refused_and_never_clipped(tmp_path: Path) -> None:
+def test_a_deep_picture_is_known_by_its_format_whatever_its_file_is_called(tmp_path: Path) -> None:
+    draw_folder(tmp_path, {"a": 5, "b": 5}, size=(4, 4), mode="L")
+    Image.fromarray(np.full((4, 4), 64912, np.uint16)).save(tmp_path / "b" / "0.jpg", format="png")
+    data = load(f"folder:{tmp_path}")
+    assert 64912 >> 8 in levels(data)
+    assert levels(load_for_training(f"folder:{tmp_path}?size=4&stream=yes", TrainingRecipe())) == levels(data)
+
+
+@pytest.mark.parametrize("ending", ["bmp", "png"])
+def test_a_bmp_of_16_bits_for_all_colours_is_one_of_bytes(tmp_path: Path, ending: str) -> None:
     draw_folder(tmp_path, {"a": 5, "b": 5}, size=(4, 4))
-    Image.fromarray(np.full((4, 4), 300, np.uint16)).save(tmp_path / "b" / "0.jpg", format="png")
-    with pytest.raises(ValueError, match=r"b/0\.jpg: expected pixels up to 255, as in the other images, got 300$"):
-        load(f"folder:{tmp_path}")
+    head = struct.pack("<2sIIIIiiHHIIiiII", b"BM", 98, 0, 66, 40, 4, 4, 1, 16, 3, 32, 0, 0, 0, 0)
+    masks = struct.pack("<III", 0xF800, 0x7E0, 0x1F)
+    (tmp_path / "a" / f"x.{ending}").write_bytes(head + masks + struct.pack("<H", 1 << 11) * 16)  # a red of 1 in 31
+    assert 8 in levels(load(f"folder:{tmp_path}"))
+
+
+@pytest.mark.parametrize("limit", [60, 120])
+def test_a_picture_of_too_many_pixels_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)  # above it Pillow warns, above twice that it raises
+    draw_folder(tmp_path, {"a": 5, "b": 5}, size=(12, 18))
+    with pytest.raises(ValueError, match=r"^folder: expected an image, got one that is too large .*000\.png \(.*216"):
+        load(f"folder:{tmp_path}?size=8")
 
 
 def write_wide(file: Path, pixels: np.ndarray) -> None:
