@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,7 @@ SPLITS = {
 }
 """Directories of a folder that has its own splits, in small letters, and which split each is."""
 
+OTHER_ENDINGS = (".avif", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jxl")  # of pictures that are not read
 PASSED_OVER = re.compile(  # names, in small letters, of what is hidden and of what systems leave
     r"\..*|__macosx|__pycache__|@eadir|@recycle|@tmp|#recycle|#snapshot|\$recycle\.bin|lost\+found"
     r"|system volume information",
@@ -57,12 +59,13 @@ class Held(NamedTuple):
     directories: list[str]  # names of its own; of a walk the paths of all, the first its own
     images: list[str]  # paths of regular files whose names end as those of images do, by directory and name
     links: list[str]  # paths of those that lead to a directory or are called as an image
+    others: list[str]  # paths of regular files whose names end as those of pictures that are not read
 
 
 def listed(request: DatasetSpec) -> Listing:
     """Return the files that ``folder:PATH`` or ``imagenet:DIR`` means, of those for training as many as asked for.
 
-    No link is followed, and no file comes twice.
+    No link is followed, and no file comes twice. Pictures of other endings are passed over with a warning.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -87,8 +90,9 @@ def listed(request: DatasetSpec) -> Listing:
     }
     links = [link for found in held.values() for link in found.links]
     links += scan(source, root).links if source == "folder" else []
-    around = Held([os.fspath(folder) for folder in splits.values()], [], links)
-    _require_inside(source, root, [around, *(tree for part in trees.values() for tree in part.values())])
+    around = Held([os.fspath(folder) for folder in splits.values()], [], links, [])
+    below = [tree for part in trees.values() for tree in part.values()]
+    _require_inside(source, root, [around, *below])
     files = _once(source, trees)
     labels = np.array([label for _, label in files["train"]], dtype=np.int64)
     counts = np.bincount(labels, minlength=len(names))
@@ -99,6 +103,7 @@ def listed(request: DatasetSpec) -> Listing:
     request.require_images(len(labels))
     if request.images is not None:
         files["train"] = [files["train"][k] for k in stratified(labels, request.images, request.split_seed)]
+    _tell_others(source, root, [path for tree in below for path in tree.others])
     return Listing(root, files, tuple(names))
 
 
@@ -123,14 +128,15 @@ def layout(source: str, root: Path) -> dict[str, Path]:
 
 def scan(source: str, folder: str | Path) -> Held:
     """Return what a directory holds, without what begins with a dot or is a system's, and following no link."""
-    found = Held([], [], [])
+    found = Held([], [], [], [])
     try:
         with os.scandir(folder) as opened:
             entries = sorted(opened, key=lambda entry: entry.name)
         for entry in entries:
             if PASSED_OVER.fullmatch(entry.name.casefold()):
                 continue
-            is_image = entry.name.lower().endswith(IMG_EXTENSIONS)
+            name = entry.name.lower()
+            is_image = name.endswith(IMG_EXTENSIONS)
             if entry.is_symlink():
                 if is_image or os.path.isdir(entry.path):
                     found.links.append(entry.path)
@@ -138,6 +144,8 @@ def scan(source: str, folder: str | Path) -> Held:
                 found.directories.append(entry.name)
             elif is_image and entry.is_file():
                 found.images.append(entry.path)
+            elif name.endswith(OTHER_ENDINGS) and entry.is_file():
+                found.others.append(entry.path)
     except OSError as error:
         raise ValueError(
             f"{source}: expected a directory that can be read, got {readable(folder)} ({error.strerror})"
@@ -147,7 +155,7 @@ def scan(source: str, folder: str | Path) -> Held:
 
 def walk(source: str, folder: str | Path) -> Held:
     """Return all that is in a directory of one class and below it, none of which has splits of its own."""
-    found, waiting = Held([], [], []), [os.fspath(folder)]
+    found, waiting = Held([], [], [], []), [os.fspath(folder)]
     while waiting:
         here = waiting.pop()
         held = scan(source, here)
@@ -160,6 +168,7 @@ def walk(source: str, folder: str | Path) -> Held:
         found.directories.append(here)
         found.images.extend(held.images)
         found.links.extend(held.links)
+        found.others.extend(held.others)
         waiting.extend(os.path.join(here, name) for name in held.directories)
     found.images.sort(key=os.path.split)
     return found
@@ -213,6 +222,17 @@ def _require_inside(source: str, root: Path, trees: Iterable[Held]) -> None:
                 f"{source}: expected directories and images of the folder's own, got a link, {readable(link)}, to "
                 f"{readable(leads)}; put a copy in its place, as cp -rL does"
             )
+
+
+def _tell_others(source: str, root: Path, others: list[str]) -> None:
+    if others:
+        endings = sorted({os.path.splitext(path)[1].lower() for path in others})
+        warnings.warn(
+            f"{source}: expected pictures that end with {', '.join(IMG_EXTENSIONS)}, got {len(others)} that end with "
+            f"{', '.join(endings)} in {readable(root)}, which are passed over",
+            RuntimeWarning,
+            stacklevel=1,
+        )
 
 
 def _once(source: str, trees: dict[str, dict[int, Held]]) -> dict[str, Files]:

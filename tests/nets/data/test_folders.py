@@ -123,6 +123,14 @@ def paths(root: Path) -> list[str]:
     return [os.path.relpath(path, root) for path in found.paths]
 
 
+def test_pictures_of_other_endings_are_passed_over_with_a_warning(root: Path) -> None:
+    before = paths(root)
+    make(root, "a/1.gif", "a/deep/2.HEIC", "b/3.gif", "b/notes.txt", "b/.4.gif", "b/folder.gif/")
+    says = rf"^folder: expected pictures that end with .*, got 3 that end with \.gif, \.heic in {root}, which"
+    with pytest.warns(RuntimeWarning, match=says):
+        assert paths(root) == before
+
+
 def test_links_within_the_folder_count_nothing_twice(root: Path) -> None:
     before = paths(root)
     assert before == [f"a/00{k}.png" for k in range(3)] + [f"b/00{k}.png" for k in range(4)]
