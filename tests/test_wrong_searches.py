@@ -16,6 +16,8 @@ A = GENOTYPES["CARS-A"]
 
 RUNS: dict[str, Wrong] = {
     "seeds as a number": (lambda: compared(seeds=3), TypeError, "seeds: expected a list of integers, got 3"),
+    "a seed as an array": (lambda: compared(seeds=np.array(3)), TypeError, "seeds: expected a list of integers, got a"),
+    "seeds of a half": (lambda: compared(seeds=np.array([0.5])), TypeError, "seeds: expected an integer .*, got 0.5"),
     "seeds as texts": (lambda: compared(seeds=["x"]), TypeError, "seeds: expected an integer of at least 0, got 'x'"),
     "seeds below zero": (lambda: compared(seeds=[-1]), ValueError, "seeds: expected at least 0, got -1"),
     "names for algorithms": (lambda: compared(algorithms=["a"]), TypeError, "algorithms: expected functions"),

@@ -11,6 +11,7 @@ from moocore import filter_dominated, hypervolume, igd_plus
 from numpy.typing import NDArray
 
 from carsmoo.compare.statistics import holm, signed_rank, vargha_delaney
+from carsmoo.utils.validation import finite_numbers
 
 Matrix: TypeAlias = NDArray[np.float64]
 
@@ -28,10 +29,14 @@ class Run:
         seed: of problem and algorithm.
         evaluations: scores up to each generation, (g,); those of newborns before an advance count.
         populations: each generation's feasible individuals scored by final values, g lists of (n, m); n may be 0.
+            Those whose final values are not finite count as infeasible ones.
         reference: the problem's own Pareto front, (k, m), or None.
         seconds: how long it took, with the scoring of all populations by final values.
         search_seconds: wall time of the search alone; None in a run that was kept before this was told.
         termination: of the run as a text; None where it was the problem's own.
+
+    Raises:
+        ValueError: for populations or a reference that are no finite numbers.
     """
 
     problem: str
@@ -43,6 +48,11 @@ class Run:
     seconds: float
     search_seconds: float | None = None
     termination: str | None = None
+
+    def __post_init__(self) -> None:
+        for F in self.populations:
+            finite_numbers("populations", F)
+        finite_numbers("reference", [] if self.reference is None else self.reference)
 
     @property
     def final(self) -> Matrix:

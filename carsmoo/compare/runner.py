@@ -40,7 +40,7 @@ class WorkerDiedError(StoppedError):
 def compare(
     algorithms: Mapping[str, MakeAlgorithm],
     problems: Mapping[str, MakeProblem],
-    seeds: Sequence[int],
+    seeds: Sequence[int] | NDArray[np.integer],
     *,
     baseline: str,
     termination: Any = None,
@@ -52,7 +52,7 @@ def compare(
 
     All run to the same termination, so that a problem that moves learns as much under each; and all score as many
     individuals in a generation, see :func:`same_cost`. They take turns, seed by seed, so that their times are of the
-    same hours. Of a population the feasible individuals count.
+    same hours. Of a population the feasible individuals count, if their final values are finite.
 
     Args:
         algorithms: makes an algorithm, by name.
@@ -84,10 +84,7 @@ def compare(
     """
     _check_made("algorithms", algorithms)
     _check_made("problems", problems)
-    if not isinstance(seeds, Sequence) or isinstance(seeds, str):
-        raise TypeError(f"seeds: expected a list of integers, got {shown(seeds)}")
-    for seed in seeds:
-        integer("seeds", seed, 0)
+    seeds = _seeds(seeds)
     if integer("n_jobs", n_jobs, -(1 << 16)) == 0:
         raise ValueError("n_jobs: expected a number of processes or -1 for all cores, got 0")
     if not algorithms or not problems or len(set(seeds)) < len(seeds) or not seeds:
@@ -141,6 +138,13 @@ def same_cost(algorithm: Any, problem: Any) -> dict[str, int]:
     return {} if made.needs_growth else {"n_offsprings": 2 * made.n_offsprings}
 
 
+def _seeds(given: Any) -> list[int]:
+    seeds = given.tolist() if isinstance(given, np.ndarray) else given
+    if not isinstance(seeds, Sequence) or isinstance(seeds, str):
+        raise TypeError(f"seeds: expected a list of integers, got {shown(given)}")
+    return [integer("seeds", seed, 0) for seed in seeds]
+
+
 def _check_made(what: str, made: Any) -> None:
     if not isinstance(made, Mapping):
         raise TypeError(f"{what}: expected functions that make one, by name, got {shown(made)}")
@@ -182,14 +186,13 @@ def _run(
     settled = {"termination": copy.deepcopy(end), "callback": Callbacks(used.callback, kept)}
     minimize(made, used, seed=seed, **settled, **same_cost(used, made))
     searched = time.perf_counter() - begin
-    final = getattr(made, "final_values", None) or (lambda X: made.evaluate(X, return_values_of=["F"]))
     front = made.pareto_front()
     run = Run(
         problem=problem,
         algorithm=algorithm,
         seed=seed,
         evaluations=kept.evaluations,
-        populations=[np.asarray(final(X)).tolist() if len(X) else [] for X in kept.vectors],
+        populations=[_final_values(made, X) for X in kept.vectors],
         reference=None if front is None else np.asarray(front).tolist(),
         seconds=time.perf_counter() - begin,
         search_seconds=searched,
@@ -198,6 +201,16 @@ def _run(
     if store is not None:
         write_whole(_path(store, problem, algorithm, seed), json.dumps(asdict(run)).encode())
     return run
+
+
+def _final_values(problem: Any, X: NDArray[Any]) -> list[list[float]]:
+    """Return the objectives of vectors, (n, m), by final values; those of which one is not finite are left out."""
+    if not len(X):
+        return []
+    final = getattr(problem, "final_values", None)
+    F = np.asarray(problem.evaluate(X, return_values_of=["F"]) if final is None else final(X), dtype=np.float64)
+    found: list[list[float]] = F[np.isfinite(F).all(axis=1)].tolist()
+    return found
 
 
 def _check_moving(problem: str, made: Any, algorithm: str, used: Any) -> None:

@@ -136,6 +136,19 @@ def numbers(name: str, value: Any) -> NDArray[np.float64]:
         raise ValueError(f"{name}: expected numbers, got {shown(value)}") from None
 
 
+def finite_numbers(name: str, value: Any) -> NDArray[np.float64]:
+    """Return ``value`` as an array of numbers that are finite, a copy.
+
+    Raises:
+        ValueError: for anything else, the first that is not finite told.
+    """
+    found = numbers(name, value)
+    odd = found[~np.isfinite(found)]
+    if odd.size:
+        raise ValueError(f"{name}: expected finite numbers, got {odd[0]}")
+    return found
+
+
 def keywords(kind: type) -> set[str]:
     """Return the names that the constructors of a class and its bases take."""
     names: set[str] = set()

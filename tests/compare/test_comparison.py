@@ -177,6 +177,14 @@ def test_a_run_without_anything_feasible_counts_as_the_reference_point() -> None
         Comparison([run(populations=[[]], reference=None)], "a").scores()
 
 
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("name", ["populations", "reference"])
+def test_a_run_of_values_that_are_not_finite_is_refused(name: str, value: float) -> None:
+    F = [[0.5, 1.0], [0.0, value]]
+    with pytest.raises(ValueError, match=rf"^{name}: expected finite numbers, got {value}$"):
+        run(**{name: F if name == "reference" else [[[0.5, 1.0]], F]})
+
+
 def test_runs_that_are_no_pairs_are_not_tested() -> None:
     runs = [run(seed=k) for k in (0, 1)] + [run(algorithm="b", seed=k) for k in (1, 2)]
     with pytest.raises(

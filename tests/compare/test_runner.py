@@ -117,6 +117,40 @@ class Tight(Problem):
         out["F"], out["G"] = X.copy(), 1.8 - X.sum(axis=1, keepdims=True)
 
 
+class Fails(Problem):
+    """Two numbers; where the first is below a limit the second objective is not finite."""
+
+    def __init__(self, value: float, limit: float = 0.5) -> None:
+        super().__init__(n_var=2, n_obj=2, xl=0.0, xu=1.0)
+        self.value, self.limit = value, limit
+
+    def _evaluate(self, X: np.ndarray, out: dict, *args: object, **kwargs: object) -> None:
+        out["F"] = X + np.where(X[:, :1] < self.limit, [0.0, self.value], 0.0)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning:pymoo")  # of distances between infinities
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_what_has_an_objective_that_is_not_finite_counts_as_infeasible(value: float) -> None:
+    algorithms = {"a": lambda: NSGA2(pop_size=8), "b": lambda: NSGA2(pop_size=6)}
+    end = ("n_gen", 2)
+    made = compare(algorithms, {"f": lambda seed: Fails(value)}, [0, 1, 2], baseline="a", termination=end)
+    assert all(0 < len(run.populations[0]) < 8 for run in made.runs)
+    assert all(np.min(F, axis=0)[0] >= 0.5 for run in made.runs for F in run.populations if F)
+    assert all(score.hv[2] > 0 for score in made.scores())  # pymoo keeps NaN, so that some seeds find nothing
+    none = compare(algorithms, {"f": lambda seed: Fails(value, 2.0)}, [0], baseline="a", termination=end)
+    assert [run.populations for run in none.runs] == [[[], []]] * 2
+    with pytest.raises(ValueError, match=r"^f: expected a run that found something feasible, got none$"):
+        none.scores()
+
+
+@pytest.mark.parametrize("seeds", [np.arange(2), [np.int64(0), np.uint8(1)]])
+def test_seeds_are_integers_of_any_kind(seeds: object, tmp_path: Path) -> None:
+    algorithms, problems = {"nsga3": ALGORITHMS["nsga3"]}, {"trap": short_trap}
+    for _ in range(2):  # the second time as they are kept
+        made = compare(algorithms, problems, seeds, baseline="nsga3", store=tmp_path)  # type: ignore[arg-type]
+        assert [(run.seed, type(run.seed)) for run in made.runs] == [(0, int), (1, int)]
+
+
 def test_all_run_to_the_same_end_and_keep_their_own_callback() -> None:
     heard: list[int] = []
     algorithms = {

@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from carsmoo.utils.validation import boolean, choice, indices, integer, number, one_line, short, shown
+from carsmoo.utils.validation import boolean, choice, finite_numbers, indices, integer, number, one_line, short, shown
 
 
 def test_an_integer_is_any_but_a_truth_value_within_its_range() -> None:
@@ -51,6 +51,19 @@ def test_a_number_is_finite_and_within_its_interval() -> None:
         number("x", 0, 0, 1, open_low=True)
     with pytest.raises(ValueError, match=r"^x: expected a number in \[0, 1\), got 1$"):
         number("x", 1, 0, 1, open_high=True)
+
+
+def test_an_array_of_finite_numbers_is_a_copy() -> None:
+    given = np.array([[1.0, 2.0]])
+    found = finite_numbers("F", given)
+    assert found.tolist() == given.tolist()
+    assert not np.shares_memory(found, given)
+    assert finite_numbers("F", []).size == 0
+    for wrong in (math.inf, -math.inf, math.nan):
+        with pytest.raises(ValueError, match=rf"^F: expected finite numbers, got {wrong}$"):
+            finite_numbers("F", [[1.0, wrong]])
+    with pytest.raises(ValueError, match=r"^F: expected numbers, got 'a'$"):
+        finite_numbers("F", "a")
 
 
 def test_choices_and_truth_values() -> None:
