@@ -20,7 +20,7 @@ class Correlation:
     """Kendall's tau-b between two orders.
 
     Attributes:
-        tau: -1 to 1; None where it does not exist, as for fewer than two values or equal ones.
+        tau: -1 to 1; None where it does not exist, as for fewer than two values, equal ones, or NaN among them.
         p: of the hypothesis that there is none; None likewise.
         n: values in each order.
     """
@@ -84,7 +84,7 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> Correlation:
     a, b = numbers("one", one), numbers("other", other)
     if a.ndim != 1 or a.shape != b.shape:
         raise ValueError(f"other: expected as many values as the first has, {a.shape}, got {b.shape}")
-    if len(np.unique(a)) < 2 or len(np.unique(b)) < 2:
+    if any(len(np.unique(values)) < 2 or np.isnan(values).any() for values in (a, b)):
         return Correlation(None, None, len(a))
     found = kendalltau(a, b)
     return Correlation(float(found.statistic), float(found.pvalue), len(a))

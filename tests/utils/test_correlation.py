@@ -27,10 +27,13 @@ def test_p_is_the_share_of_orders_that_agree_or_disagree_as_much() -> None:
     assert rank_correlation([1, 1, 2, 3], [1, 2, 3, 3]).n == 4
 
 
-def test_tau_does_not_exist_for_one_value_or_equal_ones() -> None:
+def test_tau_does_not_exist_for_one_value_equal_ones_or_nan() -> None:
     assert rank_correlation([0.1], [0.2]).tau is None
     assert str(rank_correlation([0.1, 0.1], [0.2, 0.3])) == "not defined (n = 2)"
     assert rank_correlation([1, 2, 3], [4, 4, 4]) == Correlation(None, None, 3)
+    assert rank_correlation([1, 2, np.nan], [1, 2, 3]) == Correlation(None, None, 3)
+    assert rank_correlation([1, 2, 3], [1, 2, np.nan]) == Correlation(None, None, 3)
+    assert rank_correlation([1, 2, np.inf], [1, 2, 3]).tau == 1
     with pytest.raises(ValueError, match=r"^other: expected as many values as the first has, \(2,\), got \(3,\)"):
         rank_correlation([1, 2], [1, 2, 3])
 
