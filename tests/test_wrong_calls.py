@@ -393,6 +393,21 @@ PLOTS: dict[str, Wrong] = {
         ValueError,
         r"percentile: expected a number in \(0, 100\], got 200",
     ),
+    "a share in words": (
+        lambda: plots.plot_attainment({"a": [[[1, 2]]]}, LABELS, percentile="x"),
+        TypeError,
+        "percentile: expected a number, got 'x'",
+    ),
+    "ranks of NaN": (
+        lambda: plots.plot_ranks({"a": [0.1, np.nan]}, [0.1, 0.2]),
+        ValueError,
+        "a: expected finite numbers, got nan",
+    ),
+    "a retrained front of NaN": (
+        lambda: plots.plot_final_front([[1, 0.1]], [[np.nan, 0.1]], "params"),
+        ValueError,
+        "trained: expected finite numbers, got nan",
+    ),
     "an unknown ending": (
         lambda: plots.save(plots.plot_front([[1, 2]], LABELS), "front.abc"),
         ValueError,

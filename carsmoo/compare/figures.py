@@ -20,7 +20,8 @@ def draw_comparison(comparison: Any, out: Path) -> None:
         plots.save_both(plots.plot_convergence(curves), out / convergence)
         if comparison.reference(problem).shape[1] == 2:
             fronts = {name: [run.final for run in comparison.of(problem, name)] for name in comparison.algorithms}
-            values = np.concatenate([F for runs in fronts.values() for F in runs]).T.tolist()
+            found = [F for runs in fronts.values() for F in runs if len(F)] or [comparison.reference(problem)]
+            values = np.concatenate(found).T.tolist()
             columns = [Column.of(*told, of) for told, of in zip(suite.units(problem).items(), values, strict=True)]
             plots.save_both(plots.plot_attainment(fronts, columns), out / attainment)
 

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.plots.objectives import plot_pairs
 from carsmoo.plots.points import Labels, Points, matrix, staircase, two_axes
-from carsmoo.plots.style import finish, new_axes, shade
+from carsmoo.plots.style import entry, finish, new_axes, plain, shade
 from carsmoo.space.front import Front
-from carsmoo.utils.validation import integer, numbers, shown
+from carsmoo.utils.validation import finite_numbers, integer, number, numbers, shown
 
 _DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (3, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
@@ -100,7 +100,7 @@ def plot_front(
         return plot_pairs(F, labels, population=population)
     drawn = two_axes(points.axes if axes is None else axes, points.labels)
     ax = ax or new_axes()
-    points.draw(ax, drawn, label)
+    points.draw(ax, drawn, entry(label))
     handles, told = ax.get_legend_handles_labels()
     found = dict(zip(told, handles, strict=True))
     if len(found) > 1:
@@ -143,16 +143,16 @@ def plot_generations(
     x, y = two_axes(axes, labels)
     ax = ax or new_axes()
     drawn = np.unique(np.linspace(0, len(fronts) - 1, min(at_most, len(fronts))).round().astype(int)).tolist()
-    numbers = [k + 1 if generations is None else generations[k] for k in drawn]
+    told = [k + 1 if generations is None else generations[k] for k in drawn]
     shades = [shade(k, len(drawn)) for k in range(len(drawn))]
     for k, colour in zip(drawn, shades, strict=True):
         points = staircase(matrix(fronts[k], labels)[:, [x, y]])
         ax.plot(points[:, 0], points[:, 1], drawstyle="steps-post", color=colour, linewidth=1.2)
         ax.scatter(points[:, 0], points[:, 1], s=9, color=[colour], zorder=3)
-    if len(numbers) > 1:
-        scale = ScalarMappable(BoundaryNorm(np.arange(len(numbers) + 1) - 0.5, len(numbers)), ListedColormap(shades))
-        bar = ax.figure.colorbar(scale, ax=ax, label="generation", ticks=range(len(numbers)))
-        bar.ax.set_yticklabels([str(number) for number in numbers])
+    if len(told) > 1:
+        scale = ScalarMappable(BoundaryNorm(np.arange(len(told) + 1) - 0.5, len(told)), ListedColormap(shades))
+        bar = ax.figure.colorbar(scale, ax=ax, label="generation", ticks=range(len(told)))
+        bar.ax.set_yticklabels([plain(one) for one in told])
         bar.ax.tick_params(length=0)
     finish(ax, labels[x], labels[y])
     return ax
@@ -184,7 +184,7 @@ def plot_convergence(
         low, middle, high = np.quantile(runs, [0.25, 0.5, 0.75], axis=0)
         look = _look(k, len(parsed))
         ax.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
-        ax.plot(x, middle, label=name, **look)
+        ax.plot(x, middle, label=entry(name), **look)
     finish(ax, "evaluations", ylabel)
     ax.legend(frameon=False)
     return ax
@@ -194,11 +194,9 @@ def _curve(where: str, curve: Any) -> tuple[NDArray[np.float64], NDArray[np.floa
     """Return evaluations, (k,), and values, (runs, k)."""
     if not isinstance(curve, (tuple, list)) or len(curve) != 2:
         raise ValueError(f"{where}: expected (evaluations, values), got {shown(curve)}")
-    x, runs = numbers(where, curve[0]), numbers(where, curve[1])
+    x, runs = finite_numbers(where, curve[0]), finite_numbers(where, curve[1])
     if x.ndim != 1 or runs.ndim != 2 or runs.shape[1:] != x.shape or 0 in runs.shape:
         raise ValueError(f"{where}: expected (runs, {x.size}) values, got {runs.shape}")
-    if not (np.isfinite(x).all() and np.isfinite(runs).all()):
-        raise ValueError(f"{where}: expected finite numbers, got NaN or infinity")
     return x, runs
 
 
@@ -208,29 +206,39 @@ def plot_attainment(
     """Draw the surface that a share of each algorithm's runs attains (moocore's empirical attainment function).
 
     Args:
-        fronts: for each name the final objectives of its runs, (n_i, 2) each, minimised.
+        fronts: for each name the final objectives of its runs, (n_i, 2) each, minimised; a run without any attains
+            nothing, and counts.
         labels: names of both objectives, with units, as for :func:`plot_front`; the second goes along x.
         percentile: the share of runs, percent; 50 is the median surface.
         ax: where to draw; a new figure if not given.
 
     Raises:
+        TypeError: for a ``percentile`` that is no number.
         ValueError: if there is nothing to draw, objectives are not (n, 2), or ``percentile`` is not in (0, 100].
     """
     if not isinstance(fronts, Mapping) or not fronts:
         raise ValueError(f"fronts: expected at least one, by name, got {shown(fronts) if fronts else 'none'}")
     if isinstance(labels, str) or len(labels) != 2:
         raise ValueError(f"labels: expected two, got {shown(labels)}")
-    if not 0 < percentile <= 100:
-        raise ValueError(f"percentile: expected a number in (0, 100], got {shown(percentile)}")
-    found = {name: [matrix(F, labels) for F in runs] for name, runs in fronts.items()}
-    if not all(found.values()):
+    number("percentile", percentile, 0, 100, open_low=True)
+    if not all(map(len, fronts.values())):
         raise ValueError("fronts: expected a run of each name, got none of some")
+    surfaces = {name: _surface(runs, labels, percentile) for name, runs in fronts.items()}
     ax = ax or new_axes()
-    for k, (name, points) in enumerate(found.items()):
-        sets = np.concatenate([np.full(len(F), i) for i, F in enumerate(points)])
-        surface = eaf(np.concatenate(points), sets=sets, percentiles=[percentile])[:, :2]
+    for k, (name, surface) in enumerate(surfaces.items()):
         steps = staircase(surface[:, [1, 0]])
-        ax.plot(steps[:, 0], steps[:, 1], drawstyle="steps-post", label=name, **_look(k, len(found)))
+        ax.plot(steps[:, 0], steps[:, 1], drawstyle="steps-post", label=entry(name), **_look(k, len(surfaces)))
     finish(ax, labels[1], labels[0])
     ax.legend(frameon=False)
     return ax
+
+
+def _surface(runs: Sequence[ArrayLike], labels: Labels, percentile: float) -> NDArray[np.float64]:
+    """Return the objectives, (k, 2), that a share of runs attains."""
+    found = [matrix(F, labels) for F in (numbers("F", run) for run in runs) if F.size]
+    share = round(percentile * len(runs) / max(len(found), 1), 9)  # of those that found something
+    if not found or share > 100:
+        return np.empty((0, 2))
+    sets = np.concatenate([np.full(len(F), i) for i, F in enumerate(found)])
+    surface: NDArray[np.float64] = eaf(np.concatenate(found), sets=sets, percentiles=[share])[:, :2]
+    return surface

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from carsmoo.plots.style import GREY, INK, finish
 from carsmoo.space.front import Front
 from carsmoo.space.words import Column, main_axes
-from carsmoo.utils.validation import numbers, shown
+from carsmoo.utils.validation import finite_numbers, shown
 
 Labels: TypeAlias = Sequence[str | Column]
 """Names of objectives with their units; as :class:`~carsmoo.space.words.Column` they are drawn in engineering units."""
@@ -149,13 +149,11 @@ def matrix(F: ArrayLike, labels: Labels | None) -> NDArray[np.float64]:
         TypeError: for something else than a list of labels.
         ValueError: if they do not fit.
     """
-    A = numbers("F", F)
+    A = finite_numbers("F", F)
     if isinstance(labels, str) or not isinstance(labels, Sequence):
         raise TypeError(f"labels: expected a list of names, got {shown(labels)}")
     if A.ndim != 2 or A.shape[1] != len(labels) or len(A) == 0 or len(labels) < 2:
         raise ValueError(f"F: expected (n, {len(labels)}) as there are labels, n > 0, got {A.shape}")
-    if not np.isfinite(A).all():
-        raise ValueError(f"F: expected finite numbers, got {A[~np.isfinite(A)][0]}")
     return A
 
 

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from carsmoo.plots.points import staircase
-from carsmoo.plots.style import GREY, INK, finish, new_axes
+from carsmoo.plots.style import GREY, INK, entry, finish, new_axes, plain
 from carsmoo.space.words import Column
-from carsmoo.utils.validation import numbers
+from carsmoo.utils.validation import finite_numbers
 
 
 def plot_final_front(
@@ -36,7 +36,7 @@ def plot_final_front(
         ax: where to draw; a new figure if not given.
 
     Raises:
-        ValueError: for arrays of another shape.
+        ValueError: for arrays of another shape, or with numbers that are not finite.
     """
     before, after = _points("searched", searched), _points("trained", trained)
     ax = ax or new_axes()
@@ -48,11 +48,11 @@ def plot_final_front(
     ):
         steps = staircase(points)
         on.plot(steps[:, 0], steps[:, 1], drawstyle="steps-post", color=colour, linewidth=0.8, zorder=2)
-        look: dict[str, Any] = {"color": face, "edgecolor": colour, "marker": marker, "label": label}
+        look: dict[str, Any] = {"color": face, "edgecolor": colour, "marker": marker, "label": entry(label)}
         drawn.append(on.scatter(points[:, 0], points[:, 1], s=24, zorder=3, **look))
     _finish(ax, xlabel, Column.of("error", "fraction", []), title, drawn)
     if beside is not ax:
-        beside.set_ylabel(f"{score} in the search")
+        beside.set_ylabel(plain(f"{score} in the search"))
         beside.spines["top"].set_visible(False)
     return ax
 
@@ -67,23 +67,23 @@ def plot_ranks(supernet: Mapping[str, ArrayLike], alone: ArrayLike, *, title: st
         ax: where to draw; a new figure if not given.
 
     Raises:
-        ValueError: for arrays of different lengths.
+        ValueError: for arrays of different lengths, or with numbers that are not finite.
     """
-    y = numbers("alone", alone)
+    y = finite_numbers("alone", alone)
     ax = ax or new_axes()
     styles = (("o", INK, INK), ("s", "none", INK), ("^", "none", GREY))
     for (label, errors), (marker, face, edge) in zip(supernet.items(), styles, strict=False):
-        x = numbers(label, errors)
+        x = finite_numbers(label, errors)
         if x.shape != y.shape or y.ndim != 1:
             raise ValueError(f"{label}: expected {y.shape} errors as trained alone, got {x.shape}")
-        ax.scatter(x, y, s=26, color=face, edgecolor=edge, marker=marker, label=label, zorder=3)
+        ax.scatter(x, y, s=26, color=face, edgecolor=edge, marker=marker, label=entry(label), zorder=3)
     searched = Column.of("error with the search's weights", "fraction", [])
     _finish(ax, searched, Column.of("error trained alone", "fraction", []), title)
     return ax
 
 
 def _points(name: str, values: ArrayLike) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    points = numbers(name, values)
+    points = finite_numbers(name, values)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"{name}: expected (n, 2), got {points.shape}")
     return points
@@ -93,5 +93,5 @@ def _finish(
     ax: Axes, xlabel: str | Column, ylabel: str | Column, title: str, handles: Sequence[Artist] | None = None
 ) -> None:
     finish(ax, xlabel, ylabel)
-    ax.set_title(title, fontsize=9)
+    ax.set_title(plain(title), fontsize=9)
     ax.legend(handles=handles, frameon=False, fontsize=8)

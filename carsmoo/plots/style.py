@@ -54,15 +54,25 @@ def save(drawn: Axes | Figure, path: str | Path) -> None:
     write_whole(Path(path), buffer.getvalue())
 
 
+def plain(text: object) -> str:
+    """Return a text that is drawn as it is; between two dollar signs matplotlib else reads mathematics."""
+    return str(text).replace("$", r"\$")
+
+
+def entry(name: object) -> str:
+    """Return a name for a legend as :func:`plain` does; matplotlib leaves out those that begin with an underscore."""
+    return plain(f" {name}" if str(name).startswith("_") else name)
+
+
 def finish(ax: Axes, x: str | Column, y: str | Column) -> None:
     """Name the axes, and leave of their frame what a reader needs; a column's axis counts in engineering units."""
     for axis, label in ((ax.xaxis, x), (ax.yaxis, y)):
         if isinstance(label, Column):
-            axis.set_label_text(label.label)
+            axis.set_label_text(plain(label.label))
             if label.scale != 1.0:
                 axis.set_major_formatter(partial(_tick, label.scale))
         else:
-            axis.set_label_text(label)
+            axis.set_label_text(plain(label))
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(color="#e6e6e6", linewidth=0.6)
     ax.set_axisbelow(True)

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from carsmoo.plots.cells import plot_cell, plot_genotype
 from carsmoo.plots.fronts import plot_attainment, plot_convergence, plot_front, plot_generations
 from carsmoo.plots.objectives import plot_parallel
+from carsmoo.plots.retrained import plot_final_front, plot_ranks
 from carsmoo.plots.style import new_axes, save
 from carsmoo.space.front import Front
 from carsmoo.zoo import GENOTYPES
@@ -176,3 +178,64 @@ def test_the_median_surface_is_attained_by_half_of_the_runs() -> None:
     assert line(best) == [[2.0, 0.3], [4.0, 0.1]]
     with pytest.raises(ValueError, match="fronts: expected at least one"):
         plot_attainment({}, LABELS[:2])
+    with pytest.raises(ValueError, match=r"^F: expected \(n, 2\) as there are labels"):
+        plot_attainment({"a": [[[1, 2, 3]]]}, LABELS[:2])
+
+
+def test_a_run_that_found_nothing_attains_nothing_and_counts() -> None:
+    some = [[[0.1, 4.0], [0.3, 2.0]], [[0.2, 4.0], [0.4, 2.0]]]
+    ax = plot_attainment({"a": [[], *some, np.empty((0, 2))], "b": [[], some[0], []]}, LABELS[:2])
+    assert line(ax) == [[2.0, 0.4], [4.0, 0.2]]  # by both of four
+    assert line(ax, 1) == []  # one of three is no half
+    assert line(plot_attainment({"a": [[], *some]}, LABELS[:2], percentile=200 / 3)) == line(ax)
+
+
+NAMES = ["_a $x", "b $y^{$"]
+
+
+def draw_attainment() -> Axes:
+    return plot_attainment({name: [F[:, :2]] for name in NAMES}, NAMES)
+
+
+def draw_convergence() -> Axes:
+    return plot_convergence({name: ([1, 2], [[1, 2]]) for name in NAMES}, ylabel=NAMES[1])
+
+
+def draw_front() -> Axes:
+    return plot_front(F[:, :2], NAMES, population=F[:, :2] + 1, label=NAMES[0])
+
+
+def draw_parallel() -> Axes:
+    return plot_parallel(F[:, :2], NAMES)
+
+
+def draw_cell() -> Axes:
+    return plot_cell(GENOTYPES["DARTS-V1"].normal, (2, 3, 4, 5), title=NAMES[1])
+
+
+def draw_final_front() -> Axes:
+    return plot_final_front(F[:, :2], F[:, :2], NAMES[1], score=NAMES[0], title=NAMES[1])
+
+
+def draw_ranks() -> Axes:
+    return plot_ranks({name: [0.1, 0.2] for name in NAMES}, [0.1, 0.2], title=NAMES[1])
+
+
+@pytest.mark.parametrize(
+    ("draw", "entries"),
+    [
+        (draw_attainment, NAMES),
+        (draw_convergence, NAMES),
+        (draw_front, NAMES[:1]),
+        (draw_parallel, []),
+        (draw_cell, []),
+        (draw_final_front, NAMES[:1]),
+        (draw_ranks, NAMES),
+    ],
+)
+def test_names_are_plain_text_and_all_of_them_in_the_legend(draw: Callable[[], Axes], entries: list[str]) -> None:
+    ax = draw()
+    ax.figure.draw_without_rendering()  # type: ignore[union-attr]
+    legend = ax.get_legend()
+    told = [] if legend is None else [text.get_text().replace(r"\$", "$").strip() for text in legend.get_texts()]
+    assert all(any(text.startswith(name) for text in told) for name in entries)
