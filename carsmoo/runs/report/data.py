@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from carsmoo.runs.retrained_front import FINAL
 from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.front import Front
 from carsmoo.space.genotype import PRIMITIVES
+
+UNREAD: Mapping[str, Any] = {"checkpoint": "cannot be read"}
+"""What is told of the machine where no checkpoint is whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,8 @@ class RunReport:
         config: the settings; None if the directory has none.
         seed: of the run, as its log tells; None if it does not.
         versions: of the packages that ran it, and of Python.
-        environment: what else decides the last bits, as a checkpoint tells: torch, device, threads.
+        environment: what else decides the last bits, as a checkpoint tells: torch, device, threads; ``UNREAD`` if all
+            checkpoints are damaged.
         trained: the retrained front; None if there is none.
         trainings: of single networks, those under way too.
     """
@@ -113,9 +118,9 @@ def extract(path: str | Path, before: RunReport | None = None, ops: Vocabulary =
     ends = [event for event in events if event.name == "end"]
     first = events[0] if events else None
     resumed = sum(event.name == "resume" for event in events)
-    known = before.environment if before is not None and before.resumed == resumed else {}
+    known = before.environment if before is not None and before.resumed == resumed else UNREAD
     return RunReport(
-        name=run.path.resolve().name,
+        name=printable(run.path.resolve().name),
         front=front,
         generations=generations_of(events, len(front.names)),
         losses=losses_of(events),
@@ -129,7 +134,7 @@ def extract(path: str | Path, before: RunReport | None = None, ops: Vocabulary =
         config=run.config(),
         seed=first.fields["seed"] if first is not None and isinstance(first.fields.get("seed"), int) else None,
         versions=_versions(events),
-        environment=known or _environment(run),
+        environment=_environment(run) if known in ({}, UNREAD) else known,
         trained=_trained(run, front),
         trainings=trainings_of(run.path, front),
     )
@@ -156,9 +161,17 @@ def _versions(events: Sequence[Event]) -> dict[str, str]:
     return versions
 
 
-def _environment(run: RunDirectory) -> dict[str, Any]:
+def printable(name: str) -> str:
+    """Return a file's name with bytes that are no UTF-8 escaped."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _environment(run: RunDirectory) -> Mapping[str, Any]:
     """Return what decides the last bits, as a checkpoint tells; nothing where there is none."""
-    return dict(run.snapshot().document["environment"]) if run.files() else {}
+    try:
+        return dict(run.snapshot().document["environment"]) if run.files() else {}
+    except ValueError:
+        return UNREAD
 
 
 def _trained(run: RunDirectory, front: Front) -> TrainedFront | None:

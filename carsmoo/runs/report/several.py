@@ -12,7 +12,7 @@ import numpy as np
 
 from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.config.search import SearchConfig
-from carsmoo.runs.report.data import RunReport, extract
+from carsmoo.runs.report.data import RunReport, extract, printable
 from carsmoo.space.architecture import Vocabulary
 from carsmoo.space.genotype import PRIMITIVES
 
@@ -57,7 +57,7 @@ def extract_each(
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
-    """Return the shortest ends of some paths, of as many parts each, that tell them from each other.
+    """Return the shortest ends of some paths, of as many parts each, that tell them from each other, as texts.
 
     Raises:
         ValueError: if two are the same directory.
@@ -67,7 +67,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
         if one in parts[:k]:
             raise ValueError(f"report: expected each run once, got {paths[k]} twice")
     depth = next(d for d in range(1, max(map(len, parts)) + 1) if len({one[-d:] for one in parts}) == len(parts))
-    return ["/".join(one[-depth:]).replace("//", "/") for one in parts]
+    return [printable("/".join(one[-depth:]).replace("//", "/")) for one in parts]
 
 
 def settings_of(reports: Sequence[RunReport]) -> tuple[Setting, ...]:

@@ -7,6 +7,7 @@ import pytest
 
 from carsmoo.problems.trust import Trust
 from carsmoo.runs.report.data import extract
+from carsmoo.runs.report.tables import machine
 from tests.support.run_directories import ABOUT, POPULATIONS, TRUST, events, front, make, write_log
 
 
@@ -76,6 +77,17 @@ def test_networks_trained_in_full_are_found_by_their_genotype(tmp_path: Path) ->
     assert trained is not None
     assert trained.place == (1, 0, None)
     assert trained.front.column("error").tolist() == [0.02, 0.01]
+
+
+def test_a_run_whose_checkpoints_are_damaged_is_told_without_its_machine(tmp_path: Path) -> None:
+    path = make(tmp_path / "run")
+    save = path / "checkpoint" / f"000001-{'0' * 32}.safetensors"
+    save.write_bytes(b"cut")
+    told = extract(path)
+    assert told.front.F.tolist() == [[0.05, 3.0], [0.1, 2.0], [0.2, 1.0]]
+    assert machine([told])[-1] == ("checkpoint", "cannot be read")
+    save.unlink()
+    assert extract(path, told).environment == {}
 
 
 DAMAGED: dict[str, tuple[int, dict[str, Any], str]] = {

@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 import re
 import sys
 from html.parser import HTMLParser
@@ -10,7 +11,7 @@ import pytest
 from carsmoo.runs.directory import RunDirectory
 from carsmoo.runs.report.data import extract
 from carsmoo.runs.report.document import document
-from carsmoo.runs.report.page import render
+from carsmoo.runs.report.page import render, write_report
 from carsmoo.utils.durations import duration
 from carsmoo.zoo import GENOTYPES
 from tests.support.run_directories import ABOUT, events, front, make, write_log
@@ -43,6 +44,14 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("runs") / "first")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are texts")
+def test_a_name_that_is_no_utf_8_is_escaped(tmp_path: Path) -> None:
+    path = make(tmp_path / os.fsdecode(b"s\xff"))
+    write_report([path], tmp_path / "report.html")
+    assert "s\\xff" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert extract(path).name == "s\\xff"
 
 
 def test_nothing_is_loaded(run: Path) -> None:
