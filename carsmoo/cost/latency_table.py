@@ -26,6 +26,9 @@ FORMATS = ("channels_last", "contiguous")
 PER_MS = 10**9
 """Sums are taken in whole picoseconds, so that they do not depend on an order."""
 
+LONGEST = 1e6
+"""Milliseconds that a layer takes at most; 64 bits hold the picoseconds of thousands of such layers."""
+
 _PLAIN = ("device", "threads", "memory_format", "about", "between", "scale")
 
 VERSION = 2
@@ -71,6 +74,10 @@ class LatencyTable:
         network: the network that it was built for.
         additivity: how well it predicts, where that was looked at.
         about: whatever else is worth telling: versions, rounds.
+
+    Raises:
+        TypeError: for a value of another kind.
+        ValueError: for one out of its range, or a layer that adds more than :data:`LONGEST` to a network.
     """
 
     device: str
@@ -94,6 +101,9 @@ class LatencyTable:
             raise ValueError(f"scale: expected more than 0, got {shown(self.scale)}")
         instance("space", self.space, SearchSpace)
         instance("network", self.network, NetworkConfig)
+        most = self.between + self.scale * max((timing.ms for timing in self.layers.values()), default=0.0)
+        if most > LONGEST:
+            raise ValueError(f"layers: expected each to add at most {LONGEST:g} ms to a network, got {most:g}")
 
     @property
     def where(self) -> str:
@@ -179,6 +189,9 @@ class LatencyTable:
             raise TypeError(f"latency: expected the path of a table, got {shown(path)}")
         try:
             text = Path(path).read_bytes().decode()
+        except OSError as error:
+            what = error.strerror or type(error).__name__
+            raise type(error)(f"latency: expected the file of a table, got {path}: {what}") from None
         except UnicodeDecodeError as error:
             raise ValueError(f"{path}: expected a latency table, got something else ({error})") from None
         try:
@@ -205,6 +218,8 @@ def _table(document: Any, ops: Vocabulary) -> LatencyTable:
     space = space_of(document["space"], ops)
     known = () if isinstance(ops, SearchSpace) else ops
     kinds = [*FRAME, *CHAIN, *PRIMITIVES[1:], *space.ops, *known]
+    if not isinstance(document["layers"], list) or not document["layers"]:
+        raise ValueError(f"layers: expected a list of rows, got {shown(document['layers'])}")
     layers: dict[tuple[Layer, str], Timing] = {}
     for row in document["layers"]:
         layer, memory_format, timing = _row(row, kinds)
@@ -228,10 +243,12 @@ def _row(row: Any, kinds: Sequence[str]) -> tuple[Layer, str, Timing]:
         raise ValueError(f"layers: expected rows of {wanted}, got {shown(row)}")
     choice("kind", row["kind"], kinds)
     choice("memory_format", row["memory_format"], FORMATS)
-    sizes = [integer(name, row[name], 1) for name in Layer._fields[1:]]
+    sizes = [integer(name, row[name], 1, 2 if name == "stride" else None) for name in Layer._fields[1:]]
     timing = Timing(*(number(name, row[name], 0) for name in Timing._fields))
     if not timing.low <= timing.ms <= timing.high:
         raise ValueError(f"ms: expected a median between its quartiles, got {shown(tuple(timing))}")
+    if timing.high > LONGEST:
+        raise ValueError(f"high: expected at most {LONGEST:g} ms, got {timing.high:g}")
     return Layer(row["kind"], *sizes), row["memory_format"], timing
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carsmoo.config.search import AlgorithmConfig, SearchConfig
@@ -46,6 +47,18 @@ def build(config: SearchConfig, group: Group | None = None) -> tuple[Any, Any]:
         require_count(name, settings[name] or 0, problem.n_var)
     protection = None if settings["protection"] == "none" else settings["protection"]
     return problem, PNSGA3(**{**settings, "protection": protection})
+
+
+def require_table(config: SearchConfig, run: Path) -> None:
+    """Check that the latency table of a run, if it was given one, is where it was.
+
+    Raises:
+        FileNotFoundError: if it is not.
+    """
+    if config.latency is not None and not Path(config.latency).is_file():
+        raise FileNotFoundError(
+            f"{run}: expected the latency table that the run belongs to, got no file {config.latency}"
+        )
 
 
 def config_of(problem: Any, algorithm: Any) -> SearchConfig | None:

@@ -16,7 +16,7 @@ from carsmoo.algorithm.display import FrontOutput
 from carsmoo.config.renamed import sections_with_new_names
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.moving import MovingProblem
-from carsmoo.runs.build import build
+from carsmoo.runs.build import build, require_table
 from carsmoo.runs.checkpoint import Checkpoint, is_main
 from carsmoo.runs.snapshot import NOT_STATE, SearchStore, Snapshot, captured, configuration, read, versions
 from carsmoo.utils.capture import restore
@@ -138,6 +138,7 @@ def _made(snapshot: Snapshot, problem: Any, algorithm: Any) -> tuple[Any, Any]:
                 f"{snapshot.path}: expected resume(path, problem, algorithm) with both made as for the run, since its "
                 "configuration does not say it all"
             )
+        require_table(config, snapshot.path)
         built = build(config)
         problem = built[0] if problem is None else problem
         algorithm = built[1] if algorithm is None else algorithm

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from carsmoo.algorithm.callbacks import Callbacks, RunCallback
 from carsmoo.config.search import SearchConfig
-from carsmoo.runs.build import build, config_of, functions_in
+from carsmoo.runs.build import build, config_of, functions_in, require_table
 from carsmoo.runs.checkpoint import Checkpoint
 from carsmoo.runs.deadline import Deadline
 from carsmoo.runs.directory import RunDirectory
@@ -206,6 +206,7 @@ class Session:
         held = snapshot.document["environment"]
         if exact:
             _set_threads(held.get("threads"))
+        require_table(plan, self.run_dir.path)
         problem, algorithm = build(plan, self.group)
         before, now, job = held.get("processes"), problem.reproducibility().get("processes"), self.launch.job
         if before != now and job and self.group.decide(lambda: self.run_dir.last_job() == job):

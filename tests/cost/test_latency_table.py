@@ -46,11 +46,17 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "space": (changed(space={"nodes": 0, "ops": ["none"]}), "nodes: expected an integer in 1..64, got 0"),
     "network": (changed(network=[]), "expected a table, got something else"),
-    "layers": (changed(layers=3), "expected a table, got something else"),
+    "layers": (changed(layers=3), "layers: expected a list of rows, got 3"),
+    "no layers": (changed(layers=[]), r"layers: expected a list of rows, got \[\]"),
+    "layers by name": (changed(layers={}), "layers: expected a list of rows, got {}"),
     "a row of nothing": (changed(layers=[None]), "layers: expected rows of kind, .*, got None"),
     "a kind": (row(kind="conv"), "kind: expected one of stem, .*, got 'conv'"),
     "a row's layout": (row(memory_format=3), "memory_format: expected one of channels_last, contiguous, got 3"),
     "half a channel": (row(c_in=0.5), "c_in: expected an integer of at least 1, got 0.5"),
+    "a long stride": (row(stride=3), "stride: expected at most 2, got 3"),
+    "a vast time": (row(ms=1e300, high=1e300), r"high: expected at most 1e\+06 ms, got 1e\+300"),
+    "a vast scale": (changed(scale=1e300), r"layers: expected each to add at most 1e\+06 ms to a network, got \d"),
+    "a vast gap": (changed(between=1e7), r"layers: expected each to add at most 1e\+06 ms to a network, got 1e\+07"),
     "a negative time": (row(ms=-1.0), "ms: expected at least 0, and finite, got -1.0"),
     "no time": (row(ms=None), "ms: expected a number of at least 0, got None"),
     "quartiles": (row(low=5.0), "ms: expected a median between its quartiles, got"),
@@ -79,7 +85,11 @@ def test_what_is_no_table_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "t.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"t\.json: .*expected a.*table.*, got"):
         LatencyTable.read(tmp_path / "t.json")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(
+        FileNotFoundError, match=r"^latency: expected the file of a table, got .*no\.json: No such file"
+    ):
         LatencyTable.read(tmp_path / "no.json")
+    with pytest.raises(OSError, match=r"^latency: expected the file of a table, got .*: "):
+        LatencyTable.read(tmp_path)
     with pytest.raises(TypeError, match="latency: expected the path of a table, got 3"):
         LatencyTable.read(3)  # type: ignore[arg-type]

@@ -10,10 +10,12 @@ import pytest
 
 from carsmoo.nets.distributed.group import ALONE
 from carsmoo.runs.build import build
+from carsmoo.runs.resume import resume
 from carsmoo.runs.session import Session
 from carsmoo.utils.files import Store
 from carsmoo.utils.progress import Step
 from carsmoo.utils.validation import StoppedError
+from tests.cost.test_latency import made_up
 from tests.support.kills import CONFIG
 
 
@@ -87,6 +89,20 @@ def test_a_front_of_others_that_appears_during_a_run_ends_it_and_stays(name: str
     again = Session(tmp_path, say=lambda text: None, group=ALONE)
     again.resume()
     assert len(again.run()) > 0
+
+
+def test_a_run_whose_latency_table_is_gone_says_so(tmp_path: Path) -> None:
+    table, run = tmp_path / "t.json", tmp_path / "run"
+    made_up(network=CONFIG.network.for_data((1, 8, 8), 10)).write(table)
+    session = Session(run, say=lambda text: None, group=ALONE)
+    session.start(CONFIG.updated({"objectives": ["error", "latency"], "latency": str(table)}))
+    session.run_dir.unlock()
+    table.unlink()
+    for go_on in (Session(run, say=lambda text: None, group=ALONE).resume, lambda: resume(run)):
+        with pytest.raises(FileNotFoundError) as caught:
+            go_on()
+        says = f"{run}: expected the latency table that the run belongs to, got no file {table}"
+        assert str(caught.value) == says
 
 
 def test_a_removed_directory_ends_the_run_with_its_front_in_memory(tmp_path: Path) -> None:
