@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.plots.rows import draw_rows, rows_size
-from carsmoo.plots.style import GREY, INK, new_axes, new_figure, plain
+from carsmoo.plots.style import GREY, INK, legible, new_axes, new_figure
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.darts_picture import cell_picture
 from carsmoo.space.genotype import Edge, Genotype
@@ -54,7 +54,7 @@ def plot_cell(edges: Sequence[Edge], concat: Sequence[int], *, title: str = "", 
     Genotype(edges, concat, edges, concat).require_known()  # type: ignore[arg-type]  # checks them
     ax = ax or new_axes(WIDTH, HEIGHT)
     _draw_graph(ax, cell_picture("", edges, concat), small=False)
-    ax.set_title(plain(title), fontsize=10, loc="left")
+    ax.set_title(legible(title), fontsize=10, loc="left")
     return ax
 
 
@@ -84,7 +84,7 @@ def plot_genotype(genotype: Any, network: NetworkConfig | None = None, *, width:
         else:
             _draw_graph(ax, picture, small=small)
         if len(pictures) > 1:
-            ax.set_title(plain(picture.title), fontsize=10, loc="left")
+            ax.set_title(legible(picture.title), fontsize=10, loc="left")
     return figure
 
 
@@ -119,7 +119,7 @@ def _height(level: int) -> float:
 
 def _box(ax: Axes, x: float, y: float, text: str, colour: str, size: float) -> None:
     box: dict[str, Any] = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": INK, "linewidth": 0.9}
-    ax.text(x, y, plain(text), ha="center", va="center", fontsize=size, color=INK, bbox=box, zorder=5)
+    ax.text(x, y, legible(text), ha="center", va="center", fontsize=size, color=INK, bbox=box, zorder=5)
 
 
 def _arrow(
@@ -144,4 +144,4 @@ def _arrow(
         x, y = x0 + along * (x1 - x0), y0 + along * (y1 - y0)
         x, y = x + 0.48 * bend * (y1 - y0), y - 0.48 * bend * (x1 - x0)
         box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
-        ax.text(x, y, plain(text), ha="center", va="center", fontsize=size, color=INK, bbox=box, zorder=4)
+        ax.text(x, y, legible(text), ha="center", va="center", fontsize=size, color=INK, bbox=box, zorder=4)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsmoo.plots.objectives import plot_pairs
 from carsmoo.plots.points import Labels, Points, matrix, staircase, two_axes
-from carsmoo.plots.style import entry, finish, new_axes, plain, shade
+from carsmoo.plots.style import entry, finish, legible, new_axes, shade
 from carsmoo.space.front import Front
 from carsmoo.utils.validation import finite_numbers, integer, number, numbers, shown
 
@@ -152,7 +152,7 @@ def plot_generations(
     if len(told) > 1:
         scale = ScalarMappable(BoundaryNorm(np.arange(len(told) + 1) - 0.5, len(told)), ListedColormap(shades))
         bar = ax.figure.colorbar(scale, ax=ax, label="generation", ticks=range(len(told)))
-        bar.ax.set_yticklabels([plain(one) for one in told])
+        bar.ax.set_yticklabels([legible(one) for one in told])
         bar.ax.tick_params(length=0)
     finish(ax, labels[x], labels[y])
     return ax

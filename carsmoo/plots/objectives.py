@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from carsmoo.plots.points import Labels, Points, label_of
-from carsmoo.plots.style import GREY, INK, new_axes, new_figure, plain, shade
+from carsmoo.plots.style import GREY, INK, legible, new_axes, new_figure, shade
 from carsmoo.space.front import Front
 from carsmoo.space.words import Column
 
@@ -97,14 +97,14 @@ def plot_parallel(F: ArrayLike | Front, labels: Labels | None = None, *, ax: Axe
             text: dict[str, Any] = {"ha": horizontal, "va": vertical, "fontsize": 8, "color": INK}
             told = _written(points.labels[k], value)
             ax.annotate(told, (place, height), (right, up), textcoords="offset points", **text)
-    ax.set_xticks(range(len(order)), [plain(label_of(points.labels[k])) for k in order])
+    ax.set_xticks(range(len(order)), [legible(label_of(points.labels[k])) for k in order])
     ax.set_xlim(-0.4, len(order) - 0.6)
     ax.set_ylim(-0.08, 1.08)
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     score = label_of(points.labels[order[0]]).partition(" (")[0]
-    ax.set_title(plain(f"a line a network, the darker the lower its {score}"), fontsize=8, loc="left")
+    ax.set_title(legible(f"a line a network, the darker the lower its {score}"), fontsize=8, loc="left")
     return ax
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from carsmoo.plots.points import staircase
-from carsmoo.plots.style import GREY, INK, entry, finish, new_axes, plain
+from carsmoo.plots.style import GREY, INK, entry, finish, legible, new_axes
 from carsmoo.space.words import Column
 from carsmoo.utils.validation import finite_numbers
 
@@ -52,7 +52,7 @@ def plot_final_front(
         drawn.append(on.scatter(points[:, 0], points[:, 1], s=24, zorder=3, **look))
     _finish(ax, xlabel, Column.of("error", "fraction", []), title, drawn)
     if beside is not ax:
-        beside.set_ylabel(plain(f"{score} in the search"))
+        beside.set_ylabel(legible(f"{score} in the search"))
         beside.spines["top"].set_visible(False)
     return ax
 
@@ -93,5 +93,5 @@ def _finish(
     ax: Axes, xlabel: str | Column, ylabel: str | Column, title: str, handles: Sequence[Artist] | None = None
 ) -> None:
     finish(ax, xlabel, ylabel)
-    ax.set_title(plain(title), fontsize=9)
+    ax.set_title(legible(title), fontsize=9)
     ax.legend(handles=handles, frameon=False, fontsize=8)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from carsmoo.plots.style import GREY, INK, plain
+from carsmoo.plots.style import GREY, INK, legible
 from carsmoo.space.picture import Box, Picture
 
 _TINTS = ("#eef2f7", "#f7f1e6")
@@ -114,7 +114,7 @@ def _draw_groups(ax: Axes, picture: Picture, layout: _Layout, sizes: _Sizes) -> 
             }
             ax.add_patch(FancyBboxPatch((left, low), right - left, high - low, zorder=0, **look))
             ax.text(
-                left + 0.06, high - 0.03, plain(name), ha="left", va="top", fontsize=sizes.font - 1.5, color="#555555"
+                left + 0.06, high - 0.03, legible(name), ha="left", va="top", fontsize=sizes.font - 1.5, color="#555555"
             )
 
 
@@ -129,7 +129,9 @@ def _draw_box(ax: Axes, box: Box, centre: tuple[float, float], layout: _Layout, 
     colour = "#6a6a6a" if box.kind == "absent" else INK
     lines = box.text.count("\n")
     size = sizes.font if lines < 1 or alone else sizes.font * (0.87 if lines < 2 else 0.7)
-    ax.text(*centre, plain(box.text), ha="center", va="center", fontsize=size, color=colour, linespacing=1.05, zorder=6)
+    ax.text(
+        *centre, legible(box.text), ha="center", va="center", fontsize=size, color=colour, linespacing=1.05, zorder=6
+    )
 
 
 def _draw_arrow(ax: Axes, layout: _Layout, start: int, end: int, sizes: _Sizes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 
 from carsmoo.plots.shown import ShownAxes, ShownFigure
 from carsmoo.space.words import Column
@@ -54,25 +55,31 @@ def save(drawn: Axes | Figure, path: str | Path) -> None:
     write_whole(Path(path), buffer.getvalue())
 
 
-def plain(text: object) -> str:
-    """Return a text that is drawn as it is; between two dollar signs matplotlib else reads mathematics."""
-    return str(text).replace("$", r"\$")
+def legible(text: object) -> str:
+    """Return a text as matplotlib can draw it: mathematics between dollar signs, if it is that, else as it is."""
+    told = str(text)
+    try:
+        if "$" in told:
+            MathTextParser("path").parse(told)
+    except ValueError:
+        return told.replace("$", r"\$")
+    return told
 
 
 def entry(name: object) -> str:
-    """Return a name for a legend as :func:`plain` does; matplotlib leaves out those that begin with an underscore."""
-    return plain(f" {name}" if str(name).startswith("_") else name)
+    """Return a name for a legend as :func:`legible` does; matplotlib leaves out those that begin with an underscore."""
+    return legible(f" {name}" if str(name).startswith("_") else name)
 
 
 def finish(ax: Axes, x: str | Column, y: str | Column) -> None:
     """Name the axes, and leave of their frame what a reader needs; a column's axis counts in engineering units."""
     for axis, label in ((ax.xaxis, x), (ax.yaxis, y)):
         if isinstance(label, Column):
-            axis.set_label_text(plain(label.label))
+            axis.set_label_text(legible(label.label))
             if label.scale != 1.0:
                 axis.set_major_formatter(partial(_tick, label.scale))
         else:
-            axis.set_label_text(plain(label))
+            axis.set_label_text(legible(label))
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(color="#e6e6e6", linewidth=0.6)
     ax.set_axisbelow(True)

@@ -239,3 +239,9 @@ def test_names_are_plain_text_and_all_of_them_in_the_legend(draw: Callable[[], A
     legend = ax.get_legend()
     told = [] if legend is None else [text.get_text().replace(r"\$", "$").strip() for text in legend.get_texts()]
     assert all(any(text.startswith(name) for text in told) for name in entries)
+
+
+def test_mathematics_in_a_label_stays_what_it_is() -> None:
+    ax = plot_front(F[:, :2], ["$f_1$", "US$"])
+    ax.figure.draw_without_rendering()  # type: ignore[union-attr]
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("$f_1$", r"US\$")

@@ -29,6 +29,7 @@ DATA_NAMES = tuple(READERS)
 
 STREAMED = ("imagenet", "folder")  # names whose images can stay in their files
 SIZE = (224, 224)  # of streamed images where none is asked for
+JPEG = (".jpg", ".jpeg")  # endings of 8 bits a colour; a stream may have millions of them, and does not open them first
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, published with torchvision's networks
 
 DataLike: TypeAlias = "str | ImageData | StreamedData | Pair | Dataset[Any]"
@@ -169,7 +170,7 @@ def _streamed(spec: DatasetSpec) -> StreamedData:
     splits = {**files, **{what: [train[k] for k in index.tolist()] for what, index in places.items()}}
     mean, std = (torch.tensor(values, dtype=torch.float32) * 255 for values in (MEAN, STD))
     augmentation = spec.changed(natural((3, *size)))
-    white = white_in(spec.name, listing.paths)
+    white = white_in(spec.name, (path for path in listing.paths if not path.lower().endswith(JPEG)))
     seen = repr((size, mean.tolist(), std.tolist(), listing.classes, augmentation))
     seen += repr(white) if white != White() else ""
 
