@@ -9,19 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.paper import (
-    cells,
-    experiment,
-    latency,
-    protection,
-    search_time,
-    searches,
-    statistics,
-    time_model,
-    transfer,
-    trap,
-)
-from benchmarks.paper.experiment import Experiment
+from benchmarks.paper import cells, latency, protection, search_time, searches, statistics, time_model, transfer, trap
+from benchmarks.paper.experiment import RESULTS, Experiment, main
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.config.search import SearchConfig
@@ -71,7 +60,7 @@ def test_an_experiment_runs_writes_and_draws(name: str, tmp_path: Path, capsys: 
     assert {"cores2", "paper"} <= set(experiment.presets)
     assert type(experiment.presets["paper"]) is type(preset)
     tiny = dataclasses.replace(experiment, presets={"cores2": preset})
-    experiment.main(tiny, ["--out", str(tmp_path)])
+    main(tiny, ["--out", str(tmp_path)])
     told = capsys.readouterr().out.splitlines()
     result = json.loads(told[-1].removeprefix("RESULT "))
     document = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
@@ -87,9 +76,9 @@ def test_an_experiment_runs_writes_and_draws(name: str, tmp_path: Path, capsys: 
 
 
 def test_a_result_is_drawn_again_without_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    experiment.main(search_time.EXPERIMENT, ["--redraw", "--out", str(tmp_path)])
+    main(search_time.EXPERIMENT, ["--redraw", "--out", str(tmp_path)])
     told = json.loads(capsys.readouterr().out.splitlines()[-1].removeprefix("RESULT "))
-    kept = json.loads((experiment.RESULTS / "search_time.json").read_text(encoding="utf-8"))
+    kept = json.loads((RESULTS / "search_time.json").read_text(encoding="utf-8"))
     assert told["figures"]["predicted_over_measured"] == pytest.approx(kept["figures"]["predicted_over_measured"], 1e-4)
     assert abs(told["figures"]["predicted_over_measured"] - 1) < 0.15
     assert (tmp_path / "search_time.png").stat().st_size > 10_000
@@ -97,11 +86,11 @@ def test_a_result_is_drawn_again_without_measuring(tmp_path: Path, capsys: pytes
 
 def test_an_unknown_setting_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        experiment.main(trap.EXPERIMENT, ["--set", "sedes=3"])
+        main(trap.EXPERIMENT, ["--set", "sedes=3"])
     assert stopped.value.code == 2
     assert "sedes" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        experiment.main(trap.EXPERIMENT, ["--set", "recipe.epochs=5"])
+        main(trap.EXPERIMENT, ["--set", "recipe.epochs=5"])
     assert "recipe.epochs: expected at least 6, got 5" in capsys.readouterr().err
 
 

@@ -37,7 +37,7 @@ def world(seed: int = 0, group: Group = ALONE, **plan: Any) -> Ensemble:
 
 def problem(**plan: Any) -> CARSProblem:
     shape = NetworkConfig(channels=2, layers=3)
-    return CARSProblem(images(), network=shape, training=dataclasses.replace(PLAN, **plan), seed=3)
+    return CARSProblem(images(), SPACE, network=shape, training=dataclasses.replace(PLAN, **plan), seed=3)
 
 
 def epochs(made: Ensemble) -> list[float]:

@@ -22,7 +22,7 @@ from carsmoo.testing import check_moving_problem
 from carsmoo.utils.validation import DivergenceError
 from tests.support.groups import together
 
-SPACE = DARTSSpace()
+SPACE = DARTSSpace(nodes=2)  # of small cells, which train quickly
 SMALL = NetworkConfig(channels=2, layers=3, image_shape=(1, 6, 6), n_classes=3)
 PLAN = SupernetTraining(
     weights="own",
@@ -52,7 +52,7 @@ def world(seed: int = 0, group: Group = ALONE, **plan: Any) -> OwnWeights:
 
 def problem(**plan: Any) -> CARSProblem:
     shape = NetworkConfig(channels=2, layers=3)
-    return CARSProblem(images(), network=shape, training=dataclasses.replace(PLAN, **plan), seed=3)
+    return CARSProblem(images(), SPACE, network=shape, training=dataclasses.replace(PLAN, **plan), seed=3)
 
 
 def vectors(n: int, seed: int = 0) -> NDArray[np.int64]:
