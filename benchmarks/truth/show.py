@@ -3,8 +3,8 @@
     python -m benchmarks.truth.show
 
 tau is Kendall's tau-b with the test error, mean over seeds, of networks trained alone. ``thirds`` is the mean of the
-three tau within the smallest, middle and largest third by parameters. An order can agree with the truth no better than
-two trainings of the same architectures agree with each other.
+three tau within the smallest, middle and largest third by parameters. An order without any noise would have less
+than 1, since two trainings of one architecture differ.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def lines(truth: Truth, records: Sequence[Record]) -> Iterator[str]:
         yield (
             f"sd over architectures {100 * found['sd']:.2f}, over seeds {100 * found['sd_seed']:.2f} "
             f"(n = {found['n_seeds']}): tau between seeds {found['tau_seeds']:.2f}, "
-            f"in thirds {told(found['tau_seeds_thirds'])}"
+            f"in thirds {told(found['tau_seeds_thirds'])}; of an order without noise {told(found['tau_without_noise'])}"
         )
     yield f"{'tau with':<24}{'all':>7}{'random':>8}   thirds by size (all)"
     random = truth.at([group != "published" for group in truth.groups])

@@ -16,6 +16,7 @@ from carsmoo.compare.statistics import rank_correlation
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.retraining import TrainingRecipe
 from carsmoo.cost.closed_form import flops, params
+from carsmoo.problems.trust import of_whole
 from carsmoo.space.genotype import Genotype
 
 
@@ -122,7 +123,8 @@ def seeds(test: Mapping[str, Mapping[int, float]], size: Mapping[str, float]) ->
         size: parameters by architecture.
 
     Returns:
-        ``n_seeds``, ``tau_seeds``, ``tau_seeds_thirds`` (mean of the thirds); ``sd``, of the mean errors over
+        ``n_seeds``, ``tau_seeds``, ``tau_seeds_thirds`` (mean of the thirds); ``tau_without_noise``, which an order by
+        the expected errors would have with the mean of both, if errors are normal; ``sd``, of the mean errors over
         architectures, and ``sd_seed``, of one training around its architecture's expectation.
     """
     names = [name for name, by_seed in test.items() if {0, 1} <= set(by_seed)]
@@ -130,9 +132,11 @@ def seeds(test: Mapping[str, Mapping[int, float]], size: Mapping[str, float]) ->
         return {"n_seeds": len(names)}
     pairs = np.array([[test[name][0], test[name][1]] for name in names])
     sizes = [size[name] for name in names]
+    between = tau(*pairs.T)
     return {
         "n_seeds": len(names),
-        "tau_seeds": tau(*pairs.T),
+        "tau_seeds": between,
+        "tau_without_noise": None if between is None else of_whole(between, 2),
         "tau_seeds_thirds": mean_of(within_thirds(pairs[:, 0], pairs[:, 1], sizes)),
         "sd": float(pairs.mean(axis=1).std(ddof=1)),
         "sd_seed": float(np.sqrt(np.mean(np.diff(pairs, axis=1) ** 2) / 2)),

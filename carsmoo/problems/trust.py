@@ -76,7 +76,7 @@ class Trust:
         0, have together the reliability of Spearman and Brown. Of one supernet only the images are told.
         """
         parts = [(self.halves, 2), (self.members, self.n_members)]
-        return min((_of_whole(tau, n) for tau, n in parts if tau is not None), default=None)
+        return min((of_whole(tau, n) for tau, n in parts if tau is not None), default=None)
 
     @property
     def warning(self) -> str | None:
@@ -92,7 +92,7 @@ class Trust:
                 f"the shared weights are young, {self.updates:.0f} steps each: with fewer than {YOUNG} they were never "
                 "seen to order networks well; train longer, or train some networks alone"
             )
-        elif self.members is not None and _of_whole(self.members, self.n_members) == self.ceiling:
+        elif self.members is not None and of_whole(self.members, self.n_members) == self.ceiling:
             of = "supernets" if self.shared else "different weights"
             why = f"{of} agree with tau {self.members:.2f}; train longer{' or more of them' if self.shared else ''}"
         else:
@@ -101,7 +101,7 @@ class Trust:
         return f"the order of these networks is mostly noise: {why}"
 
 
-def _of_whole(tau: float, n: int) -> float:
+def of_whole(tau: float, n: int) -> float:
     """Return the tau of the mean of ``n`` parts, any two of which agree with ``tau``, with that of endlessly many."""
     r = math.sin(math.pi / 2 * max(tau, 0.0))
     return 2 / math.pi * math.asin(math.sqrt(n * r / (1 + (n - 1) * r)))

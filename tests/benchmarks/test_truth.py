@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -184,6 +185,9 @@ def test_seeds_agree_as_counted_by_hand() -> None:
     assert found["tau_seeds"] == pytest.approx(1.0)
     assert found["sd"] == pytest.approx(0.15)  # of 0.15, 0.3, 0.45
     assert found["sd_seed"] == pytest.approx((0.02 / 6) ** 0.5)  # differences 0.1, 0, 0.1
+    apart = summary.seeds({"a": {0: 1, 1: 2}, "b": {0: 2, 1: 1}, "c": {0: 3, 1: 3}}, {"a": 1.0, "b": 2.0, "c": 3.0})
+    assert apart["tau_seeds"] == pytest.approx(1 / 3)  # a correlation of 1/2, of the means with the truth of √(2/3)
+    assert apart["tau_without_noise"] == pytest.approx(2 / math.pi * math.asin((2 / 3) ** 0.5))
 
 
 def test_lengths_are_compared_on_the_architectures_that_have_all_of_them() -> None:
