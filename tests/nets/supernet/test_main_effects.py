@@ -24,7 +24,7 @@ from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.progress import Step
 from tests.support.groups import together
 
-SPACE = DARTSSpace()
+SPACE = DARTSSpace(nodes=2)  # of small cells, which train quickly
 PLAN = SupernetTraining(
     warmup_epochs=1,
     n_generations=2,
@@ -49,7 +49,8 @@ def problem(group: Group | None = None, objectives: Sequence[Any] = ("loss", "pa
     labels = np.arange(120) % 3
     images = np.random.default_rng(0).random((120, 6, 6)) + labels[:, None, None] / 4
     shape, training = NetworkConfig(channels=2, layers=3), dataclasses.replace(PLAN, **plan)
-    return CARSProblem((images, labels), objectives=objectives, network=shape, training=training, seed=3, group=group)
+    given = {"objectives": objectives, "network": shape, "training": training, "seed": 3, "group": group}
+    return CARSProblem((images, labels), SPACE, **given)
 
 
 # ---------------------------------------------------------------------- the fit

@@ -18,7 +18,7 @@ from carsmoo.utils.correlation import rank_correlation
 from carsmoo.utils.progress import Step
 from carsmoo.utils.trees import Arrays
 
-SPACE = DARTSSpace()
+SPACE = DARTSSpace(nodes=2)  # of small cells, which train quickly
 PLAN = SupernetTraining(
     weights="own",
     main_effects="population",
@@ -46,7 +46,8 @@ def problem(**plan: Any) -> CARSProblem:
     labels = np.arange(120) % 3
     images = np.random.default_rng(0).random((120, 6, 6)) + labels[:, None, None] / 4
     shape, training = NetworkConfig(channels=2, layers=3, bn_affine=True), dataclasses.replace(PLAN, **plan)
-    return CARSProblem((images, labels), objectives=("loss", "params"), network=shape, training=training, seed=3)
+    given = {"objectives": ("loss", "params"), "network": shape, "training": training, "seed": 3}
+    return CARSProblem((images, labels), SPACE, **given)
 
 
 def test_a_score_is_the_mean_of_the_living_networks_main_effects_and_a_supernets_on_their_scale() -> None:
