@@ -37,11 +37,8 @@ goes on where it stopped; ``--redraw`` prints and draws what is stored, without 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -49,108 +46,23 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
 from benchmarks.truth.compute import crossing, gain
 from benchmarks.truth.derived import derived
 from benchmarks.truth.ending import endings
-from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD, Lever
-from benchmarks.truth.records import RESULTS, append_line, read, whole_lines
-from benchmarks.truth.sets import SETS, architectures
+from benchmarks.truth.fidelity import FILE, SCORES, Task, key, measure, stored
+from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD
+from benchmarks.truth.records import RESULTS, append_line, read
+from benchmarks.truth.sets import SETS
 from benchmarks.truth.summary import by_name, load_truth, mean_of, scores, seeds, tau
 from benchmarks.truth.trust import correlations
-from carsmoo.config.network import NetworkConfig
-from carsmoo.config.supernet import SupernetTraining
-from carsmoo.nets.supernet.problem import CARSProblem
-from carsmoo.problems.trust import trust_of
-from carsmoo.utils.progress import PhaseClock
-
-FILE = "fidelity.jsonl"
 
 TICKS = (5, 10, 30, 100, 300, 1000)
 """Core-seconds that are marked in the picture."""
 
-SCORES = ("error", "loss")
-"""What networks are ordered by: the share of images that are wrong, or the cross entropy."""
-
 COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b")
 """Of the levers, in their order."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One measurement.
-
-    Args:
-        data: name of the truth set.
-        lever: name of the way to score.
-        epochs: that all architectures share.
-        seed: of weights, order and augmentation.
-    """
-
-    data: str
-    lever: str
-    epochs: int
-    seed: int = 0
-
-
-def measure(task: Task) -> dict[str, Any]:
-    """Return what a search would know of the random architectures of a truth set: their scores on two halves."""
-    made, lever = SETS[task.data], LEVERS[task.lever]
-    chosen = [one for one in architectures() if one.group != "published"]
-    supernets = max(task.epochs // lever.epochs_each, 1) if lever.epochs_each else 1
-    plan = SupernetTraining(
-        **lever.plan,
-        n_supernets=supernets,
-        warmup_epochs=task.epochs,
-        n_generations=0,
-        pop_size=len(chosen),
-        score_images=lever.images // supernets,
-    )
-    recipe = made.recipe
-    shape = NetworkConfig(channels=recipe.channels, layers=recipe.layers, bn_affine=plan.weights == "own")
-    data = f"{made.data}{'&' if '?' in made.data else '?'}pad=0"  # as the truth sets' recipe
-    problem = CARSProblem(data, objectives=("loss", "params"), network=shape, training=plan, seed=task.seed)
-    clock = PhaseClock(time.process_time)
-    problem.listeners.append(clock)
-    genotypes = [one.genotype for one in chosen]
-    problem.evaluate(problem.space.encode(genotypes))
-    taken = clock.take()
-    fitting = taken["scoring"] if plan.main_effects else 0.0  # of other networks than those that are asked for
-    tallies = {what: problem.tallies(genotypes, what) for what in SCORES}
-    found = {what: halves(tallies[what]) for what in SCORES}
-    if plan.main_effects:  # a search by them goes by a fit to all networks, which has no halves
-        found["loss"] = [
-            [score, score] for score in problem.moving_values(problem.space.encode(genotypes))[:, 0].round(6)
-        ]
-    trust = trust_of(tallies["loss"], updates=None if problem.trust is None else problem.trust.updates, score="loss")
-    return {
-        **dataclasses.asdict(task),
-        "core_seconds": round(taken["warm-up"] + fitting, 1),
-        **{name: getattr(trust, name) for name in ("updates", "members", "n_members")},
-        **{what: dict(zip([one.name for one in chosen], found[what], strict=True)) for what in SCORES},
-        "images": lever.images,
-        "torch": torch.__version__,
-    }
-
-
-def halves(tallies: NDArray[Any]) -> list[list[float]]:
-    """Return the mean scores of networks on the even and on the odd images, (n, 2)."""
-    summed = tallies.sum(axis=1) if tallies.ndim > 3 else tallies
-    means: list[list[float]] = (summed[:, 0] / summed[:, 1]).round(6).tolist()
-    return means
-
-
-def stored(folder: Path) -> list[dict[str, Any]]:
-    """Return the measurements of a folder that are on as many images as their levers take today."""
-    records = [json.loads(line) for line in whole_lines(folder / FILE)]
-    return [record for record in records if record.get("images", Lever.images) == LEVERS[record["lever"]].images]
-
-
-def key(record: dict[str, Any]) -> Task:
-    """Return which measurement it is."""
-    return Task(**{field.name: record[field.name] for field in dataclasses.fields(Task)})
 
 
 def curves(

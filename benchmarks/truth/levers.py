@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Present, Sandwich
+from carsmoo.config.supernet import SupernetTraining
+
+Kind = Callable[..., Any]
+"""Makes weights of a space, a network's shape, a plan, images and a seed; see :mod:`benchmarks.truth.kinds`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +24,7 @@ class Lever:
         epochs_each: epochs of each supernet of an ensemble; None for one supernet that has all.
         images: of search-validation, of each class its share, that networks are scored on, an equal part by each
             supernet.
+        kind: of weights, if of none that a search has.
         follows: whether its scores follow from those of others, see :mod:`benchmarks.truth.derived`.
     """
 
@@ -23,6 +32,7 @@ class Lever:
     plan: dict[str, Any]
     epochs_each: int | None = None
     images: int = 1000
+    kind: Kind | None = None
     follows: bool = False
 
     @property
@@ -31,14 +41,34 @@ class Lever:
         return "main_effects" in self.plan
 
 
+OWN: dict[str, Any] = {"weights": "own"}
+
 QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "weight_decay": 5e-4}
+
+"""What trains a network alone fast."""
+
+
+def rated(subnets: int) -> dict[str, Any]:
+    """Return settings with so many subnets a step, whose gradients are as if added up instead of averaged."""
+    usual = SupernetTraining()
+    rates = {name: subnets * getattr(usual, name) for name in ("learning_rate", "learning_rate_min", "grad_clip")}
+    return {"subnets_per_step": subnets, **rates}
+
 
 LEVERS = {
     "default": Lever(label="one supernet", plan={}),
     "ensemble": Lever(label="supernets of 2 epochs each", plan={}, epochs_each=2),
-    "own": Lever(label="own weights", plan={**QUICK, "weights": "own"}),
+    "own": Lever(label="own weights", plan={**QUICK, **OWN}),
     "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
     "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=500),
+    "fair": Lever(label="one supernet, fair", plan={}, kind=Fair),
+    "strict": Lever(label="one supernet, strictly fair", plan=rated(8), kind=Fair),
+    "several": Lever(label="one supernet, 4 subnets a step", plan=rated(4)),
+    "sandwich": Lever(label="one supernet, taught by large subnets", plan=rated(4), kind=Sandwich),
+    "present": Lever(label="one supernet, no edge absent", plan={}, kind=Present),
+    "few_shot": Lever(label="four supernets from one", plan={}, kind=FewShot),
+    "adapted": Lever(label="one supernet, adapted", plan=OWN, kind=partial(FromSupernet, share=0.75)),
+    "grown": Lever(label="own weights from a supernet", plan={**QUICK, **OWN}, kind=partial(FromSupernet, share=0.5)),
     "own_effects": Lever(label="own weights, main effects", plan={}, follows=True),
     "both": Lever(label="own weights, main effects, and a supernet's", plan={}, follows=True),
 }
@@ -50,6 +80,14 @@ EPOCHS = {
     "own": (4, 9, 18, 36),
     "widening": (4, 9, 18),
     "effects": (9, 18, 36),
+    "fair": (9,),
+    "strict": (1, 2),
+    "several": (2, 4),
+    "sandwich": (2, 4),
+    "present": (9,),
+    "few_shot": (9,),
+    "adapted": (12,),
+    "grown": (18,),
     "own_effects": (4, 9, 18, 36),
     "both": (4, 9, 18, 36),
 }

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from benchmarks import bench_fidelity
-from benchmarks.bench_fidelity import LEVERS, TOLD, Task, figures, key, measure
+from benchmarks.bench_fidelity import figures
+from benchmarks.truth import fidelity
 from benchmarks.truth.compute import crossing, gain
+from benchmarks.truth.fidelity import FILE, Task, key, measure
+from benchmarks.truth.levers import LEVERS, TOLD
 from benchmarks.truth.records import RESULTS, append_line
 from benchmarks.truth.sets import SETS, TruthSet, architectures
 from benchmarks.truth.summary import load_truth, tau
@@ -25,7 +28,7 @@ def test_a_measurement_tells_the_scores_of_the_random_architectures(
     lever: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = [one for one in architectures() if one.group != "published"][:3]
-    monkeypatch.setattr(bench_fidelity, "architectures", lambda: few)
+    monkeypatch.setattr(fidelity, "architectures", lambda: few)
     monkeypatch.setitem(SETS, "tiny", TINY)
     one, again = (measure(Task(data="tiny", lever=lever, epochs=1)) for _ in range(2))
     assert key(one) == Task(data="tiny", lever=lever, epochs=1)
@@ -114,7 +117,7 @@ def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pyt
         shutil.copy(RESULTS / name, tmp_path / name)
     truth = load_truth("cifar16", tmp_path)
     errors = dict(zip(truth.names, truth.test.tolist(), strict=True))
-    append_line(tmp_path / bench_fidelity.FILE, record("own", TOLD["own"], errors, errors, 3.0))
+    append_line(tmp_path / FILE, record("own", TOLD["own"], errors, errors, 3.0))
     bench_fidelity.main(["--redraw", "--out", str(tmp_path)])
     said = capsys.readouterr().out.splitlines()
     assert said[1].split()[:5] == ["cifar16", "own", str(TOLD["own"]), "0", "3"]
