@@ -52,7 +52,7 @@ from benchmarks.truth.compute import crossing, gain
 from benchmarks.truth.derived import derived
 from benchmarks.truth.ending import endings
 from benchmarks.truth.fidelity import FILE, SCORES, Task, key, measure, stored
-from benchmarks.truth.levers import EPOCHS, LEVERS, TOLD
+from benchmarks.truth.levers import EPOCHS, LEVERS, OFFERED, TOLD, TRIED
 from benchmarks.truth.records import RESULTS, append_line, read
 from benchmarks.truth.sets import SETS
 from benchmarks.truth.summary import by_name, load_truth, mean_of, scores, seeds, tau
@@ -61,8 +61,11 @@ from benchmarks.truth.trust import correlations
 TICKS = (5, 10, 30, 100, 300, 1000)
 """Core-seconds that are marked in the picture."""
 
-COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b")
-"""Of the levers, in their order."""
+COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b", "#3f9a94", "#d28aa8")
+"""Of the levers of a row, in their order."""
+
+ROWS = {"": OFFERED, ", not offered": ("default", *TRIED)}
+"""Of the picture: the levers in it, by what its titles say."""
 
 
 def curves(
@@ -127,26 +130,25 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
     names = list(dict.fromkeys(r["data"] for r in records))
     told = figures(records, folder)
     records = [*records, *derived(records)]
-    figure, axes = panels(1, len(names), 4.2 * len(names), 3.6, wspace=0.1)
-    places = list(LEVERS)
-    for axis, data in zip(np.atleast_1d(axes), names, strict=True):
-        by_error, by_loss = (curves(records, data, folder, score) for score in SCORES)
-        if "default" in by_error:
-            axis.plot(*zip(*by_error["default"], strict=True), marker="x", color="0.6", label="one supernet, error")
-        for lever, points in by_loss.items():
-            look = {"marker": MARKS[places.index(lever)], "color": COLOURS[places.index(lever)]}
-            axis.plot(*zip(*points, strict=True), label=f"{LEVERS[lever].label}, loss", **look)
-        for name, label, style in (("tau_seeds", "two trainings", "--"), ("tau_params", "parameters", ":")):
-            level = told.get(f"{name}_{data}")
-            if level is not None:
+    by_error, by_loss = ({data: curves(records, data, folder, score) for data in names} for score in SCORES)
+    figure, axes = panels(len(ROWS), len(names), 4.2 * len(names) + 2.6, 6.4, wspace=0.05, hspace=0.08)
+    for of_row, (title, levers) in zip(axes.reshape(len(ROWS), -1), ROWS.items(), strict=True):
+        for axis, data in zip(of_row, names, strict=True):
+            error = by_error[data].get("default", [(np.nan, np.nan)])
+            axis.plot(*zip(*error, strict=True), marker="x", color="0.6", label="one supernet, error")
+            for lever, marker, colour in zip(levers, MARKS, COLOURS, strict=False):
+                points = by_loss[data].get(lever, [(np.nan, np.nan)])  # not measured, and in the legend all the same
+                label = f"{LEVERS[lever].label}, loss"
+                axis.plot(*zip(*points, strict=True), marker=marker, color=colour, label=label)
+            for name, label, style in (("tau_seeds", "two trainings", "--"), ("tau_params", "parameters", ":")):
+                level = told.get(f"{name}_{data}", np.nan)
                 axis.axhline(level, color="0.5", linestyle=style, label=label)
-        axis.set_xscale("log")
-        axis.set_xticks(TICKS, labels=[str(tick) for tick in TICKS])
-        axis.minorticks_off()
-        axis.set_xlim(TICKS[0], TICKS[-1])
-        finish(axis, "core-seconds of training", "Kendall's tau with the truth", data)
-    handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+            axis.set_xscale("log")
+            axis.set_xticks(TICKS, labels=[str(tick) for tick in TICKS])
+            axis.minorticks_off()
+            axis.set_xlim(TICKS[0], TICKS[-1])
+            finish(axis, "core-seconds of training", "Kendall's tau with the truth", f"{data}{title}")
+        of_row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=8)
     return figure
 
 

@@ -74,6 +74,11 @@ LEVERS = {
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 
+TRIED = ("fair", "strict", "several", "sandwich", "present", "few_shot", "adapted", "grown")
+"""Those that were measured at one budget, to see whether they are worth having."""
+
+OFFERED = tuple(name for name in LEVERS if name not in TRIED)
+
 EPOCHS = {
     "default": (1, 2, 4, 9, 18),
     "ensemble": (4, 8, 16),
