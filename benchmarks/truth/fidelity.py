@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from benchmarks.truth.records import whole_lines
 from benchmarks.truth.sets import SETS, Architecture, architectures
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
+from carsmoo.nets.distributed.group import ALONE
+from carsmoo.nets.supernet.main_effects import MainEffects
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.problems.trust import trust_of
 from carsmoo.utils.progress import PhaseClock
@@ -104,13 +107,17 @@ def _searched(problem: CARSProblem, chosen: Sequence[Architecture]) -> Found:
 
 def _trained(kind: Kind, problem: CARSProblem, chosen: Sequence[Architecture]) -> Found:
     """Return what weights of another kind than a search has lead to."""
-    genotypes = [one.genotype for one in chosen]
-    weights = kind(problem.space, problem.network, problem.training, problem.images, problem.seed)
-    begun = time.process_time()
+    plan, genotypes = problem.training, [one.genotype for one in chosen]
+    X, seed = problem.space.encode(genotypes), problem.seed or 0
+    weights = kind(problem.space, problem.network, plan, problem.images, seed)
+    begun, fitted = time.process_time(), None
     weights.begin()
-    weights.join(problem.space.encode(genotypes))
+    weights.join(X)
+    if plan.main_effects:
+        effects = MainEffects(problem.space, plan.networks_drawn, seed, ALONE)
+        fitted = effects.scores(X, plan.warmup_epochs, partial(weights.scores, score="loss")).round(6).tolist()
     seconds = time.process_time() - begun
-    return Found(seconds, {what: weights.scores(genotypes, what) for what in SCORES}, weights.updates)
+    return Found(seconds, {what: weights.scores(genotypes, what) for what in SCORES}, weights.updates, fitted)
 
 
 def halves(tallies: NDArray[Any]) -> list[list[float]]:

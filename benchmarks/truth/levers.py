@@ -63,6 +63,9 @@ LEVERS = {
     "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=500),
     "fair": Lever(label="one supernet, fair", plan={}, kind=Fair),
     "strict": Lever(label="one supernet, strictly fair", plan=rated(8), kind=Fair),
+    "strict_effects": Lever(
+        label="the same, main effects", plan={**rated(8), "main_effects": 384}, images=500, kind=Fair
+    ),
     "several": Lever(label="one supernet, 4 subnets a step", plan=rated(4)),
     "sandwich": Lever(label="one supernet, taught by large subnets", plan=rated(4), kind=Sandwich),
     "present": Lever(label="one supernet, no edge absent", plan={}, kind=Present),
@@ -74,7 +77,7 @@ LEVERS = {
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 
-TRIED = ("fair", "strict", "several", "sandwich", "present", "few_shot", "adapted", "grown")
+TRIED = ("fair", "strict", "strict_effects", "several", "sandwich", "present", "few_shot", "adapted", "grown")
 """Those that were measured at one budget, to see whether they are worth having."""
 
 OFFERED = tuple(name for name in LEVERS if name not in TRIED)
@@ -87,6 +90,7 @@ EPOCHS = {
     "effects": (9, 18, 36),
     "fair": (9,),
     "strict": (1, 2),
+    "strict_effects": (1, 2),
     "several": (2, 4),
     "sandwich": (2, 4),
     "present": (9,),
