@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ from benchmarks.truth.fidelity import FILE, SCORES, Task, key, measure, stored
 from benchmarks.truth.levers import EPOCHS, LEVERS, OFFERED, TOLD, TRIED
 from benchmarks.truth.records import RESULTS, append_line, read
 from benchmarks.truth.sets import SETS
-from benchmarks.truth.summary import by_name, load_truth, mean_of, scores, seeds, tau
+from benchmarks.truth.summary import Truth, by_name, load_truth, mean_of, scores, seeds, tau
 from benchmarks.truth.trust import correlations
 
 TICKS = (5, 10, 30, 100, 300, 1000)
@@ -69,10 +69,9 @@ ROWS = {"": OFFERED, ", not offered": ("default", *TRIED)}
 
 
 def curves(
-    records: Sequence[dict[str, Any]], data: str, folder: Path, score: str = "error"
+    records: Sequence[dict[str, Any]], data: str, truth: Truth, score: str = "error"
 ) -> dict[str, list[tuple[float, float]]]:
     """Return (core-seconds, tau) of each lever on a truth set, by compute; means over seeds."""
-    truth = load_truth(data, folder)
     found: dict[str, list[tuple[float, float]]] = {}
     for lever in LEVERS:
         for epochs in EPOCHS[lever]:
@@ -86,32 +85,32 @@ def curves(
 
 
 def at(
-    records: Sequence[dict[str, Any]], data: str, folder: Path, lever: str, score: str
+    records: Sequence[dict[str, Any]], data: str, truth: Truth, lever: str, score: str
 ) -> tuple[float | None, float | None]:
     """Return core-seconds and tau of a lever at the epochs at which it is told."""
     told = [r for r in records if r["epochs"] == TOLD[lever]]
-    found = curves(told, data, folder, score).get(lever)
+    found = curves(told, data, truth, score).get(lever)
     return found[0] if found else (None, None)
 
 
-def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]:
-    """Return the figures of all truth sets that have measurements, and those of trust."""
+def figures(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], folder: Path) -> dict[str, float]:
+    """Return the figures of all truth sets that have measurements, and those of trust; the folder tells the seeds."""
     found: dict[str, float | None] = {}
     measured, records = records, [*records, *derived(records)]
     for data in dict.fromkeys(r["data"] for r in records):
-        truth = load_truth(data, folder)
+        truth = truths[data]
         random = truth.at([group != "published" for group in truth.groups])
         size = dict(zip(truth.names, truth.params.tolist(), strict=True))
         between = seeds(by_name(read(folder / f"{data}.jsonl")[1], "test"), size)
-        by_error, by_loss = (curves(records, data, folder, score) for score in SCORES)
+        by_error, by_loss = (curves(records, data, truth, score) for score in SCORES)
         found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
         told |= {f"_{name}": (name, "loss") for name in ("effects", "own_effects", "both")}
         for name, way in told.items():
-            found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, folder, *way)
-        found[f"tau_loss_{data}"] = at(records, data, folder, "own", "loss")[1]
-        found[f"tau_shared_error_{data}"] = at(records, data, folder, "default", "error")[1]
+            found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, truth, *way)
+        found[f"tau_loss_{data}"] = at(records, data, truth, "own", "loss")[1]
+        found[f"tau_shared_error_{data}"] = at(records, data, truth, "default", "error")[1]
         for name, lever in (("", "default"), ("_own", "own")):
             found[f"extrapolated_to_params{name}_{data}"] = crossing(
                 by_loss.get(lever, []), found[f"tau_params_{data}"]
@@ -121,16 +120,15 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
             for lever in ("ensemble", "effects", "own_effects", "both"):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
-    found |= correlations(measured, folder) | endings(measured, folder)
+    found |= correlations(measured, truths) | endings(measured, truths)
     return {name: value for name, value in found.items() if value is not None}
 
 
-def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
-    """Draw tau over compute, one line a lever, with the ceiling and the parameters' own tau."""
+def draw(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], told: Mapping[str, float]) -> Figure:
+    """Draw tau over compute, one line a lever, with the ceiling and the parameters' own tau, which figures tell."""
     names = list(dict.fromkeys(r["data"] for r in records))
-    told = figures(records, folder)
     records = [*records, *derived(records)]
-    by_error, by_loss = ({data: curves(records, data, folder, score) for data in names} for score in SCORES)
+    by_error, by_loss = ({data: curves(records, data, truths[data], score) for data in names} for score in SCORES)
     figure, axes = panels(len(ROWS), len(names), 4.2 * len(names) + 2.6, 6.4, wspace=0.05, hspace=0.08)
     for of_row, (title, levers) in zip(axes.reshape(len(ROWS), -1), ROWS.items(), strict=True):
         for axis, data in zip(of_row, names, strict=True):
@@ -152,12 +150,12 @@ def draw(records: Sequence[dict[str, Any]], folder: Path) -> Figure:
     return figure
 
 
-def lines_of(records: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
+def lines_of(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth]) -> Iterator[str]:
     """Yield a table of all measurements; ``size`` is the tau of the loss with "more parameters first"."""
     heads = "".join(f"{head:>9}" for head in ("by loss", "size", "members"))
     yield f"{'data':<9}{'lever':<9}{'epochs':>7}{'seed':>6}{'core-s':>9}{'error':>8}{'tau':>7}{heads}"
     for record in [*records, *derived(records)]:
-        truth = load_truth(record["data"], folder)
+        truth = truths[record["data"]]
         error, loss = (scores(record, truth.names, score) for score in SCORES)
         lever = LEVERS[record["lever"]]
         own = None if lever.fitted or lever.follows else tau(truth.test, error)  # of a fit none
@@ -198,11 +196,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 append_line(options.out / FILE, record)
                 print(json.dumps({k: v for k, v in record.items() if k not in SCORES}), flush=True)
     records = stored(options.out)
-    for line in lines_of(records, options.out):
+    truths = {name: load_truth(name, options.out) for name in {record["data"] for record in records}}
+    for line in lines_of(records, truths):
         print(line)
+    found = figures(records, truths, options.out)
     if records:
-        draw(records, options.out).savefig(options.out / "fidelity.png", dpi=200)
-    told = {name: round(value, 4) for name, value in figures(records, options.out).items()}
+        draw(records, truths, found).savefig(options.out / "fidelity.png", dpi=200)
+    told = {name: round(value, 4) for name, value in found.items()}
     print("RESULT " + json.dumps({"name": "fidelity", "figures": told}))
 
 

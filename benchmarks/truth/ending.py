@@ -15,14 +15,13 @@ entropy:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.truth.summary import load_truth, scores, tau
+from benchmarks.truth.summary import Truth, scores, tau
 from benchmarks.truth.trust import spearman, trusted
 from carsmoo.problems.trust import LOW
 
@@ -30,11 +29,11 @@ LEVERS = ("default", "widening")
 """Those whose weights one supernet has, in one warm-up."""
 
 
-def endings(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]:
+def endings(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth]) -> dict[str, float]:
     """Return the figures; none without a supernet of two lengths. Measurements that order nothing are left out."""
     chosen, pairs = [], []
     for series in _by_supernet(records):
-        told_of = [(record, *trusted(record, folder)) for record in series]
+        told_of = [(record, *trusted(record, truths)) for record in series]
         known = [(one, trust.ceiling, true) for one, trust, true in told_of if true is not None]
         if len(known) < 2:
             continue
@@ -42,7 +41,7 @@ def endings(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]
         lengths = [record["epochs"] for record, _, _ in known]
         end = next((k for k, (_, ceiling, _) in enumerate(known) if ceiling is not None and ceiling >= LOW), -1)
         chosen.append((true[end], lengths[end] / lengths[-1], true[-1], max(true)))
-        names = load_truth(series[0]["data"], folder).names
+        names = truths[series[0]["data"]].names
         orders = [scores(record, names, "loss") for record, _, _ in known]
         pairs += list(zip([tau(*two) for two in pairwise(orders)], true[1:], strict=True))
     if not chosen:

@@ -21,9 +21,8 @@ several lengths are not independent of each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from benchmarks.truth.levers import LEVERS
-from benchmarks.truth.summary import Truth, load_truth, scores, tau
+from benchmarks.truth.summary import Truth, scores, tau
 from carsmoo.problems.trust import Trust
 
 FITTED = tuple(name for name, lever in LEVERS.items() if lever.fitted)
@@ -44,14 +43,14 @@ DRAWS = 25
 """Draws of them."""
 
 
-def correlations(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float]:
-    """Return the figures that exist."""
+def correlations(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth]) -> dict[str, float]:
+    """Return the figures that exist, by the truth sets that the measurements are of."""
     found: dict[str, float] = {}
-    for name, pairs in _pairs(records, folder):
+    for name, pairs in _pairs(records, truths):
         if (correlation := spearman(pairs)) is not None:
             found[f"trust_correlation{name}"] = correlation
             found[f"trust_n{name}"] = sum(None not in pair for pair in pairs)
-    return found | probed([record for record in records if record["lever"] not in FITTED], folder)
+    return found | probed([record for record in records if record["lever"] not in FITTED], truths)
 
 
 def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
@@ -62,9 +61,8 @@ def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None
     return float(spearmanr(*zip(*known, strict=True)).statistic)
 
 
-def probed(records: Sequence[dict[str, Any]], folder: Path, draws: int = DRAWS) -> dict[str, float]:
+def probed(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], draws: int = DRAWS) -> dict[str, float]:
     """Return the figures of probes, by the loss, of three measurements or more; of probes no more than half of all."""
-    truths = {name: load_truth(name, folder) for name in {record["data"] for record in records}}
     orders = [_known(record, truths[record["data"]]) for record in records]
     if len(orders) < 3:
         return {}
@@ -107,11 +105,11 @@ def _agreement(orders: Sequence[Order], draws: int, probes: int | None = None) -
 
 
 def _pairs(
-    records: Sequence[dict[str, Any]], folder: Path
+    records: Sequence[dict[str, Any]], truths: Mapping[str, Truth]
 ) -> Iterator[tuple[str, list[tuple[float | None, float | None]]]]:
     """Yield the figures' names, each with its pairs of a figure of trust and the true tau."""
     records = [record for record in records if record["lever"] not in FITTED]
-    by_loss = [trusted(record, folder) for record in records]
+    by_loss = [trusted(record, truths) for record in records]
     sets = [record["data"] for record in records]
     yield "", [(trust.ceiling, true) for trust, true in by_loss]
     yield "_ensembles", [(trust.ceiling, true) for trust, true in by_loss if trust.n_members > 1]
@@ -121,13 +119,13 @@ def _pairs(
         of = [pair for pair, name in zip(by_loss, sets, strict=True) if name == data]
         yield f"_halves_{data}", [(trust.halves, true) for trust, true in of]
         yield f"_updates_{data}", [(trust.updates, true) for trust, true in of]
-    by_error = map(partial(trusted, folder=folder, score="error"), records)
+    by_error = map(partial(trusted, truths=truths, score="error"), records)
     yield "_halves_error", [(trust.halves, true) for trust, true in by_error]
 
 
-def trusted(record: dict[str, Any], folder: Path, score: str = "loss") -> tuple[Trust, float | None]:
+def trusted(record: dict[str, Any], truths: Mapping[str, Truth], score: str = "loss") -> tuple[Trust, float | None]:
     """Return the trust figures of a measurement's order by a score, and its true tau."""
-    truth = load_truth(record["data"], folder)
+    truth = truths[record["data"]]
     trust = Trust(
         halves=tau(*np.array(list(record[score].values())).T),
         successive=None,

@@ -1,5 +1,6 @@
 """Fidelity: what is measured are scores of a search, and the figures agree with a count by hand."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -23,13 +24,16 @@ TINY = TruthSet(
 )
 
 
-@pytest.mark.parametrize("lever", ["own", "default", "ensemble", "widening", "effects"])
+@pytest.mark.parametrize("lever", ["own", "default", "ensemble", "widening", "effects", "strict_effects", "adapted"])
 def test_a_measurement_tells_the_scores_of_the_random_architectures(
     lever: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = [one for one in architectures() if one.group != "published"][:3]
     monkeypatch.setattr(fidelity, "architectures", lambda: few)
     monkeypatch.setitem(SETS, "tiny", TINY)
+    if LEVERS[lever].fitted:
+        made = LEVERS[lever]
+        monkeypatch.setitem(LEVERS, lever, dataclasses.replace(made, plan={**made.plan, "main_effects": 32}))
     one, again = (measure(Task(data="tiny", lever=lever, epochs=1)) for _ in range(2))
     assert key(one) == Task(data="tiny", lever=lever, epochs=1)
     for what in ("error", "loss"):
@@ -81,7 +85,7 @@ def test_figures_are_of_the_told_epochs_and_follow_the_scores(tmp_path: Path) ->
         record("default", 2, wrong, right, 3.0),
         record("own", 18, wrong, wrong, 30.0),
     ]
-    found = figures(records, tmp_path)
+    found = figures(records, {"cifar16": truth}, tmp_path)
     assert (found["tau_cifar16"], found["core_seconds_tau_cifar16"]) == (pytest.approx(-1.0), 30.0)
     assert (found["tau_ensemble_cifar16"], found["core_seconds_tau_ensemble_cifar16"]) == (pytest.approx(1.0), 8.0)
     assert (found["tau_shared_cifar16"], found["core_seconds_tau_shared_cifar16"]) == (pytest.approx(1.0), 9.0)
@@ -92,7 +96,7 @@ def test_figures_are_of_the_told_epochs_and_follow_the_scores(tmp_path: Path) ->
     assert found["trust_n"] == 6
     assert "trust_n_ensembles" not in found  # two do not make a correlation
     more = record("ensemble", 16, wrong, right, 16.0) | {"members": 0.9, "n_members": 8}
-    told = figures([*records, more], tmp_path)
+    told = figures([*records, more], {"cifar16": truth}, tmp_path)
     assert told["trust_n_ensembles"] == 3
     assert told["trust_correlation_ensembles"] == pytest.approx(0.87, abs=0.01)  # 1, 2, 3 against 1, 2.5, 2.5
 
@@ -105,7 +109,7 @@ def test_what_follows_from_measurements_is_told_beside_them(tmp_path: Path) -> N
     random = {name: value for name, value in right.items() if name.startswith(("random", "drawn"))}
     wrong = {name: 1 - value for name, value in random.items()}
     measured = [record("own", 18, random, random, 30.0), record("effects", 9, wrong, wrong, 7.0)]
-    found = figures(measured, tmp_path)
+    found = figures(measured, {"cifar16": truth}, tmp_path)
     assert (found["core_seconds_tau_own_effects_cifar16"], found["core_seconds_tau_both_cifar16"]) == (30.0, 37.0)
     assert found["tau_own_effects_cifar16"] > 0.6  # of the truth itself, fitted
     assert abs(found["tau_both_cifar16"]) < 0.4  # with its contrary as much again

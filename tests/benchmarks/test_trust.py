@@ -14,6 +14,7 @@ from benchmarks.truth.trust import PROBES, correlations, probed, trusted
 
 RNG = np.random.default_rng(0)
 TRUTH = load_truth("cifar16", RESULTS)
+TRUTHS = {"cifar16": TRUTH}
 
 
 def halves(noise: float) -> NDArray[np.float64]:
@@ -32,7 +33,7 @@ def test_trust_figures_are_held_against_the_true_tau() -> None:
     for k, noise in enumerate((0.0, 0.005, 0.012, 0.03)):  # the noisier, the more steps; by the error worse than noise
         records.append(record(halves(noise), -halves(noise), 5.0 + k))
     records[0] |= {"members": 0.02, "n_members": 2}  # the truest is expected to be the least true
-    found = correlations(records, RESULTS)
+    found = correlations(records, TRUTHS)
     assert found["trust_correlation_halves"] == found["trust_correlation_halves_cifar16"] == pytest.approx(1)
     assert found["trust_correlation_updates"] == found["trust_correlation_updates_cifar16"] == pytest.approx(-1)
     assert found["trust_correlation"] == pytest.approx(1 - 6 * (3**2 + 1 + 1 + 1) / (4 * 15))
@@ -43,56 +44,55 @@ def test_trust_figures_are_held_against_the_true_tau() -> None:
 
 def test_nothing_is_told_of_figures_that_are_all_alike() -> None:
     alike = [record(halves(noise), halves(0.1), 5.0) for noise in (0.0, 0.05, 0.2)]
-    found = correlations(alike, RESULTS)
+    found = correlations(alike, TRUTHS)
     assert "trust_correlation_updates" not in found
     assert "trust_correlation_halves" in found
-    assert correlations([], RESULTS) == {}
+    assert correlations([], TRUTHS) == {}
 
 
 def test_main_effects_are_left_out_and_what_is_not_known_is_not_counted() -> None:
     usual = [record(halves(noise), halves(0.1), 5.0) for noise in (0.0, 0.01, 0.03, 0.2)]
     usual[1]["updates"] = None
     effects = [record(halves(noise), halves(0.1), 5.0, lever="effects") for noise in (0.2, 0.03, 0.0)]
-    found = correlations([*effects, *usual], RESULTS)
-    assert found == correlations(usual, RESULTS)
+    found = correlations([*effects, *usual], TRUTHS)
+    assert found == correlations(usual, TRUTHS)
     usual[0]["updates"] = 7.0
-    found = correlations(usual, RESULTS)
+    found = correlations(usual, TRUTHS)
     assert (found["trust_n"], found["trust_n_updates"]) == (4, 3)
 
 
 def test_a_figure_belongs_to_the_score_that_is_asked_for() -> None:
     one = record(halves(0.0), -halves(0.0), 5.0)
     for score, true in (("loss", 1), ("error", -1)):
-        trust, tau = trusted(one, RESULTS, score)
+        trust, tau = trusted(one, TRUTHS, score)
         assert (trust.halves, tau) == (pytest.approx(1), pytest.approx(true))
 
 
 def test_probes_foretell_the_truth_as_far_as_their_number_and_the_truth_allow() -> None:
     levels = (0.0, 0.01, 0.02, 0.03, 0.06, 0.2)
     records = [record(halves(noise), halves(noise), 5.0) for noise in levels for _ in range(2)]
-    found = probed(records, RESULTS, draws=10)
+    found = probed(records, TRUTHS, draws=10)
     few, many = (found[f"trust_correlation_probes_{m}"] for m in (PROBES[0], PROBES[-1]))
     assert 0 < few < many < found["trust_correlation_best"] < 1
     assert found["trust_correlation_best"] == pytest.approx(found["trust_reliability"] ** 0.5)
-    assert probed(records[:2], RESULTS) == {}
+    assert probed(records[:2], TRUTHS) == {}
 
 
 def test_probes_are_other_networks_than_those_whose_order_they_foretell() -> None:
     lost = [record(halves(5.0), halves(5.0), 5.0) for _ in range(24)]  # noise alone, of which no part tells another
-    found = probed(lost, RESULTS, draws=10)
+    found = probed(lost, TRUTHS, draws=10)
     assert abs(found[f"trust_correlation_probes_{PROBES[-1]}"]) < 0.3
     assert found["trust_correlation_best"] < 0.6
 
 
-def test_probes_are_measured_on_images_held_out_and_no_more_than_half_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_are_measured_on_images_held_out_and_no_more_than_half_of_all() -> None:
     records = [record(halves(noise), halves(noise), 5.0) for noise in (0.0, 0.01, 0.03, 0.06, 0.2)]
     for one in records:
         one["loss"] = dict(list(one["loss"].items())[:30])
     found = []
     for held_out in (TRUTH.test, -TRUTH.test):  # each probe's tau is turned round, and nothing else
         truth = dataclasses.replace(TRUTH, held_out=held_out)
-        monkeypatch.setattr(told, "load_truth", lambda name, folder, truth=truth: truth)
-        found.append(probed(records, RESULTS, draws=5))
+        found.append(probed(records, {"cifar16": truth}, draws=5))
     probes = [f"trust_correlation_probes_{m}" for m in PROBES if m <= 15]
     assert [name for name in found[0] if "probes" in name] == probes
     assert found[0]["trust_reliability"] > 0
@@ -103,7 +103,7 @@ def test_the_reliability_is_that_of_spearman_and_brown(monkeypatch: pytest.Monke
     records = [record(halves(0.1), halves(0.1), 5.0)] * 3
     for agreement, reliability in ((0.5, 2 / 3), (1.0, 1.0), (-0.5, 0.0)):
         monkeypatch.setattr(told, "_agreement", lambda *given, agreement=agreement, **more: agreement)
-        found = probed(records, RESULTS)
+        found = probed(records, TRUTHS)
         assert found["trust_reliability"] == pytest.approx(reliability)
         assert found["trust_correlation_best"] == pytest.approx(reliability**0.5)
 
