@@ -16,6 +16,8 @@ Figures, for each truth set NAME, means over seeds:
 - ``tau_own_effects_NAME``, ``core_seconds_tau_own_effects_NAME``: main effects fitted to the cross entropy of the
   very networks that they order, with own weights of 18 epochs; ``tau_both_NAME``, ``core_seconds_tau_both_NAME``: the
   mean of these and a supernet's main effects on their scale, at the compute of both;
+- ``tau_LEVER_NAME``, ``core_seconds_tau_LEVER_NAME``: ways that the package does not have, each at the compute of one
+  supernet's 9 epochs or a little more, by the cross entropy; see :mod:`benchmarks.truth.kinds`;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
@@ -106,7 +108,7 @@ def figures(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], fold
         found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
         found[f"tau_seeds_{data}"] = between.get("tau_seeds")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
-        told |= {f"_{name}": (name, "loss") for name in ("effects", "own_effects", "both")}
+        told |= {f"_{name}": (name, "loss") for name in ("effects", "own_effects", "both", *TRIED)}
         for name, way in told.items():
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, truth, *way)
         found[f"tau_loss_{data}"] = at(records, data, truth, "own", "loss")[1]
