@@ -26,7 +26,7 @@ from carsmoo.config.search import SearchConfig
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Pages that search and train for long.
-LONG = {"tutorial", "space", "objective", "latency", "export", "runs", "weights"}
+LONG = {"distributed", "export", "index", "latency", "objective", "runs", "space", "trust", "tutorial", "weights"}
 FENCE = re.compile(
     r"^(?:<!-- not run: (?P<why>.+) -->\n)?```(?P<kind>python|console|sh)\n(?P<text>.*?)^```$", re.M | re.S
 )

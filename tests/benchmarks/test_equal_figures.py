@@ -104,6 +104,7 @@ def test_methods_are_compared_over_the_seeds_that_both_have() -> None:
     assert (found["random, alone"]["n"], found["random, alone"]["share"]) == (2, 0.5)
 
 
+@pytest.mark.end_to_end
 def test_too_few_pairs_are_told_but_not_tested() -> None:
     front = {"CARS": 1000, "NSGA-III": 2000, "random, alone": 3000}  # of networks alike but for their size
     seeds = [

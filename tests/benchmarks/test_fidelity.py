@@ -24,6 +24,7 @@ TINY = TruthSet(
 )
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("lever", ["own", "default", "ensemble", "widening", "effects", "strict_effects", "adapted"])
 def test_a_measurement_tells_the_scores_of_the_random_architectures(
     lever: str, monkeypatch: pytest.MonkeyPatch
@@ -71,6 +72,7 @@ def record(
     }
 
 
+@pytest.mark.end_to_end
 def test_figures_are_of_the_told_epochs_and_follow_the_scores(tmp_path: Path) -> None:
     for name in ("cifar16.jsonl", "architectures.jsonl"):
         shutil.copy(RESULTS / name, tmp_path / name)

@@ -77,6 +77,7 @@ def test_the_first_learns_the_labels_and_the_others_what_it_says(images: ImageDa
     torch.testing.assert_close([p.grad for p in parameters], list(expected))
 
 
+@pytest.mark.end_to_end
 def test_each_of_four_supernets_learns_and_scores_its_quarter(images: ImageData) -> None:
     world = made(FewShot, images, dataclasses.replace(PLAN, warmup_epochs=9))
     assert world.shared == 5

@@ -131,6 +131,7 @@ def test_the_prediction_counts_scorings_and_what_is_saved_by_scoring_together() 
     assert found == {"warm_up": 42, "training": 100, "scoring": 20 + 2 * (6 + 9)}
 
 
+@pytest.mark.end_to_end
 def test_the_stopwatch_counts_each_second_once() -> None:
     run = search_time.one(search_time.Preset(search=SEARCH, repeats=1, seeds=1), 0)
     assert set(run["measured"]) == {"warm_up", "training", "scoring", "rest"}
@@ -138,6 +139,7 @@ def test_the_stopwatch_counts_each_second_once() -> None:
     assert sum(run["measured"].values()) == pytest.approx(run["total"])
 
 
+@pytest.mark.end_to_end
 def test_a_search_tells_what_it_cost() -> None:
     found = searches.search(SEARCH)
     assert found.epochs == 1 + 2

@@ -18,6 +18,7 @@ def test_two_orders_are_joined_by_their_mean_ranks() -> None:
     assert joined([1, 2, 3], [3, 2, 1]).tolist() == [2, 2, 2]
 
 
+@pytest.mark.end_to_end
 def test_a_measurement_tells_each_proxy_of_each_architecture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     few = random_networks("demo", RESULTS).at([0, 3])
     monkeypatch.setattr(proxies, "random_networks", lambda data, folder: few)

@@ -50,6 +50,7 @@ def test_nothing_is_told_of_figures_that_are_all_alike() -> None:
     assert correlations([], TRUTHS) == {}
 
 
+@pytest.mark.end_to_end
 def test_main_effects_are_left_out_and_what_is_not_known_is_not_counted() -> None:
     usual = [record(halves(noise), halves(0.1), 5.0) for noise in (0.0, 0.01, 0.03, 0.2)]
     usual[1]["updates"] = None

@@ -154,6 +154,7 @@ def test_a_picture_of_others_that_appears_during_a_search_is_left_and_the_rest_i
     assert json.loads((run / "log.jsonl").read_text().splitlines()[-1])["event"] == "end"
 
 
+@pytest.mark.end_to_end
 def test_compare_leaves_tables_and_plots_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["compare", "--problem", "trap:4", "--algorithm", "growth", "--algorithm", "nsga3", "--seeds", "3"]
     argv += ["--jobs", "1", "--out", str(tmp_path / "out")]
@@ -195,6 +196,7 @@ def test_a_tool_that_cannot_run_is_refused_before_the_others_have_run(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.end_to_end
 def test_cost_prints_both_networks_and_the_published_figure(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("cost", "CARS-I") == 0
     said = capsys.readouterr().out

@@ -79,6 +79,7 @@ def files_up_to(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_files_that_may_not_grow_end_a_search_in_one_line_with_the_last_checkpoint_whole(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

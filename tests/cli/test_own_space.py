@@ -92,6 +92,7 @@ headed, derived = Headed(), Derived(nodes=2)
 """
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["headed", "derived"])
 def test_a_space_is_told_from_others_by_its_kind_and_arguments(
     name: str, searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -109,6 +110,7 @@ def test_a_space_is_told_from_others_by_its_kind_and_arguments(
     assert f"got '{type(space).__name__}'; {run} is read with the space" in capsys.readouterr().err
 
 
+@pytest.mark.end_to_end
 def test_a_report_has_runs_of_our_spaces_beside_those_of_ones_own(searched: Path, spaces: Path, tmp_path: Path) -> None:
     pytest.importorskip("plotly", reason="needs plotly: pip install 'carsmoo[report]'")
     other = tmp_path / "other"
@@ -142,6 +144,7 @@ def test_a_run_is_read_with_its_space_alone(
     assert {path: path.read_bytes() for path in searched.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.end_to_end
 def test_a_configuration_names_the_space_and_holds_no_other_one(
     searched: Path, spaces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

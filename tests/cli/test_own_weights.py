@@ -36,6 +36,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.end_to_end
 def test_a_search_says_whose_weights_its_errors_belong_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("search", "--out", tmp_path / "run", *OWN, "--set", "training.n_generations=1") == 0
     said = capsys.readouterr().out
@@ -45,6 +46,7 @@ def test_a_search_says_whose_weights_its_errors_belong_to(tmp_path: Path, capsys
     assert "own weights" in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_a_resumed_search_ends_as_the_undisturbed_one(run_dir: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
@@ -55,6 +57,7 @@ def test_a_resumed_search_ends_as_the_undisturbed_one(run_dir: Path, tmp_path: P
     assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_its_networks_are_exported_and_trained_further_from_their_own_weights(run_dir: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"

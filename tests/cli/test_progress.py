@@ -28,6 +28,7 @@ def no_terminal_and_phases_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_each_phase_of_a_search_is_a_line_and_the_table_has_its_rows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -44,6 +45,7 @@ def test_each_phase_of_a_search_is_a_line_and_the_table_has_its_rows(
     assert "going on from generation 2" in said.out
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_a_quiet_search_prints_its_front_and_no_progress(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("search", "--quiet", "--out", tmp_path / "run", *QUICK) == 0
@@ -60,6 +62,7 @@ def test_a_quiet_search_prints_its_front_and_no_progress(tmp_path: Path, capsys:
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_a_search_tells_programs_its_progress_on_standard_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

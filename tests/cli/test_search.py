@@ -27,6 +27,7 @@ def photos(tmp_path: Path) -> Path:
     return draw_folder(tmp_path / "photos", {"ant": 30, "bee": 30, "cat": 40}, size=(13, 22))
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -50,6 +51,7 @@ def test_a_search_on_a_folder_of_colour_images_resumes_by_its_name(
     assert "data/sha256: expected" in capsys.readouterr().err
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("halves", "times"), [(0.11, 1), (0.5, 0), (None, 0)])
 def test_an_order_that_is_noise_is_said_at_the_end(
@@ -96,6 +98,7 @@ def test_no_image_of_the_test_split_gets_into_a_search(photos: Path, monkeypatch
     assert np.array_equal(fronts[0][1], fronts[1][1])
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_a_budget_is_planned_told_and_written_as_numbers(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

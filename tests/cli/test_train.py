@@ -45,6 +45,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.end_to_end
 def test_a_front_is_trained_in_two_parts(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     front = Front.load(run_dir / "front.json")
     assert call("train", run_dir, *TINY, "--top", 1) == 0
@@ -71,6 +72,7 @@ def test_a_front_is_trained_in_two_parts(run_dir: Path, capsys: pytest.CaptureFi
         assert (network.config.channels, network.config.layers) == (2, 3)
 
 
+@pytest.mark.end_to_end
 def test_a_search_by_loss_is_trained_drawn_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, settings = tmp_path / "run", ["--set", "training.pop_size=5", "--set", "training.n_generations=1"]
     settings += ["--set", 'objectives=["loss","params"]', "--set", "network.channels=2", "--preset", "smoke", *FEW]
@@ -89,6 +91,7 @@ def test_a_search_by_loss_is_trained_drawn_and_reported(tmp_path: Path, capsys: 
     assert call("export", run, "--format", "safetensors", "--out", tmp_path / "taken") == 0
 
 
+@pytest.mark.end_to_end
 def test_networks_of_several_supernets_start_with_the_weights_of_the_first(tmp_path: Path) -> None:
     run, several = tmp_path / "run", ["--set", "training.n_supernets=2", "--set", "training.warmup_epochs=2"]
     several += ["--set", "training.pop_size=4", "--set", "training.n_generations=1", "--set", "network.channels=2"]
@@ -100,6 +103,7 @@ def test_networks_of_several_supernets_start_with_the_weights_of_the_first(tmp_p
     assert np.allclose(load(folder).classifier.weight.detach(), first.classifier.weight.detach(), atol=1e-6)
 
 
+@pytest.mark.end_to_end
 def test_what_is_exported_of_a_trained_run_are_the_trained_weights(run_dir: Path, tmp_path: Path) -> None:
     assert call("train", run_dir, *TINY, "--only", 1) == 0  # nothing to do where the test before has run
     assert call("export", run_dir, "--network", 1, "--format", "safetensors", "--out", tmp_path / "trained") == 0
@@ -112,6 +116,7 @@ def test_what_is_exported_of_a_trained_run_are_the_trained_weights(run_dir: Path
     assert call("export", "CARS-A", "--supernet", "--out", tmp_path / "none") == 2
 
 
+@pytest.mark.end_to_end
 def test_a_run_whose_images_are_others_now_is_not_taken_further(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +230,7 @@ def test_a_bar_tells_of_an_epoch_which_network_and_how_it_does() -> None:
     assert _drawn(bare, [4, 0]) == bare
 
 
+@pytest.mark.end_to_end
 def test_fidelity_tells_no_tau_of_three_networks(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("fidelity", run_dir, "--networks", 3, *TINY) == 0
     said = capsys.readouterr().out
@@ -244,6 +250,7 @@ def test_fidelity_tells_no_tau_of_three_networks(run_dir: Path, capsys: pytest.C
     assert problem.provenance()["epoch"] == found["supernet"]["epoch"]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("score", "setting", "where"),
@@ -282,6 +289,7 @@ def test_fidelity_tells_what_the_search_selected_by_and_what_sizes_alone_do(
         assert f"tau, {name}: {expected}, with 95 % confidence from {low:.2f} to {high:.2f}\n" in said
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_on_a_relative_path_goes_on_and_is_trained_from_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -345,6 +353,7 @@ def test_what_is_wrong_is_said_in_a_line(
     assert list((tmp_path / "empty").iterdir()) == []
 
 
+@pytest.mark.end_to_end
 def test_a_budget_decides_networks_and_epochs_and_is_gone_on_with(
     tmp_path: Path, run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

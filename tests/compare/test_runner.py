@@ -30,6 +30,7 @@ def short_trap(seed: int) -> SmallModelTrap:
 ALGORITHMS = {name: partial(suite.algorithm, name) for name in ("growth", "nsga3", "random", "pymoo-nsga2")}
 
 
+@pytest.mark.end_to_end
 def test_a_comparison_is_the_same_in_any_order_and_resumes(tmp_path: Path) -> None:
     heard: list[Step] = []
     problems = {"trap": short_trap}

@@ -105,6 +105,7 @@ def test_a_search_that_began_in_inference_mode_goes_on_outside() -> None:
     assert (problem.state_dict()["weights"] != before).any()
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", SURROUNDINGS)
 def test_a_network_trained_saved_and_exported_is_the_same(name: str, usual_training: Arrays, tmp_path: Path) -> None:
     with SURROUNDINGS[name]():

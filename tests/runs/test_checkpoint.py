@@ -55,8 +55,12 @@ MAKERS = {
     "supernet": search,
 }
 
+LONG = {"static, ends by itself": pytest.mark.end_to_end}  # after hundreds of generations
 
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+
+@pytest.mark.parametrize(
+    "make", [pytest.param(make, id=name, marks=LONG.get(name, ())) for name, make in MAKERS.items()]
+)
 def test_a_resumed_run_ends_as_one_that_was_never_stopped(make: Any, tmp_path: Path) -> None:
     whole = minimize(*make(), seed=5)
     drawn = whole.algorithm.random_state.bit_generator.state
@@ -75,6 +79,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(make: Any, tmp_path: P
             assert all(np.array_equal(a, expected[name]) for name, a in result.problem.state_dict().items())
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("widening", [0.0, 1.0])
 def test_a_run_stopped_in_the_warm_up_goes_on_with_its_next_epoch(widening: float, tmp_path: Path) -> None:
     plan = dataclasses.replace(SHORT, warmup_widening=widening)
@@ -108,6 +113,7 @@ def test_a_run_without_a_seed_goes_on_as_it_was(tmp_path: Path) -> None:
     assert same(resumed, twin)
 
 
+@pytest.mark.end_to_end
 def test_a_finished_run_goes_on_with_more_generations(tmp_path: Path) -> None:
     whole = minimize(*search(SHORT), ("n_gen", 4))
     minimize(*search(SHORT), callback=Checkpoint(tmp_path))

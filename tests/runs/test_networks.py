@@ -64,6 +64,7 @@ def test_weights_that_are_no_longer_those_of_the_front_are_refused(searched: tup
         front[0].network("nowhere")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("undrawn")
 def test_a_row_of_a_runs_file_gives_the_weights_of_the_run_and_those_trained_alone(tmp_path: Path) -> None:
     run = tmp_path / "run"

@@ -241,6 +241,7 @@ def test_other_data_plans_and_machines_are_refused(tmp_path: Path, monkeypatch: 
         resume(tmp_path)
 
 
+@pytest.mark.end_to_end
 def test_what_a_configuration_does_not_say_has_to_be_given(tmp_path: Path) -> None:
     def convolutions(genotype: Genotype) -> int:
         return sum("conv" in op for op, _ in genotype.normal)
@@ -277,6 +278,7 @@ def test_a_measured_objective_keeps_its_values(tmp_path: Path) -> None:
     assert np.array_equal(problem.evaluate(algorithm.pop.get("X")), algorithm.pop.get("F"))
 
 
+@pytest.mark.end_to_end
 def test_the_log_is_cut_back_to_the_checkpoint(stopped: Path) -> None:
     log, line = stopped / "log.jsonl", '{"event": "start", "at": 1.5}\n'
     log.write_text(line)

@@ -73,6 +73,7 @@ def fail_at(phase: str, generation: int, session: Session, what: Any) -> None:
     session.problem.run_listeners.append(hear)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["front.json", "front.csv"])
 def test_a_front_of_others_that_appears_during_a_run_ends_it_and_stays(name: str, tmp_path: Path) -> None:
     session, mine = started(tmp_path), tmp_path / name
@@ -117,6 +118,7 @@ def test_a_removed_directory_ends_the_run_with_its_front_in_memory(tmp_path: Pat
     assert session.log.front.about["generation"] == 1
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("at", [1, 2, 3, 5, 8])
 def test_a_full_disk_ends_the_run_and_space_lets_it_go_on(
     at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Session
@@ -181,6 +183,7 @@ def test_a_changed_configuration_is_refused_by_name(tmp_path: Path) -> None:
     Session(tmp_path, say=lambda text: None, group=ALONE).resume()
 
 
+@pytest.mark.end_to_end
 def test_more_generations_than_planned_and_fewer_than_done(tmp_path: Path, whole: Session) -> None:
     started(tmp_path).run()
     again = Session(tmp_path, say=lambda text: None, group=ALONE)
@@ -193,6 +196,7 @@ def test_more_generations_than_planned_and_fewer_than_done(tmp_path: Path, whole
         Session(tmp_path, say=lambda text: None, group=ALONE).resume(generations=2)
 
 
+@pytest.mark.end_to_end
 def test_damage_is_said(tmp_path: Path) -> None:
     started(tmp_path).run()
     last = Store(tmp_path / "checkpoint").files()[-1]

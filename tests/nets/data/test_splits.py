@@ -158,6 +158,7 @@ def test_a_training_goes_on_bit_for_bit(data: StreamedData) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.end_to_end
 def test_a_stopped_training_in_a_folder_goes_on_and_its_card_is_true(
     imagenet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ def same(found: Any, expected: Any) -> bool:
     return found[0] == expected[0] and all(np.array_equal(states[0][name], states[1][name]) for name in states[1])
 
 
+@pytest.mark.end_to_end
 def test_two_ranks_with_two_architectures_a_step_are_one_bit_for_bit(tmp_path: Path, one: tuple[Path, Any]) -> None:
     found = search(tmp_path / "two", 2)
     assert all(same(each, one[1]) for each in found)
@@ -113,6 +114,7 @@ def test_two_ranks_with_two_architectures_a_step_are_one_bit_for_bit(tmp_path: P
     assert figures(tmp_path / "two") == figures(one[0])
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
 def test_a_run_goes_on_with_another_number_of_ranks(
     before: int, after: int, tmp_path: Path, one: tuple[Path, Any]
@@ -139,6 +141,7 @@ def trained(size: int, **fields: Any) -> list[Any]:
     return together(size, run)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("architectures", [1, 3])
 def test_two_ranks_with_a_part_of_each_batch_are_one_bit_for_bit(architectures: int) -> None:
     (alone, environment), *_ = trained(1, subnets_per_step=architectures, ghost_batches=2)
@@ -156,6 +159,7 @@ def test_more_ranks_agree_but_for_rounding(architectures: int, parts: int, size:
         assert where == environment | {"processes": size}
 
 
+@pytest.mark.end_to_end
 def test_a_batch_split_over_ranks_trains_alike_on_all(tmp_path: Path) -> None:
     first, *others = search(
         tmp_path,

@@ -87,6 +87,7 @@ def test_logits_are_the_same_in_onnxruntime_and_torch_export(genotype: Architect
     same_everywhere(built(genotype, config))
 
 
+@pytest.mark.end_to_end
 def test_channels_last_makes_no_difference_and_the_network_stays_as_it_is() -> None:
     network = built(GENOTYPES["CARS-A"], NetworkConfig.cifar(**TINY, image_shape=(3, 8, 8)))
     set_memory_format(network, torch.channels_last)
@@ -101,6 +102,7 @@ def test_the_whole_cars_a_is_the_same_in_onnxruntime() -> None:
     same_everywhere(built(GENOTYPES["CARS-A"], NetworkConfig.cifar()))
 
 
+@pytest.mark.end_to_end
 def test_the_card_goes_along_and_raw_pixels_are_normalised_inside() -> None:
     config = NetworkConfig.cifar(**TINY, image_shape=(3, 8, 8))
     network = built(GENOTYPES["CARS-B"], config)
@@ -138,6 +140,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
         export.require_onnx()
 
 
+@pytest.mark.end_to_end
 def test_a_run_is_exported_with_the_error_of_its_front(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     assert call("search", *QUICK, "--set", "network.layers=1", "--out", run) == 0

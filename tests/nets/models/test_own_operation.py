@@ -50,6 +50,7 @@ def problem(space: DARTSSpace = SPACE) -> CARSProblem:
     return CARSProblem(IMAGES, space, network=dataclasses.replace(NETWORK, image_shape=None), training=PLAN)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("space", [DARTSSpace(nodes=2), SPACE], ids=["DARTS", "own"])
 def test_a_space_keeps_its_rules(space: DARTSSpace) -> None:
     check_space(space, n=4)

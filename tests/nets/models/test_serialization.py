@@ -157,6 +157,7 @@ CHANGES: list[Change] = [
 ]  # fmt: skip
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_crafted_card_gives_one_line(tmp_path: Path, inside: bool) -> None:
     save(trained(), tmp_path, CARD)

@@ -89,6 +89,7 @@ def test_the_saved_weights_have_the_errors_that_the_cards_tell(whole: Path) -> N
     assert load_network(whole / "last.safetensors").card["accuracy"][-1]["epoch"] == 3
 
 
+@pytest.mark.end_to_end
 def test_each_step_is_told_and_an_epoch_with_what_the_log_says(tmp_path: Path) -> None:
     heard: list[Step] = []
     train(job(tmp_path), heard.append)
@@ -110,6 +111,7 @@ def test_a_long_scoring_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.
     assert [step.boundary for step in heard].count(True) == 1
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_a_stopped_training_goes_on_bit_for_bit(whole: Path, tmp_path: Path, stop: int) -> None:
     def hear(step: Step) -> None:
@@ -201,6 +203,7 @@ def test_a_training_under_way_by_another_recipe_is_refused(tmp_path: Path) -> No
         train(job(tmp_path, recipe=dataclasses.replace(RECIPE, batch=128)))
 
 
+@pytest.mark.end_to_end
 def test_with_nothing_held_out_the_last_epoch_is_the_best(tmp_path: Path) -> None:
     card = train(job(tmp_path, recipe=dataclasses.replace(RECIPE, holdout_fraction=0.0, epochs=2)))
     assert [(one["split"], one["epoch"]) for one in card["accuracy"]] == [("test", 2)]
@@ -208,6 +211,7 @@ def test_with_nothing_held_out_the_last_epoch_is_the_best(tmp_path: Path) -> Non
     assert all(torch.equal(found[f"best.safetensors/{k}"], v) for k, v in _below("last.safetensors/", found).items())
 
 
+@pytest.mark.end_to_end
 def test_training_that_diverges_is_said(tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPE, learning_rate=1e30, clip=1e30)
     with pytest.raises(DivergenceError, match=r"^training: expected a finite loss, got nan in epoch 1"):
@@ -250,6 +254,7 @@ def stopped(folder: Path) -> None:
         train(job(folder), hear)
 
 
+@pytest.mark.end_to_end
 def test_a_log_of_another_training_beside_a_checkpoint_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     stopped(tmp_path)
     other = json.loads((tmp_path / "log.jsonl").read_text())
@@ -293,6 +298,7 @@ def test_a_network_too_large_is_refused_before_anything_is_written(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.end_to_end
 def test_other_files_beside_a_training_are_left_alone(tmp_path: Path) -> None:
     def hear(step: Step) -> None:
         if step.boundary:

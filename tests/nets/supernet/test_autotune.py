@@ -40,6 +40,7 @@ PLAN = SupernetTraining(
 )
 
 
+@pytest.mark.end_to_end
 def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_what_was_measured_is_remembered_and_a_plan_may_say_otherwise(
         assert list(json.loads((tmp_path / "carsmoo" / "tuning.json").read_text()).values())[-1] == "contiguous"
 
 
+@pytest.mark.end_to_end
 def test_a_run_that_goes_on_keeps_its_memory_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problem, twin = (CARSProblem(DATA, network=SHAPE, training=PLAN) for _ in range(2))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -105,6 +107,7 @@ def test_few_threads_are_all_used_and_many_are_measured(tmp_path: Path, monkeypa
     torch.set_num_threads(now)
 
 
+@pytest.mark.end_to_end
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -98,6 +98,7 @@ def test_what_is_measured_is_of_this_machine() -> None:
     assert plan.lines()[0].startswith("planned to take ")
 
 
+@pytest.mark.end_to_end
 def test_steps_of_a_warm_up_that_widens_are_measured_on_its_first_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
     network = NetworkConfig(channels=2, layers=1)
     shape = network.for_data((1, 12, 12), 3)

@@ -88,6 +88,7 @@ def test_a_population_trains_one_supernet_and_leaves_the_others() -> None:
     assert [a == b for a, b in zip(digests, after, strict=True)] == [False, True, True]
 
 
+@pytest.mark.end_to_end
 @WIDENING
 def test_a_warm_up_that_was_stopped_between_supernets_goes_on_there(widening: float) -> None:
     undisturbed = world(warmup_widening=widening)
@@ -124,6 +125,7 @@ def test_two_ranks_find_what_one_does_bit_for_bit(widening: float) -> None:
         assert digest == alone[1]
 
 
+@pytest.mark.end_to_end
 def test_a_search_runs_resumes_and_tells_how_far_supernets_agree() -> None:
     made, twin = problem(n_generations=2), problem(n_generations=2)
     check_moving_problem(problem(warmup_epochs=3, n_generations=2), n_gen=2)

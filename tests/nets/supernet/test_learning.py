@@ -104,6 +104,7 @@ def test_a_restored_state_goes_on_bit_for_bit(fields: dict) -> None:
         made.load_state_dict({})
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("weights", ["shared", "own"])
 def test_trust_is_that_of_the_generation_evaluated_last_and_goes_on_from_a_state(weights: str) -> None:
     plan = dataclasses.replace(PLAN, weights=weights)

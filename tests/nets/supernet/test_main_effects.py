@@ -221,6 +221,7 @@ def test_networks_of_the_same_operations_have_one_score_and_their_own_errors() -
     assert made.trust.halves is not None
 
 
+@pytest.mark.end_to_end
 def test_a_search_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole = minimize(problem(), PNSGA3(), seed=1)
     minimize(problem(), PNSGA3(), ("n_gen", 2), seed=1, callback=Checkpoint(tmp_path))
@@ -249,6 +250,7 @@ def test_two_ranks_score_as_one() -> None:
     assert all(np.array_equal(found, work(ALONE)) for found in together(2, work))
 
 
+@pytest.mark.end_to_end
 def test_it_keeps_the_rules_of_a_moving_problem() -> None:
     check_moving_problem(problem())
 
@@ -332,6 +334,7 @@ def test_a_network_that_diverged_moves_no_score_of_others_far() -> None:
     assert np.array_equal(tamed(mostly_equal), mostly_equal)
 
 
+@pytest.mark.end_to_end
 def test_a_search_with_own_weights_goes_on_bit_for_bit_and_two_ranks_search_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +356,7 @@ def test_a_search_with_own_weights_goes_on_bit_for_bit_and_two_ranks_search_as_o
     assert all(np.array_equal(found, work(ALONE)) for found in together(2, work))
 
 
+@pytest.mark.end_to_end
 def test_with_own_weights_it_keeps_the_rules_of_a_moving_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(second_opinion, "DRAWN", 20)
     check_moving_problem(problem(**OWN, supernet_epochs=1), X=vectors(20))

@@ -194,10 +194,12 @@ def test_training_in_which_no_loss_is_finite_is_told() -> None:
 # ---------------------------------------------------------------------- as a problem
 
 
+@pytest.mark.end_to_end
 def test_it_keeps_the_rules_of_a_moving_problem() -> None:
     check_moving_problem(problem(warmup_epochs=2, epochs_per_generation=1), n_gen=2)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("algorithm", [PNSGA3, type("ContinuousNSGA2", (Continuous, NSGA2), {})])
 def test_algorithms_search_it_and_one_seed_is_one_run(algorithm: Any) -> None:
     made = problem()

@@ -101,6 +101,7 @@ def test_an_objective_sees_the_network_as_its_weights_are_now() -> None:
         problem(objectives=("error", wrong), training=dataclasses.replace(PLAN, racing=True))
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("others", [("error", "params"), ("params",)])
 def test_a_search_by_an_objective_that_sees_networks_ends_and_goes_on_bit_for_bit(others: tuple[str, ...]) -> None:
     def confidence(genotype: Genotype, network: torch.nn.Module) -> float:
@@ -409,6 +410,7 @@ def test_the_public_names_are_there() -> None:
 RACING = dataclasses.replace(PLAN, n_generations=3, racing=True)
 
 
+@pytest.mark.end_to_end
 def test_a_raced_search_repeats_and_its_front_is_scored_in_full() -> None:
     first, second = (
         minimize(problem(training=RACING, network=TINY), PNSGA3(protection=None), seed=2) for _ in range(2)

@@ -67,6 +67,7 @@ def test_the_objective_is_the_tables_in_ms() -> None:
     assert made.evaluate(X)[:, 0].tolist() == expected
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("objectives", [("error", "latency"), ("error", "params", "latency")])
 def test_a_search_measures_its_table_once_and_one_seed_gives_one_front(
     objectives: tuple[str, ...], no_measuring: list[object]
@@ -93,6 +94,7 @@ def test_a_search_measures_its_table_once_and_one_seed_gives_one_front(
     assert front.about["latency"] == "abacus, 2 threads, batch 1, contiguous"
 
 
+@pytest.mark.end_to_end
 def test_a_run_that_goes_on_keeps_the_table_that_it_began_with(
     tmp_path: Path, no_measuring: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_damaged_table_in_a_state_is_refused(no_measuring: list[object]) -> No
         problem(data=FEW, latency=table()).load_state_dict(state)
 
 
+@pytest.mark.end_to_end
 def test_a_run_with_a_file_goes_on_from_anywhere_but_not_with_another_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def problem(**plan: Any) -> CARSProblem:
     return CARSProblem((images, labels), SPACE, **given)
 
 
+@pytest.mark.end_to_end
 def test_a_score_is_the_mean_of_the_living_networks_main_effects_and_a_supernets_on_their_scale() -> None:
     made, alone, X = problem(), problem(supernet_epochs=0), vectors(16)
     strangers = vectors(9, seed=5)
@@ -75,6 +76,7 @@ def test_a_score_is_the_mean_of_the_living_networks_main_effects_and_a_supernets
     assert made.provenance()["scores"] == "main effects of the population and of a supernet"
 
 
+@pytest.mark.end_to_end
 def test_what_the_supernet_said_is_part_of_the_state_and_of_another_number_is_refused() -> None:
     made, X = problem(), vectors(16)
     told: list[Step] = []

@@ -143,6 +143,7 @@ def test_a_skipped_step_is_told_and_the_mean_loss_is_that_of_the_others() -> Non
     assert made.trainer.slowdown == 1
 
 
+@pytest.mark.end_to_end
 def test_divergence_rolls_back_once_at_a_lower_learning_rate() -> None:
     made, twin = world(), world()
     poison(made, {3, 4, 5})  # all of the second epoch, once

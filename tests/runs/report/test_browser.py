@@ -27,6 +27,7 @@ def page(browser: Any, run: Path) -> Page:
     return Page(browser, run / "report.html")
 
 
+@pytest.mark.end_to_end
 def test_it_opens_offline_loads_nothing_and_complains_of_nothing(page: Page) -> None:
     page.open()
     urls = page.requests()
@@ -71,6 +72,7 @@ def test_the_labels_of_cells_lie_clear_of_boxes_and_each_other(page: Page, size:
         assert hidden == [0, 0]
 
 
+@pytest.mark.end_to_end
 def test_a_click_pins_and_two_are_side_by_side(page: Page) -> None:
     page.open()
     page.mouse(0, click=True)
@@ -92,6 +94,7 @@ def test_a_click_pins_and_two_are_side_by_side(page: Page) -> None:
     assert page.texts(".pin button") == ["Pin", "Pin", "B"]
 
 
+@pytest.mark.end_to_end
 def test_the_slider_changes_the_front(page: Page) -> None:
     page.open()
     assert page.texts("#generation-says")[0].startswith("3 of 3, epoch 4, 3 of 4 on the front")
@@ -105,6 +108,7 @@ def test_the_slider_changes_the_front(page: Page) -> None:
     assert page.run(drawn) == [80, 60]
 
 
+@pytest.mark.end_to_end
 def test_everything_goes_by_keyboard_with_a_visible_focus(page: Page) -> None:
     page.open()
     page.tab_to("#points")
