@@ -63,7 +63,7 @@ from benchmarks.truth.trust import correlations
 TICKS = (5, 10, 30, 100, 300, 1000)
 """Core-seconds that are marked in the picture."""
 
-COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b", "#3f9a94", "#d28aa8")
+COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b", "#3f9a94", "#d28aa8", "#8a6d3b")
 """Of the levers of a row, in their order."""
 
 ROWS = {"": OFFERED, ", not offered": ("default", *TRIED)}
@@ -136,7 +136,7 @@ def draw(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], told: M
         for axis, data in zip(of_row, names, strict=True):
             error = by_error[data].get("default", [(np.nan, np.nan)])
             axis.plot(*zip(*error, strict=True), marker="x", color="0.6", label="one supernet, error")
-            for lever, marker, colour in zip(levers, MARKS, COLOURS, strict=False):
+            for lever, marker, colour in zip(levers, MARKS[: len(levers)], COLOURS[: len(levers)], strict=True):
                 points = by_loss[data].get(lever, [(np.nan, np.nan)])  # not measured, and in the legend all the same
                 label = f"{LEVERS[lever].label}, loss"
                 axis.plot(*zip(*points, strict=True), marker=marker, color=colour, label=label)

@@ -26,7 +26,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from benchmarks import bench_fidelity
+from benchmarks.truth.fidelity import stored
 from benchmarks.truth.records import RESULTS, append_line, whole_lines
 from benchmarks.truth.sets import SETS
 from benchmarks.truth.summary import Truth, load_truth, mean_of, scores, tau, within_thirds
@@ -68,7 +68,7 @@ def joined(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
 def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float | None]:
     """Return the figures of all sets that have records, over the architectures that all records of a set hold."""
     found: dict[str, float | None] = {}
-    fidelity = bench_fidelity.stored(folder)
+    fidelity = stored(folder)
     for data in dict.fromkeys(record["data"] for record in records):
         of = [record for record in records if record["data"] == data]
         truth = random_networks(data, folder)
