@@ -1,7 +1,7 @@
 """Kinds of weights that the package does not have, to be measured beside those that it has.
 
-Each is made and asked as a search's weights are (:class:`carsmoo.nets.supernet.world.World`): ``begin`` trains what all
-networks share, ``join`` what each has of its own, ``scores`` asks.
+Each has the four things of a search's weights that a measurement asks for: ``begin`` trains what all networks share,
+``join`` what each has of its own, ``scores`` tells, and ``updates`` is how many steps they were trained for.
 """
 
 from __future__ import annotations
@@ -31,10 +31,7 @@ from carsmoo.utils.progress import Listener, unheard
 
 
 class Fair(SupernetState):
-    """A supernet whose architectures use each value of a gene once before any of them again (FairNAS, Chu et al. 2021).
-
-    With as many subnets a step as there are operations, each operation of an edge has one turn in every step.
-    """
+    """A supernet whose architectures use each value of a gene once before one comes again, within an epoch."""
 
     def warming(self, n: int) -> Drawn:
         """Yield ``n`` architectures again and again, for the warm-up."""
@@ -42,6 +39,23 @@ class Fair(SupernetState):
         genes = [_in_turn(low, high, self.random_state) for low, high in bounds]
         while True:
             yield self.space.decode(np.array([[next(gene) for gene in genes] for _ in range(n)]))
+
+
+class StrictlyFair(SupernetState):
+    """A supernet in each of whose steps every operation of an edge has one turn (FairNAS, Chu et al. 2021).
+
+    A step has as many subnets as there are operations, all wired alike: an edge that they have takes its operations in
+    random order. Other steps are wired otherwise.
+    """
+
+    def warming(self, n: int) -> Drawn:
+        """Yield ``n`` architectures again and again, for the warm-up; ``n`` is the number of operations."""
+        space = _of_cells(self.space)
+        operations = np.arange(space.n_var) % GENES_PER_NODE > 0
+        while True:
+            wired = self.random_state.integers(space.xl, space.xu + 1)
+            turns = [self.random_state.permutation(len(space.ops))[:n] for _ in range(space.n_var)]
+            yield space.decode(np.where(operations, np.transpose(turns), wired))
 
 
 def _in_turn(low: int, high: int, random_state: np.random.Generator) -> Iterator[int]:
@@ -64,8 +78,9 @@ class Present(SupernetState):
 class Sandwich(SupernetState):
     """A supernet whose largest subnet of a step teaches the step's others (BigNAS, Yu et al. 2020).
 
-    The space has no largest architecture, since a node takes two inputs of several: the teacher has separable
-    convolutions of 5x5 on all edges, and takes other inputs in every step.
+    BigNAS's smallest subnet, of absent edges alone here, is left out. The space has no largest one, since a node takes
+    two inputs of several: the teacher has separable convolutions of 5x5 on all edges, and takes other inputs in every
+    step.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -121,7 +136,7 @@ class Part(SupernetState):
 class FewShot:
     """Four supernets, each of a quarter of the space (few-shot NAS, Zhao et al. 2021).
 
-    They go on from one that all architectures have trained for more than half of the epochs, and share the rest.
+    They go on from one that all architectures have trained for half of the epochs or more, and share the rest.
     """
 
     def __init__(
@@ -163,6 +178,8 @@ class FewShot:
 class FromSupernet(OwnWeights):
     """Networks with weights of their own, of which those of the first generation copy a supernet's.
 
+    A network's steps are those of the supernet's median operation and its own.
+
     Args:
         share: of the epochs that are the supernet's, which has the usual settings of one; the networks share the rest.
     """
@@ -183,6 +200,11 @@ class FromSupernet(OwnWeights):
         shape = dataclasses.replace(network, bn_affine=False)
         usual = SupernetTraining(warmup_epochs=epochs, n_generations=0, score_images=plan.score_images)
         self.shared = SupernetState(space, shape, usual, data, seed)
+
+    @property
+    def updates(self) -> float | None:
+        """The median number of steps that the living networks' weights were trained for, those in the supernet too."""
+        return (super().updates or 0) + (self.shared.updates or 0)
 
     def begin(self, listener: Listener = unheard) -> None:
         """Train the supernet."""

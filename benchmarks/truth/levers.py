@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Present, Sandwich
+from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Present, Sandwich, StrictlyFair
 from carsmoo.config.supernet import SupernetTraining
 
 Kind = Callable[..., Any]
@@ -50,7 +50,7 @@ QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "we
 def rated(subnets: int) -> dict[str, Any]:
     """Return settings with so many subnets a step, whose gradients are as if added up instead of averaged."""
     usual = SupernetTraining()
-    rates = {name: subnets * getattr(usual, name) for name in ("learning_rate", "learning_rate_min", "grad_clip")}
+    rates = {name: subnets * getattr(usual, name) for name in ("learning_rate", "learning_rate_min")}
     return {"subnets_per_step": subnets, **rates}
 
 
@@ -61,9 +61,12 @@ LEVERS = {
     "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
     "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=500),
     "fair": Lever(label="one supernet, fair", plan={}, kind=Fair),
-    "strict": Lever(label="one supernet, strictly fair", plan=rated(8), kind=Fair),
+    "strict": Lever(label="one supernet, strictly fair", plan=rated(8), kind=StrictlyFair),
     "strict_effects": Lever(
-        label="the same, main effects", plan={**rated(8), "main_effects": 384}, images=500, kind=Fair
+        label="one supernet, strictly fair, main effects",
+        plan={**rated(8), "main_effects": 384},
+        images=500,
+        kind=StrictlyFair,
     ),
     "several": Lever(label="one supernet, 4 subnets a step", plan=rated(4)),
     "sandwich": Lever(label="one supernet, taught by large subnets", plan=rated(4), kind=Sandwich),
@@ -77,7 +80,7 @@ LEVERS = {
 """By name. All fall to their least learning rate at the end of their epochs."""
 
 TRIED = ("fair", "strict", "strict_effects", "several", "sandwich", "present", "few_shot", "adapted", "grown")
-"""Those that were measured at one budget, to see whether they are worth having."""
+"""Those that were measured at about one budget, to see whether they are worth having; none is a default."""
 
 OFFERED = tuple(name for name in LEVERS if name not in TRIED)
 

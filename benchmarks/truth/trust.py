@@ -1,7 +1,7 @@
 """Do the figures of trust foretell how true an order is? Spearman's correlations with the true tau.
 
 Over the measurements of ``benchmarks.bench_fidelity``, of the order by the cross entropy, but for those of main
-effects, which have no halves of images:
+effects, which have no halves of images, and for ways that are only tried:
 
 - ``trust_correlation``: of the tau that trust expects (``Trust.ceiling``), and ``trust_correlation_ensembles``: that of
   ensembles of supernets alone;
@@ -29,12 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.truth.levers import LEVERS
+from benchmarks.truth.levers import LEVERS, OFFERED, TRIED
 from benchmarks.truth.summary import Truth, scores, tau
 from carsmoo.problems.trust import Trust
 
-FITTED = tuple(name for name, lever in LEVERS.items() if lever.fitted)
-"""The levers that are left out."""
+LEFT_OUT = (*TRIED, *(name for name in OFFERED if LEVERS[name].fitted))
+"""The levers that do not count."""
 
 PROBES = (6, 12, 20)
 """Networks that are trained alone to probe an order."""
@@ -50,7 +50,7 @@ def correlations(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth])
         if (correlation := spearman(pairs)) is not None:
             found[f"trust_correlation{name}"] = correlation
             found[f"trust_n{name}"] = sum(None not in pair for pair in pairs)
-    return found | probed([record for record in records if record["lever"] not in FITTED], truths)
+    return found | probed([record for record in records if record["lever"] not in LEFT_OUT], truths)
 
 
 def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
@@ -108,7 +108,7 @@ def _pairs(
     records: Sequence[dict[str, Any]], truths: Mapping[str, Truth]
 ) -> Iterator[tuple[str, list[tuple[float | None, float | None]]]]:
     """Yield the figures' names, each with its pairs of a figure of trust and the true tau."""
-    records = [record for record in records if record["lever"] not in FITTED]
+    records = [record for record in records if record["lever"] not in LEFT_OUT]
     by_loss = [trusted(record, truths) for record in records]
     sets = [record["data"] for record in records]
     yield "", [(trust.ceiling, true) for trust, true in by_loss]
