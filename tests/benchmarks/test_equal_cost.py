@@ -66,7 +66,6 @@ def test_every_method_of_a_seed_is_run_once_and_told(
     assert len(equal_cost.stored("tiny", tmp_path)) == 12
 
 
-@pytest.mark.end_to_end
 def test_searches_of_a_seed_begin_with_the_weights_of_one_warm_up() -> None:
     bench = Bench.of(TINY, "demo", 0)
     arguments = bench.arguments(PLAN) | {"data": "digits?images=300&pad=0"}

@@ -24,8 +24,14 @@ TINY = TruthSet(
 )
 
 
-@pytest.mark.end_to_end
-@pytest.mark.parametrize("lever", ["own", "default", "ensemble", "widening", "effects", "strict_effects", "adapted"])
+@pytest.mark.parametrize(
+    "lever",
+    [
+        *("default", "adapted"),
+        *(pytest.param(k, marks=pytest.mark.end_to_end) for k in ("own", "ensemble", "widening", "effects")),
+        pytest.param("strict_effects", marks=pytest.mark.end_to_end),
+    ],
+)
 def test_a_measurement_tells_the_scores_of_the_random_architectures(
     lever: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

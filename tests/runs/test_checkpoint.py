@@ -79,8 +79,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(make: Any, tmp_path: P
             assert all(np.array_equal(a, expected[name]) for name, a in result.problem.state_dict().items())
 
 
-@pytest.mark.end_to_end
-@pytest.mark.parametrize("widening", [0.0, 1.0])
+@pytest.mark.parametrize("widening", [0.0, pytest.param(1.0, marks=pytest.mark.end_to_end)])
 def test_a_run_stopped_in_the_warm_up_goes_on_with_its_next_epoch(widening: float, tmp_path: Path) -> None:
     plan = dataclasses.replace(SHORT, warmup_widening=widening)
     whole = minimize(*search(plan, seed=3))

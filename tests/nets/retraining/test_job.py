@@ -203,7 +203,6 @@ def test_a_training_under_way_by_another_recipe_is_refused(tmp_path: Path) -> No
         train(job(tmp_path, recipe=dataclasses.replace(RECIPE, batch=128)))
 
 
-@pytest.mark.end_to_end
 def test_with_nothing_held_out_the_last_epoch_is_the_best(tmp_path: Path) -> None:
     card = train(job(tmp_path, recipe=dataclasses.replace(RECIPE, holdout_fraction=0.0, epochs=2)))
     assert [(one["split"], one["epoch"]) for one in card["accuracy"]] == [("test", 2)]

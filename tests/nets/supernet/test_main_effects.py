@@ -221,7 +221,6 @@ def test_networks_of_the_same_operations_have_one_score_and_their_own_errors() -
     assert made.trust.halves is not None
 
 
-@pytest.mark.end_to_end
 def test_a_search_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole = minimize(problem(), PNSGA3(), seed=1)
     minimize(problem(), PNSGA3(), ("n_gen", 2), seed=1, callback=Checkpoint(tmp_path))

@@ -50,7 +50,6 @@ def problem(**plan: Any) -> CARSProblem:
     return CARSProblem((images, labels), SPACE, **given)
 
 
-@pytest.mark.end_to_end
 def test_a_score_is_the_mean_of_the_living_networks_main_effects_and_a_supernets_on_their_scale() -> None:
     made, alone, X = problem(), problem(supernet_epochs=0), vectors(16)
     strangers = vectors(9, seed=5)
