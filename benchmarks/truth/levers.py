@@ -91,7 +91,7 @@ EPOCHS = {
     "widening": (4, 9, 18),
     "effects": (9, 18, 36),
     "fair": (9,),
-    "strict": (1, 2),
+    "strict": (1,),
     "strict_effects": (1,),
     "several": (2,),
     "sandwich": (2,),
