@@ -26,8 +26,7 @@ LOW = 0.5
 
 YOUNG = 100
 """Steps of an operation below which orders by shared weights were never measured to be true
-(``benchmarks/bench_fidelity.py``: tau with the truth from -0.2 to 0.5, on three data sets; none with more was measured).
-"""
+(``benchmarks/bench_fidelity.py``: tau with the truth from -0.2 to 0.5, on three data sets; none had more)."""
 
 _REMEDY = "train longer or score on more images, or networks if main effects score"
 
