@@ -63,7 +63,7 @@ from benchmarks.truth.trust import correlations
 TICKS = (5, 10, 30, 100, 300, 1000)
 """Core-seconds that are marked in the picture."""
 
-COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b", "#3f9a94", "#d28aa8", "#8a6d3b")
+COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b", "#3f9a94", "#d28aa8", "#8a6d3b", "#c9b037", "#5a7d4f")
 """Of the levers of a row, in their order."""
 
 ROWS = {"": OFFERED, ", tried": ("default", *TRIED)}

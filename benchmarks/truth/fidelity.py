@@ -64,6 +64,7 @@ def measure(task: Task) -> dict[str, Any]:
     recipe = made.recipe
     shape = NetworkConfig(channels=recipe.channels, layers=recipe.layers, bn_affine=plan.weights == "own")
     data = f"{made.data}{'&' if '?' in made.data else '?'}pad=0"  # as the truth sets' recipe
+    data += "" if lever.flip else "&flip=no"
     problem = CARSProblem(data, objectives=("loss", "params"), network=shape, training=plan, seed=task.seed)
     found = _searched(problem, chosen) if lever.kind is None else _trained(lever.kind, problem, chosen)
     seconds, tallies, updates, fitted = found

@@ -20,6 +20,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.models.base import ArchitectureNetwork
+from carsmoo.nets.models.ops import Depthwise
 from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.sampling import Drawn
 from carsmoo.nets.supernet.trainer import SupernetTrainer
@@ -73,6 +74,38 @@ class Present(SupernetState):
         space = dataclasses.replace(space, ops=tuple(op for op in space.ops if op != "none"))
         while True:
             yield space.decode(self.random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var)))
+
+
+class Nested(SupernetState):
+    """A supernet whose kernels of 3x3 are the middle of those of 5x5, with the same 1x1 convolutions after them.
+
+    After OFA (Cai et al. 2020), which has a matrix between the two besides.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, module in list(self.supernet.named_modules()):
+            if name.endswith("conv_3x3"):
+                large = self.supernet.get_submodule(name.replace("3x3", "5x5"))
+                module.depthwise = nn.ModuleList(Middle(kernel) for kernel in large.depthwise)
+                module.pointwise = large.pointwise
+
+
+class Middle(nn.Module):
+    """The middle 3x3 of a depthwise convolution of 5x5.
+
+    Args:
+        outer: the convolution, whose weights these are.
+    """
+
+    def __init__(self, outer: Depthwise) -> None:
+        super().__init__()
+        self.outer = outer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, c, ceil(h / stride), ceil(w / stride)) of ``x`` (n, c, h, w)."""
+        weight, (dilation, _) = self.outer.weight[:, :, 1:-1, 1:-1], self.outer.dilation
+        return F.conv2d(x, weight, None, self.outer.stride, dilation, dilation, self.outer.groups)
 
 
 class Sandwich(SupernetState):

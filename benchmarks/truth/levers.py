@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Present, Sandwich, StrictlyFair
+from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Nested, Present, Sandwich, StrictlyFair
 from carsmoo.config.supernet import SupernetTraining
 
 Kind = Callable[..., Any]
@@ -24,6 +24,7 @@ class Lever:
         epochs_each: epochs of each supernet of an ensemble; None for one supernet that has all.
         images: of search-validation, of each class its share, that networks are scored on, an equal part by each
             supernet.
+        flip: whether images are mirrored in training where the data's are.
         kind: of weights, if of none that a search has.
         follows: whether its scores follow from those of others, see :mod:`benchmarks.truth.derived`.
     """
@@ -32,6 +33,7 @@ class Lever:
     plan: dict[str, Any]
     epochs_each: int | None = None
     images: int = 1000
+    flip: bool = True
     kind: Kind | None = None
     follows: bool = False
 
@@ -71,6 +73,8 @@ LEVERS = {
     "several": Lever(label="one supernet, 4 subnets a step", plan=rated(4)),
     "sandwich": Lever(label="one supernet, taught by large subnets", plan=rated(4), kind=Sandwich),
     "present": Lever(label="one supernet, no edge absent", plan={}, kind=Present),
+    "nested": Lever(label="one supernet, nested kernels", plan={}, kind=Nested),
+    "plain": Lever(label="one supernet, no decay, no flips", plan={"weight_decay": 0.0}, flip=False),
     "few_shot": Lever(label="four supernets from one", plan={}, kind=FewShot),
     "adapted": Lever(label="one supernet, adapted", plan=OWN, kind=partial(FromSupernet, share=0.75)),
     "grown": Lever(label="own weights from a supernet", plan={**QUICK, **OWN}, kind=partial(FromSupernet, share=0.5)),
@@ -79,7 +83,10 @@ LEVERS = {
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 
-TRIED = ("fair", "strict", "strict_effects", "several", "sandwich", "present", "few_shot", "adapted", "grown")
+TRIED = (
+    *("fair", "strict", "strict_effects", "several", "sandwich", "present"),
+    *("nested", "plain", "few_shot", "adapted", "grown"),
+)
 """Those that were measured at about one budget, to see whether they are worth having; none is a default."""
 
 OFFERED = tuple(name for name in LEVERS if name not in TRIED)
@@ -96,6 +103,8 @@ EPOCHS = {
     "several": (2,),
     "sandwich": (2,),
     "present": (9,),
+    "nested": (9,),
+    "plain": (9,),
     "few_shot": (9,),
     "adapted": (12,),
     "grown": (18,),
