@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmarks.truth.kinds import Distilling, Fair, FewShot, FromSupernet, Present, Sandwich, StrictlyFair
+from benchmarks.truth.kinds import Distilling, Fair, FewShot, FromSupernet, Nested, Present, Sandwich, StrictlyFair
 from benchmarks.truth.levers import LEVERS
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
@@ -113,3 +113,19 @@ def test_networks_begin_with_a_supernet_s_weights_and_go_on_alone(images: ImageD
     assert adapted.join(X)
     assert adapted.updates == adapted.round_of(2) + adapted.shared.updates
     assert not np.array_equal(adapted.scores(SPACE.decode(X), "loss"), before)
+
+
+def test_small_kernels_are_the_middle_of_large_ones_and_learn_with_them(images: ImageData) -> None:
+    plain, nested = made(SupernetState, images).supernet, made(Nested, images).supernet
+    random = torch.Generator().manual_seed(1)
+    for kind, slot in (("sep", "cells.0.edges.0.1"), ("dil", "cells.1.edges.1.0")):
+        small, large = (nested.get_submodule(f"{slot}.{kind}_conv_{size}x{size}") for size in (3, 5))
+        apart = plain.get_submodule(f"{slot}.{kind}_conv_3x3")
+        with torch.no_grad():
+            for own, outer in zip(apart.depthwise, large.depthwise, strict=True):
+                own.weight.copy_(outer.weight[:, :, 1:4, 1:4])
+            for own, other in zip(apart.pointwise, large.pointwise, strict=True):
+                own.weight.copy_(other.weight)
+        x = torch.randn(4, len(large.depthwise[0].weight), 6, 6, generator=random)
+        torch.testing.assert_close(small(x), apart(x))
+        assert {id(p) for p in small.parameters()} == {id(p) for p in large.parameters()}
