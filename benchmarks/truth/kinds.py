@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.models.base import ArchitectureNetwork
-from carsmoo.nets.models.ops import Depthwise
+from carsmoo.nets.models.ops import Depthwise, Separable
 from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.sampling import Drawn
 from carsmoo.nets.supernet.trainer import SupernetTrainer
@@ -84,11 +84,11 @@ class Nested(SupernetState):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, module in list(self.supernet.named_modules()):
-            if name.endswith("conv_3x3"):
-                large = self.supernet.get_submodule(name.replace("3x3", "5x5"))
-                module.depthwise = nn.ModuleList(Middle(kernel) for kernel in large.depthwise)
-                module.pointwise = large.pointwise
+        for name, small in list(self.supernet.named_modules()):
+            large = self.supernet.get_submodule(name.replace("3x3", "5x5")) if name.endswith("conv_3x3") else None
+            if isinstance(small, Separable) and isinstance(large, Separable):
+                small.depthwise = nn.ModuleList(Middle(cast(Depthwise, kernel)) for kernel in large.depthwise)
+                small.pointwise = large.pointwise
 
 
 class Middle(nn.Module):
