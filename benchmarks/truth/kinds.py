@@ -22,7 +22,7 @@ from carsmoo.nets.data import ImageData
 from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.models.ops import Depthwise, Separable
 from carsmoo.nets.supernet.own_weights import OwnWeights
-from carsmoo.nets.supernet.sampling import Drawn
+from carsmoo.nets.supernet.sampling import Drawn, uniform
 from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.space.architecture import Architecture
@@ -69,11 +69,11 @@ class Present(SupernetState):
     """A supernet that is trained on architectures without absent edges, though it scores others, too."""
 
     def warming(self, n: int) -> Drawn:
-        """Yield ``n`` architectures again and again, for the warm-up."""
+        """Return what yields ``n`` architectures again and again, for the warm-up."""
         space = _of_cells(self.space)
-        space = dataclasses.replace(space, ops=tuple(op for op in space.ops if op != "none"))
-        while True:
-            yield space.decode(self.random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var)))
+        return uniform(
+            dataclasses.replace(space, ops=tuple(op for op in space.ops if op != "none")), n, self.random_state
+        )
 
 
 class Nested(SupernetState):
