@@ -5,7 +5,9 @@ import itertools
 import json
 import pickle
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from carsmoo import CARSProblem, DARTSSpace, NetworkConfig, SupernetTraining
 from carsmoo.config.budget import ENOUGH, Rates, Rung
 from carsmoo.cost.closed_form import flops
-from carsmoo.nets.data import DataLike, load
+from carsmoo.nets.data import DataLike, Split, load
 from carsmoo.nets.data import facts as facts_module
 from carsmoo.nets.data.facts import facts_of
 from carsmoo.nets.distributed.group import Group
@@ -24,7 +26,9 @@ from carsmoo.nets.supernet import rates as rates_module
 from carsmoo.nets.supernet.budget import BudgetPlan, planned, planned_together
 from carsmoo.nets.supernet.rates import Bench
 from carsmoo.nets.supernet.sampling import Drawn
+from carsmoo.nets.supernet.trainer import SupernetTrainer
 from carsmoo.nets.supernet.training_state import SupernetState
+from carsmoo.space.architecture import Architecture
 from tests.support.images import draw_folder
 
 SPACE, CPU = DARTSSpace(), torch.device("cpu")
@@ -35,8 +39,27 @@ def plan_of(data: DataLike, time: str, network: NetworkConfig | None = None) -> 
     return planned(data, SPACE, network, SupernetTraining(budget=time), CPU)
 
 
+class Clock:
+    """A clock that goes on by itself only when it is looked at, by ``each`` seconds."""
+
+    now = each = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += self.each
+        return self.now
+
+
 @pytest.fixture
-def by_work(monkeypatch: pytest.MonkeyPatch) -> list[Rung]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of everything that plans."""
+    made = Clock()
+    for module in (budget, rates_module, facts_module):
+        monkeypatch.setattr(module, "time", made)
+    return made
+
+
+@pytest.fixture
+def by_work(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> list[Rung]:
     """Networks that take what they are said to, without measuring; the rungs that were asked for."""
     asked: list[Rung] = []
 
@@ -89,13 +112,40 @@ def test_of_a_large_population_some_are_scored(monkeypatch: pytest.MonkeyPatch) 
     assert scored == [20, 20, 20, 32, 32, 32]
 
 
-def test_what_is_measured_is_of_this_machine() -> None:
-    plan = plan_of(IMAGES, "40s", NetworkConfig(channels=2, layers=1))
+def test_a_plan_follows_what_the_clock_shows(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Rates(step=1 / 64, network=1 / 128, image=2**-14)
+    step, tally = SupernetTrainer.step, SupernetState.tally
+
+    def slow_step(trainer: SupernetTrainer, images: torch.Tensor, *others: Any) -> torch.Tensor:
+        clock.now += told.step
+        return step(trainer, images, *others)
+
+    def slow_tally(state: SupernetState, genotypes: Sequence[Architecture], split: Split) -> NDArray[Any]:
+        calibrated = sum(len(part) for part in state.calibration)
+        clock.now += len(genotypes) * (told.network + told.image * (len(split) + calibrated))
+        return tally(state, genotypes, split)
+
+    monkeypatch.setattr(SupernetTrainer, "step", slow_step)
+    monkeypatch.setattr(SupernetState, "tally", slow_tally)
+    network = NetworkConfig(channels=2, layers=1)
+    bench = Bench(SPACE, network, SupernetTraining(), facts_of(IMAGES), CPU, 1.0)
+    assert bench.rates(Rung(channels=2, layers=1, stem="cifar", size=(12, 12))) == told
+    begin, plan = clock.now, plan_of(IMAGES, "40s", network)
+    assert clock.now > begin
     assert (plan.network.channels, plan.network.layers) == (2, 1)
     assert plan.seconds is not None
-    assert 25 < plan.seconds < 42
+    assert 35 < plan.seconds < 40
     assert plan.training.warmup_epochs > 20
     assert plan.lines()[0].startswith("planned to take ")
+
+
+def test_what_planning_takes_is_taken_off_the_time(clock: Clock, by_work: list[Rung]) -> None:
+    network = NetworkConfig(channels=2, layers=1)
+    quick = plan_of(IMAGES, "40s", network)
+    clock.each = 4.0  # for each look
+    slow = plan_of(IMAGES, "40s", network)
+    assert slow.training.planned_epochs < 0.8 * quick.training.planned_epochs
+    assert slow.seconds == pytest.approx(quick.seconds, abs=4)
 
 
 @pytest.mark.end_to_end
