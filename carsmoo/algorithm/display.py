@@ -18,14 +18,14 @@ class FrontOutput(Output):  # type: ignore[misc]
 
     The hypervolume is that of the front's objectives in units of the first generation's worst values, with the worst as
     reference point: 0 is no better than the first generation's worst, 1 is everything at zero. Where a problem has a
-    ``trust`` (:class:`~carsmoo.Trust`), its agreement of two halves is the last column.
+    ``trust`` (:class:`~carsmoo.Trust`), its ceiling is a column, and so is its agreement with probes where it has any.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.front = Column("front", width=6)
         self.hv = Column("hypervolume", width=11)
-        self.trust = Column("trust", width=5)
+        self.trust, self.probes = Column("trust", width=5), Column("probes", width=6)
         self.best: list[Column] = []
         self.worst: NDArray[np.float64] | None = None
 
@@ -45,6 +45,8 @@ class FrontOutput(Output):  # type: ignore[misc]
         self.columns = [self.n_gen, self.n_eval, self.front, *self.best, self.hv]
         if hasattr(algorithm.problem, "trust"):
             self.columns.append(self.trust)
+        if getattr(getattr(algorithm.problem, "training", None), "probes", 0):
+            self.columns.append(self.probes)
 
     def update(self, algorithm: Any) -> None:
         """Read the row from an algorithm."""
@@ -53,6 +55,8 @@ class FrontOutput(Output):  # type: ignore[misc]
         ceiling = getattr(trust, "ceiling", None)
         bound = "" if getattr(trust, "members", None) is not None else "≤"  # of images alone
         self.trust.set(None if ceiling is None else f"{bound}{ceiling:.2f}")
+        probes = getattr(trust, "probes", None)
+        self.probes.set(None if probes is None else f"{probes:.2f}")
         feasible = algorithm.pop[algorithm.pop.get("feas")]
         if len(feasible) == 0:
             self.front.set(0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from carsmoo.config.network import NetworkConfig, Stem
-from carsmoo.config.supernet import SupernetTraining
+from carsmoo.config.supernet import PROBE_STEPS, SupernetTraining
 from carsmoo.space.search_space import SearchSpace
 
 ENOUGH = 150
@@ -33,6 +33,9 @@ GENERATIONS = 3, 10, 50
 
 SCORED = (2000, 1000, 500, 250, 120)
 """Images of search-validation that networks may be scored on; the fewest for main effects (docs/weights.md)."""
+
+PROBED = 2
+"""Times that a search trains its probes: after the warm-up and at its end."""
 
 SMALL = 48
 """Shorter side of images, in px, up to which they are taken as they are, or halved where time is short."""
@@ -212,10 +215,11 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
             score where they are the usual ones.
         space: the architectures.
     """
-    usable = seconds * (1 - RESERVE[1]) - RESERVE[0]
     batch = batch_of(images, given)
     per_epoch = max(images.train // batch, 1)
     epoch, calibration = per_epoch * rates.step, min(given.bn_calibration_images, images.train)
+    alone = PROBED * given.probes * PROBE_STEPS * rates.step  # whose batches are about as large
+    usable = seconds * (1 - RESERVE[1]) - RESERVE[0] - alone
     share = (1 - WARM) * usable
     counts = [images.validation, *(n for n in SCORED if n < images.validation)]
     if given.score_images is not None:
@@ -248,7 +252,7 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
         epochs_per_generation=epochs,
         score_images=None if count >= images.validation else count,
     )
-    told = seconds * RESERVE[1] / 2 + RESERVE[0] + warm * warm_epoch + scoring + later
+    told = seconds * RESERVE[1] / 2 + RESERVE[0] + alone + warm * warm_epoch + scoring + later
     return Timed(training=plan, seconds=told, updates=updates_of(space, plan, per_epoch))
 
 

@@ -45,6 +45,7 @@ ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "score_images": None,
             "main_effects": 0,
             "supernet_epochs": 0,
+            "probes": 0,
             "n_supernets": 1,
             "schedule": "cosine",
             "budget": None,

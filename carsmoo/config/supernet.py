@@ -16,6 +16,12 @@ AUTO = "auto"
 POPULATION: Final = "population"
 """Says that main effects are fitted to the networks that live."""
 
+PROBE_STEPS = 60
+"""Steps that a network is trained alone for that the search's order is held against."""
+
+FEWEST_PROBES = 6
+"""Networks that a search's order is held against, so many or more."""
+
 FEWEST_EFFECTS = 16
 """Networks that main effects are fitted to, so many or more."""
 
@@ -78,6 +84,9 @@ class SupernetTraining:
         supernet_epochs: with ``weights="own"`` and ``main_effects="population"``, epochs of a supernet that is trained
             before anything else and scores 384 random networks; what operations add there is half of each score. But
             for ``score_images``, ``eval_batch_size`` and ``score_memory`` it has the defaults of this class. 0: none.
+        probes: networks of the population, newborns among them, that are trained alone, for 60 steps of 32 images each,
+            after the warm-up and after the last generation; how far the search's order agrees with theirs is part of
+            its :class:`~carsmoo.Trust`. 32 tell something, fewer little. With shared weights only. 0: none.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
@@ -124,6 +133,7 @@ class SupernetTraining:
     score_images: int | None = setting(None, 2)
     main_effects: int | Literal["population"] = setting(0, 0)
     supernet_epochs: int = setting(0, 0)
+    probes: int = setting(0, 0)
     eval_batch_size: int = setting(500, 1)
     score_memory: int = setting(2048, 1)
     racing: bool = False
@@ -133,11 +143,13 @@ class SupernetTraining:
     def __post_init__(self) -> None:
         check_settings(self)
         of_one = ("n_supernets", "subnets_per_step", "ghost_batches", "flops_grouping_window")
-        of_none = {"racing": False, "warmup_widening": 0, "bn_statistics": "recalibrated"}
+        of_none = {"racing": False, "warmup_widening": 0, "bn_statistics": "recalibrated", "probes": 0}
         for name, value in {**dict.fromkeys(of_one, 1), **of_none}.items():
             if self.weights == "own" and getattr(self, name) != value:
                 raise ValueError(f"{name}: expected {value!r} with weights='own', got {getattr(self, name)!r}")
         self._check_main_effects()
+        if 0 < self.probes < FEWEST_PROBES:
+            raise ValueError(f"probes: expected 0 or at least {FEWEST_PROBES}, got {self.probes}")
         if self.main_effects and self.racing:
             raise ValueError("racing: expected False with main_effects, which stop no network early, got True")
         if self.n_supernets > 1 and self.racing:
@@ -210,6 +222,15 @@ class SupernetTraining:
             return None
         kept = {name: getattr(self, name) for name in ("score_images", "eval_batch_size", "score_memory")}
         return SupernetTraining(warmup_epochs=self.supernet_epochs, n_generations=0, **kept)
+
+    @property
+    def of_probes(self) -> SupernetTraining | None:
+        """The plan of the networks that are trained alone as probes; None if none are."""
+        if not self.probes:
+            return None
+        kept = {name: getattr(self, name) for name in ("score_images", "eval_batch_size")}
+        quick: dict[str, Any] = {"batch_size": 32, "learning_rate": 0.1, "weight_decay": 5e-4}
+        return SupernetTraining(weights="own", n_generations=0, pop_size=self.probes, **quick, **kept)
 
     @property
     def networks_drawn(self) -> int:

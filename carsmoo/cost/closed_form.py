@@ -7,6 +7,7 @@ Operations of a user's own are counted once a shape.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -43,6 +44,15 @@ def params(genotype: Architecture, network: NetworkConfig) -> int:
         3594718
     """
     return cost(genotype, network).params
+
+
+def over_sizes(genotypes: Sequence[Architecture], network: NetworkConfig, n: int) -> list[int]:
+    """Return the places of ``n`` of some genotypes, evenly spread over the order of their parameters, smallest first.
+
+    Of equally large ones the order is that of their text.
+    """
+    order = sorted(range(len(genotypes)), key=lambda k: (params(genotypes[k], network), str(genotypes[k])))
+    return [order[k] for k in np.linspace(0, len(order) - 1, n).round().astype(int)]
 
 
 def flops(genotype: Architecture, network: NetworkConfig) -> int:

@@ -68,12 +68,13 @@ def require_search(
 ) -> None:
     """Refuse a supernet, its training on so many images, or a population that does not fit in the memory.
 
-    So it does of a supernet whose opinion networks with weights of their own ask for.
+    So it does of a supernet whose opinion networks with weights of their own ask for, and of probes, a step of which
+    counts as one of a supernet.
     """
     require_count("pop_size", plan.pop_size, space.n_var)
     require_count("subnets_per_step", plan.subnets_per_step * plan.flops_grouping_window, space.n_var)
     weights, kept = supernet_params(space, network), space.kept(network)
-    for trained in (plan, plan.of_supernet):
+    for trained in (plan, plan.of_supernet, plan.of_probes):
         if trained is not None:
             batch = -(-min(trained.batch_size, images) // trained.ghost_batches)
             require_step(network, trained.n_supernets * weights, batch, kept, memory)

@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from carsmoo.utils.correlation import rank_correlation
+from carsmoo.utils.correlation import Correlation, rank_correlation
 from carsmoo.utils.trees import Arrays
 
 LOW = 0.5
@@ -27,6 +27,10 @@ LOW = 0.5
 YOUNG = 100
 """Steps of an operation below which orders by shared weights were never measured to be true
 (``benchmarks/bench_fidelity.py``: tau with the truth from -0.2 to 0.5, on three data sets; none had more)."""
+
+OFF = 0.2
+"""Tau with probes below which an order is called none that networks trained alone have
+(``benchmarks/truth/trust.py``: of such orders half had a tau with the truth below 0.2, one of ten above 0.3)."""
 
 _REMEDY = "train longer or score on more images, or networks if main effects score"
 
@@ -51,6 +55,9 @@ class Trust:
         members: mean Kendall's tau-b between the orders of two supernets, where there are several, or of networks' own
             weights and a supernet: near 0 if networks are ordered by what weights began with.
         n_members: how many of them score.
+        probes: Kendall's tau-b between these scores and the losses of some of the networks after a moment of training
+            alone, where that was asked for; the one figure that is low where an order is steady and wrong.
+        n_probes: how many networks those are.
         shared: whether networks are scored by weights that they share, so that ``updates`` are those of an operation,
             not of a network, and few are a warning; not so of main effects.
 
@@ -67,6 +74,8 @@ class Trust:
     members: float | None = None
     n_members: int = 1
     shared: bool = True
+    probes: float | None = None
+    n_probes: int = 0
 
     @property
     def ceiling(self) -> float | None:
@@ -81,6 +90,11 @@ class Trust:
     @property
     def warning(self) -> str | None:
         """What a low trust means, in a sentence; None where it is not low, or not known."""
+        if self.probes is not None and self.probes < OFF:
+            return (
+                f"the order of these networks is hardly that of networks trained alone: {self.n_probes} of them agree "
+                f"with tau {self.probes:.2f}; train longer, or train some networks alone"
+            )
         if self.ceiling is None and self.distinct != 0:
             return None
         if self.ceiling is None:
@@ -216,12 +230,18 @@ class Scored:
         updates: float | None,
         score: str = "error",
         shared: bool = True,
+        probed: Correlation | None = None,
     ) -> Scored:
-        """Return what has just been scored, its trust measured against the generation ``last``."""
+        """Return what has just been scored, its trust measured against the generation ``last``.
+
+        ``probed`` is the order's agreement with probes where it was measured.
+        """
         keys = [] if last is None else [x.tobytes() for x in last.X]
         known = dict(zip(keys, [] if last is None else scores_of(last.tallies), strict=True))
         before = np.array([known.get(x.tobytes(), np.nan) for x in X])
         trust = trust_of(tallies, before, updates, score, shared)
+        if probed is not None:
+            trust = replace(trust, probes=probed.tau, n_probes=probed.n)
         return cls(time=time, X=X, tallies=tallies, trust=trust)
 
     def state_dict(self) -> Arrays:

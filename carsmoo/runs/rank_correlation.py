@@ -123,14 +123,13 @@ def _population(problem: CARSProblem, snapshot: Snapshot) -> Sequence[Architectu
 
 def _spread(problem: CARSProblem, genotypes: Sequence[Architecture], n: int) -> list[Architecture]:
     """Return ``n`` of some genotypes, different ones and evenly spread over the order of their sizes."""
-    from carsmoo.cost.closed_form import params
+    from carsmoo.cost.closed_form import over_sizes
 
     meanings = [problem.space.encode(genotype).tobytes() for genotype in genotypes]
     different = list(dict(zip(reversed(meanings), reversed(genotypes), strict=True)).values())
     if len(different) < n:
         raise ValueError(f"networks: expected at most the {len(different)} different ones that there are, got {n}")
-    different.sort(key=lambda genotype: (params(genotype, problem.network), str(genotype)))
-    return [different[k] for k in np.linspace(0, len(different) - 1, n).round().astype(int)]
+    return [different[k] for k in over_sizes(different, problem.network, n)]
 
 
 def _scores(problem: CARSProblem, chosen: Sequence[Architecture], listener: Listener) -> Scores:

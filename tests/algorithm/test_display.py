@@ -5,6 +5,7 @@ from pymoo.problems import get_problem
 
 from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.algorithm.pnsga3 import PNSGA3
+from carsmoo.config.supernet import SupernetTraining
 from carsmoo.problems.trust import Trust
 from tests.support.toy import ToyProblem
 
@@ -40,6 +41,21 @@ def test_trust_is_a_column_where_the_problem_tells_one(capsys: pytest.CaptureFix
     header, *rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if "|" in line]
     assert header[-1].strip() == "trust"
     assert [row[-1].strip() for row in rows] == ["-", "≤0.59", "0.45"]
+
+
+def test_probes_are_a_column_where_a_plan_has_any(capsys: pytest.CaptureFixture[str]) -> None:
+    class Probed(ToyProblem):
+        training = SupernetTraining(probes=8)
+
+        @property
+        def trust(self) -> Trust:
+            probes = None if self.time == 1 else 0.3149
+            return Trust(halves=0.5, successive=None, distinct=None, updates=None, probes=probes, n_probes=8)
+
+    minimize(Probed(generations=3), PNSGA3(), verbose=True)
+    header, *rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if "|" in line]
+    assert [cell.strip() for cell in header[-2:]] == ["trust", "probes"]
+    assert [row[-1].strip() for row in rows] == ["0.31", "-", "0.31"]
 
 
 def test_a_start_without_feasible_individuals_prints_dashes(capsys: pytest.CaptureFixture[str]) -> None:

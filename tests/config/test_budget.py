@@ -48,6 +48,21 @@ def test_a_plan_fills_its_time_and_no_more() -> None:
     assert planned > 100
 
 
+def test_probes_are_trained_twice_in_the_time() -> None:
+    images, budget = photos(5000, 5000), 900.0
+    plain, probed = (
+        timed(budget, images, RATES, dataclasses.replace(GIVEN, probes=probes), SPACE) for probes in (0, 32)
+    )
+    assert plain is not None
+    assert probed is not None
+    alone = 2 * 32 * 60 * RATES.step
+    assert 0.1 * budget < alone < 0.5 * budget
+    took = seconds(probed.training, images, RATES) + alone
+    assert took == pytest.approx(seconds(plain.training, images, RATES), rel=0.1)
+    assert probed.seconds == pytest.approx(plain.seconds, rel=0.05)
+    assert probed.training.probes == 32
+
+
 def test_a_plan_by_main_effects_scores_their_networks_on_few_images_in_few_generations() -> None:
     images = photos(5000, 5000)
     given = SupernetTraining(budget="10m", main_effects=384, pop_size=64)

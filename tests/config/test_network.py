@@ -127,6 +127,9 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
             ValueError,
             "supernet_epochs: expected 0 without weights='own' and main_effects='population', got 3",
         ),
+        ({"probes": 5}, ValueError, "probes: expected 0 or at least 6, got 5"),
+        ({"probes": -1}, ValueError, "probes: expected at least 0, got -1"),
+        ({"weights": "own", "probes": 8}, ValueError, "probes: expected 0 with weights='own', got 8"),
         (
             {"weights": "own", "main_effects": "all"},
             ValueError,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from carsmoo.problems.trust import LOW, YOUNG, Scored, Trust, halves_of, scores_of, trust_of
+from carsmoo.problems.trust import LOW, OFF, YOUNG, Scored, Trust, halves_of, scores_of, trust_of
 
 
 def counts(even: list[int], odd: list[int], met: tuple[int, int] = (100, 100)) -> np.ndarray:
@@ -85,6 +85,19 @@ def test_young_shared_weights_are_said_to_be_so() -> None:
     assert Trust(**steady, updates=20, shared=False).warning is None
     low = Trust(**{**steady, "halves": 0.0}, updates=20)
     assert "two halves" in str(low.warning)
+
+
+def test_an_order_that_networks_trained_alone_do_not_have_is_said_to_be_so_before_all_else() -> None:
+    steady = {"halves": 0.9, "successive": None, "distinct": None, "updates": 500.0}
+    assert Trust(**steady, probes=OFF - 0.001, n_probes=32).warning == (
+        "the order of these networks is hardly that of networks trained alone: 32 of them agree with tau 0.20; "
+        "train longer, or train some networks alone"
+    )
+    assert Trust(**steady, probes=OFF, n_probes=32).warning is None
+    noisy = {**steady, "halves": 0.0}
+    assert "trained alone" in str(Trust(**noisy, probes=-0.3, n_probes=6).warning)
+    assert "two halves" in str(Trust(**noisy, probes=0.6, n_probes=6).warning)
+    assert "young" in str(Trust(**{**steady, "updates": 20}, probes=0.6, n_probes=6).warning)
 
 
 def test_supernets_that_differ_bound_what_can_be_expected() -> None:

@@ -70,11 +70,16 @@ class CurrentScores:
             found = self._of_networks.look_up(X, lambda new: self._networks_asked(new, world, group, listener))
         if self.objectives.score is None:
             return found
-        if self.effects is None or not len(X) or _too_few(world):
-            scores = scores_of(self.tallies(X, world, listener, survivors))
-        else:
-            scores = self._expected(self.effects, X, world, listener)
+        scores = self.scores(X, world, listener, survivors)
         return np.insert(found, self.objectives.moving.index(self.objectives.score), scores, axis=1)
+
+    def scores(
+        self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None = None
+    ) -> NDArray[np.float64]:
+        """Return the errors, or losses, of ``X`` (n, n_var), (n,), as the search goes by; arguments as above."""
+        if self.effects is None or not len(X) or _too_few(world):
+            return scores_of(self.tallies(X, world, listener, survivors))
+        return self._expected(self.effects, X, world, listener)
 
     def tallies(
         self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None = None

@@ -19,10 +19,12 @@ from carsmoo.nets.supernet.arguments import Arguments
 from carsmoo.nets.supernet.autotune import memory_format
 from carsmoo.nets.supernet.current_scores import CurrentScores
 from carsmoo.nets.supernet.main_effects import MainEffects
+from carsmoo.nets.supernet.probes import Probes
 from carsmoo.nets.supernet.second_opinion import SecondOpinion
 from carsmoo.nets.supernet.world import World, layout_of, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.trust import Scored, Trust
+from carsmoo.utils.correlation import Correlation, rank_correlation
 from carsmoo.utils.progress import Step
 
 
@@ -53,6 +55,7 @@ class LearningProblem(GenotypeProblem):
         self._world: World | None = None
         self._weights_missing = False
         self._scores = self._new_scores(self._group)
+        self._probes = self._new_probes(self._group)
         self._last: Scored | None = None
 
     @property
@@ -101,7 +104,7 @@ class LearningProblem(GenotypeProblem):
         if self._weights_missing:
             raise RuntimeError("weights: expected load_state_dict() on an unpickled problem before a new run, got none")
         self._world = self._last = None
-        self._scores = self._new_scores(self._group)
+        self._scores, self._probes = self._new_scores(self._group), self._new_probes(self._group)
 
     def _hear(self, step: Step) -> None:
         epoch = step.phase == "warm-up" and bool(step.figures)  # the end of one: the supernet knows all of it
@@ -125,7 +128,15 @@ class LearningProblem(GenotypeProblem):
             plan, fitted = self.training, bool(self.training.main_effects)
             score = "loss" if fitted else self._score  # what varies between fits are not counts of images
             told = self._tallies(X), self._running().updates, score, plan.weights == "shared" and not fitted
-            self._last = Scored.after(self._last, self.time, X, *told)
+            self._last = Scored.after(self._last, self.time, X, *told, self._probed(X))
+
+    def _probed(self, X: NDArray[np.int64]) -> Correlation | None:
+        """Return how far the order of vectors (n, n_var) agrees with probes' among them; None where none are due."""
+        if self._probes is None or self.time not in (0, self.training.n_generations):
+            return None
+        probes, world = self._probes.chosen(X), self._running()
+        losses = self._probes.losses(probes, self.images, layout_of(world.state_dict()), self._hear)
+        return rank_correlation(self._scores.scores(probes, world, self._hear), losses)
 
     def _fixed_values(self, X: NDArray[np.int64]) -> NDArray[np.float64]:
         fixed = self._objectives.fixed
@@ -157,6 +168,12 @@ class LearningProblem(GenotypeProblem):
         second = SecondOpinion(*asked) if plan.supernet_epochs else None
         return CurrentScores(self.space, self._objectives, effects, second)
 
+    def _new_probes(self, group: Group) -> Probes | None:
+        plan = self.training
+        if plan.probes and self._score is None:
+            raise ValueError(f"probes: expected 0 without an error or a loss among the objectives, got {plan.probes}")
+        return Probes(self.space, self.network, plan, self.seed or 0, group) if plan.probes else None
+
     # ------------------------------------------------------------------ state
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]], data: DataLike | None = None) -> None:
@@ -180,7 +197,8 @@ class LearningProblem(GenotypeProblem):
         scored = {} if self._last is None else self._last.state_dict()
         world = {} if self._world is None else self._world.state_dict()
         second = {} if self._scores.second is None else self._scores.second.state_dict()
-        return {**world, **second, **scored, **self._objectives.state_dict()}
+        probes = {} if self._probes is None else self._probes.state_dict()
+        return {**world, **second, **probes, **scored, **self._objectives.state_dict()}
 
     def _load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         world = self._new_world(layout_of(state)) if "steps" in state else None
@@ -192,6 +210,8 @@ class LearningProblem(GenotypeProblem):
         self._scores.forget()
         if self._scores.second is not None:
             self._scores.second.load_state_dict(state)
+        if self._probes is not None:
+            self._probes.load_state_dict(state)
         self._objectives.load_state_dict(state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LearningProblem:
@@ -201,7 +221,7 @@ class LearningProblem(GenotypeProblem):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out weights and images; the pickled problem needs :meth:`load_state_dict` before it scores."""
         left_out: dict[str, Any] = {"_data": None, "_world": None, "_weights_missing": True, "_begun": False}
-        left_out |= {"_started": False, "_scores": self._new_scores(ALONE)}
+        left_out |= {"_started": False, "_scores": self._new_scores(ALONE), "_probes": self._new_probes(ALONE)}
         left_out |= {"_group": ALONE, "process_rank": 0}
         left_out["_last"] = None
         given = self.data_given if isinstance(self.data_given, str) else None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
 from carsmoo.nets.distributed.group import Group
+from carsmoo.nets.supernet.sampling import drawn
 from carsmoo.problems.trust import scores_of
 from carsmoo.space.architecture import Architecture
 from carsmoo.space.search_space import SearchSpace
@@ -85,8 +86,7 @@ class MainEffects:
 
     def drawn(self, epoch: int) -> NDArray[np.int64]:
         """Return the vectors that are drawn for an epoch, (n, n_var)."""
-        random_state = np.random.default_rng([self.seed, epoch, STREAM])
-        return random_state.integers(self.space.xl, self.space.xu + 1, size=(self.n, self.space.n_var))
+        return drawn(self.space, self.n, np.random.default_rng([self.seed, epoch, STREAM]))
 
     def _fitted(self, epoch: int, scoring: Scoring, living: Living | None) -> _Fitted:
         """Return what is known of the networks that are fitted to."""

@@ -119,6 +119,10 @@ class OwnWeights:
             self._train("training" if self.time else "warm-up", new, self.round_of(self.plan.warmup_epochs), listener)
         return bool(new)
 
+    def train_each(self, X: NDArray[np.int64], steps: int, listener: Listener = unheard) -> None:
+        """Train each network of ``X`` (n, n_var) for a round of so many steps, whatever the plan says."""
+        self._train("training", _each_once(self._of(X)), steps, listener)
+
     def train_on(self, X: NDArray[np.int64], listener: Listener = unheard) -> None:
         """Train each network of a population ``X`` (n, n_var) for a round; of the others the newborns alone live on."""
         chosen = _each_once(self._of(X))

@@ -20,7 +20,7 @@ from carsmoo.nets.data import ImageData, Split
 from carsmoo.nets.data.facts import Facts
 from carsmoo.nets.data.transforms import natural
 from carsmoo.nets.models.device import memory_of
-from carsmoo.nets.supernet.sampling import Drawn, widening
+from carsmoo.nets.supernet.sampling import Drawn, drawn, widening
 from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.space.search_space import SearchSpace
 
@@ -127,8 +127,7 @@ class Bench:
             first = _seconds_of_a_step(state, alone, self.seconds)
         if step > hopeless:
             return Rates(step=step, network=0.0, image=0.0, first=first)
-        shape = min(plan.pop_size, NETWORKS), self.space.n_var
-        X = np.random.default_rng(0).integers(self.space.xl, self.space.xu + 1, size=shape)
+        X = drawn(self.space, min(plan.pop_size, NETWORKS), np.random.default_rng(0))
         genotypes, calibrated = self.space.decode(X), sum(len(part) for part in state.calibration)
         few, many = SCORED
         seconds = []

@@ -23,7 +23,7 @@ FIRSTS = 16
 def uniform(space: SearchSpace, n: int, random_state: np.random.Generator) -> Drawn:
     """Yield ``n`` uniformly sampled architectures again and again (CARS's parameter warm-up)."""
     while True:
-        yield space.decode(_drawn(space, n, random_state))
+        yield space.decode(drawn(space, n, random_state))
 
 
 def widening(
@@ -35,18 +35,19 @@ def widening(
     (n_var,): at 0 all are the first, at 1 they are as :func:`uniform` draws them.
     """
     while True:
-        X = _drawn(space, n, random_state)
+        X = drawn(space, n, random_state)
         yield space.decode(np.where(random_state.random(X.shape) < width(), X, first))
 
 
 def largest(space: SearchSpace, network: NetworkConfig, random_state: np.random.Generator) -> NDArray[np.int64]:
     """Return the one with the most multiply-adds of :data:`FIRSTS` uniformly sampled architectures, (n_var,)."""
-    X = _drawn(space, FIRSTS, random_state)
+    X = drawn(space, FIRSTS, random_state)
     chosen: NDArray[np.int64] = X[int(np.argmax([flops(one, network) for one in space.decode(X)]))]
     return chosen
 
 
-def _drawn(space: SearchSpace, n: int, random_state: np.random.Generator) -> NDArray[np.int64]:
+def drawn(space: SearchSpace, n: int, random_state: np.random.Generator) -> NDArray[np.int64]:
+    """Return the vectors of ``n`` uniformly sampled architectures, (n, n_var), some of which may be alike."""
     return random_state.integers(space.xl, space.xu + 1, size=(n, space.n_var))
 
 

@@ -7,7 +7,7 @@ const OVER = {
   evaluations: { title: "evaluations", at: (generation) => generation.evaluations },
   time: { title: "time (s)", at: (generation) => generation.seconds },
 };
-const TAUS = ["ceiling", "halves", "members", "successive"];
+const TAUS = ["ceiling", "halves", "probes", "members", "successive"];
 
 function quantile(sorted, q) {
   const at = q * (sorted.length - 1);

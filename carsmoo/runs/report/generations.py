@@ -13,7 +13,7 @@ from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.problems.trust import Trust
 from carsmoo.runs.events import Event
 
-PHASES = ("supernet", "warm-up", "training", "scoring")
+PHASES = ("supernet", "probes", "warm-up", "training", "scoring")
 """What a search does, in its order; its time besides is the rest."""
 
 LARGEST = 1e30
@@ -100,7 +100,7 @@ def _trust(event: Event) -> Trust | None:
     if told is None:
         return None
     halves, successive, members = (told.within(name, -1, 1) for name in ("halves", "successive", "members"))
-    supernets = told.within("n_members", 1, 1e6)
+    supernets, probes = (told.within(name, least, 1e6) for name, least in (("n_members", 1), ("n_probes", 0)))
     return Trust(
         halves=halves,
         successive=successive,
@@ -109,12 +109,14 @@ def _trust(event: Event) -> Trust | None:
         updates=told.within("updates", 0, 1e15),
         n_members=1 if supernets is None else int(supernets),
         shared=told.fields.get("shared", True) is not False,
+        probes=told.within("probes", -1, 1),
+        n_probes=0 if probes is None else int(probes),
     )
 
 
 def losses_of(events: Sequence[Event]) -> tuple[Loss, ...]:
-    """Return the epochs of the search's weights that a log tells of, without those of a supernet beside them."""
-    return tuple(_loss(event) for event in events if event.name in PHASES[1:] and "loss" in event.fields)
+    """Return the epochs of the search's weights that a log tells of, without those of networks beside them."""
+    return tuple(_loss(event) for event in events if event.name in PHASES[2:] and "loss" in event.fields)
 
 
 def _loss(event: Event) -> Loss:

@@ -15,6 +15,7 @@ from carsmoo.utils.durations import duration
 TRUST = {
     "ceiling": "expected tau",
     "halves": "tau of two halves",
+    "probes": "with networks alone",
     "members": "of two supernets",
     "successive": "with the one before",
     "distinct": "pairs told apart",
@@ -100,6 +101,7 @@ def times(report: RunReport) -> list[dict[str, Any]]:
     if report.rest is None:
         return []
     told = {
+        "probes": "networks trained alone, whose order that of the search is held against",
         "supernet": "a supernet beside networks with weights of their own, and its scores",
         "warm-up": "the weights before the first generation",
         "training": "the weights between generations",
@@ -117,8 +119,8 @@ def times(report: RunReport) -> list[dict[str, Any]]:
 def trust_heads(reports: Sequence[RunReport]) -> dict[str, str]:
     """Return the heads of those figures of trust that there are, by their names; none if there is no trust at all."""
     known = [one.trust for report in reports for one in report.generations if one.trust is not None]
-    several = any(trust.members is not None for trust in known)
-    return {name: head for name, head in TRUST.items() if known and (several or name != "members")}
+    absent = {name for name in ("members", "probes") if all(getattr(trust, name) is None for trust in known)}
+    return {name: head for name, head in TRUST.items() if known and name not in absent}
 
 
 def trust_rows(report: RunReport) -> list[list[str]]:

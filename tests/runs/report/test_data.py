@@ -7,7 +7,7 @@ import pytest
 
 from carsmoo.problems.trust import Trust
 from carsmoo.runs.report.data import extract
-from carsmoo.runs.report.tables import machine
+from carsmoo.runs.report.tables import machine, trust_heads, trust_rows
 from tests.support.run_directories import ABOUT, POPULATIONS, TRUST, events, front, make, write_log
 
 
@@ -43,6 +43,26 @@ def test_each_generations_front_and_hypervolume(tmp_path: Path) -> None:
 def test_trust_is_that_of_the_log_where_it_tells_it(tmp_path: Path) -> None:
     told = [generation.trust for generation in extract(make(tmp_path / "run")).generations]
     assert told == [None, *(Trust(**figures) for figures in TRUST)]
+
+
+def test_what_probes_agree_with_is_told_where_they_were_trained(tmp_path: Path) -> None:
+    path, told = make(tmp_path / "run"), [*events()]
+    places = [k for k, event in enumerate(told) if "trust" in event]
+    for k in places:
+        told[k] = {**told[k], "trust": {**told[k]["trust"], "probes": None, "n_probes": 0}}
+    told[places[-1]]["trust"] |= {"probes": 0.3149, "n_probes": 32}
+    told[places[-1]]["spent"] = {"probes": 1.5}
+    write_log(path, told)
+    report = extract(path)
+    assert [one.trust and (one.trust.probes, one.trust.n_probes) for one in report.generations[1:]] == [
+        *[(None, 0)] * (len(places) - 1),
+        (0.3149, 32),
+    ]
+    assert report.spent["probes"] == 1.5
+    assert trust_heads([report])["probes"] == "with networks alone"
+    column = list(trust_heads([report])).index("probes")
+    assert [row[1 + column] for row in trust_rows(report)] == [*["–"] * (len(places) - 1), "0.31"]
+    assert "probes" not in trust_heads([extract(make(tmp_path / "other"))])
 
 
 def test_the_phases_and_the_rest_are_the_whole_time(tmp_path: Path) -> None:
