@@ -29,7 +29,7 @@ Figures, for each truth set NAME, means over seeds:
   tau over the logarithm of compute, fitted to all lengths; those of the shortest where it
   has that already, none where the line does not rise so far.
 
-and those of :mod:`benchmarks.truth.trust` and :mod:`benchmarks.truth.ending`.
+and those of :mod:`benchmarks.truth.trust`, :mod:`benchmarks.truth.briefly` and :mod:`benchmarks.truth.ending`.
 
     python -m benchmarks.bench_fidelity --data cifar16
 
@@ -50,6 +50,7 @@ import torch
 from matplotlib.figure import Figure
 
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
+from benchmarks.truth.briefly import foretold
 from benchmarks.truth.compute import crossing, gain
 from benchmarks.truth.derived import derived
 from benchmarks.truth.ending import endings
@@ -63,7 +64,10 @@ from benchmarks.truth.trust import correlations
 TICKS = (5, 10, 30, 100, 300, 1000)
 """Core-seconds that are marked in the picture."""
 
-COLOURS = (*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b", "#3f9a94", "#d28aa8", "#8a6d3b", "#c9b037", "#5a7d4f")
+COLOURS = (
+    *(*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b", "#3f9a94", "#d28aa8"),
+    *("#8a6d3b", "#c9b037", "#5a7d4f", "#6f8fd0"),
+)
 """Of the levers of a row, in their order."""
 
 ROWS = {"": OFFERED, ", tried": ("default", *TRIED)}
@@ -122,7 +126,7 @@ def figures(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], fold
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
             for lever in ("ensemble", "effects", "own_effects", "both"):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
-    found |= correlations(measured, truths) | endings(measured, truths)
+    found |= correlations(measured, truths) | foretold(measured, truths) | endings(measured, truths)
     return {name: value for name, value in found.items() if value is not None}
 
 
