@@ -75,6 +75,7 @@ LEVERS = {
     "present": Lever(label="one supernet, no edge absent", plan={}, kind=Present),
     "nested": Lever(label="one supernet, nested kernels", plan={}, kind=Nested),
     "plain": Lever(label="one supernet, no decay, no flips", plan={"weight_decay": 0.0}, flip=False),
+    "calibrated": Lever(label="one supernet, calibrated on 1,024 images", plan={"bn_calibration_images": 1024}),
     "few_shot": Lever(label="four supernets from one", plan={}, kind=FewShot),
     "adapted": Lever(label="one supernet, adapted", plan=OWN, kind=partial(FromSupernet, share=0.75)),
     "grown": Lever(label="own weights from a supernet", plan={**QUICK, **OWN}, kind=partial(FromSupernet, share=0.5)),
@@ -85,7 +86,7 @@ LEVERS = {
 
 TRIED = (
     *("fair", "strict", "strict_effects", "several", "sandwich", "present"),
-    *("nested", "plain", "few_shot", "adapted", "grown"),
+    *("nested", "plain", "calibrated", "few_shot", "adapted", "grown"),
 )
 """Those that were measured at about one budget, to see whether they are worth having; none is a default."""
 
@@ -105,6 +106,7 @@ EPOCHS = {
     "present": (9,),
     "nested": (9,),
     "plain": (9,),
+    "calibrated": (9,),
     "few_shot": (9,),
     "adapted": (12,),
     "grown": (18,),
