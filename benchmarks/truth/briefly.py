@@ -1,20 +1,27 @@
 """Do networks that were trained alone for a moment foretell how true an order is? As ``SupernetTraining.probes`` asks.
 
 Over the orders by the cross entropy that :mod:`benchmarks.truth.trust` counts, each held against own weights of 18
-epochs in all, 58 steps a network, by a seed that is not the order's own:
+epochs in all, 58 steps a network, by a seed that is not the order's own. A search takes its probes spread over their
+sizes; here they are drawn.
 
-- ``trust_correlation_briefly_M``: Spearman's correlation of the tau between the order of M networks and theirs with the
-  true tau of all networks, those M among them; ``trust_correlation_briefly`` is that of all, and
-  ``trust_correlation_briefly_NAME`` that within a truth set;
-- ``trust_correlation_briefly_tried`` and ``..._effects``: that of all in ways that are only tried, and of main effects;
-- ``trust_correlation_briefly_STEPS_steps``: that of all with own weights of other lengths, where a seed has them;
-- ``trust_correlation_briefly_left_M``: that of M networks with the true tau of the networks left, as of probes;
-- ``trust_true_off``, ``trust_true_off_most``: median of the true tau, and what nine of ten are below, where 32 networks
-  agree with the order by less than ``carsmoo.problems.trust.OFF``; ``trust_true_not_off``, ``..._least``: median where
-  they agree by more, and what nine of ten are above;
+- ``trust_correlation_briefly_M``: Spearman's correlation of the tau between the order of M networks and theirs, of one
+  seed, with the true tau of all networks, those M among them, a median over draws; ``..._low`` and ``..._high`` are the
+  draws' extremes for 32. ``trust_correlation_briefly`` is that of all networks, with the mean tau of all other seeds;
+- ``trust_correlation_size``: of the order's tau with "more parameters first", which needs no training;
+- all of these also by name of a truth set, ``..._NAME``, and of the orders by shared weights alone, ``..._shared``;
+- ``trust_correlation_briefly_tried``, ``..._effects``, ``..._STEPS_steps``, the last also by truth set: that of all
+  networks, for orders in ways that are only tried, for those of main effects, and held against own weights of other
+  lengths, where another seed has them;
+- ``trust_correlation_briefly_left_M``: that of M networks with the true tau of the networks left, as of those that
+  ``trust_correlation_retrained_M`` trains for long;
+- ``trust_told``: share of draws in which 32 networks agree with an order no more than chance may, so that
+  :class:`carsmoo.Trust` says that it may be wrong; ``trust_told_true``, ``trust_told_most``: the median of those
+  orders' true tau, and what nine of ten are below; ``trust_untold_true``, ``trust_untold_least``: the median of the
+  others', and what nine of ten are above; over orders and draws. ``trust_told_of_truth_NAME``: share of draws in which
+  it would be said of the truth itself;
 - ``core_seconds_briefly``: of the training of a network, a median.
 
-Where there are draws of networks, it is the median over them. ``trust_n_briefly...`` are the orders of each.
+``trust_n_briefly``, ``..._NAME``, ``..._shared``, ``..._tried``, ``..._effects``, ``..._STEPS_steps``: the orders.
 """
 
 from __future__ import annotations
@@ -28,7 +35,7 @@ from numpy.typing import NDArray
 from benchmarks.truth.levers import LEVERS, TOLD, TRIED
 from benchmarks.truth.summary import Truth, scores, tau
 from benchmarks.truth.trust import LEFT_OUT, spearman
-from carsmoo.problems.trust import OFF
+from carsmoo.problems.trust import by_chance
 
 BRIEF = "own"
 """The lever that trains networks alone."""
@@ -43,6 +50,9 @@ DRAWS = 25
 """Draws of them."""
 
 Scores = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+ALL = slice(None)
 
 
 class Order(NamedTuple):
@@ -54,14 +64,13 @@ class Order(NamedTuple):
     brief: tuple[Scores, ...]
     truth: Truth
 
-    def agreement(self, of: NDArray[np.int64] | slice = slice(None), draw: int | None = None) -> float | None:
+    def agreement(self, of: Places | slice = ALL, draw: int | None = None) -> float | None:
         """Return the tau with networks trained briefly, one seed of them a draw, or the mean of all seeds."""
         chosen = self.brief if draw is None else (self.brief[draw % len(self.brief)],)
-        found = [tau(self.scores[of], brief[of]) for brief in chosen]
-        known = [value for value in found if value is not None]
+        known = [value for value in (tau(self.scores[of], brief[of]) for brief in chosen) if value is not None]
         return float(np.mean(known)) if known else None
 
-    def true(self, of: NDArray[np.int64] | slice = slice(None)) -> float | None:
+    def true(self, of: Places | slice = ALL) -> float | None:
         """Return the tau with the truth."""
         return tau(self.truth.test[of], self.scores[of])
 
@@ -72,52 +81,80 @@ def foretold(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], dra
     brief = [one for one in alone if one["epochs"] == TOLD[BRIEF]]
     orders = _orders(records, brief, truths)
     counted = [order for order in orders if order.lever not in LEFT_OUT]
-    groups = dict(_groups(orders, counted))
+    found: dict[str, float | None] = {}
+    for name, some in _groups(counted):
+        found |= _all(name, some) | _few(name, some, draws)
+        found[f"trust_correlation_size{name}"] = spearman(
+            [(tau(order.scores, -order.truth.params), order.true()) for order in some]
+        )
+    found |= _all("_tried", [order for order in orders if order.lever in TRIED])
+    found |= _all("_effects", [one for one in orders if LEVERS[one.lever].fitted and one.lever not in TRIED])
     for epochs in {one["epochs"] for one in alone} - {TOLD[BRIEF]}:
         others = [one for one in alone if one["epochs"] == epochs]
-        some = _orders(records, others, truths)
-        groups[f"_{others[0]['updates']:.0f}_steps"] = [order for order in some if order.lever not in LEFT_OUT]
-    found: dict[str, float] = {}
-    for name, some in groups.items():
-        correlation = spearman([(order.agreement(), order.true()) for order in some])
-        if correlation is not None:
-            found |= {f"trust_correlation_briefly{name}": correlation, f"trust_n_briefly{name}": len(some)}
-    if len(counted) < 3:
-        return found
-    medians = {f"_{m}": _median(counted, m, draws) for m in FEW}
-    medians |= {f"_left_{m}": _median(counted, m, draws, left=True) for m in LEFT}
-    found |= {f"trust_correlation_briefly{name}": value for name, value in medians.items() if value is not None}
-    each = [one["core_seconds"] / len(one["loss"]) for one in brief]
-    return found | _bounds(counted, draws) | {"core_seconds_briefly": float(np.median(each))}
+        some = [order for order in _orders(records, others, truths) if order.lever not in LEFT_OUT]
+        for name, part in _groups(some):
+            found |= _all(f"_{others[0]['updates']:.0f}_steps{name}", part)
+    if brief:
+        found["core_seconds_briefly"] = float(np.median([one["core_seconds"] / len(one["loss"]) for one in brief]))
+    found |= _told(counted, draws)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _orders(
     records: Sequence[dict[str, Any]], brief: Sequence[dict[str, Any]], truths: Mapping[str, Truth]
 ) -> list[Order]:
-    """Return the orders that there are networks trained briefly to hold against."""
-    return [order for order in (_order(one, brief, truths) for one in records) if order.brief]
+    """Return the orders that there are networks trained briefly by another seed to hold against."""
+    found = []
+    for record in records:
+        truth = truths[record["data"]]
+        others = [one for one in brief if one["data"] == record["data"] and one["seed"] != record["seed"]]
+        losses = tuple(np.array(scores(one, truth.names, "loss")) for one in others)
+        order = Order(record["lever"], record["data"], np.array(scores(record, truth.names, "loss")), losses, truth)
+        found += [order] if losses else []
+    return found
 
 
-def _order(record: dict[str, Any], brief: Sequence[dict[str, Any]], truths: Mapping[str, Truth]) -> Order:
-    truth = truths[record["data"]]
-    alike = [one for one in brief if one["data"] == record["data"]]
-    own = LEVERS[record["lever"]].plan.get("weights") == "own"
-    others = [one for one in alike if not own or one["seed"] != record["seed"]]
-    losses = tuple(np.array(scores(one, truth.names, "loss")) for one in others)
-    return Order(record["lever"], record["data"], np.array(scores(record, truth.names, "loss")), losses, truth)
+def _groups(orders: Sequence[Order]) -> Iterator[tuple[str, Sequence[Order]]]:
+    yield "", orders
+    yield "_shared", [order for order in orders if order.lever != BRIEF]
+    for data in dict.fromkeys(order.data for order in orders):
+        yield f"_{data}", [order for order in orders if order.data == data]
 
 
-def _groups(orders: Sequence[Order], counted: Sequence[Order]) -> Iterator[tuple[str, Sequence[Order]]]:
-    yield "", counted
-    for data in dict.fromkeys(order.data for order in counted):
-        yield f"_{data}", [order for order in counted if order.data == data]
-    yield "_tried", [order for order in orders if order.lever in TRIED]
-    yield "_effects", [order for order in orders if LEVERS[order.lever].fitted and order.lever not in TRIED]
+def _all(name: str, orders: Sequence[Order]) -> dict[str, float | None]:
+    """Return the correlation of all networks' agreement, and of how many orders."""
+    correlation = spearman([(order.agreement(), order.true()) for order in orders])
+    if correlation is None:
+        return {}
+    return {f"trust_correlation_briefly{name}": correlation, f"trust_n_briefly{name}": len(orders)}
 
 
-def _drawn(orders: Sequence[Order], m: int, draw: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _few(name: str, orders: Sequence[Order], draws: int) -> dict[str, float | None]:
+    """Return the correlations of few networks' agreement, medians over draws."""
+    made, found = "trust_correlation_briefly", dict[str, float | None]()
+    for m in FEW:
+        if known := _over_draws(orders, m, draws):
+            found[f"{made}_{m}{name}"] = float(np.median(known))
+            if m == FEW[-1]:
+                found |= {f"{made}_{m}_low{name}": min(known), f"{made}_{m}_high{name}": max(known)}
+        if m in LEFT and (known := _over_draws(orders, m, draws, left=True)):
+            found[f"{made}_left_{m}{name}"] = float(np.median(known))
+    return found
+
+
+def _over_draws(orders: Sequence[Order], m: int, draws: int, *, left: bool = False) -> list[float]:
+    true, found = [order.true() for order in orders], []
+    for draw in range(draws):
+        parts = _drawn(orders, m, draw)
+        told = [order.agreement(one, draw) for order, (one, _) in zip(orders, parts, strict=True)]
+        held = [order.true(other) for order, (_, other) in zip(orders, parts, strict=True)] if left else true
+        found.append(spearman(list(zip(told, held, strict=True))))
+    return [value for value in found if value is not None]
+
+
+def _drawn(orders: Sequence[Order], m: int, draw: int) -> list[tuple[Places, Places]]:
     """Return which networks of each order are trained briefly, and which are left: the same ones of a truth set."""
-    random_state, shuffled, found = np.random.default_rng([draw, m]), {}, []
+    random_state, shuffled, found = np.random.default_rng([draw, m]), dict[str, Places](), []
     for order in orders:
         if order.data not in shuffled:
             shuffled[order.data] = random_state.permutation(np.flatnonzero(np.isfinite(order.scores)))
@@ -126,28 +163,26 @@ def _drawn(orders: Sequence[Order], m: int, draw: int) -> list[tuple[NDArray[np.
     return found
 
 
-def _median(orders: Sequence[Order], m: int, draws: int, *, left: bool = False) -> float | None:
-    true, found = [order.true() for order in orders], []
+def _told(orders: Sequence[Order], draws: int) -> dict[str, float | None]:
+    """Return what the sentence that an order may be wrong is worth."""
+    m, told, untold = FEW[-1], list[float](), list[float]()
+    of_truth: dict[str, list[bool]] = {}
     for draw in range(draws):
-        parts = _drawn(orders, m, draw)
-        told = [order.agreement(one, draw) for order, (one, _) in zip(orders, parts, strict=True)]
-        held = [order.true(other) for order, (_, other) in zip(orders, parts, strict=True)] if left else true
-        found.append(spearman(list(zip(told, held, strict=True))))
-    known = [value for value in found if value is not None]
-    return float(np.median(known)) if known else None
-
-
-def _bounds(orders: Sequence[Order], draws: int) -> dict[str, float]:
-    true, off, others = [order.true() for order in orders], [], []
-    for draw in range(draws):
-        for order, value, (one, _) in zip(orders, true, _drawn(orders, FEW[-1], draw), strict=True):
-            told = order.agreement(one, draw)
-            if told is not None and value is not None:
-                (off if told < OFF else others).append(value)
-    found = {}
-    if off:
-        found |= {"trust_true_off": float(np.median(off)), "trust_true_off_most": float(np.quantile(off, 0.9))}
-    if others:
-        found |= {"trust_true_not_off": float(np.median(others))}
-        found |= {"trust_true_not_off_least": float(np.quantile(others, 0.1))}
+        for order, (one, _) in zip(orders, _drawn(orders, m, draw), strict=True):
+            agreement, true = order.agreement(one, draw), order.true()
+            if agreement is not None and true is not None:
+                (told if agreement < by_chance(m) else untold).append(true)
+            known = order._replace(scores=order.truth.test).agreement(one, draw)
+            if known is not None:
+                of_truth.setdefault(order.data, []).append(known < by_chance(m))
+    found: dict[str, float | None] = {
+        f"trust_told_of_truth_{data}": float(np.mean(each)) for data, each in of_truth.items()
+    }
+    if told or untold:
+        found["trust_told"] = len(told) / (len(told) + len(untold))
+    if told:
+        found |= {"trust_told_true": float(np.median(told)), "trust_told_most": float(np.quantile(told, 0.9))}
+    if untold:
+        found["trust_untold_true"] = float(np.median(untold))
+        found["trust_untold_least"] = float(np.quantile(untold, 0.1))
     return found

@@ -8,8 +8,8 @@ effects, which have no halves of images, and for ways that are only tried:
 - ``trust_correlation_halves``: of how far two halves of the images agree, ``trust_correlation_updates``: of the steps
   that the median operation, or network, was trained for; both also for each truth set NAME, ``..._halves_NAME``;
 - ``trust_correlation_halves_error``: of the halves' agreement by the error, with the true tau of the order by it;
-- ``trust_correlation_probes_M``: of the tau of M networks that are trained alone, which ``carsmoo fidelity`` measures,
-  with the true tau of the other networks; median over draws of the M;
+- ``trust_correlation_retrained_M``: of the tau of M networks that are trained alone for long, as ``carsmoo fidelity``
+  does, with the true tau of the other networks; median over draws of the M;
 - ``trust_correlation_best``: what a figure that knew the true tau of endlessly many networks would reach about, as two
   halves of the networks, drawn at random, agree about the tau (Spearman and Brown); ``trust_reliability`` is its
   square. Probes are held against fewer networks than all, so that theirs is lower.
@@ -67,7 +67,7 @@ def probed(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], draws
     if len(orders) < 3:
         return {}
     fewest = min(int(np.isfinite(score).sum()) for _, score, _, _ in orders)
-    told = {f"trust_correlation_probes_{m}": _agreement(orders, draws, probes=m) for m in PROBES if 2 * m <= fewest}
+    told = {f"trust_correlation_retrained_{m}": _agreement(orders, draws, probes=m) for m in PROBES if 2 * m <= fewest}
     if (halves := _agreement(orders, draws)) is not None:
         reliability = 2 * halves / (1 + halves) if halves > 0 else 0.0
         told |= {"trust_reliability": reliability, "trust_correlation_best": math.sqrt(reliability)}

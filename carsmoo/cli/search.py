@@ -239,10 +239,11 @@ def _headline(plan: SearchConfig, problem: Any) -> str:
     return (
         f"{plan.data} ({shape}), {problem.space.depth_in_words(network)} on {problem.device}: "
         + (f"{counted(training.supernet_epochs, 'epoch')} of a supernet, " if training.supernet_epochs else "")
-        + (f"{counted(training.probes, 'probe')}, " if training.probes else "")
         + f"{counted(training.warmup_epochs, 'epoch')} of warm-up, then "
         f"{counted(training.n_generations, 'generation')} of {counted(training.epochs_per_generation, 'epoch')}, "
-        f"N = {plan.algorithm.pop_size or training.pop_size}, seed {plan.seed}"
+        f"N = {plan.algorithm.pop_size or training.pop_size}, "
+        + (f"{counted(training.probes, 'probe')}, " if training.probes else "")
+        + f"seed {plan.seed}"
     )
 
 

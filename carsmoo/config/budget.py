@@ -34,9 +34,6 @@ GENERATIONS = 3, 10, 50
 SCORED = (2000, 1000, 500, 250, 120)
 """Images of search-validation that networks may be scored on; the fewest for main effects (docs/weights.md)."""
 
-PROBED = 2
-"""Times that a search trains its probes: after the warm-up and at its end."""
-
 SMALL = 48
 """Shorter side of images, in px, up to which they are taken as they are, or halved where time is short."""
 
@@ -218,7 +215,7 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
     batch = batch_of(images, given)
     per_epoch = max(images.train // batch, 1)
     epoch, calibration = per_epoch * rates.step, min(given.bn_calibration_images, images.train)
-    alone = PROBED * given.probes * PROBE_STEPS * rates.step  # whose batches are about as large
+    alone = probed_at_most(given) * PROBE_STEPS * rates.step  # whose batches are about as large
     usable = seconds * (1 - RESERVE[1]) - RESERVE[0] - alone
     share = (1 - WARM) * usable
     counts = [images.validation, *(n for n in SCORED if n < images.validation)]
@@ -263,6 +260,11 @@ def _generations(seconds: float, epoch: float, scoring: float, most: int) -> tup
     if generations:
         epochs = max(int((seconds / generations - scoring) / epoch), epochs)
     return epochs, generations
+
+
+def probed_at_most(plan: SupernetTraining) -> int:
+    """Return how many networks a search trains as probes at most: of a population, and of one with its newborns."""
+    return min(plan.probes, plan.pop_size) + min(plan.probes, 2 * plan.pop_size)
 
 
 def updates_of(space: SearchSpace, plan: SupernetTraining, per_epoch: int) -> float:

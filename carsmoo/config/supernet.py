@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from carsmoo.config.fields import check_settings, setting
 from carsmoo.config.renamed import refuses_old_names
+from carsmoo.utils.correlation import FEWEST
 from carsmoo.utils.durations import seconds_of
 
 AUTO = "auto"
@@ -18,9 +19,6 @@ POPULATION: Final = "population"
 
 PROBE_STEPS = 60
 """Steps that a network is trained alone for that the search's order is held against."""
-
-FEWEST_PROBES = 6
-"""Networks that a search's order is held against, so many or more."""
 
 FEWEST_EFFECTS = 16
 """Networks that main effects are fitted to, so many or more."""
@@ -84,9 +82,10 @@ class SupernetTraining:
         supernet_epochs: with ``weights="own"`` and ``main_effects="population"``, epochs of a supernet that is trained
             before anything else and scores 384 random networks; what operations add there is half of each score. But
             for ``score_images``, ``eval_batch_size`` and ``score_memory`` it has the defaults of this class. 0: none.
-        probes: networks of the population, newborns among them, that are trained alone, for 60 steps of 32 images each,
-            after the warm-up and after the last generation; how far the search's order agrees with theirs is part of
-            its :class:`~carsmoo.Trust`. 32 tell something, fewer little. With shared weights only. 0: none.
+        probes: networks, as many at most, that are trained alone for 60 steps of 32 images each: of the first
+            population after the warm-up, and of the last one planned and its newborns. How far the search's order
+            agrees with theirs is part of its :class:`~carsmoo.Trust`. 32 tell something, fewer than 24 little; fewer
+            than 6 different ones are not trained. With shared weights only. 0: none.
         eval_batch_size: images scored at a time, at most.
         score_memory: MiB that scoring a population may take. It changes no score: fewer images, then fewer subnets,
             are taken at a time.
@@ -148,8 +147,8 @@ class SupernetTraining:
             if self.weights == "own" and getattr(self, name) != value:
                 raise ValueError(f"{name}: expected {value!r} with weights='own', got {getattr(self, name)!r}")
         self._check_main_effects()
-        if 0 < self.probes < FEWEST_PROBES:
-            raise ValueError(f"probes: expected 0 or at least {FEWEST_PROBES}, got {self.probes}")
+        if 0 < self.probes < FEWEST:
+            raise ValueError(f"probes: expected 0 or at least {FEWEST}, got {self.probes}")
         if self.main_effects and self.racing:
             raise ValueError("racing: expected False with main_effects, which stop no network early, got True")
         if self.n_supernets > 1 and self.racing:

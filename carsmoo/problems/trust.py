@@ -28,9 +28,9 @@ YOUNG = 100
 """Steps of an operation below which orders by shared weights were never measured to be true
 (``benchmarks/bench_fidelity.py``: tau with the truth from -0.2 to 0.5, on three data sets; none had more)."""
 
-OFF = 0.2
-"""Tau with probes below which an order is called none that networks trained alone have
-(``benchmarks/truth/trust.py``: of such orders half had a tau with the truth below 0.2, one of ten above 0.3)."""
+ENOUGH = 24
+"""Probes from which on it is said that an order agrees with theirs no more than chance may; of fewer that says little
+(``benchmarks/truth/briefly.py`` tells how often it is said of orders of which truth)."""
 
 _REMEDY = "train longer or score on more images, or networks if main effects score"
 
@@ -90,18 +90,13 @@ class Trust:
     @property
     def warning(self) -> str | None:
         """What a low trust means, in a sentence; None where it is not low, or not known."""
-        if self.probes is not None and self.probes < OFF:
-            return (
-                f"the order of these networks is hardly that of networks trained alone: {self.n_probes} of them agree "
-                f"with tau {self.probes:.2f}; train longer, or train some networks alone"
-            )
         if self.ceiling is None and self.distinct != 0:
-            return None
+            return self._wrong
         if self.ceiling is None:
             why = f"half of what scores them, or all of it, finds no network better than another; {_REMEDY}"
         elif self.ceiling >= LOW:
-            if not self.shared or self.updates is None or self.updates >= YOUNG:
-                return None
+            if self._wrong or not self.shared or self.updates is None or self.updates >= YOUNG:
+                return self._wrong
             return (
                 f"the shared weights are young, {self.updates:.0f} steps each: with fewer than {YOUNG} they were never "
                 "seen to order networks well; train longer, or train some networks alone"
@@ -113,6 +108,21 @@ class Trust:
             halves = f"two halves of what scores them agree with tau {self.halves:.2f}"
             why = f"{halves}; {_REMEDY}"
         return f"the order of these networks is mostly noise: {why}"
+
+    @property
+    def _wrong(self) -> str | None:
+        """What probes say against the order, in a sentence, None if nothing."""
+        if self.probes is None or self.n_probes < ENOUGH or self.probes >= by_chance(self.n_probes):
+            return None
+        return (
+            f"the order of these networks may be wrong: {self.n_probes} of them, trained alone for a moment, have no "
+            f"more of it than chance may (tau {self.probes:.2f}); train longer, or train some networks alone"
+        )
+
+
+def by_chance(n: int) -> float:
+    """Return the tau of two orders of ``n`` that have nothing to do with each other, which one of 20 is above."""
+    return 1.645 * math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1)))
 
 
 def of_whole(tau: float, n: int) -> float:

@@ -73,7 +73,7 @@ def test_probes_foretell_the_truth_as_far_as_their_number_and_the_truth_allow() 
     levels = (0.0, 0.01, 0.02, 0.03, 0.06, 0.2)
     records = [record(halves(noise), halves(noise), 5.0) for noise in levels for _ in range(2)]
     found = probed(records, TRUTHS, draws=10)
-    few, many = (found[f"trust_correlation_probes_{m}"] for m in (PROBES[0], PROBES[-1]))
+    few, many = (found[f"trust_correlation_retrained_{m}"] for m in (PROBES[0], PROBES[-1]))
     assert 0 < few < many < found["trust_correlation_best"] < 1
     assert found["trust_correlation_best"] == pytest.approx(found["trust_reliability"] ** 0.5)
     assert probed(records[:2], TRUTHS) == {}
@@ -82,7 +82,7 @@ def test_probes_foretell_the_truth_as_far_as_their_number_and_the_truth_allow() 
 def test_probes_are_other_networks_than_those_whose_order_they_foretell() -> None:
     lost = [record(halves(5.0), halves(5.0), 5.0) for _ in range(24)]  # noise alone, of which no part tells another
     found = probed(lost, TRUTHS, draws=10)
-    assert abs(found[f"trust_correlation_probes_{PROBES[-1]}"]) < 0.3
+    assert abs(found[f"trust_correlation_retrained_{PROBES[-1]}"]) < 0.3
     assert found["trust_correlation_best"] < 0.6
 
 
@@ -94,8 +94,8 @@ def test_probes_are_measured_on_images_held_out_and_no_more_than_half_of_all() -
     for held_out in (TRUTH.test, -TRUTH.test):  # each probe's tau is turned round, and nothing else
         truth = dataclasses.replace(TRUTH, held_out=held_out)
         found.append(probed(records, {"cifar16": truth}, draws=5))
-    probes = [f"trust_correlation_probes_{m}" for m in PROBES if m <= 15]
-    assert [name for name in found[0] if "probes" in name] == probes
+    probes = [f"trust_correlation_retrained_{m}" for m in PROBES if m <= 15]
+    assert [name for name in found[0] if "retrained" in name] == probes
     assert found[0]["trust_reliability"] > 0
     assert found[1] == {name: pytest.approx(-v if name in probes else v) for name, v in found[0].items()}
 

@@ -16,6 +16,7 @@ from carsmoo.config.budget import Rates, Rung
 from carsmoo.config.search import SearchConfig
 from carsmoo.config.toml import read_toml
 from carsmoo.nets.data import Augmentation, ImageData, Split, load
+from carsmoo.nets.supernet import probes
 from carsmoo.nets.supernet.rates import Bench
 from carsmoo.space.front import Front
 from tests.support.commands import QUICK, SMOKE, call
@@ -123,6 +124,25 @@ def test_a_budget_is_planned_told_and_written_as_numbers(
     assert call("search", "--config", tmp_path / "run" / "config.toml", "--out", tmp_path / "same") == 0
     for name in ("front.csv", "config.toml"):
         assert (tmp_path / "same" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
+
+
+@pytest.mark.end_to_end
+def test_probes_are_told_in_the_headline_the_table_and_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(probes, "PROBE_STEPS", 2)
+    asked = ("search", "--preset", "smoke", "--set", "training.probes=24", "--set", "training.pop_size=12")
+    assert call(*asked, "--out", tmp_path / "run") == 0
+    said = capsys.readouterr().out
+    assert "N = 12, 24 probes, seed 0" in said.replace("\n", " ")
+    header, *rows = [line.split("|") for line in said.splitlines() if line.count("|") > 5]
+    assert header[-1].strip() == "probes"
+    assert [row[-1].strip() == "-" for row in rows] == [False, True, False]
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    told = [event["trust"] for event in log if event["event"] == "generation"]
+    assert [trust["n_probes"] for trust in told] == [12, 0, 24]
+    assert [row[-1].strip() for row in rows[::2]] == [f"{trust['probes']:.2f}" for trust in told[::2]]
+    assert sum(event.get("spent", {}).get("probes", 0) for event in log) > 0
 
 
 def test_a_search_follows_its_images_unless_a_plan_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from carsmoo import DARTSSpace, NetworkConfig, SupernetTraining
-from carsmoo.config.budget import Images, Rates, ladder, least_seconds, steps_for, timed, untimed, updates_of
+from carsmoo.config.budget import (
+    Images,
+    Rates,
+    ladder,
+    least_seconds,
+    probed_at_most,
+    steps_for,
+    timed,
+    untimed,
+    updates_of,
+)
 from carsmoo.config.search import SearchConfig
 from carsmoo.nets.supernet.sampling import Drawn, uniform, widening
 
@@ -50,8 +60,9 @@ def test_a_plan_fills_its_time_and_no_more() -> None:
 
 def test_probes_are_trained_twice_in_the_time() -> None:
     images, budget = photos(5000, 5000), 900.0
+    given = dataclasses.replace(GIVEN, pop_size=32)
     plain, probed = (
-        timed(budget, images, RATES, dataclasses.replace(GIVEN, probes=probes), SPACE) for probes in (0, 32)
+        timed(budget, images, RATES, dataclasses.replace(given, probes=probes), SPACE) for probes in (0, 32)
     )
     assert plain is not None
     assert probed is not None
@@ -61,6 +72,9 @@ def test_probes_are_trained_twice_in_the_time() -> None:
     assert took == pytest.approx(seconds(plain.training, images, RATES), rel=0.1)
     assert probed.seconds == pytest.approx(plain.seconds, rel=0.05)
     assert probed.training.probes == 32
+    few = dataclasses.replace(GIVEN, pop_size=10, probes=32)
+    assert probed_at_most(few) == 10 + 20  # a population, and one with its newborns
+    assert probed_at_most(GIVEN) == 0
 
 
 def test_a_plan_by_main_effects_scores_their_networks_on_few_images_in_few_generations() -> None:

@@ -101,6 +101,14 @@ def test_a_step_of_the_supernet_that_own_weights_ask_counts_too() -> None:
         check(asking, 1000)
 
 
+def test_a_step_of_probes_counts_too() -> None:
+    plan = SupernetTraining(batch_size=8)
+    network = NetworkConfig(channels=16).for_data((1, 32, 32), 10)
+    require_search(DARTSSpace(), network, plan, 1000, memory=GB // 20)
+    with pytest.raises(ValueError, match=r"^network: .*, 32 of them at once"):
+        require_search(DARTSSpace(), network, replace(plan, probes=6), 1000, memory=GB // 20)
+
+
 def test_the_papers_settings_fit_in_16_gb(monkeypatch: pytest.MonkeyPatch) -> None:
     for channels, layers in ((16, 8), (36, 20), (48, 20)):
         network = NetworkConfig(channels=channels, layers=layers, image_shape=(3, 32, 32), n_classes=10)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from carsmoo.problems.trust import LOW, OFF, YOUNG, Scored, Trust, halves_of, scores_of, trust_of
+from carsmoo.problems.trust import ENOUGH, LOW, YOUNG, Scored, Trust, by_chance, halves_of, scores_of, trust_of
 
 
 def counts(even: list[int], odd: list[int], met: tuple[int, int] = (100, 100)) -> np.ndarray:
@@ -87,17 +87,28 @@ def test_young_shared_weights_are_said_to_be_so() -> None:
     assert "two halves" in str(low.warning)
 
 
-def test_an_order_that_networks_trained_alone_do_not_have_is_said_to_be_so_before_all_else() -> None:
+def test_an_order_that_probes_have_no_more_of_than_chance_may_be_wrong() -> None:
     steady = {"halves": 0.9, "successive": None, "distinct": None, "updates": 500.0}
-    assert Trust(**steady, probes=OFF - 0.001, n_probes=32).warning == (
-        "the order of these networks is hardly that of networks trained alone: 32 of them agree with tau 0.20; "
-        "train longer, or train some networks alone"
+    assert Trust(**steady, probes=0.2, n_probes=32).warning == (
+        "the order of these networks may be wrong: 32 of them, trained alone for a moment, have no more of it than "
+        "chance may (tau 0.20); train longer, or train some networks alone"
     )
-    assert Trust(**steady, probes=OFF, n_probes=32).warning is None
+    assert Trust(**steady, probes=0.21, n_probes=32).warning is None
+    assert "may be wrong" in str(Trust(**steady, probes=0.21, n_probes=ENOUGH).warning)
+    assert Trust(**steady, probes=-0.9, n_probes=ENOUGH - 1).warning is None  # so few say little
     noisy = {**steady, "halves": 0.0}
-    assert "trained alone" in str(Trust(**noisy, probes=-0.3, n_probes=6).warning)
-    assert "two halves" in str(Trust(**noisy, probes=0.6, n_probes=6).warning)
-    assert "young" in str(Trust(**{**steady, "updates": 20}, probes=0.6, n_probes=6).warning)
+    assert "two halves" in str(Trust(**noisy, probes=-0.3, n_probes=32).warning)
+    young = {**steady, "updates": 20}
+    assert "may be wrong" in str(Trust(**young, probes=0.0, n_probes=32).warning)
+    assert "young" in str(Trust(**young, probes=0.6, n_probes=32).warning)
+    undefined = {**steady, "halves": None}
+    assert "may be wrong" in str(Trust(**undefined, probes=0.0, n_probes=32).warning)
+
+
+def test_one_of_twenty_orders_that_have_nothing_in_common_is_above_chance() -> None:
+    random_state = np.random.default_rng(0)
+    taus = [kendalltau(*random_state.random((2, 32))).statistic for _ in range(1500)]
+    assert np.mean(np.array(taus) > by_chance(32)) == pytest.approx(0.05, abs=0.018)
 
 
 def test_supernets_that_differ_bound_what_can_be_expected() -> None:

@@ -24,7 +24,7 @@ from carsmoo.nets.supernet.second_opinion import SecondOpinion
 from carsmoo.nets.supernet.world import World, layout_of, new_world
 from carsmoo.problems.genotypes import GenotypeProblem
 from carsmoo.problems.trust import Scored, Trust
-from carsmoo.utils.correlation import Correlation, rank_correlation
+from carsmoo.utils.correlation import FEWEST, Correlation, rank_correlation
 from carsmoo.utils.progress import Step
 
 
@@ -135,6 +135,8 @@ class LearningProblem(GenotypeProblem):
         if self._probes is None or self.time not in (0, self.training.n_generations):
             return None
         probes, world = self._probes.chosen(X), self._running()
+        if len(probes) < FEWEST:
+            return None
         losses = self._probes.losses(probes, self.images, layout_of(world.state_dict()), self._hear)
         return rank_correlation(self._scores.scores(probes, world, self._hear), losses)
 
@@ -172,7 +174,8 @@ class LearningProblem(GenotypeProblem):
         plan = self.training
         if plan.probes and self._score is None:
             raise ValueError(f"probes: expected 0 without an error or a loss among the objectives, got {plan.probes}")
-        return Probes(self.space, self.network, plan, self.seed or 0, group) if plan.probes else None
+        alone = plan.of_probes
+        return None if alone is None else Probes(self.space, self.network, alone, self.seed or 0, group)
 
     # ------------------------------------------------------------------ state
 

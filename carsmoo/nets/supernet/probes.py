@@ -7,6 +7,7 @@ trained alone it does: how far ``benchmarks/truth/briefly.py`` measures.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from carsmoo.problems.trust import scores_of
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener
 from carsmoo.utils.trees import Arrays
+from carsmoo.utils.validation import DivergenceError
 
 PHASE = "probes"
 """Of their steps."""
@@ -40,7 +42,7 @@ class Probes:
     Args:
         space: the architectures.
         network: those of the search; probes have their widths and depth.
-        plan: of the search, with ``probes``.
+        plan: of their training, ``of_probes`` of the search's; its population is as many as are taken at most.
         seed: of the training.
         group: the processes that train together.
     """
@@ -54,7 +56,7 @@ class Probes:
     def chosen(self, X: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the probes among different vectors (n, n_var), as many as there are at most, spread over sizes."""
         genotypes = self.space.decode(X)
-        found: NDArray[np.int64] = X[over_sizes(genotypes, self.network, min(self.plan.probes, len(X)))]
+        found: NDArray[np.int64] = X[over_sizes(genotypes, self.network, min(self.plan.pop_size, len(X)))]
         return found
 
     def losses(self, X: NDArray[np.int64], images: ImageData, layout: str, listener: Listener) -> NDArray[np.float64]:
@@ -66,14 +68,13 @@ class Probes:
             layout: name of the memory format.
             listener: called after each network, always of the phase ``"probes"``.
         """
-        plan, keys = self.plan.of_probes, [x.tobytes() for x in self.space.canonical(X)]
-        if plan is None:
-            raise RuntimeError("probes: expected a plan with probes, got 0")
+        keys = [x.tobytes() for x in self.space.canonical(X)]
         new = X[[key not in self._known for key in keys]]
         if len(new):
             shape = replace(self.network, bn_affine=True)
-            networks = OwnWeights(self.space, shape, plan, images, self.seed, layout, self.group)
-            networks.train_each(new, PROBE_STEPS, lambda step: listener(replace(step, phase=PHASE, figures={})))
+            networks = OwnWeights(self.space, shape, self.plan, images, self.seed, layout, self.group)
+            with suppress(DivergenceError):  # networks of which none learns are scored all the same
+                networks.train_each(new, PROBE_STEPS, lambda step: listener(replace(step, phase=PHASE, figures={})))
             found = scores_of(networks.scores(self.space.decode(new), "loss"))
             self._known |= {
                 x.tobytes(): loss for x, loss in zip(self.space.canonical(new), found.tolist(), strict=True)
@@ -95,6 +96,6 @@ class Probes:
         if missing:
             raise ValueError(f"state: expected what state_dict() returned, got no {missing[0]!r}")
         X, losses = self.space.check(state[VECTORS]), state[LOSSES]
-        if losses.shape != (len(X),):
-            raise ValueError(f"state: expected the losses of {len(X)} probes, got {losses.shape}")
+        if losses.shape != (len(X),) or not np.isfinite(losses).all():
+            raise ValueError(f"state: expected {len(X)} finite losses of probes, got {losses.shape}")
         self._known = {x.tobytes(): loss for x, loss in zip(X, losses.tolist(), strict=True)}

@@ -13,7 +13,10 @@ from carsmoo.algorithm.display import relative_hypervolume
 from carsmoo.problems.trust import Trust
 from carsmoo.runs.events import Event
 
-PHASES = ("supernet", "probes", "warm-up", "training", "scoring")
+BESIDE = ("supernet", "probes")
+"""Phases of networks beside those of the search."""
+
+PHASES = (*BESIDE, "warm-up", "training", "scoring")
 """What a search does, in its order; its time besides is the rest."""
 
 LARGEST = 1e30
@@ -116,7 +119,9 @@ def _trust(event: Event) -> Trust | None:
 
 def losses_of(events: Sequence[Event]) -> tuple[Loss, ...]:
     """Return the epochs of the search's weights that a log tells of, without those of networks beside them."""
-    return tuple(_loss(event) for event in events if event.name in PHASES[2:] and "loss" in event.fields)
+    return tuple(
+        _loss(event) for event in events if event.name in PHASES and event.name not in BESIDE and "loss" in event.fields
+    )
 
 
 def _loss(event: Event) -> Loss:

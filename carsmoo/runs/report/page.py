@@ -175,11 +175,11 @@ def _headline(report: RunReport) -> str:
     return (
         f"{report.front.about.get('data', config.data)}, {config.space.depth_in_words(network)}; "
         + (f"{counted(plan.supernet_epochs, 'epoch')} of a supernet, " if plan.supernet_epochs else "")
-        + (f"{counted(plan.probes, 'probe')}, " if plan.probes else "")
         + f"{counted(plan.warmup_epochs, 'epoch')} of warm-up, {counted(plan.n_generations, 'generation')} of "
         f"{counted(plan.epochs_per_generation, 'epoch')}; "
         f"population {config.algorithm.pop_size or plan.pop_size}; "
-        f"protection {config.algorithm.protection}; seed {report.seeds}"
+        + (f"{counted(plan.probes, 'probe')}; " if plan.probes else "")
+        + f"protection {config.algorithm.protection}; seed {report.seeds}"
     )
 
 

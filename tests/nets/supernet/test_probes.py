@@ -1,20 +1,25 @@
 """Probes: their losses are those of networks trained alone, once each, and the search goes on as if they were not."""
 
 import dataclasses
+import math
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from pymoo.optimize import minimize
 from scipy.stats import kendalltau
 
+from benchmarks.truth.levers import LEVERS, TOLD
 from carsmoo import PNSGA3, CARSProblem, Checkpoint, NetworkConfig, SupernetTraining, resume
 from carsmoo.config.supernet import PROBE_STEPS
 from carsmoo.cost.closed_form import params
 from carsmoo.nets.distributed.group import ALONE, Group
+from carsmoo.nets.supernet import own_weights, scores
 from carsmoo.nets.supernet import probes as module
 from carsmoo.nets.supernet.own_weights import OwnWeights
 from carsmoo.nets.supernet.probes import Probes
@@ -56,7 +61,9 @@ def problem(group: Group | None = None, objectives: Sequence[Any] = ("error", "p
 
 
 def probes_of(made: CARSProblem) -> Probes:
-    return Probes(SPACE, made.network, made.training, 3, ALONE)
+    plan = made.training.of_probes
+    assert plan is not None
+    return Probes(SPACE, made.network, plan, 3, ALONE)
 
 
 def asked(probes: Probes, X: NDArray[np.int64], made: CARSProblem, told: list[Step] | None = None) -> list[float]:
@@ -121,27 +128,32 @@ def test_what_was_found_is_a_state_and_another_is_refused() -> None:
     assert asked(again, X[:1], made, told) == losses[:1]
     assert told
     state = probes.state_dict()
-    with pytest.raises(ValueError, match="state: expected the losses of 3 probes, got"):
-        again.load_state_dict({**state, "probes/losses": np.zeros(2)})
+    for wrong in (np.zeros(2), np.array([1.0, np.nan, 2.0])):
+        with pytest.raises(ValueError, match="state: expected 3 finite losses of probes, got"):
+            again.load_state_dict({**state, "probes/losses": wrong})
     for name in state:
         with pytest.raises(ValueError, match=f"state: expected what state_dict.* returned, got no '{name}'"):
             again.load_state_dict({key: value for key, value in state.items() if key != name})
 
 
-@pytest.mark.parametrize("plan", [{}, {"main_effects": 16}], ids=["scored themselves", "main effects"])
+@pytest.mark.parametrize(
+    "plan",
+    [{}, pytest.param({"main_effects": 16}, marks=pytest.mark.end_to_end)],
+    ids=["scored themselves", "main effects"],
+)
 def test_the_order_is_held_against_theirs_after_the_warm_up_and_at_the_end(plan: dict[str, Any]) -> None:
     made, X, found = problem(**plan), vectors(8), []
     for time in range(3):
         if time:
             made.advance(X)
-        scores = made.evaluate(X)[:, 0]
+        errors = made.evaluate(X)[:, 0]
         assert made.trust is not None
         found.append(made.trust)
         if time == 1:
             continue
         probes = probes_of(made)
         chosen = probes.chosen(np.unique(SPACE.canonical(X), axis=0))
-        by_vector = {x.tobytes(): score for x, score in zip(SPACE.canonical(X), scores, strict=True)}
+        by_vector = {x.tobytes(): score for x, score in zip(SPACE.canonical(X), errors, strict=True)}
         expected = kendalltau([by_vector[x.tobytes()] for x in chosen], asked(probes, chosen, made)).statistic
         assert made.trust.probes == pytest.approx(expected)
         assert made.trust.n_probes == 6
@@ -161,6 +173,50 @@ def test_a_search_is_the_same_with_probes_and_without(capsys: pytest.CaptureFixt
     assert [row[:-1] for row in told] == without
     assert told[0][-1] == "probes"
     assert [row[-1] == "-" for row in told[1:]] == [False, True, False]
+
+
+def test_fewer_than_six_different_networks_are_not_trained() -> None:
+    made, told = problem(), list[Step]()
+    made.listeners.append(told.append)
+    made.evaluate(np.repeat(vectors(5), 2, axis=0))
+    assert made.trust is not None
+    assert (made.trust.probes, made.trust.n_probes) == (None, 0)
+    assert "probes" not in {step.phase for step in told}
+
+
+def test_a_search_goes_on_where_none_of_them_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverged(network: torch.nn.Module, *others: Any) -> float:
+        for parameter in network.parameters():
+            parameter.data.fill_(math.nan)
+        return math.nan
+
+    monkeypatch.setattr(own_weights, "train_round", diverged)
+    made = problem()
+    made.evaluate(vectors(8))
+    assert made.trust is not None
+    assert (made.trust.probes, made.trust.n_probes) == (None, 6)  # all are as bad
+    assert set(made.state_dict()["probes/losses"].tolist()) == {scores.CAP}
+
+
+def test_a_new_run_trains_its_own_and_a_pickled_problem_has_none() -> None:
+    made, X, told = problem(), vectors(8), list[Step]()
+    made.evaluate(X)
+    assert len(made.state_dict()["probes/losses"]) == 6
+    assert len(pickle.loads(pickle.dumps(made))._state()["probes/losses"]) == 0
+    made.restart()
+    made.listeners.append(told.append)
+    made.evaluate(X)
+    assert "probes" in {step.phase for step in told}
+
+
+def test_they_are_trained_as_those_that_were_measured() -> None:
+    plan = SupernetTraining(probes=32, score_images=99, eval_batch_size=77).of_probes
+    assert plan is not None
+    measured = LEVERS["own"].plan
+    assert {name: getattr(plan, name) for name in measured} == measured
+    assert (plan.pop_size, plan.score_images, plan.eval_batch_size) == (32, 99, 77)
+    each = TOLD["own"] * (10_000 // 2 // plan.batch_size) / 48  # of search-train, among the networks of a truth set
+    assert pytest.approx(each, rel=0.05) == PROBE_STEPS
 
 
 def test_no_order_has_no_probes() -> None:

@@ -82,6 +82,17 @@ def test_own_weights_are_not_called_the_supernets(tmp_path: Path) -> None:
     assert "supernet" not in words.replace("n_supernets", "").replace("supernet_epochs", "")
 
 
+def test_probes_are_named_with_the_time_that_they_took(tmp_path: Path) -> None:
+    path, told = make(tmp_path / "run", settings={"training": {"probes": 32}}), events()
+    spent = next(k for k, event in enumerate(told) if "spent" in event)
+    told[spent] = {**told[spent], "spent": {**told[spent]["spent"], "probes": 2.0}}
+    write_log(path, told)
+    words = " ".join(" ".join(Page(render(extract(path))).texts).split())
+    assert "; 32 probes; protection" in words
+    assert f"probes {duration(2.0)} 10 %" in words.replace("\N{NO-BREAK SPACE}", " ")
+    assert "networks trained alone, whose order that of the search is held against" in words
+
+
 def test_trust_is_a_row_a_generation_and_a_sentence_where_it_is_low_in_the_end(run: Path, tmp_path: Path) -> None:
     words = " ".join(" ".join(Page(render(extract(run))).texts).split())
     assert "2 0.80 0.62 – 0.50 120 3 0.37 0.11 -0.20 0.25 240" in words
