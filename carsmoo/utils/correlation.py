@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import kendalltau
 
 from carsmoo.utils.validation import numbers
 
@@ -86,5 +85,7 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> Correlation:
         raise ValueError(f"other: expected as many values as the first has, {a.shape}, got {b.shape}")
     if any(len(np.unique(values)) < 2 or np.isnan(values).any() for values in (a, b)):
         return Correlation(None, None, len(a))
+    from scipy.stats import kendalltau
+
     found = kendalltau(a, b)
     return Correlation(float(found.statistic), float(found.pvalue), len(a))
