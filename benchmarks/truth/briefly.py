@@ -9,11 +9,11 @@ sizes; here they are drawn.
   draws' extremes for 32. ``trust_correlation_briefly`` is that of all networks, with the mean tau of all other seeds;
 - ``trust_correlation_size``: of the order's tau with "more parameters first", which needs no training;
 - all of these also by name of a truth set, ``..._NAME``, and of the orders by shared weights alone, ``..._shared``;
-- ``trust_correlation_briefly_tried``, ``..._effects``, ``..._STEPS_steps``, the last also by truth set: that of all
-  networks, for orders in ways that are only tried, for those of main effects, and held against own weights of other
-  lengths, where another seed has them;
-- ``trust_correlation_briefly_left_M``: that of M networks with the true tau of the networks left, as of those that
-  ``trust_correlation_retrained_M`` trains for long;
+- ``trust_correlation_briefly_tried``, ``..._effects``, ``..._STEPS_steps``, the last also by truth set and
+  ``..._shared``: that of all networks, for orders in ways that are only tried, for those of main effects, and held
+  against own weights of other lengths, where another seed has them, which may be one alone;
+- ``trust_correlation_briefly_left_M``: that of M networks with the true tau of the networks left, to be compared with
+  ``trust_correlation_retrained_M``, whose networks train for long;
 - ``trust_told``: share of draws in which 32 networks agree with an order no more than chance may, so that
   :class:`carsmoo.Trust` says that it may be wrong; ``trust_told_true``, ``trust_told_most``: the median of those
   orders' true tau, and what nine of ten are below; ``trust_untold_true``, ``trust_untold_least``: the median of the
@@ -44,7 +44,7 @@ FEW = (12, 24, 32)
 """Networks that an order is held against."""
 
 LEFT = (12, 24)
-"""Of those, as many that half of all are left."""
+"""Of those, so few that half of all or more are left."""
 
 DRAWS = 25
 """Draws of them."""

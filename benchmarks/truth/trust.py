@@ -12,10 +12,10 @@ effects, which have no halves of images, and for ways that are only tried:
   does, with the true tau of the other networks; median over draws of the M;
 - ``trust_correlation_best``: what a figure that knew the true tau of endlessly many networks would reach about, as two
   halves of the networks, drawn at random, agree about the tau (Spearman and Brown); ``trust_reliability`` is its
-  square. Probes are held against fewer networks than all, so that theirs is lower.
+  square. ``retrained`` is held against fewer networks than all, so that it is lower.
 
-But for probes and these two each has its number of measurements beside it, ``trust_n...``. Measurements of one seed at
-several lengths are not independent of each other.
+But for ``retrained`` and these two each has its number of measurements beside it, ``trust_n...``. Measurements of one
+seed at several lengths are not independent of each other.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from carsmoo.problems.trust import Trust
 LEFT_OUT = (*TRIED, *(name for name in OFFERED if LEVERS[name].fitted))
 """The levers that do not count."""
 
-PROBES = (6, 12, 20)
-"""Networks that are trained alone to probe an order."""
+RETRAINED = (6, 12, 20)
+"""Networks that are trained alone for long."""
 
 DRAWS = 25
 """Draws of them."""
@@ -50,7 +50,7 @@ def correlations(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth])
         if (correlation := spearman(pairs)) is not None:
             found[f"trust_correlation{name}"] = correlation
             found[f"trust_n{name}"] = sum(None not in pair for pair in pairs)
-    return found | probed([record for record in records if record["lever"] not in LEFT_OUT], truths)
+    return found | retrained([record for record in records if record["lever"] not in LEFT_OUT], truths)
 
 
 def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
@@ -61,13 +61,13 @@ def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> float | None
     return float(spearmanr(*zip(*known, strict=True)).statistic)
 
 
-def probed(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], draws: int = DRAWS) -> dict[str, float]:
-    """Return the figures of probes, by the loss, of three measurements or more; of probes no more than half of all."""
+def retrained(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], draws: int = DRAWS) -> dict[str, float]:
+    """Return the figures by the loss, of three measurements or more; few networks are no more than half of all."""
     orders = [_known(record, truths[record["data"]]) for record in records]
     if len(orders) < 3:
         return {}
     fewest = min(int(np.isfinite(score).sum()) for _, score, _, _ in orders)
-    told = {f"trust_correlation_retrained_{m}": _agreement(orders, draws, probes=m) for m in PROBES if 2 * m <= fewest}
+    told = {f"trust_correlation_retrained_{m}": _agreement(orders, draws, few=m) for m in RETRAINED if 2 * m <= fewest}
     if (halves := _agreement(orders, draws)) is not None:
         reliability = 2 * halves / (1 + halves) if halves > 0 else 0.0
         told |= {"trust_reliability": reliability, "trust_correlation_best": math.sqrt(reliability)}
@@ -82,13 +82,13 @@ def _known(record: dict[str, Any], truth: Truth) -> Order:
     return record["data"], np.array(scores(record, truth.names, "loss")), truth.test, truth.held_out
 
 
-def _agreement(orders: Sequence[Order], draws: int, probes: int | None = None) -> float | None:
+def _agreement(orders: Sequence[Order], draws: int, few: int | None = None) -> float | None:
     """Return Spearman's correlation between the tau of some networks and that of the others, over orders, if any.
 
     Args:
         orders: of which there are three or more.
         draws: of those; the median over them is returned.
-        probes: how many networks, whose errors are those on images held out, as a user would measure them; half of all,
+        few: how many networks, whose errors are those on images held out, as a user would measure them; half of all,
             by their test errors, if not given.
     """
     random_state, found = np.random.default_rng(0), []
@@ -96,8 +96,8 @@ def _agreement(orders: Sequence[Order], draws: int, probes: int | None = None) -
         pairs, shuffled = [], {name: random_state.permutation(len(test)) for name, _, test, _ in orders}
         for name, score, test, held_out in orders:
             drawn = shuffled[name][np.isfinite(score[shuffled[name]])]  # orders of one set share their networks
-            one, other = np.split(drawn, [probes or len(drawn) // 2])
-            measured = held_out if probes else test
+            one, other = np.split(drawn, [few or len(drawn) // 2])
+            measured = held_out if few else test
             pairs.append((tau(score[one], measured[one]), tau(score[other], test[other])))
         if (correlation := spearman(pairs)) is not None:
             found.append(correlation)

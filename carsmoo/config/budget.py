@@ -215,7 +215,7 @@ def timed(seconds: float, images: Images, rates: Rates, given: SupernetTraining,
     batch = batch_of(images, given)
     per_epoch = max(images.train // batch, 1)
     epoch, calibration = per_epoch * rates.step, min(given.bn_calibration_images, images.train)
-    alone = probed_at_most(given) * PROBE_STEPS * rates.step  # whose batches are about as large
+    alone = probed_at_most(given) * PROBE_STEPS * rates.step  # at most about the supernet's step
     usable = seconds * (1 - RESERVE[1]) - RESERVE[0] - alone
     share = (1 - WARM) * usable
     counts = [images.validation, *(n for n in SCORED if n < images.validation)]

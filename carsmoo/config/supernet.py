@@ -18,7 +18,7 @@ POPULATION: Final = "population"
 """Says that main effects are fitted to the networks that live."""
 
 PROBE_STEPS = 60
-"""Steps that a network is trained alone for that the search's order is held against."""
+"""Steps for which each probe is trained alone."""
 
 FEWEST_EFFECTS = 16
 """Networks that main effects are fitted to, so many or more."""

@@ -2,8 +2,8 @@
 
 Tallies are numbers, (n, 2, 2): of each network the sum of its score over images and how many those were, each on the
 even and the odd ones of those that score. Where k supernets score they are (n, k, 2, 2), those of each. Of errors the
-sum counts the images that are wrong; of losses it is in nats. It is measured while a search runs and takes no further
-forward pass.
+sum counts the images that are wrong; of losses it is in nats. But for the agreement with probes, which are trained for
+it, it is measured while a search runs and takes no further forward pass.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ FEW = 3
 class Trust:
     """How far the order of a generation's networks by their scores can be trusted; None where it is not defined.
 
-    It tells of noise alone: an order that is wrong on all images alike, as of starved shared weights, is steady too.
+    But for ``probes`` it tells of noise alone: an order that is wrong on all images alike, as of starved shared
+    weights, is steady too.
 
     Attributes:
         halves: Kendall's tau-b between the scores on two interleaved halves of the images that score, or between main
@@ -56,7 +57,8 @@ class Trust:
             weights and a supernet: near 0 if networks are ordered by what weights began with.
         n_members: how many of them score.
         probes: Kendall's tau-b between these scores and the losses of some of the networks after a moment of training
-            alone, where that was asked for; the one figure that is low where an order is steady and wrong.
+            alone, where that was asked for; the one tau here that can be low because an order is steady and wrong, and
+            that may be low of a true one, too.
         n_probes: how many networks those are.
         shared: whether networks are scored by weights that they share, so that ``updates`` are those of an operation,
             not of a network, and few are a warning; not so of main effects.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.truth import trust as told
 from benchmarks.truth.records import RESULTS
 from benchmarks.truth.summary import load_truth
-from benchmarks.truth.trust import PROBES, correlations, probed, trusted
+from benchmarks.truth.trust import RETRAINED, correlations, retrained, trusted
 
 RNG = np.random.default_rng(0)
 TRUTH = load_truth("cifar16", RESULTS)
@@ -69,52 +69,52 @@ def test_a_figure_belongs_to_the_score_that_is_asked_for() -> None:
         assert (trust.halves, tau) == (pytest.approx(1), pytest.approx(true))
 
 
-def test_probes_foretell_the_truth_as_far_as_their_number_and_the_truth_allow() -> None:
+def test_networks_retrained_foretell_the_truth_as_far_as_their_number_and_the_truth_allow() -> None:
     levels = (0.0, 0.01, 0.02, 0.03, 0.06, 0.2)
     records = [record(halves(noise), halves(noise), 5.0) for noise in levels for _ in range(2)]
-    found = probed(records, TRUTHS, draws=10)
-    few, many = (found[f"trust_correlation_retrained_{m}"] for m in (PROBES[0], PROBES[-1]))
+    found = retrained(records, TRUTHS, draws=10)
+    few, many = (found[f"trust_correlation_retrained_{m}"] for m in (RETRAINED[0], RETRAINED[-1]))
     assert 0 < few < many < found["trust_correlation_best"] < 1
     assert found["trust_correlation_best"] == pytest.approx(found["trust_reliability"] ** 0.5)
-    assert probed(records[:2], TRUTHS) == {}
+    assert retrained(records[:2], TRUTHS) == {}
 
 
-def test_probes_are_other_networks_than_those_whose_order_they_foretell() -> None:
+def test_networks_retrained_are_other_networks_than_those_whose_order_they_foretell() -> None:
     lost = [record(halves(5.0), halves(5.0), 5.0) for _ in range(24)]  # noise alone, of which no part tells another
-    found = probed(lost, TRUTHS, draws=10)
-    assert abs(found[f"trust_correlation_retrained_{PROBES[-1]}"]) < 0.3
+    found = retrained(lost, TRUTHS, draws=10)
+    assert abs(found[f"trust_correlation_retrained_{RETRAINED[-1]}"]) < 0.3
     assert found["trust_correlation_best"] < 0.6
 
 
-def test_probes_are_measured_on_images_held_out_and_no_more_than_half_of_all() -> None:
+def test_networks_retrained_are_measured_on_images_held_out_and_no_more_than_half_of_all() -> None:
     records = [record(halves(noise), halves(noise), 5.0) for noise in (0.0, 0.01, 0.03, 0.06, 0.2)]
     for one in records:
         one["loss"] = dict(list(one["loss"].items())[:30])
     found = []
-    for held_out in (TRUTH.test, -TRUTH.test):  # each probe's tau is turned round, and nothing else
+    for held_out in (TRUTH.test, -TRUTH.test):  # each tau of few is turned round, and nothing else
         truth = dataclasses.replace(TRUTH, held_out=held_out)
-        found.append(probed(records, {"cifar16": truth}, draws=5))
-    probes = [f"trust_correlation_retrained_{m}" for m in PROBES if m <= 15]
-    assert [name for name in found[0] if "retrained" in name] == probes
+        found.append(retrained(records, {"cifar16": truth}, draws=5))
+    few = [f"trust_correlation_retrained_{m}" for m in RETRAINED if m <= 15]
+    assert [name for name in found[0] if "retrained" in name] == few
     assert found[0]["trust_reliability"] > 0
-    assert found[1] == {name: pytest.approx(-v if name in probes else v) for name, v in found[0].items()}
+    assert found[1] == {name: pytest.approx(-v if name in few else v) for name, v in found[0].items()}
 
 
 def test_the_reliability_is_that_of_spearman_and_brown(monkeypatch: pytest.MonkeyPatch) -> None:
     records = [record(halves(0.1), halves(0.1), 5.0)] * 3
     for agreement, reliability in ((0.5, 2 / 3), (1.0, 1.0), (-0.5, 0.0)):
         monkeypatch.setattr(told, "_agreement", lambda *given, agreement=agreement, **more: agreement)
-        found = probed(records, TRUTHS)
+        found = retrained(records, TRUTHS)
         assert found["trust_reliability"] == pytest.approx(reliability)
         assert found["trust_correlation_best"] == pytest.approx(reliability**0.5)
 
 
-@pytest.mark.parametrize(("probes", "sizes"), [(None, [15, 15]), (6, [6, 24])])
-def test_networks_are_parted_in_halves_or_into_probes_and_others(
-    probes: int | None, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("few", "sizes"), [(None, [15, 15]), (6, [6, 24])])
+def test_networks_are_parted_in_halves_or_into_few_and_others(
+    few: int | None, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met: list[int] = []
     monkeypatch.setattr(told, "tau", lambda one, other: met.append(len(one)))
     score = np.where(np.arange(len(TRUTH.test)) < 30, TRUTH.test, np.nan)  # those not known are in neither part
-    assert told._agreement([("cifar16", score, TRUTH.test, TRUTH.held_out)] * 3, 1, probes) is None
+    assert told._agreement([("cifar16", score, TRUTH.test, TRUTH.held_out)] * 3, 1, few) is None
     assert met == sizes * 3

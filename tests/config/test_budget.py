@@ -58,7 +58,7 @@ def test_a_plan_fills_its_time_and_no_more() -> None:
     assert planned > 100
 
 
-def test_probes_are_trained_twice_in_the_time() -> None:
+def test_a_plan_leaves_time_for_probes_of_two_populations() -> None:
     images, budget = photos(5000, 5000), 900.0
     given = dataclasses.replace(GIVEN, pop_size=32)
     plain, probed = (

@@ -76,7 +76,7 @@ class CurrentScores:
     def scores(
         self, X: NDArray[np.int64], world: World, listener: Listener, survivors: int | None = None
     ) -> NDArray[np.float64]:
-        """Return the errors, or losses, of ``X`` (n, n_var), (n,), as the search goes by; arguments as above."""
+        """Return the errors, or losses, of ``X`` (n, n_var), (n,), that the search goes by; see :meth:`values`."""
         if self.effects is None or not len(X) or _too_few(world):
             return scores_of(self.tallies(X, world, listener, survivors))
         return self._expected(self.effects, X, world, listener)

@@ -1,7 +1,7 @@
 """Probes: networks of a population that are trained alone for a moment, whose order the search's is held against.
 
-What all supernets have in common, too little training above all, shows in no disagreement between them. In networks
-trained alone it does: how far ``benchmarks/truth/briefly.py`` measures.
+What all supernets have in common, too little training above all, shows in no disagreement between them, but in networks
+trained alone; how well, ``benchmarks/truth/briefly.py`` measures.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from carsmoo.utils.trees import Arrays
 from carsmoo.utils.validation import DivergenceError
 
 PHASE = "probes"
-"""Of their steps."""
+"""The phase that their steps are told in."""
 
 VECTORS, LOSSES = "probes/X", "probes/losses"
 """Of what a state holds."""
@@ -54,7 +54,7 @@ class Probes:
         self._known: dict[bytes, float] = {}
 
     def chosen(self, X: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the probes among different vectors (n, n_var), as many as there are at most, spread over sizes."""
+        """Return which of some different vectors (n, n_var) are probes, as many as planned at most, over all sizes."""
         genotypes = self.space.decode(X)
         found: NDArray[np.int64] = X[over_sizes(genotypes, self.network, min(self.plan.pop_size, len(X)))]
         return found

@@ -101,7 +101,7 @@ def times(report: RunReport) -> list[dict[str, Any]]:
     if report.rest is None:
         return []
     told = {
-        "probes": "networks trained alone, whose order that of the search is held against",
+        "probes": "networks trained alone for a moment, against whose order the search's is held",
         "supernet": "a supernet beside networks with weights of their own, and its scores",
         "warm-up": "the weights before the first generation",
         "training": "the weights between generations",

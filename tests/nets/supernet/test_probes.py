@@ -73,7 +73,7 @@ def asked(probes: Probes, X: NDArray[np.int64], made: CARSProblem, told: list[St
 
 
 def test_a_loss_is_that_of_a_network_trained_alone_by_a_cycle_of_steps(as_long: int) -> None:
-    made, X = problem(), vectors(2)
+    made, X = problem(), vectors(1)
     plan = SupernetTraining(
         weights="own", batch_size=32, learning_rate=0.1, learning_rate_min=0.001, weight_decay=5e-4, score_images=20
     )
@@ -85,7 +85,6 @@ def test_a_loss_is_that_of_a_network_trained_alone_by_a_cycle_of_steps(as_long: 
     expected = scores_of(by_hand.scores(genotypes, "loss"))
     assert as_long == 60
     assert asked(probes_of(made), X, made) == expected.tolist()
-    assert len(set(expected.tolist())) == 2
 
 
 def test_a_network_is_trained_once_and_whoever_else_is_asked_for_changes_nothing() -> None:
@@ -219,7 +218,7 @@ def test_they_are_trained_as_those_that_were_measured() -> None:
     assert pytest.approx(each, rel=0.05) == PROBE_STEPS
 
 
-def test_no_order_has_no_probes() -> None:
+def test_probes_without_an_error_or_a_loss_are_refused() -> None:
     def wide(genotype: Any) -> float:
         return float(len(str(genotype)))
 
@@ -236,6 +235,8 @@ def test_a_search_goes_on_bit_for_bit_without_training_them_again_and_two_ranks_
     result = minimize(whole, PNSGA3(), seed=1)
     minimize(made, PNSGA3(), ("n_gen", 2), seed=1, callback=Checkpoint(tmp_path))
     again, algorithm = resume(tmp_path, problem(), PNSGA3(), termination=("n_gen", 3))
+    before = len(again.state_dict()["probes/losses"])
+    assert before == 6
     told: list[Step] = []
     again.listeners.append(told.append)
     resumed = minimize(again, algorithm)
@@ -245,8 +246,8 @@ def test_a_search_goes_on_bit_for_bit_without_training_them_again_and_two_ranks_
     assert again.trust.probes is not None
     states = [one.state_dict() for one in (whole, again)]
     assert all(np.array_equal(states[0][name], states[1][name]) for name in ("probes/X", "probes/losses"))
-    trained = sum(step.done == step.total for step in told if step.phase == "probes")
-    assert trained <= 2  # the newborns of the last generation, and their scores
+    new = len(states[1]["probes/losses"]) - before
+    assert {step.total for step in told if step.phase == "probes"} == ({new} if new else set())
 
     def work(group: Group) -> float | None:
         shared = problem(group)

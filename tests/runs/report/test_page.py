@@ -90,7 +90,7 @@ def test_probes_are_named_with_the_time_that_they_took(tmp_path: Path) -> None:
     words = " ".join(" ".join(Page(render(extract(path))).texts).split())
     assert "; 32 probes; protection" in words
     assert f"probes {duration(2.0)} 10 %" in words.replace("\N{NO-BREAK SPACE}", " ")
-    assert "networks trained alone, whose order that of the search is held against" in words
+    assert "networks trained alone for a moment, against whose order the search's is held" in words
 
 
 def test_trust_is_a_row_a_generation_and_a_sentence_where_it_is_low_in_the_end(run: Path, tmp_path: Path) -> None:
