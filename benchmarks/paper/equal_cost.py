@@ -101,7 +101,7 @@ def share(name: str, preset: Preset, groups: Sequence[str], seeds: int, folder: 
 
 
 def lines(collected: Mapping[str, Sequence[Record]]) -> Iterator[str]:
-    """Yield the table of each data set: a row a method."""
+    """Yield the table of each data set: a row a method, then its hypervolumes by seed."""
     told = figures(collected)
     for name, records in collected.items():
         runs = runs_of(records)
@@ -126,6 +126,8 @@ def lines(collected: Mapping[str, Sequence[Record]]) -> Iterator[str]:
             errors = [told.get(f"error_{name}_{method}_{label}") for label in ("small", "middle", "large")]
             shown = "  ".join("   -" if e is None else f"{100 * e:.1f}" for e in errors)
             yield f"{method:<20}{len(by_seed):>3}{seconds:>8.0f}{trained:>9.0f}  {text:<22}{beside}  {shown}"
+        for method, by_seed in by_method.items():
+            yield f"{method:<20} by seed: " + ", ".join(f"{volume:.2f}" for _, volume in sorted(by_seed.items()))
     for method in METHODS:
         if f"lead_{method}" in told:
             lead, low, high, n, p = (told[f"lead{what}_{method}"] for what in ("", "_low", "_high", "_n", "_p"))

@@ -165,11 +165,11 @@ def _drawn(orders: Sequence[Order], m: int, draw: int) -> list[tuple[Places, Pla
 
 def _told(orders: Sequence[Order], draws: int) -> dict[str, float | None]:
     """Return what the sentence that an order may be wrong is worth."""
-    m, told, untold = FEW[-1], list[float](), list[float]()
+    m, told, untold, every = FEW[-1], list[float](), list[float](), [order.true() for order in orders]
     of_truth: dict[str, list[bool]] = {}
     for draw in range(draws):
-        for order, (one, _) in zip(orders, _drawn(orders, m, draw), strict=True):
-            agreement, true = order.agreement(one, draw), order.true()
+        for order, true, (one, _) in zip(orders, every, _drawn(orders, m, draw), strict=True):
+            agreement = order.agreement(one, draw)
             if agreement is not None and true is not None:
                 (told if agreement < by_chance(m) else untold).append(true)
             known = order._replace(scores=order.truth.test).agreement(one, draw)

@@ -61,7 +61,7 @@ def test_every_method_of_a_seed_is_run_once_and_told(
     found = json.loads(result.removeprefix("RESULT "))["figures"]
     assert {f"better_tiny_{method}" for method in equal_figures.METHODS if method != "CARS"} <= found.keys()
     assert all(math.isfinite(value) for value in found.values())
-    assert len(table) == 2 + len(runs)
+    assert len(table) == 2 + len(runs) + len(equal_figures.METHODS)
     assert (tmp_path / "equal_cost.png").stat().st_size > 10_000
     assert len(equal_cost.stored("tiny", tmp_path)) == 12
 

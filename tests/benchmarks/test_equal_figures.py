@@ -74,8 +74,12 @@ def test_the_excess_is_told_by_seed_with_how_many_networks_it_is_of(monkeypatch:
     assert [found[f"{name}excess_demo_CARS"] for name in ("", "least_", "most_")] == pytest.approx(
         [-0.125, -0.15, -0.1]
     )
-    (_, _, row) = equal_cost.lines({"demo": [{"seed": k, "runs": run} for k, run in enumerate(runs)]})
+    records = [{"seed": k, "runs": run} for k, run in enumerate(runs)]
+    (_, _, row, by_seed) = equal_cost.lines({"demo": records[::-1]})
     assert "-12.5 (3 of 4)" in row
+    volumes = equal_figures.volumes(equal_figures.runs_of(records))["CARS"]
+    assert volumes[0] != volumes[1]
+    assert by_seed.split(": ")[1] == f"{volumes[0]:.2f}, {volumes[1]:.2f}"
 
 
 def test_figures_are_medians_over_seeds_at_the_sizes_of_all_but_a_trial() -> None:
