@@ -9,7 +9,8 @@ Figures, for each truth set NAME, means over seeds:
 - ``tau_NAME``, ``core_seconds_tau_NAME``: own weights of 18 epochs, by the error; ``tau_loss_NAME``: by the
   cross entropy;
 - ``tau_shared_NAME``, ``tau_shared_error_NAME``: one supernet at its next larger budget, by the cross entropy and by
-  the error; ``best_shared_error_NAME``: the best that it reaches by the error at any;
+  the error; ``best_shared_NAME``, ``best_shared_error_NAME``: the best that it reaches at any, and
+  ``best_shared_thirds_NAME``, ``best_shared_error_thirds_NAME``: the mean within thirds there;
 - ``tau_ensemble_NAME``, ``core_seconds_tau_ensemble_NAME``: four supernets of two epochs each, by the cross entropy;
 - ``tau_effects_NAME``, ``core_seconds_tau_effects_NAME``: main effects of operations, fitted to the cross entropy of
   384 other networks on 500 images in one supernet of 9 epochs, their scoring counted in;
@@ -20,6 +21,9 @@ Figures, for each truth set NAME, means over seeds:
   supernet's 9 epochs, by the cross entropy; see :mod:`benchmarks.truth.kinds`;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
   architectures;
+- ``tau_thirds_...NAME``: for each of these taus the mean of those within the smallest, the middle and the largest third
+  of the networks by parameters, so what a score knows beyond sizes; ``tau_sized_...NAME``, but for those of parameters
+  and seeds: of the mean of the score and of "more parameters first", each in standard deviations;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
   supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects,
@@ -40,7 +44,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -52,13 +56,13 @@ from matplotlib.figure import Figure
 from benchmarks.paper.looks import MARKS, SHADES, finish, panels
 from benchmarks.truth.briefly import foretold
 from benchmarks.truth.compute import crossing, gain
-from benchmarks.truth.derived import derived
+from benchmarks.truth.derived import derived, with_size
 from benchmarks.truth.ending import endings
 from benchmarks.truth.fidelity import FILE, SCORES, Task, key, measure, stored
 from benchmarks.truth.levers import EPOCHS, LEVERS, OFFERED, TOLD, TRIED
 from benchmarks.truth.records import RESULTS, append_line, read
 from benchmarks.truth.sets import SETS
-from benchmarks.truth.summary import Truth, by_name, load_truth, mean_of, scores, seeds, tau
+from benchmarks.truth.summary import Truth, by_name, load_truth, mean_of, scores, seeds, tau, tau_at_like_sizes, tau_of
 from benchmarks.truth.trust import correlations
 
 TICKS = (5, 10, 30, 100, 300, 1000)
@@ -74,8 +78,22 @@ ROWS = {"": OFFERED, ", tried": ("default", *TRIED)}
 """Of the picture: the levers in it, by what its titles say."""
 
 
+Agreement = Callable[[Truth, list[float]], float | None]
+"""Tells how far the scores of a truth set's architectures agree with its errors, None if that cannot be told."""
+
+
+def tau_with_size(truth: Truth, values: list[float]) -> float | None:
+    """Return the tau of some values joined with sizes, see :func:`benchmarks.truth.derived.with_size`."""
+    known = truth.at(np.isfinite(values))
+    return tau_of(known, with_size(np.array(values)[np.isfinite(values)], known.params))
+
+
 def curves(
-    records: Sequence[dict[str, Any]], data: str, truth: Truth, score: str = "error"
+    records: Sequence[dict[str, Any]],
+    data: str,
+    truth: Truth,
+    score: str = "error",
+    agreement: Agreement = tau_of,
 ) -> dict[str, list[tuple[float, float]]]:
     """Return (core-seconds, tau) of each lever on a truth set, by compute; means over seeds."""
     found: dict[str, list[tuple[float, float]]] = {}
@@ -83,7 +101,7 @@ def curves(
         for epochs in EPOCHS[lever]:
             rows = [r for r in records if (r["data"], r["lever"], r["epochs"]) == (data, lever, epochs)]
             if rows:
-                taus = [tau(truth.test, scores(r, truth.names, score)) for r in rows]
+                taus = [agreement(truth, scores(r, truth.names, score)) for r in rows]
                 seconds = float(np.mean([r["core_seconds"] for r in rows]))
                 if (mean := mean_of(taus)) is not None:
                     found.setdefault(lever, []).append((seconds, mean))
@@ -91,11 +109,11 @@ def curves(
 
 
 def at(
-    records: Sequence[dict[str, Any]], data: str, truth: Truth, lever: str, score: str
+    records: Sequence[dict[str, Any]], data: str, truth: Truth, lever: str, score: str, agreement: Agreement = tau_of
 ) -> tuple[float | None, float | None]:
     """Return core-seconds and tau of a lever at the epochs at which it is told."""
-    told = [r for r in records if r["epochs"] == TOLD[lever]]
-    found = curves(told, data, truth, score).get(lever)
+    told = [r for r in records if (r["lever"], r["epochs"]) == (lever, TOLD[lever])]
+    found = curves(told, data, truth, score, agreement).get(lever)
     return found[0] if found else (None, None)
 
 
@@ -104,25 +122,31 @@ def figures(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], fold
     found: dict[str, float | None] = {}
     measured, records = records, [*records, *derived(records)]
     for data in dict.fromkeys(r["data"] for r in records):
-        truth = truths[data]
-        random = truth.at([group != "published" for group in truth.groups])
+        truth = truths[data].at([group != "published" for group in truths[data].groups])
         size = dict(zip(truth.names, truth.params.tolist(), strict=True))
-        between = seeds(by_name(read(folder / f"{data}.jsonl")[1], "test"), size)
+        trained = by_name(read(folder / f"{data}.jsonl")[1], "test")
+        between = seeds({name: trained[name] for name in truth.names}, size)
         by_error, by_loss = (curves(records, data, truth, score) for score in SCORES)
-        found |= {f"n_{data}": len(random.names), f"tau_params_{data}": tau(random.test, -random.params)}
-        found[f"tau_seeds_{data}"] = between.get("tau_seeds")
+        found |= {f"n_{data}": len(truth.names), f"tau_params_{data}": tau_of(truth, -truth.params)}
+        found[f"tau_thirds_params_{data}"] = tau_at_like_sizes(truth, -truth.params)
+        for name in ("", "_thirds"):
+            found[f"tau{name}_seeds_{data}"] = between.get(f"tau_seeds{name}")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
+        told |= {"_loss": ("own", "loss"), "_shared_error": ("default", "error")}
         told |= {f"_{name}": (name, "loss") for name in ("effects", "own_effects", "both", *TRIED)}
         for name, way in told.items():
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, truth, *way)
-        found[f"tau_loss_{data}"] = at(records, data, truth, "own", "loss")[1]
-        found[f"tau_shared_error_{data}"] = at(records, data, truth, "default", "error")[1]
+            found[f"tau_thirds{name}_{data}"] = at(records, data, truth, *way, tau_at_like_sizes)[1]
+            found[f"tau_sized{name}_{data}"] = at(records, data, truth, *way, tau_with_size)[1]
         for name, lever in (("", "default"), ("_own", "own")):
             found[f"extrapolated_to_params{name}_{data}"] = crossing(
                 by_loss.get(lever, []), found[f"tau_params_{data}"]
             )
         if "default" in by_error:
-            found[f"best_shared_error_{data}"] = max(reached for _, reached in by_error["default"])
+            for name, score, points in (("_error", "error", by_error), ("", "loss", by_loss)):
+                found[f"best_shared{name}_{data}"], at_best = max((t, k) for k, (_, t) in enumerate(points["default"]))
+                thirds = curves(records, data, truth, score, tau_at_like_sizes).get("default", [])
+                found[f"best_shared{name}_thirds_{data}"] = thirds[at_best][1] if len(thirds) > at_best else None
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
             for lever in ("ensemble", "effects", "own_effects", "both"):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
@@ -157,17 +181,21 @@ def draw(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], told: M
 
 
 def lines_of(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth]) -> Iterator[str]:
-    """Yield a table of all measurements; ``size`` is the tau of the loss with "more parameters first"."""
-    heads = "".join(f"{head:>9}" for head in ("by loss", "size", "members"))
+    """Yield a table of all measurements.
+
+    ``thirds`` is the mean tau of the loss within thirds by parameters, ``size`` its tau with "more parameters first".
+    """
+    heads = "".join(f"{head:>9}" for head in ("by loss", "thirds", "size", "members"))
     yield f"{'data':<9}{'lever':<15}{'epochs':>7}{'seed':>6}{'core-s':>9}{'error':>8}{'tau':>7}{heads}"
     for record in [*records, *derived(records)]:
-        truth = truths[record["data"]]
+        truth = truths[record["data"]].at([name in record["loss"] for name in truths[record["data"]].names])
         error, loss = (scores(record, truth.names, score) for score in SCORES)
         lever = LEVERS[record["lever"]]
-        own = None if lever.fitted or lever.follows else tau(truth.test, error)  # of a fit none
-        found = [own, tau(truth.test, loss), tau(-truth.params, loss), record.get("members")]
+        own = None if lever.fitted or lever.follows else tau_of(truth, error)  # of a fit none
+        like = tau_at_like_sizes(truth, loss)
+        found = [own, tau_of(truth, loss), like, tau(-truth.params, loss), record.get("members")]
         told = "".join(
-            f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(found, (7, 9, 9, 9), strict=True)
+            f"{'-' if t is None else f'{t:.2f}':>{width}}" for t, width in zip(found, (7, 9, 9, 9, 9), strict=True)
         )
         mean = np.mean(list(record["error"].values()))
         yield (

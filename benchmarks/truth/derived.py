@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import zscore
 
 from benchmarks.truth.levers import TOLD
 from benchmarks.truth.sets import architectures
@@ -48,6 +49,12 @@ def both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     seconds = one["core_seconds"] + other["core_seconds"]
     mean = (own + alike(second, second, own)) / 2
     return {**one, "lever": "both", "core_seconds": seconds, "loss": _doubled(names, mean)}
+
+
+def with_size(score: ArrayLike, params: ArrayLike) -> NDArray[np.float64]:
+    """Return the mean of a score and of "more parameters first", both (n,), each in units of its standard deviation."""
+    mean: NDArray[np.float64] = (zscore(np.asarray(score, dtype=np.float64)) - zscore(np.log(params))) / 2
+    return mean
 
 
 def _doubled(names: Sequence[str], scores: ArrayLike) -> dict[str, list[float]]:

@@ -29,7 +29,7 @@ from scipy.stats import rankdata
 from benchmarks.truth.fidelity import stored
 from benchmarks.truth.records import RESULTS, append_line, whole_lines
 from benchmarks.truth.sets import SETS
-from benchmarks.truth.summary import Truth, load_truth, mean_of, scores, tau, within_thirds
+from benchmarks.truth.summary import Truth, load_truth, mean_of, scores, tau, tau_at_like_sizes
 from carsmoo.config.network import NetworkConfig
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.nets.supernet.proxies import PROXIES, proxy
@@ -79,7 +79,7 @@ def figures(records: Sequence[dict[str, Any]], folder: Path) -> dict[str, float 
         found[f"tau_own_{data}"] = mean_of([tau(truth.test, loss) for loss in own])
         for name in PROXIES:
             values = [[record[name][one] for one in truth.names] for record in of]
-            thirds = [mean_of(within_thirds(truth.test, value, truth.params)) for value in values]
+            thirds = [tau_at_like_sizes(truth, value) for value in values]
             both = [tau(truth.test, joined(value, loss)) for value in values for loss in own]
             found[f"tau_{name}_{data}"] = mean_of([tau(truth.test, value) for value in values])
             found[f"tau_{name}_thirds_{data}"] = mean_of(thirds)

@@ -104,6 +104,16 @@ def within_thirds(one: ArrayLike, other: ArrayLike, size: ArrayLike) -> list[flo
     return [tau(a[part], b[part]) for part in np.array_split(np.argsort(np.asarray(size), kind="stable"), 3)]
 
 
+def tau_of(truth: Truth, values: ArrayLike) -> float | None:
+    """Return the tau of some values, (n,), with a truth set's test errors."""
+    return tau(truth.test, values)
+
+
+def tau_at_like_sizes(truth: Truth, values: ArrayLike) -> float | None:
+    """Return the mean tau of some values, (n,), with a truth set's test errors within thirds by parameters."""
+    return mean_of(within_thirds(truth.test, values, truth.params))
+
+
 def scores(record: dict[str, Any], names: Sequence[str], score: str = "error") -> list[float]:
     """Return the scores of some networks that a measurement holds, NaN of those it does not."""
     return [float(np.mean(record[score].get(name, np.nan))) for name in names]
@@ -186,8 +196,8 @@ def figures(truth: Truth, records: Sequence[Record]) -> dict[str, Any]:
     for suffix, part in (("", truth), ("_random", truth.at(random))):
         for name in ("params", "flops", "surrogate", "held_out"):
             value = getattr(part, name) * (-1 if name in ("params", "flops") else 1)
-            found[f"tau_{name}{suffix}"] = tau(part.test, value)
-            found[f"tau_{name}_thirds{suffix}"] = mean_of(within_thirds(part.test, value, part.params))
+            found[f"tau_{name}{suffix}"] = tau_of(part, value)
+            found[f"tau_{name}_thirds{suffix}"] = tau_at_like_sizes(part, value)
     for row in budgets(records, size):
         if row["tau_next"] is not None:
             found[f"tau_x{row['budget']:g}_to_next"] = row["tau_next"]

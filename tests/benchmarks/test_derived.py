@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import BayesianRidge
 
-from benchmarks.truth.derived import derived, own_effects
+from benchmarks.truth.derived import derived, own_effects, with_size
 from benchmarks.truth.sets import architectures
 from carsmoo.space.darts import DARTSSpace
 
@@ -62,3 +62,14 @@ def test_both_is_the_mean_on_the_scale_of_own_weights_of_the_same_data_and_seed_
     scaled = expected.mean() + expected.std() / said.std() * (said - said.mean())
     assert scores(joined) == pytest.approx((expected + scaled) / 2)
     assert (joined["lever"], joined["epochs"], joined["core_seconds"]) == ("both", 18, 12.0)
+
+
+def test_size_and_score_count_alike() -> None:
+    params = np.random.default_rng(0).uniform(5, 50, size=20)
+    larger = -np.log(params)
+    score = np.random.default_rng(1).permutation(20)
+    assert with_size(3 * larger + 7, params) == pytest.approx((larger - larger.mean()) / larger.std())
+    assert with_size(-2 * larger, params) == pytest.approx(0, abs=1e-9)
+    assert np.corrcoef(with_size(score, params), score)[0, 1] == pytest.approx(
+        np.corrcoef(with_size(score, params), larger)[0, 1]
+    )

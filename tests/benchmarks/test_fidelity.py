@@ -12,11 +12,12 @@ from benchmarks import bench_fidelity
 from benchmarks.bench_fidelity import figures
 from benchmarks.truth import fidelity
 from benchmarks.truth.compute import crossing, gain
+from benchmarks.truth.derived import with_size
 from benchmarks.truth.fidelity import FILE, Task, key, measure
 from benchmarks.truth.levers import LEVERS, TOLD
 from benchmarks.truth.records import RESULTS, append_line
 from benchmarks.truth.sets import SETS, TruthSet, architectures
-from benchmarks.truth.summary import load_truth, tau
+from benchmarks.truth.summary import load_truth, tau, tau_at_like_sizes, tau_of
 from carsmoo.config.retraining import TrainingRecipe
 
 TINY = TruthSet(
@@ -98,7 +99,15 @@ def test_figures_are_of_the_told_epochs_and_follow_the_scores(tmp_path: Path) ->
     assert (found["tau_ensemble_cifar16"], found["core_seconds_tau_ensemble_cifar16"]) == (pytest.approx(1.0), 8.0)
     assert (found["tau_shared_cifar16"], found["core_seconds_tau_shared_cifar16"]) == (pytest.approx(1.0), 9.0)
     assert [found["tau_shared_error_cifar16"], found["tau_loss_cifar16"]] == pytest.approx([1.0, -1.0])
-    assert found["best_shared_error_cifar16"] == pytest.approx(1.0)
+    assert found["tau_thirds_ensemble_cifar16"] == pytest.approx(1.0)
+    assert [found["tau_thirds_shared_error_cifar16"], found["tau_thirds_loss_cifar16"]] == pytest.approx([1.0, -1.0])
+    random = truth.at([group != "published" for group in truth.groups])
+    assert found["tau_thirds_params_cifar16"] == pytest.approx(tau_at_like_sizes(random, -random.params))
+    assert found["tau_thirds_seeds_cifar16"] < 1
+    assert found["tau_sized_shared_cifar16"] == pytest.approx(tau_of(random, with_size(random.test, random.params)))
+    for score in ("", "_error"):
+        assert found[f"best_shared{score}_cifar16"] == pytest.approx(1.0)
+        assert found[f"best_shared{score}_thirds_cifar16"] == pytest.approx(1.0)
     assert found["compute_to_tau_gain_cifar16"] == 3.0  # 9 over 3
     assert found["compute_to_tau_gain_ensemble_cifar16"] == 9 / 8
     assert found["trust_n"] == 6
@@ -133,8 +142,9 @@ def test_what_is_stored_is_printed_without_measuring(tmp_path: Path, capsys: pyt
     bench_fidelity.main(["--redraw", "--out", str(tmp_path)])
     said = capsys.readouterr().out.splitlines()
     assert said[1].split()[:5] == ["cifar16", "own", str(TOLD["own"]), "0", "3"]
-    assert float(said[1].split()[8]) == pytest.approx(tau(-truth.params, [errors[n] for n in truth.names]), abs=0.006)
-    assert said[1].split()[9] == "-"
+    assert said[1].split()[7:9] == ["1.00", "1.00"]
+    assert float(said[1].split()[9]) == pytest.approx(tau(-truth.params, [errors[n] for n in truth.names]), abs=0.006)
+    assert said[1].split()[10] == "-"
     assert json.loads(said[-1].removeprefix("RESULT "))["figures"]["tau_cifar16"] == 1
     assert (tmp_path / "fidelity.png").stat().st_size > 1000
 
