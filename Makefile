@@ -25,7 +25,7 @@ end-to-end: $(VENV)/.installed
 
 # What depends on the processor's kernels; with ONEDNN_MAX_CPU_ISA=AVX2 as on one without AVX-512.
 kernels: $(VENV)/.installed
-	$(PYTEST) -m 'not slow' tests/nets tests/benchmarks tests/test_docs.py
+	$(PYTEST) tests/nets tests/test_docs.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -47,7 +47,7 @@ from carsmoo.nets.supernet.training_state import SupernetState
 
 GENERATIONS = 10
 FEW = SupernetTraining(warmup_epochs=1, pop_size=8, batch_size=32, bn_calibration_images=32)
-"""The plan of a search that is only to be seen to run."""
+"""The plan of a search that is only to be seen to run, on few images."""
 
 TIGHT = 96 << 20
 """A budget of bytes that the cases do not fit in at once."""
@@ -80,10 +80,10 @@ class Case:
         return np.array(wrong) / len(split)
 
 
-def population(problem: CARSProblem) -> list[Genotype]:
-    """Return the parents and the offspring of a search in its tenth generation."""
+def population(problem: CARSProblem, generations: int = GENERATIONS) -> list[Genotype]:
+    """Return the parents and the offspring of a search in a generation, the tenth if none is given."""
     algorithm = PNSGA3().setup(problem)
-    for _ in range(GENERATIONS):
+    for _ in range(generations):
         algorithm.next()
     bred = algorithm.mating.do(
         problem, algorithm.pop, algorithm.n_offsprings, algorithm=algorithm, random_state=algorithm.random_state
@@ -101,8 +101,11 @@ def random_images(n: int, size: int = 32) -> ImageData:
 
 def demo(quick: bool = False) -> Case:
     """Return the demo's case, after its warm-up and ten generations; smaller to see that it runs."""
-    problem = CARSProblem(training=FEW if quick else None)
-    genotypes = population(problem)
+    if quick:
+        problem = CARSProblem("digits?images=200", network=NetworkConfig(channels=4, layers=3), training=FEW)
+    else:
+        problem = CARSProblem()
+    genotypes = population(problem, 2 if quick else GENERATIONS)
     world = problem._world
     assert world is not None
     return Case("demo", world, genotypes, problem.training.score_memory << 20)
@@ -115,10 +118,10 @@ def paper(quick: bool = False) -> Case:
     )
     narrow = NetworkConfig(channels=2, layers=8)
     problem = CARSProblem(random_images(160, size=8), network=narrow, training=FEW if quick else plan)
-    genotypes = population(problem)[: 4 if quick else None]
+    genotypes = population(problem, 2 if quick else GENERATIONS)[: 4 if quick else None]
     data = random_images(160)
     training = SupernetTraining.paper(bn_calibration_images=32, batch_size=32)
-    network = NetworkConfig(channels=16, layers=8).for_data(data.image_shape, data.classes)
+    network = NetworkConfig(channels=4 if quick else 16, layers=8).for_data(data.image_shape, data.classes)
     return Case(
         "paper", SupernetState(problem.space, network, training, data, 0), genotypes, training.score_memory << 20
     )
@@ -248,9 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="few subnets, to see that it runs")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    case = demo(options.quick)
-    figures = measure(case, options.repeats) | without_sharing(case, options.repeats)
-    figures["masked_over_graph_demo"] = masked(case, options.repeats)
+    case, repeats = demo(options.quick), 1 if options.quick else options.repeats
+    figures = measure(case, repeats) | without_sharing(case, repeats)
+    figures["masked_over_graph_demo"] = masked(case, repeats)
     figures |= measure(paper(options.quick), 1 if options.quick else 2)
     rounded = {name: round(value, 4) for name, value in figures.items()}
     print("RESULT " + json.dumps({"name": "population", "figures": rounded}))

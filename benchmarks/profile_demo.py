@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
 
     few = SupernetTraining(warmup_epochs=1, n_generations=2, pop_size=4)
-    problem, clock = CARSProblem(training=few if options.quick else None), Clock()
+    problem, clock = CARSProblem("digits?images=300", training=few) if options.quick else CARSProblem(), Clock()
     problem.listeners.append(clock)
     algorithm = PNSGA3().setup(problem)
     clock.last = begin = time.perf_counter()
