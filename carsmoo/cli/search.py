@@ -223,12 +223,14 @@ def _interrupted(session: Session) -> None:
 
 def _estimate(session: Session) -> SearchEstimate:
     """Return what tells the time left of a search; its first generation only scores."""
-    training = session.problem.training
+    training, generations = session.problem.training, session.algorithm.termination.n_max_gen - 1
+    probes = min(training.probes, 2 * training.pop_size)  # of the last planned population and its newborns
     return SearchEstimate(
         Plan(
             warmup_epochs=training.warmup_epochs,
-            generations=session.algorithm.termination.n_max_gen - 1,
+            generations=generations,
             epochs_per_generation=training.epochs_per_generation,
+            probes=probes if generations >= training.n_generations else 0,
         )
     )
 

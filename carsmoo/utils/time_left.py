@@ -33,11 +33,13 @@ class Plan:
         warmup_epochs: epochs of warm-up.
         generations: generations that train.
         epochs_per_generation: epochs of each.
+        probes: networks that are trained alone at its end.
     """
 
     warmup_epochs: float
     generations: float
     epochs_per_generation: float
+    probes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +51,16 @@ class Spent:
         epoch_seconds: mean seconds of an epoch; None where none was timed.
         generations: generations that are done, a part of one as a fraction.
         generation_seconds: mean seconds of a generation, scoring and all; None where no whole one was timed.
+        probes: of those at its end, how many are done or need not be trained.
+        probe_seconds: mean seconds of one; None where none was timed, and none counts.
     """
 
     epochs: float
     epoch_seconds: float | None
     generations: float
     generation_seconds: float | None
+    probes: int = 0
+    probe_seconds: float | None = None
 
 
 def run_left(plan: Plan, spent: Spent) -> float | None:
@@ -77,7 +83,7 @@ def run_left(plan: Plan, spent: Spent) -> float | None:
         if each is None:
             return None
         left += generations * each
-    return left
+    return left + max(plan.probes - spent.probes, 0) * (spent.probe_seconds or 0.0)
 
 
 class Estimate(Protocol):
@@ -102,7 +108,12 @@ class SearchEstimate:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._last: tuple[Step, float] | None = None
-        self._timed = {"warm-up": (0.0, 0.0), "training": (0.0, 0.0)}  # epochs and their seconds
+        self._timed = {
+            "warm-up": (0.0, 0.0),
+            "training": (0.0, 0.0),
+            "probes": (0.0, 0.0),
+        }  # epochs, seconds; or networks
+        self._probed = 0
         self._warm = 0.0
         self._generation = (0, 0.0)  # the one that trains or trained last, and when its training began
         self._trains = False
@@ -124,10 +135,14 @@ class SearchEstimate:
         if self._last is not None and step.phase in self._timed:
             before, at = self._last
             if before.phase == step.phase and before.time == step.time and before.done < step.done:
-                of = self.plan.warmup_epochs if step.phase == "warm-up" else self.plan.epochs_per_generation
-                epochs, seconds = self._timed[step.phase]
-                more = of * (step.done - before.done) / step.total
-                self._timed[step.phase] = epochs + more, seconds + now - at
+                plan, (n, seconds) = self.plan, self._timed[step.phase]
+                epochs = {"warm-up": plan.warmup_epochs, "training": plan.epochs_per_generation}
+                more = epochs.get(step.phase, step.total) * (step.done - before.done) / step.total
+                self._timed[step.phase] = n + more, seconds + now - at
+        if step.phase == "probes" and (
+            step.time or not self.plan.generations
+        ):  # those of the first population are over
+            self._probed = self.plan.probes - (step.total - step.done)
         self._last = step, now
 
     def spent(self, now: float) -> Spent:
@@ -139,7 +154,15 @@ class SearchEstimate:
         epoch = taken / epochs if epochs else None
         guess = each if each is not None or epoch is None else self.plan.epochs_per_generation * epoch
         part = min((now - began) / guess, 1.0) if self._trains and guess else 0.0
-        return Spent(epochs=self._warm, epoch_seconds=epoch, generations=number + part, generation_seconds=each)
+        probes, alone = self._timed["probes"]
+        return Spent(
+            epochs=self._warm,
+            epoch_seconds=epoch,
+            generations=number + part,
+            generation_seconds=each,
+            probes=self._probed,
+            probe_seconds=alone / probes if probes else None,
+        )
 
     def left(self, now: float) -> float | None:
         """Return the seconds left at ``now``; None where they are not known."""

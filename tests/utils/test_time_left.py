@@ -75,6 +75,36 @@ def test_a_search_is_estimated_by_warm_up_then_by_training_then_by_whole_generat
     assert estimate.left(900.0) == 0.0
 
 
+def test_probes_at_the_end_take_as_long_as_those_of_the_first_population() -> None:
+    estimate = SearchEstimate(Plan(warmup_epochs=1, generations=2, epochs_per_generation=1, probes=8))
+    hear(estimate, 0.0, "warm-up", 0, 10, 0)
+    hear(estimate, 10.0, "warm-up", 10, 10, 0)
+    assert estimate.left(10.0) == pytest.approx(2 * 10)  # none was timed
+    hear(estimate, 20.0, "probes", 0, 4, 0)
+    hear(estimate, 26.0, "probes", 2, 4, 0)
+    assert estimate.left(26.0) == pytest.approx(2 * 10 + 8 * 3)
+    hear(estimate, 32.0, "probes", 4, 4, 0)
+    for time, at in ((0, 40.0), (1, 60.0)):
+        hear(estimate, at, "training", 0, 10, time)
+    assert estimate.left(60.0) == pytest.approx(20 + 8 * 3)
+    hear(estimate, 75.0, "training", 10, 10, 1)
+    hear(estimate, 80.0, "scoring", 6, 6, 2)
+    assert estimate.left(80.0) == pytest.approx(8 * 3)
+    hear(estimate, 81.0, "probes", 0, 6, 2)  # two of the eight are known
+    assert estimate.left(81.0) == pytest.approx(6 * 3)
+    hear(estimate, 90.0, "probes", 3, 6, 2)
+    assert estimate.left(90.0) == pytest.approx(3 * 3)
+    hear(estimate, 99.0, "probes", 6, 6, 2)
+    assert estimate.left(99.0) == 0.0
+
+
+def test_probes_of_a_search_without_generations_are_those_at_its_end() -> None:
+    estimate = SearchEstimate(Plan(warmup_epochs=0, generations=0, epochs_per_generation=1, probes=4))
+    hear(estimate, 0.0, "probes", 0, 4, 0)
+    hear(estimate, 2.0, "probes", 1, 4, 0)
+    assert estimate.left(2.0) == pytest.approx(3 * 2)
+
+
 def test_a_resumed_search_counts_what_was_done_before_and_times_what_is_done_now() -> None:
     estimate = SearchEstimate(Plan(warmup_epochs=4, generations=9, epochs_per_generation=1))
     hear(estimate, 0.0, "scoring", 0, 6, 5)
