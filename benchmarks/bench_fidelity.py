@@ -25,9 +25,9 @@ Figures, for each truth set NAME, means over seeds:
   of the networks by parameters, so what a score knows beyond sizes; ``tau_sized_...NAME``, but for those of parameters
   and seeds: of the mean of the score and of "more parameters first", each in standard deviations;
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
-  those with which it has that tau by the cross entropy; ``compute_to_tau_gain_ensemble_NAME``: over those of
-  supernets of two epochs each; ``compute_to_tau_gain_effects_NAME``: over those of main effects,
-  ``compute_to_tau_gain_own_effects_NAME`` and ``..._both_NAME`` of own weights' and of both;
+  those with which it has that tau by the cross entropy; ``compute_to_tau_gain_LEVER_NAME``: over those of supernets of
+  two epochs each (``ensemble``), of main effects (``effects``), of own weights' (``own_effects``) and of both, and of
+  classifiers refitted and their main effects;
 - ``extrapolated_to_params_NAME``, ``extrapolated_to_params_own_NAME``: core-seconds at which one supernet, or own
   weights, would order networks by the cross entropy as truly as "more parameters first" does, on a straight line of
   tau over the logarithm of compute, fitted to all lengths; those of the shortest where it
@@ -70,7 +70,7 @@ TICKS = (5, 10, 30, 100, 300, 1000)
 
 COLOURS = (
     *(*SHADES, "#9aa83a", "#b0402f", "#7a4fa3", "#3b3b3b", "#3f9a94", "#d28aa8"),
-    *("#8a6d3b", "#c9b037", "#5a7d4f", "#6f8fd0"),
+    *("#8a6d3b", "#c9b037", "#5a7d4f", "#6f8fd0", "#a0522d", "#2f6f8f"),
 )
 """Of the levers of a row, in their order."""
 
@@ -148,7 +148,7 @@ def figures(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], fold
                 thirds = curves(records, data, truth, score, tau_at_like_sizes).get("default", [])
                 found[f"best_shared{name}_thirds_{data}"] = thirds[at_best][1] if len(thirds) > at_best else None
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
-            for lever in ("ensemble", "effects", "own_effects", "both"):
+            for lever in ("ensemble", "effects", "own_effects", "both", "refitted", "refitted_effects"):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
     found |= correlations(measured, truths) | foretold(measured, truths) | endings(measured, truths)
     return {name: value for name, value in found.items() if value is not None}

@@ -17,7 +17,7 @@ SHADES = ("#c2722d", "#6f7f8f", "#123a6b")
 """Three shades that differ in lightness too."""
 
 DASHES: tuple[Any, ...] = ((0, (1, 1.2)), (0, (5, 2)), "-")
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">", "p", "h", "d")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">", "p", "h", "d", "H", "8")
 
 
 def panels(rows: int, columns: int, width: float, height: float, **grid: Any) -> tuple[Figure, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Nested, Present, Sandwich, StrictlyFair
+from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Nested, Present, Refitted, Sandwich, StrictlyFair
 from carsmoo.config.supernet import SupernetTraining
 
 Kind = Callable[..., Any]
@@ -79,6 +79,8 @@ LEVERS = {
     "few_shot": Lever(label="four supernets from one", plan={}, kind=FewShot),
     "adapted": Lever(label="one supernet, adapted", plan=OWN, kind=partial(FromSupernet, share=0.75)),
     "grown": Lever(label="own weights from a supernet", plan={**QUICK, **OWN}, kind=partial(FromSupernet, share=0.5)),
+    "refitted": Lever(label="one supernet, classifiers refitted", plan={}, kind=Refitted),
+    "refitted_effects": Lever(label="the same, main effects", plan={}, follows=True),
     "own_effects": Lever(label="own weights, main effects", plan={}, follows=True),
     "both": Lever(label="own weights, main effects, and a supernet's", plan={}, follows=True),
 }
@@ -86,7 +88,7 @@ LEVERS = {
 
 TRIED = (
     *("fair", "strict", "strict_effects", "several", "sandwich", "present"),
-    *("nested", "plain", "calibrated", "few_shot", "adapted", "grown"),
+    *("nested", "plain", "calibrated", "few_shot", "adapted", "grown", "refitted", "refitted_effects"),
 )
 """Those that were measured at about one budget, to see whether they are worth having; none is a default."""
 
@@ -110,6 +112,8 @@ EPOCHS = {
     "few_shot": (9,),
     "adapted": (12,),
     "grown": (18,),
+    "refitted": (2, 4, 9),
+    "refitted_effects": (2, 4, 9),
     "own_effects": (4, 9, 18, 36),
     "both": (4, 9, 18, 36),
 }
@@ -117,6 +121,6 @@ EPOCHS = {
 
 TOLD = {
     **{"ensemble": 8, "default": 9, "own": 18, "effects": 9, "own_effects": 18, "both": 18},
-    **{name: min(EPOCHS[name]) for name in TRIED},
+    **{name: max(EPOCHS[name]) for name in TRIED},
 }
 """Of these, those at which figures are told."""

@@ -73,3 +73,10 @@ def test_size_and_score_count_alike() -> None:
     assert np.corrcoef(with_size(score, params), score)[0, 1] == pytest.approx(
         np.corrcoef(with_size(score, params), larger)[0, 1]
     )
+
+
+def test_main_effects_of_refitted_classifiers_are_fitted_alike() -> None:
+    losses = 2 + 0.1 * np.random.default_rng(0).standard_normal(len(CHOSEN))
+    (found,) = derived([record(losses, lever="refitted", epochs=9)])
+    assert (found["lever"], found["epochs"]) == ("refitted_effects", 9)
+    assert scores(found) == pytest.approx(scores(own_effects(record(losses))))
