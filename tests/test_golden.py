@@ -2,7 +2,8 @@
 
 They were made once, before modules moved, and are never made anew: a search on digits stopped after its second
 generation, a full training stopped after the first of two epochs, and a run on the small model trap stopped after the
-third of six generations. Last bits differ between processors, so what they end in is compared with tolerance.
+third of six generations. Last bits differ between processors, and an epoch of training makes more of them (up to 0.004
+of all weights in what was seen), so what they end in is compared with tolerance.
 """
 
 import json
@@ -61,6 +62,9 @@ def test_a_training_ends_as_an_undisturbed_one(golden: Path, tmp_path: Path) -> 
     train(Job(folder=tmp_path / "whole", **job))
     assert card["recipe"]["epochs"] == 2
     resumed, whole = (load_file(folder / "last.safetensors") for folder in (golden / "training", tmp_path / "whole"))
-    assert resumed.keys() == whole.keys()
-    for name, weights in whole.items():
-        np.testing.assert_allclose(resumed[name], weights, rtol=1e-2, atol=1e-3, err_msg=name)
+    assert {name: value.shape for name, value in resumed.items()} == {
+        name: value.shape for name, value in whole.items()
+    }
+    trained = [name for name in whole if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))]
+    one, other = (np.concatenate([weights[name].ravel() for name in trained]) for weights in (resumed, whole))
+    assert np.linalg.norm(one - other) < 0.01 * np.linalg.norm(other)  # without momentum 0.024, in other order 0.016
