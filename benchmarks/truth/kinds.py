@@ -176,8 +176,8 @@ class Part(SupernetState):
 class Refitted(SupernetState):
     """A supernet whose architectures are scored with classifiers of their own, fitted to what each makes of images.
 
-    The classifier is shared by all architectures, whichever features they make, so that it suits none (a linear probe,
-    Alain and Bengio 2016, does). It is fitted by logistic regression to training images, as batch norm is calibrated.
+    The classifier is shared by all architectures, whichever features they make. One of an architecture's own (a linear
+    probe, Alain and Bengio 2016) is fitted by logistic regression to training images, as batch norm is calibrated.
 
     Attributes:
         fitted: scikit-learn's fits, by genotype.

@@ -11,6 +11,7 @@ from carsmoo.cli.common import Config, Inexact, RunDir, Settings, Space, preset_
 from carsmoo.cli.own_space import ops_of, space_at
 from carsmoo.cli.progress import Json, Quiet, Telling, progress_lines
 from carsmoo.cli.tables import front_table
+from carsmoo.config.budget import probed_at_end
 from carsmoo.config.search import SearchConfig, Tracker
 from carsmoo.config.supernet import AUTO, PLANNED, SupernetTraining
 from carsmoo.config.toml import parse_settings, read_toml
@@ -224,13 +225,12 @@ def _interrupted(session: Session) -> None:
 def _estimate(session: Session) -> SearchEstimate:
     """Return what tells the time left of a search; its first generation only scores."""
     training, generations = session.problem.training, session.algorithm.termination.n_max_gen - 1
-    probes = min(training.probes, 2 * training.pop_size)  # of the last planned population and its newborns
     return SearchEstimate(
         Plan(
             warmup_epochs=training.warmup_epochs,
             generations=generations,
             epochs_per_generation=training.epochs_per_generation,
-            probes=probes if generations >= training.n_generations else 0,
+            probes=probed_at_end(training) if generations >= training.n_generations else 0,
         )
     )
 

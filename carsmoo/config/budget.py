@@ -264,7 +264,12 @@ def _generations(seconds: float, epoch: float, scoring: float, most: int) -> tup
 
 def probed_at_most(plan: SupernetTraining) -> int:
     """Return how many networks a search trains as probes at most: of a population, and of one with its newborns."""
-    return min(plan.probes, plan.pop_size) + min(plan.probes, 2 * plan.pop_size)
+    return min(plan.probes, plan.pop_size) + probed_at_end(plan)
+
+
+def probed_at_end(plan: SupernetTraining) -> int:
+    """Return how many networks of the last population planned and its newborns are trained as probes at most."""
+    return min(plan.probes, 2 * plan.pop_size)
 
 
 def updates_of(space: SearchSpace, plan: SupernetTraining, per_epoch: int) -> float:

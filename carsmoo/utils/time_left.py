@@ -108,11 +108,7 @@ class SearchEstimate:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._last: tuple[Step, float] | None = None
-        self._timed = {
-            "warm-up": (0.0, 0.0),
-            "training": (0.0, 0.0),
-            "probes": (0.0, 0.0),
-        }  # epochs, seconds; or networks
+        self._timed = dict.fromkeys(("warm-up", "training", "probes"), (0.0, 0.0))  # epochs, or networks, and seconds
         self._probed = 0
         self._warm = 0.0
         self._generation = (0, 0.0)  # the one that trains or trained last, and when its training began
@@ -139,9 +135,8 @@ class SearchEstimate:
                 epochs = {"warm-up": plan.warmup_epochs, "training": plan.epochs_per_generation}
                 more = epochs.get(step.phase, step.total) * (step.done - before.done) / step.total
                 self._timed[step.phase] = n + more, seconds + now - at
-        if step.phase == "probes" and (
-            step.time or not self.plan.generations
-        ):  # those of the first population are over
+        last = step.time > 0 or not self.plan.generations  # those of the first population are over
+        if step.phase == "probes" and last:
             self._probed = self.plan.probes - (step.total - step.done)
         self._last = step, now
 
