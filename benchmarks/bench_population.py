@@ -41,7 +41,8 @@ from carsmoo import PNSGA3, CARSProblem, Genotype, NetworkConfig, SupernetTraini
 from carsmoo.nets.data import ImageData
 from carsmoo.nets.models.batch_norm import Statistics
 from carsmoo.nets.models.supernet import Supernet
-from carsmoo.nets.supernet.evaluation import BYTES, HELD, errors, fitting_graphs, recalibrate
+from carsmoo.nets.supernet.evaluation import errors, recalibrate
+from carsmoo.nets.supernet.passes import BYTES, HELD, fitting_graphs
 from carsmoo.nets.supernet.shared_graph import SharedGraph
 from carsmoo.nets.supernet.training_state import SupernetState
 

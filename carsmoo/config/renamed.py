@@ -43,6 +43,7 @@ ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "weights": "shared",
             "warmup_widening": 0.0,
             "score_images": None,
+            "classifier_images": 0,
             "main_effects": 0,
             "supernet_epochs": 0,
             "probes": 0,

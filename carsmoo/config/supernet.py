@@ -70,6 +70,10 @@ class SupernetTraining:
             fixed set of training images, or ``"batch"``, those of the validation batch. Networks with weights of their
             own have the running ones of their training, which goes by the former name.
         bn_calibration_images: training images that recalibration uses.
+        classifier_images: training images, of each class its share, that a classifier of its own is fitted to for each
+            network that is scored, by logistic regression on what its last cell makes of them. The shared classifier,
+            which no network's features fit well, is for training alone then. All if there are fewer; about 100 a class
+            do. 0, the paper's, scores with the shared one.
         score_images: images of search-validation that networks are scored on, of each class its share; all if not
             given.
         main_effects: what a network's score is fitted to, by Bayesian ridge regression on what its operations add on
@@ -81,7 +85,8 @@ class SupernetTraining:
             for each.
         supernet_epochs: with ``weights="own"`` and ``main_effects="population"``, epochs of a supernet that is trained
             before anything else and scores 384 random networks; what operations add there is half of each score. But
-            for ``score_images``, ``eval_batch_size`` and ``score_memory`` it has the defaults of this class. 0: none.
+            for ``classifier_images``, ``score_images``, ``eval_batch_size`` and ``score_memory`` it has the defaults of
+            this class. 0: none.
         probes: networks, as many at most, that are trained alone for 60 steps of 32 images each: of the first
             population after the warm-up, and of the last one planned and its newborns. How far the search's order
             agrees with theirs is part of its :class:`~carsmoo.Trust`. 32 tell something, fewer than 24 little; fewer
@@ -129,6 +134,7 @@ class SupernetTraining:
     grad_clip: float = setting(5.0, open_low=True)
     bn_statistics: Literal["recalibrated", "batch"] = "recalibrated"
     bn_calibration_images: int = setting(128, 2)
+    classifier_images: int = setting(0, 0)
     score_images: int | None = setting(None, 2)
     main_effects: int | Literal["population"] = setting(0, 0)
     supernet_epochs: int = setting(0, 0)
@@ -147,6 +153,10 @@ class SupernetTraining:
             if self.weights == "own" and getattr(self, name) != value:
                 raise ValueError(f"{name}: expected {value!r} with weights='own', got {getattr(self, name)!r}")
         self._check_main_effects()
+        if self.classifier_images and self.weights == "own" and not self.supernet_epochs:
+            raise ValueError(
+                f"classifier_images: expected 0 with weights='own' and no supernet_epochs, got {self.classifier_images}"
+            )
         if 0 < self.probes < FEWEST:
             raise ValueError(f"probes: expected 0 or at least {FEWEST}, got {self.probes}")
         if self.main_effects and self.racing:
@@ -219,7 +229,10 @@ class SupernetTraining:
         """The plan of the supernet that trains for ``supernet_epochs`` before own weights do; None if none does."""
         if not self.supernet_epochs:
             return None
-        kept = {name: getattr(self, name) for name in ("score_images", "eval_batch_size", "score_memory")}
+        kept = {
+            name: getattr(self, name)
+            for name in ("score_images", "classifier_images", "eval_batch_size", "score_memory")
+        }
         return SupernetTraining(warmup_epochs=self.supernet_epochs, n_generations=0, **kept)
 
     @property

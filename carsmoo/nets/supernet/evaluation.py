@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,31 +13,17 @@ from numpy.typing import NDArray
 from carsmoo.nets.data import Split
 from carsmoo.nets.models.base import SharedWeights
 from carsmoo.nets.models.batch_norm import Statistics
-from carsmoo.nets.models.device import precision
+from carsmoo.nets.supernet.classifiers import OwnClassifier, features_of, fitted
+from carsmoo.nets.supernet.passes import BYTES, HELD, Passes, fitting_graphs
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.scores import in_units, of_images
-from carsmoo.nets.supernet.shared_graph import SharedGraph, alike_together
+from carsmoo.nets.supernet.shared_graph import SharedGraph
 from carsmoo.problems.trust import scores_of
 from carsmoo.space.architecture import Architecture
 from carsmoo.utils.progress import Listener, Step, unheard
 
-BYTES = 4
-"""Of a number in a layer's output, float32."""
-
 MEMORY = 2 << 30
 """Bytes that scoring may take, where nothing else is said."""
-
-NEAR = 1 << 21
-"""Numbers, for each thread of a CPU, that a value between two cells may have. More lie far from the processor, and
-layers wait for them; with fewer there are more calls (``benchmarks/bench_growth.py``)."""
-
-FEW = 32
-"""Images that a call may always have; with less than about 16 layers round in another order."""
-
-HELD = 4
-"""Bytes that it takes for each byte of a value that is held: layers need room while they run, and values of many sizes
-leave holes in the allocator's memory. Less than that where there is room to plan (``benchmarks/bench_population.py``).
-"""
 
 
 @torch.no_grad()
@@ -69,6 +53,7 @@ def tally(
     calibration: Sequence[torch.Tensor] | None,
     memory: int = MEMORY,
     score: str = "error",
+    fitted_to: Split | None = None,
     race: Race | None = None,
     listener: Listener = unheard,
 ) -> NDArray[Any]:
@@ -89,6 +74,8 @@ def tally(
         memory: bytes that scoring may take; to keep to it the population is scored in groups, and with calibration
             fewer images at a time. One subnet on one calibration batch, or on one batch without, is never refused.
         score: what is added up, see :data:`~carsmoo.nets.supernet.scores.Score`.
+        fitted_to: if given, images and labels that a classifier of each architecture's own is fitted to; see
+            :mod:`carsmoo.nets.supernet.classifiers`. They meet the same batch norm as those of the split.
         race: if given, of errors, those whose fate is settled are not scored to the end (where the population is one
             group); they have met fewer images.
         listener: called once an architecture, at even distances.
@@ -100,96 +87,91 @@ def tally(
     def further(step: Step) -> None:
         listener(replace(step, done=done + step.done, total=len(genotypes)))
 
-    for group, graph in fitting_graphs(supernet, genotypes, memory // (HELD * BYTES * whole)):
+    held = 0 if fitted_to is None else -(-features_held(supernet, genotypes, fitted_to) // whole)
+    size = memory // (HELD * BYTES * whole)
+    for group, graph in fitting_graphs(supernet, genotypes, size, classified=fitted_to is None, held=held):
         raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
-        found[group] = _count(graph, split, normalise, batch, calibration, memory, score, raced, further)
+        passes = Passes(graph, normalise, batch, calibration, memory - BYTES * whole * held * len(group))
+        found[group] = _count(passes, split, score, fitted_to, raced, further)
         done += len(group)
     return in_units(score, found)
 
 
-def fitting_graphs(
-    supernet: SharedWeights, genotypes: Sequence[Architecture], size: int
-) -> Iterator[tuple[list[int], SharedGraph]]:
-    """Yield graphs that hold at most ``size`` numbers for an image, and which genotypes each computes.
+@torch.no_grad()
+def own_classifier(
+    supernet: SharedWeights,
+    genotype: Architecture,
+    fitted_to: Split,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    batch: int,
+    calibration: Sequence[torch.Tensor] | None,
+    memory: int = MEMORY,
+) -> OwnClassifier:
+    """Return the classifier that :func:`tally`, of the same arguments, fits an architecture."""
+    graph = SharedGraph(supernet, [genotype], classified=False)
+    (found,) = _fit(Passes(graph, normalise, batch, calibration, memory), fitted_to, lambda done: None)
+    return found
 
-    A population that is too large is halved, those with equal cells left together; one subnet alone is never refused.
-    """
-    waiting = [alike_together(genotypes)] if genotypes else []
-    while waiting:
-        group = waiting.pop()
-        graph = SharedGraph(supernet, [genotypes[k] for k in group])
-        if len(group) == 1 or graph.peak_size() <= size:
-            yield group, graph
-        else:
-            half = len(group) // 2
-            waiting += [group[half:], group[:half]]
+
+def features_held(supernet: SharedWeights, genotypes: Sequence[Architecture], fitted_to: Split) -> int:
+    """Return how many numbers a network's features of the images take that its classifier is fitted to, at most."""
+    widths = (one.graph(supernet.network)[-1].layer.c_in for one in genotypes)
+    return len(fitted_to) * max(widths, default=0)
 
 
 def _count(
-    graph: SharedGraph,
+    passes: Passes,
     split: Split,
-    normalise: Callable[[torch.Tensor], torch.Tensor],
-    batch: int,
-    calibration: Sequence[torch.Tensor] | None,
-    memory: int,
     score: str,
+    fitted_to: Split | None,
     race: Race | None,
     listener: Listener,
 ) -> NDArray[np.int64]:
-    device = split.labels.device
-    known: defaultdict[int, Statistics] = defaultdict(Statistics)
-    leading = list(calibration or [])
-    if calibration is not None:
-        fits = memory // (HELD * BYTES * graph.peak_size())
-        batch = max(min(batch, fits, _near(graph.supernet, device)), 1)
-        if sum(len(images) for images in leading) + batch > fits:  # by themselves, before anything is scored
-            for images in leading:
-                with precision(device):
-                    for _ in graph.run(images, _recording(known, [len(images)])):
-                        pass
-            leading = []
-    parts = -(-len(split) // batch)  # of nearly equal size, so that none is too small for statistics of its own
+    parts = passes.parts(split)
     if race is not None:
         parts = max(parts, race.rounds)
-    n = len(graph.outputs)
-    sums = torch.zeros((n, 2), dtype=torch.int64, device=device)
-    met, running, seen, told = np.zeros((n, 2), dtype=np.int64), np.arange(n), 0, 0
+    before = 0 if fitted_to is None else passes.parts(fitted_to)
+    n, told = len(passes.graph.outputs), 0
+
+    def tell(done: int) -> None:
+        """Tell how many networks the work would be that is done: so many passes of one network."""
+        nonlocal told
+        ready = done // (before + parts)
+        if ready > told:
+            told = ready
+            listener(Step(phase="scoring", done=told, total=n, unit="networks"))
+
+    own = None if fitted_to is None else _fit(passes, fitted_to, tell)
+    sums = torch.zeros((n, 2), dtype=torch.int64, device=split.labels.device)
+    met, running, seen = np.zeros((n, 2), dtype=np.int64), np.arange(n), 0
     for k, (images, labels) in enumerate(
         zip(split.images.tensor_split(parts), split.labels.tensor_split(parts), strict=True)
     ):
-        recorded = [len(part) for part in leading]
-        statistics = None if calibration is None else _recording(known, recorded)
-        x = torch.cat([*leading, normalise(images)])
         halves = [slice((seen + half) % 2, None, 2) for half in (0, 1)]  # the even and the odd images of the split
-        with precision(device):
-            for done, (i, logits) in enumerate(graph.run(x, statistics, wanted=running), 1):
-                scored = of_images(score, logits[sum(recorded) :], labels)
-                for half, part in enumerate(halves):
-                    sums[i, half] += scored[part].sum()
-                ready = (k * n + n - len(running) + done) // parts  # as many as the work that is done would be
-                if ready > told:
-                    told = ready
-                    listener(Step(phase="scoring", done=told, total=n, unit="networks"))
+        for done, (i, value) in enumerate(passes.run(images, running), 1):
+            scored = of_images(score, value if own is None else own[i].logits(value), labels)
+            for half, part in enumerate(halves):
+                sums[i, half] += scored[part].sum()
+            tell((before + k) * n + n - len(running) + done)
         met[running] += [len(labels[part]) for part in halves]
-        seen, leading = seen + len(images), []
+        seen += len(images)
         if race is not None and k + 1 < parts and (k + 1) * race.rounds // parts > k * race.rounds // parts:
             running = race.still_open(sums.sum(dim=1).cpu().numpy(), met.sum(axis=1), running)
     return np.stack([sums.cpu().numpy(), met], axis=1)
 
 
-def _near(supernet: SharedWeights, device: torch.device) -> int:
-    """Return how many images a call takes at most, for its values to stay near a CPU; elsewhere any number."""
-    if device.type != "cpu":
-        return sys.maxsize
-    widest = supernet.space.widest(supernet.network)
-    return max(int(NEAR * torch.get_num_threads() / widest), FEW)
-
-
-def _recording(known: defaultdict[int, Statistics], sizes: Sequence[int]) -> Callable[[int], Statistics]:
-    """Return what gives the statistics of a computation, set to record the leading batches of these sizes."""
-
-    def statistics(number: int) -> Statistics:
-        known[number].recorded = sizes
-        return known[number]
-
-    return statistics
+def _fit(passes: Passes, split: Split, tell: Callable[[int], None]) -> list[OwnClassifier]:
+    """Return a classifier for each network of a graph, in their order, fitted to what it makes of a split."""
+    n, parts = len(passes.graph.outputs), passes.parts(split)
+    classes = passes.graph.supernet.network.output_classes
+    features: list[list[torch.Tensor]] = [[] for _ in range(n)]
+    found: dict[int, OwnClassifier] = {}
+    for k, images in enumerate(split.images.tensor_split(parts)):
+        for done, (i, value) in enumerate(passes.run(images), 1):
+            features[i].append(features_of(value))
+            if k + 1 == parts:
+                found[i] = fitted(torch.cat(features[i]), split.labels, classes)
+                features[i].clear()
+            tell(k * n + done)
+    return [found[i] for i in range(n)]

@@ -106,6 +106,8 @@ class CARSProblem(LearningProblem):
         if self.training.main_effects:
             fitted = f"{n} networks" if (n := self.training.networks_drawn) else "the population"
             made["scores"] = f"main effects of {fitted}{' and of a supernet' if self.training.supernet_epochs else ''}"
+        if (images := self.training.classifier_images) and self.training.weights == "shared":
+            made["classifiers"] = f"of each network, fitted to {images} training images at most"
         return {**measured, **made, "epoch": self.epoch, "generation": self.time, "seed": self.seed}
 
     def evaluate_on_test(self, genotype: Architecture) -> float:
@@ -211,5 +213,6 @@ class CARSProblem(LearningProblem):
 
     def reproducibility(self) -> dict[str, Any]:
         """Return what of this machine, and of the sharding over processes, decides the last bits of a score."""
-        fitting = {"scikit-learn": version("scikit-learn")} if self.training.main_effects else {}
+        fits = self.training.main_effects or self.training.classifier_images
+        fitting = {"scikit-learn": version("scikit-learn")} if fits else {}
         return environment(self.device) | sharding_of(self.training, self._group.size) | fitting

@@ -36,6 +36,9 @@ SCORED = 16, 144
 NETWORKS = 32
 """Networks that are scored there at most; in larger populations they share a little more."""
 
+FIT = 8
+"""Of these, those that are scored where a classifier is fitted for each, which takes long."""
+
 PROCESS = 0.6e9
 """Bytes that a process takes with torch in it."""
 
@@ -127,7 +130,8 @@ class Bench:
             first = _seconds_of_a_step(state, alone, self.seconds)
         if step > hopeless:
             return Rates(step=step, network=0.0, image=0.0, first=first)
-        X = drawn(self.space, min(plan.pop_size, NETWORKS), np.random.default_rng(0))
+        most = FIT if plan.classifier_images else NETWORKS
+        X = drawn(self.space, min(plan.pop_size, most), np.random.default_rng(0))
         genotypes, calibrated = self.space.decode(X), sum(len(part) for part in state.calibration)
         few, many = SCORED
         seconds = []
@@ -163,7 +167,8 @@ class Bench:
     def _made_up(self, rung: Rung, plan: SupernetTraining) -> ImageData:
         """Return images of random pixels, as many as a few steps and scores need at most."""
         known, classes = self.images(rung), self.facts.images.classes
-        train = max(min(known.train, max(2 * plan.batch_size, plan.bn_calibration_images)), classes)
+        needed = max(2 * plan.batch_size, plan.bn_calibration_images, plan.classifier_images)
+        train = max(min(known.train, needed), classes)
         n = train + max(SCORED[-1], classes)
         random_state = np.random.default_rng(0)
         pixels = random_state.integers(0, 256, size=(n, *known.shape), dtype=np.uint8)

@@ -48,14 +48,19 @@ class SharedGraph:
     computation, one subnet after the other, those that are alike together; a value is dropped when its last reader is
     done.
 
+    Args:
+        supernet: the shared weights.
+        genotypes: the architectures.
+        classified: whether a subnet ends with the shared classifier, or with what that would read.
+
     Attributes:
         computations: the computations, each after those that it reads; computation 0 is the images.
-        outputs: for each genotype the computation that is its logits.
+        outputs: for each genotype the computation that it ends with: its logits, or what a classifier reads.
         applications: computations of all subnets one by one, of which the computations are the distinct ones.
     """
 
-    def __init__(self, supernet: SharedWeights, genotypes: Sequence[Architecture]) -> None:
-        self.supernet = supernet
+    def __init__(self, supernet: SharedWeights, genotypes: Sequence[Architecture], *, classified: bool = True) -> None:
+        self.supernet, self.classified = supernet, classified
         colours, height, width = supernet.network.input_shape
         images = Computation((), colours * height * width, lambda held, images, _: images)
         self.computations: list[Computation] = [images]
@@ -71,7 +76,9 @@ class SharedGraph:
         values: MutableMapping[int, Tensor] | None = None,
         wanted: Collection[int] | None = None,
     ) -> Iterable[tuple[int, Tensor]]:
-        """Yield (index of a genotype, its logits (n, classes)) for normalised images (n, c, h, w), in any order.
+        """Yield (index of a genotype, what it ends with) for normalised images (n, c, h, w), in any order.
+
+        That are logits (n, classes), or without a classifier (n, c, h', w').
 
         ``statistics`` gives those of a computation's norm layers; None normalises by the batch. Values are held in
         ``values`` while they are needed. Only the ``wanted`` genotypes are computed; all if not given.
@@ -124,9 +131,10 @@ class SharedGraph:
         return self._numbers[key]
 
     def _subnet(self, genotype: Architecture) -> int:
-        """Add an architecture's computations, and return the computation of its logits."""
+        """Add an architecture's computations, and return the one that it ends with."""
         numbers: list[int] = []
-        for vertex in genotype.graph(self.supernet.network):
+        vertices = genotype.graph(self.supernet.network)
+        for vertex in vertices if self.classified else vertices[:-1]:
             inputs = [] if vertex.layer.kind == "zeros" else [numbers[i] for i in vertex.inputs]
             if not vertex.runs:
                 numbers.append(UNREAD)
@@ -134,7 +142,7 @@ class SharedGraph:
                 numbers.append(self._apply(vertex, *(inputs or [IMAGES])))
             else:
                 numbers.append(self._join(vertex, tuple(inputs)))
-        return numbers[-1]
+        return numbers[-1] if self.classified else numbers[vertices[-1].inputs[0]]
 
     def _apply(self, vertex: Vertex, i: int) -> int:
         layer = self.supernet.layer_at(vertex.slot)

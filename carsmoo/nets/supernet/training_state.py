@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -13,26 +13,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.swa_utils import update_bn
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
-from carsmoo.nets.data import ImageData, Split
-from carsmoo.nets.data.splits import at_random
+from carsmoo.nets.data import ImageData
 from carsmoo.nets.distributed.group import ALONE, Group
-from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
+from carsmoo.nets.models.base import SharedWeights
 from carsmoo.nets.models.cells import set_memory_format
 from carsmoo.nets.models.device import FORMATS
 from carsmoo.nets.models.init import generator_of
-from carsmoo.nets.models.network import build
-from carsmoo.nets.supernet.evaluation import tally
 from carsmoo.nets.supernet.flat import digest_of, flat, joined, layout_of, put_back
-from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.sampling import Drawn, group_by_flops, largest, round_robin, uniform, widening
-from carsmoo.nets.supernet.sharding import score_together
+from carsmoo.nets.supernet.scored_supernet import ScoredSupernet
 from carsmoo.nets.supernet.trainer import SupernetTrainer
-from carsmoo.problems.trust import scores_of
-from carsmoo.space.architecture import Architecture
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener, Step, unheard
 from carsmoo.utils.validation import DivergenceError
@@ -41,12 +34,12 @@ SLOWDOWN = 0.1
 """What the learning rate is multiplied by when training diverged."""
 
 
-class SupernetState:
+class SupernetState(ScoredSupernet):
     """The training state of a CARSProblem: the supernet, its trainer and their random streams.
 
     The supernet lives where ``data`` do, in the memory format named ``layout``. From the seed come initial weights,
-    order and augmentation of images, architectures and the calibration images. Each process of a group has a state of
-    the same arguments. With ``first``, a vector, a warm-up that widens begins; it is None where none does.
+    order and augmentation of images, architectures and the images that scores take. Each process of a group has a
+    state of the same arguments. With ``first``, a vector, a warm-up that widens begins; it is None where none does.
     """
 
     @torch.inference_mode(False)
@@ -62,11 +55,11 @@ class SupernetState:
     ) -> None:
         weights, images, architectures, subset, first = np.random.SeedSequence(seed).spawn(5)
         self.space = space
-        self.data = data
         self.layout = layout
         made: SharedWeights = space.build_supernet(network, generator_of(weights))
-        self.supernet = made.to(data.train.images.device)
-        set_memory_format(self.supernet, FORMATS[layout])
+        supernet = made.to(data.train.images.device)
+        set_memory_format(supernet, FORMATS[layout])
+        super().__init__(supernet, plan, data, seed, subset, group)
         self.trainer = SupernetTrainer(self.supernet, data, plan, generator_of(images), group)
         self.random_state = np.random.default_rng(architectures)
         self.first = largest(space, network, np.random.default_rng(first)) if plan.warmup_widening else None
@@ -74,11 +67,6 @@ class SupernetState:
         self._weights = [flat(parameter) for parameter in self._parameters]
         self._layout = layout_of(dict(self.supernet.named_parameters()))
         self._state: dict[str, NDArray[Any]] | None = None
-        train = data.train.images
-        chosen = np.random.default_rng(subset).permutation(len(train))[: plan.bn_calibration_images]
-        fixed = train[torch.from_numpy(np.sort(chosen)).to(train.device)]
-        self.calibration = [data.normalise(part) for part in fixed.tensor_split(max(len(fixed) // plan.batch_size, 1))]
-        self.scored = at_random(data.validation, plan.score_images, seed)
 
     @property
     def epochs(self) -> float:
@@ -186,61 +174,6 @@ class SupernetState:
     def drawn_from(self, X: NDArray[np.int64], n: int) -> Drawn:
         """Yield ``n`` architectures of a population again and again; all have a turn before one has another."""
         return round_robin(self.space.decode(X), n, self.random_state)
-
-    def errors(self, *args: Any, **kwargs: Any) -> NDArray[np.float64]:
-        """Return the errors of architectures on a split with the current weights, (n,); see :meth:`tally`."""
-        return scores_of(self.tally(*args, **kwargs))
-
-    @torch.inference_mode(False)
-    def tally(
-        self,
-        genotypes: Sequence[Architecture],
-        split: Split,
-        statistics: str | None = None,
-        listener: Listener = unheard,
-        race: Race | None = None,
-        score: str = "error",
-    ) -> NDArray[Any]:
-        """Return the tallies of a split's images, (n, 2, 2), with the current weights, by this process alone.
-
-        The plan says what is not given; see :func:`~carsmoo.nets.supernet.evaluation.tally`.
-        """
-        plan = self.trainer.plan
-        return tally(
-            self.supernet,
-            genotypes,
-            split,
-            self.data.normalise,
-            batch=plan.eval_batch_size,
-            memory=plan.score_memory << 20,
-            calibration=self.calibration if (statistics or plan.bn_statistics) == "recalibrated" else None,
-            score=score,
-            race=race,
-            listener=listener,
-        )
-
-    def scores(
-        self,
-        genotypes: Sequence[Architecture],
-        score: str = "error",
-        listener: Listener = unheard,
-        race: Race | None = None,
-    ) -> NDArray[Any]:
-        """Return the tallies of the scored images, (n, 2, 2), by all processes of the group."""
-        group = self.trainer.group
-        if group.size == 1:
-            return self.tally(genotypes, self.scored, None, listener, race, score)
-        own = partial(self.tally, split=self.scored, score=score)
-        return score_together(group, self.supernet, genotypes, lambda some, tell: own(some, listener=tell), listener)
-
-    @torch.inference_mode(False)
-    def subnet(self, genotype: Architecture) -> ArchitectureNetwork:
-        """Return the network of a genotype with the current weights, in evaluation mode, its batch norm calibrated."""
-        made = build(genotype, self.supernet.network, torch.Generator().manual_seed(0))  # to be written over
-        network = made.to(self.data.train.images.device, torch.float32)
-        network.inherit(self.supernet)
-        update_bn(self.calibration, network)
-        return network.eval()
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return weights, momentum, steps and random streams as plain arrays, not to be written to.

@@ -105,11 +105,11 @@ def test_of_a_large_population_some_are_scored(monkeypatch: pytest.MonkeyPatch) 
     scored: list[int] = []
     monkeypatch.setattr(SupernetState, "tally", lambda state, genotypes, split: scored.append(len(genotypes)))
     monkeypatch.setattr(rates_module, "_seconds_of_a_step", lambda state, architectures, seconds: 1.0)
-    for pop_size in (20, 2000):
-        training = SupernetTraining(budget="1m", pop_size=pop_size)
+    for pop_size, classifier_images in ((20, 0), (2000, 0), (2000, 50)):
+        training = SupernetTraining(budget="1m", pop_size=pop_size, classifier_images=classifier_images)
         bench = Bench(SPACE, NetworkConfig(channels=2, layers=1), training, facts_of(IMAGES), CPU, 1.0)
         bench.rates(Rung(channels=2, layers=1, stem="cifar", size=(12, 12)))
-    assert scored == [20, 20, 20, 32, 32, 32]
+    assert scored == [20] * 3 + [32] * 3 + [8] * 3
 
 
 def test_a_plan_follows_what_the_clock_shows(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

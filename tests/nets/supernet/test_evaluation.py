@@ -1,14 +1,22 @@
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from carsmoo.nets.data import Split
 from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet import evaluation
-from carsmoo.nets.supernet.evaluation import BYTES, HELD, MEMORY, errors, fitting_graphs, recalibrate, tally
+from carsmoo.nets.supernet.classifiers import STRENGTH
+from carsmoo.nets.supernet.evaluation import MEMORY, errors, features_held, own_classifier, recalibrate, tally
+from carsmoo.nets.supernet.passes import BYTES, HELD, fitting_graphs
+from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.shared_graph import SharedGraph
+from carsmoo.problems.trust import scores_of
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Step
 from tests.support.networks import SMALL, SPACE, generator, genotypes, images
@@ -84,47 +92,14 @@ def test_even_and_odd_images_are_counted_apart_however_they_are_taken() -> None:
         assert tally(shared, pool, part, lambda x: x, **settings).tolist() == expected
 
 
-def test_large_images_are_taken_as_many_at_a_time_as_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
-    shared, part, pool = Supernet(SPACE, SMALL, generator()), split(130), genotypes(3)
-    together, taken = score(shared, pool, part), []
-
-    def counted(x: torch.Tensor) -> torch.Tensor:
-        taken.append(len(x))
-        return x
-
-    widest = max(cell.in_last * cell.height * cell.width for cell in shared.network.cells())
-    calibration = [images(n=16, seed=k) for k in (7, 8)]
-    for near, sizes in ((45, [44, 43, 43]), (1, [26] * 5)):
-        monkeypatch.setattr(evaluation, "NEAR", near * widest / torch.get_num_threads())
-        taken.clear()
-        assert np.array_equal(errors(shared, pool, part, counted, batch=500, calibration=calibration), together)
-        assert taken == sizes
-    taken.clear()
-    errors(shared, pool, part, counted, batch=65, calibration=None)  # whose statistics are those of the batch
-    assert taken == [65, 65]
-
-
-def test_a_population_too_large_for_the_memory_is_scored_in_groups() -> None:
-    shared, pool = Supernet(SPACE, SMALL, generator()), genotypes(7)
-    whole = SharedGraph(shared, pool).peak_size()
-    alone = max(SharedGraph(shared, [genotype]).peak_size() for genotype in pool)
-    for size, least in ((whole, 1), (whole - 1, 2), (alone, 2), (1, 7)):
-        groups = list(fitting_graphs(shared, pool, size))
-        assert sorted(k for group, _ in groups for k in group) == list(range(7))
-        assert all(graph.peak_size() <= size or len(group) == 1 for group, graph in groups)
-        assert len(groups) >= least
-    heard: list[Step] = []
-    calibration = [images(n=16, seed=7)]
-    errors(shared, pool, split(), lambda x: x, batch=9, calibration=calibration, memory=1, listener=heard.append)
-    assert [(step.done, step.total) for step in heard] == [(k, 7) for k in range(1, 8)]
-
-
 def test_with_the_statistics_of_a_batch_the_whole_of_it_has_to_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     shared, pool, sizes = Supernet(SPACE, SMALL, generator()), genotypes(3), []
 
-    def fitting(supernet: Supernet, chosen: list[Genotype], size: int) -> Iterator[tuple[list[int], SharedGraph]]:
+    def fitting(
+        supernet: Supernet, chosen: list[Genotype], size: int, **settings: Any
+    ) -> Iterator[tuple[list[int], SharedGraph]]:
         sizes.append(size)
-        return fitting_graphs(supernet, chosen, size)
+        return fitting_graphs(supernet, chosen, size, **settings)
 
     monkeypatch.setattr(evaluation, "fitting_graphs", fitting)
     for batch, part in ((20, split()), (500, split())):
@@ -152,3 +127,82 @@ def test_nothing_is_trained_and_progress_is_told() -> None:
     assert heard == [Step(phase="scoring", done=k, total=3, unit="networks") for k in (1, 2, 3)]
     assert all(torch.equal(p, q) for p, q in zip(before, shared.parameters(), strict=True))
     assert all(p.grad is None for p in shared.parameters())
+
+
+# ---------------------------------------------------------------------- classifiers of their own
+
+FITTED = Split(images(n=70, seed=5), torch.arange(70) % 10)
+
+
+def own(pool: list[Genotype], shared: Supernet | None = None, **settings: Any) -> np.ndarray:
+    """Return the tallies of losses by classifiers that are fitted to seventy images."""
+    shared = Supernet(SPACE, SMALL, generator()) if shared is None else shared
+    usual = {"batch": 500, "calibration": [images(n=16, seed=k) for k in (7, 8)], "score": "loss", "fitted_to": FITTED}
+    return tally(shared, pool, split(51), lambda x: 2 * x, **{**usual, **settings})
+
+
+def test_a_score_is_that_of_a_classifier_fitted_to_what_the_subnet_makes_of_other_images() -> None:
+    shared, pool, part = Supernet(SPACE, SMALL, generator()), genotypes(4), split(51)
+    calibration = [images(n=16, seed=k) for k in (7, 8)]
+    found, wrong = own(pool, shared), own(pool, shared, score="error")
+    for k, genotype in enumerate(pool):
+        statistics = recalibrate(shared, genotype, calibration)
+        seen: list[torch.Tensor] = []
+        hook = shared.classifier.register_forward_pre_hook(lambda _, read, seen=seen: seen.append(read[0]))
+        with torch.no_grad():
+            for x in (FITTED.images, part.images):
+                shared(2 * x, genotype, statistics)
+        hook.remove()
+        X, Z = (one.double().numpy() for one in seen)
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=1000))
+        told = model.fit(X, FITTED.labels.numpy()).predict_proba(Z)
+        losses = -np.log(told[np.arange(51), part.labels.numpy()])
+        assert found[k, 0] == pytest.approx([losses[::2].sum(), losses[1::2].sum()], rel=1e-2)
+        assert found[k, 1].tolist() == wrong[k, 1].tolist() == [26, 25]
+        assert wrong[k, 0].sum() == pytest.approx((told.argmax(axis=1) != part.labels.numpy()).sum(), abs=2)
+    assert len(np.unique(scores_of(found))) == 4
+
+
+def test_scores_by_own_classifiers_depend_neither_on_company_nor_on_how_many_images_are_taken_at_a_time() -> None:
+    pool = genotypes(5)
+    together = own(pool)
+    assert np.array_equal(own(pool[::-1]), together[::-1])
+    for genotype, found in zip(pool, together, strict=True):
+        assert np.array_equal(own([genotype])[0], found)
+    assert np.array_equal(own(pool, batch=23), together)
+    for memory in (5 * 10**6, 10**7):  # in groups, and some images at a time
+        assert np.array_equal(own(pool, memory=memory), together)
+
+
+def test_a_network_with_the_own_classifier_scores_as_it_was_scored() -> None:
+    shared, (genotype,) = Supernet(SPACE, SMALL, generator()), genotypes(1)
+    calibration = [images(n=16, seed=k) for k in (7, 8)]
+    found = own_classifier(shared, genotype, FITTED, lambda x: 2 * x, batch=500, calibration=calibration)
+    score = scores_of(own([genotype], shared))[0]
+    found.put_into(shared.classifier)
+    assert scores_of(own([genotype], shared, fitted_to=None))[0] == pytest.approx(score, abs=2e-6)
+
+
+def test_a_batch_of_images_to_fit_to_has_statistics_of_its_own_where_those_of_others_have() -> None:
+    pool = genotypes(3)
+    apart = own(pool, calibration=None, batch=35)
+    assert not np.array_equal(apart, own(pool, calibration=None, batch=70))
+    assert np.array_equal(apart[1], own(pool[1:2], calibration=None, batch=35)[0])
+
+
+def test_progress_counts_what_is_fitted_to_as_well_and_memory_what_is_held_of_it() -> None:
+    heard: list[Step] = []
+    own(genotypes(3), batch=20, listener=heard.append)
+    assert [(step.done, step.total) for step in heard] == [(1, 3), (2, 3), (3, 3)]
+    shared, pool = Supernet(SPACE, SMALL, generator()), genotypes(6)
+    assert features_held(shared, pool, FITTED) == 70 * shared.classifier.in_features
+    peak = SharedGraph(shared, pool, classified=False).peak_size()
+    settings = {"classified": False, "held": 10}
+    assert len(list(fitting_graphs(shared, pool, peak + 60, **settings))) == 1
+    assert len(list(fitting_graphs(shared, pool, peak + 59, **settings))) == 2
+
+
+def test_where_nobody_loses_a_race_own_classifiers_score_as_without_one() -> None:
+    pool = genotypes(4)
+    race = Race(np.zeros((4, 1)), keep=4)
+    assert np.array_equal(own(pool, score="error", race=race), own(pool, score="error"))

@@ -131,6 +131,35 @@ def test_statistics_come_from_as_many_training_images_as_asked_for() -> None:
     assert {image.numpy().tobytes() for image in images} <= training
 
 
+def test_classifiers_are_fitted_to_training_images_of_each_class_its_share_which_the_seed_draws() -> None:
+    made = problem(training=dataclasses.replace(PLAN, classifier_images=20))
+    made.evaluate(draw(1))
+    fitted_to = made._running().fitted_to
+    assert np.bincount(fitted_to.labels).tolist() == [2] * 10
+    training = {image.numpy().tobytes() for image in made.images.train.images}
+    assert {image.numpy().tobytes() for image in fitted_to.images} <= training
+    assert made.provenance()["classifiers"] == "of each network, fitted to 20 training images at most"
+    assert "scikit-learn" in made.reproducibility()
+    assert made.trust is not None
+    assert not made.trust.shared  # what few steps of shared weights warn of was measured with the shared classifier
+    other = problem(training=dataclasses.replace(PLAN, classifier_images=20), seed=1)
+    other.evaluate(draw(1))
+    assert not torch.equal(other._running().fitted_to.images, fitted_to.images)
+    with pytest.raises(ValueError, match=r"^classifier_images: expected an image of each of 10 classes, got 9 images"):
+        problem(training=dataclasses.replace(PLAN, classifier_images=9)).evaluate(draw(1))
+
+
+def test_a_supernet_that_is_not_trained_knows_something_by_own_classifiers() -> None:
+    images = torch.zeros(120, 1, 8, 8)
+    for k in range(120):
+        images[k, 0, 2 * (k % 3) : 2 * (k % 3) + 3, 2:6] = 1 + 0.1 * (k // 3 % 4)
+    data = ImageData.from_arrays(images.numpy(), np.arange(120) % 3, name="bars")
+    plan = dataclasses.replace(PLAN, warmup_epochs=0, n_generations=0)
+    shared = problem(data=data, training=plan).evaluate(draw(6))[:, 0]
+    own = problem(data=data, training=dataclasses.replace(plan, classifier_images=40)).evaluate(draw(6))[:, 0]
+    assert own.mean() < 0.2 < shared.mean()
+
+
 def test_warm_up_and_generations_last_as_long_as_planned_and_warm_up_is_uniform() -> None:
     plan = SupernetTraining(**{**PLAN.__dict__, "warmup_epochs": 3, "epochs_per_generation": 2})
     made = problem(training=plan)

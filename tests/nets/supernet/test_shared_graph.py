@@ -35,6 +35,17 @@ def test_the_logits_are_those_of_each_subnet_by_itself(network: NetworkConfig) -
     assert set(found) == set(range(len(pool)))
 
 
+def test_without_the_classifier_a_subnet_ends_with_what_that_reads() -> None:
+    shared, x = Supernet(SPACE, SMALL, generator()), images(n=5)
+    pool = [*genotypes(5), EMPTY]
+    whole, graph = SharedGraph(shared, pool), SharedGraph(shared, pool, classified=False)
+    with torch.no_grad():
+        logits, ends = dict(whole.run(x)), dict(graph.run(x))
+        assert ends.keys() == logits.keys()
+        assert all(torch.equal(shared.classifier(ends[k].mean(dim=(2, 3))), logits[k]) for k in ends)
+    assert len(whole.computations) - len(graph.computations) == len(pool)
+
+
 def test_what_is_shared_is_there_once() -> None:
     shared = Supernet(SPACE, SMALL, generator())
     pool = genotypes(4)

@@ -28,6 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "shared": {"subnets_per_step": 2},
     "own weights": {"weights": "own"},
     "two supernets": {"n_supernets": 2, "subnets_per_step": 2},
+    "own classifiers": {"classifier_images": 30, "subnets_per_step": 2},
 }
 EACH = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
 OURS = pytest.mark.parametrize("space", [CHAIN, CELL], ids=["chain", "cell"])
@@ -52,8 +53,8 @@ def vectors(space: SearchSpace) -> NDArray[np.int64]:
 
 @pytest.mark.parametrize(
     ("space", "kind"),
-    [(CHAIN, "shared"), (CELL, "shared"), (CHAIN, "own weights"), (CELL, "two supernets")],
-    ids=["chain", "cell", "chain, own weights", "cell, two supernets"],
+    [(CHAIN, "shared"), (CELL, "shared"), (CHAIN, "own weights"), (CELL, "two supernets"), (CELL, "own classifiers")],
+    ids=["chain", "cell", "chain, own weights", "cell, two supernets", "cell, own classifiers"],
 )
 def test_a_resumed_search_ends_as_one_that_was_never_stopped(space: SearchSpace, kind: str, tmp_path: Path) -> None:
     whole = minimize(problem(space, **KINDS[kind]), PNSGA3(), seed=5)
@@ -77,8 +78,11 @@ def test_a_search_in_another_space_does_not_go_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("space", "kind"),
-    [*((space, "shared") for space in SPACES.values()), (OWN, "own weights"), (CHAIN, "two supernets")],
-    ids=[*SPACES, "own operations, own weights", "chain, two supernets"],
+    [
+        *((space, "shared") for space in SPACES.values()),
+        *((OWN, "own weights"), (CHAIN, "two supernets"), (CHAIN, "own classifiers")),
+    ],
+    ids=[*SPACES, "own operations, own weights", "chain, two supernets", "chain, own classifiers"],
 )
 def test_two_ranks_find_what_one_does_bit_for_bit(space: SearchSpace, kind: str) -> None:
     X = vectors(space)
@@ -103,6 +107,21 @@ def test_a_race_keeps_whom_scoring_to_the_end_keeps(space: SearchSpace) -> None:
         for racing in (True, False)
     ]
     assert np.array_equal(*found)
+
+
+@EACH
+def test_a_subnet_brings_the_classifier_that_it_is_scored_with(space: SearchSpace) -> None:
+    made, plain = problem(space, classifier_images=30), problem(space)
+    X = vectors(space)[1:]
+    errors, shared = made.evaluate(X)[:, 0], plain.evaluate(X)[:, 0]
+    images, labels = IMAGES.normalise(made.images.validation.images), made.images.validation.labels
+    with torch.no_grad():
+        found = [(made.subnet(one)(images).argmax(dim=1) != labels).double().mean() for one in space.decode(X)]
+    assert errors == pytest.approx([float(error) for error in found], abs=1 / len(labels))
+    assert not np.array_equal(errors, shared)
+    for name, value in plain.state_dict().items():  # weights, momentum and random streams are those of before
+        if not name.startswith("trust/"):
+            assert np.array_equal(value, made.state_dict()[name])
 
 
 @EACH
