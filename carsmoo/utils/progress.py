@@ -128,6 +128,7 @@ class PhaseClock:
     """A listener that adds up the seconds of each phase, from one of its steps to the next.
 
     A phase's first step counts from the step that announces it (``done=0``); what lies between phases is not counted.
+    Several steps may tell the same number done, as where several supernets score a network each.
 
     Args:
         now: gives the time in seconds.
@@ -142,7 +143,7 @@ class PhaseClock:
         """Add the time since the phase's step before."""
         phase, done, since = self._last
         now = self._now()
-        if step.phase == phase and step.done > done:
+        if step.phase == phase and step.done >= max(done, 1):
             self._spent[phase] = self._spent.get(phase, 0.0) + now - since
         self._last = (step.phase, step.done, now)
 

@@ -114,4 +114,9 @@ def test_a_clock_counts_each_phase_and_not_what_lies_between() -> None:
     step(30.0, "scoring", 0)  # scored again: announced, not gone on with
     step(31.0, "scoring", 1)
     assert clock.take() == {"training": 1.5, "scoring": 1.0}
+    step(33.0, "scoring", 1)  # of three supernets two have scored a network: as many are done as before
+    step(36.0, "scoring", 2)
+    step(40.0, "training", 0)
+    step(41.0, "training", 0)  # announced twice, nothing done
+    assert clock.take() == {"scoring": 5.0}
     assert clock.take() == {}
