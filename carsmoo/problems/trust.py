@@ -61,7 +61,7 @@ class Trust:
             that may be low of a true one, too.
         n_probes: how many networks those are.
         shared: whether networks are scored by weights that they share, so that ``updates`` are those of an operation,
-            not of a network, and few are a warning; not so of main effects, nor of classifiers of their own.
+            not of a network, and few are a warning; not so of main effects.
 
     Example:
         >>> from carsmoo import Trust

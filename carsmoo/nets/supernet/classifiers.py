@@ -38,7 +38,7 @@ class OwnClassifier(NamedTuple):
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the logits (n, classes) of what a network's last cell gives, (n, c, h, w)."""
-        return F.linear(features_of(x), self.weight, self.bias)
+        return F.linear(pooled(x), self.weight, self.bias)
 
     def put_into(self, layer: nn.Linear) -> None:
         """Write it over a layer of its size."""
@@ -47,9 +47,9 @@ class OwnClassifier(NamedTuple):
             layer.bias.copy_(self.bias)
 
 
-def features_of(x: Tensor) -> Tensor:
-    """Return what a classifier reads of (n, c, h, w), the means over pixels (n, c)."""
-    return x.mean(dim=(2, 3))
+def pooled(x: Tensor) -> Tensor:
+    """Return what a linear layer reads, (n, c): the means over pixels of (n, c, h, w), or (n, c) as it is."""
+    return x if x.ndim == 2 else x.mean(dim=(2, 3))
 
 
 def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
@@ -57,7 +57,7 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
 
     Args:
         features: (n, d), of the images that it is fitted to. Where one is no number, all logits are none.
-        labels: (n,), of two classes or more.
+        labels: (n,). Where all are of one class, it is told of everything.
         classes: how many the classifier tells apart.
     """
     from sklearn.exceptions import ConvergenceWarning
@@ -67,7 +67,12 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
 
     X = features.double().cpu().numpy()
     weight, bias = np.zeros((classes, X.shape[1])), np.full(classes, UNSEEN)
-    if np.isfinite(X).all():
+    present = np.unique(labels.cpu().numpy())
+    if not np.isfinite(X).all():
+        bias[:] = np.nan
+    elif len(present) == 1:
+        bias[present] = 0
+    else:
         scaler = StandardScaler().fit(X)
         model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS, tol=TOLERANCE)
         with threadpool_limits(1), warnings.catch_warnings():  # the bits of a fit depend on the number of threads
@@ -78,8 +83,6 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
             coefficients, intercepts = np.pad(coefficients, [(1, 0), (0, 0)]), np.pad(intercepts, (1, 0))
         weight[model.classes_] = coefficients / scaler.scale_
         bias[model.classes_] = intercepts - weight[model.classes_] @ scaler.mean_
-    else:
-        bias[:] = np.nan
     return OwnClassifier(*(torch.from_numpy(part).to(features) for part in (weight, bias)))
 
 

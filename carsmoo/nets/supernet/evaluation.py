@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from carsmoo.nets.data import Split
 from carsmoo.nets.models.base import SharedWeights
 from carsmoo.nets.models.batch_norm import Statistics
-from carsmoo.nets.supernet.classifiers import OwnClassifier, features_of, fitted
+from carsmoo.nets.supernet.classifiers import OwnClassifier, fitted, pooled
 from carsmoo.nets.supernet.passes import BYTES, HELD, Passes, fitting_graphs
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.scores import in_units, of_images
@@ -169,7 +169,7 @@ def _fit(passes: Passes, split: Split, tell: Callable[[int], None]) -> list[OwnC
     found: dict[int, OwnClassifier] = {}
     for k, images in enumerate(split.images.tensor_split(parts)):
         for done, (i, value) in enumerate(passes.run(images), 1):
-            features[i].append(features_of(value))
+            features[i].append(pooled(value))
             if k + 1 == parts:
                 found[i] = fitted(torch.cat(features[i]), split.labels, classes)
                 features[i].clear()

@@ -126,9 +126,8 @@ class LearningProblem(GenotypeProblem):
         if len(X) and self._score is not None and (self._last is None or self._last.time != self.time):
             X = np.unique(self.space.canonical(X), axis=0)
             plan, fitted = self.training, bool(self.training.main_effects)
-            shared = plan.weights == "shared" and not fitted and not plan.classifier_images
             score = "loss" if fitted else self._score  # what varies between fits are not counts of images
-            told = self._tallies(X), self._running().updates, score, shared
+            told = self._tallies(X), self._running().updates, score, plan.weights == "shared" and not fitted
             self._last = Scored.after(self._last, self.time, X, *told, self._probed(X))
 
     def _probed(self, X: NDArray[np.int64]) -> Correlation | None:

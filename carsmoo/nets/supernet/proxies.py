@@ -1,7 +1,8 @@
 """Zero-cost proxies: what an untrained network tells of itself, as objectives of a search.
 
 Sources: synflow, Tanaka et al. 2020 (arXiv:2006.05467); naswot, Mellor et al. 2021 (arXiv:2006.04647); grad_norm, and
-all three as proxies of accuracy, Abdelfattah et al. 2021 (arXiv:2101.08134).
+all three as proxies of accuracy, Abdelfattah et al. 2021 (arXiv:2101.08134); random_features: Saxe et al. (ICML 2011)
+chose architectures by what a linear classifier makes of untrained features.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,9 @@ from torch.overrides import TorchFunctionMode
 from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.models.batch_norm import BatchNorm, Statistics
 from carsmoo.nets.models.network import untrained
+from carsmoo.nets.supernet.classifiers import fitted, pooled
 from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.nets.supernet.scores import UNIT, of_images
 from carsmoo.space.architecture import Architecture
 from carsmoo.utils.validation import choice, instance, integer
 
@@ -91,23 +94,62 @@ def grad_norm(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     return float(sum(g.norm() for g in gradients if g is not None))
 
 
+@torch.inference_mode(False)
+@torch.no_grad()
+def random_features(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Return minus the mean cross entropy, nats, of a classifier fitted to the network's features; higher is better.
+
+    Every other image of a class is one half: either is told by the logistic regression that is fitted to the other
+    (:mod:`carsmoo.nets.supernet.classifiers`). Batch norm normalises by batches of at most ``TOGETHER`` images.
+
+    Args:
+        network: in training mode, with a linear ``classifier``, whose inputs are the features.
+        images: normalised, (n, c, h, w).
+        labels: (n,).
+    """
+    seen: list[Tensor] = []
+    last = cast(nn.Linear, network.classifier)
+    hook = last.register_forward_pre_hook(lambda layer, read: seen.append(pooled(read[0])))
+    order = torch.argsort(labels, stable=True)
+    halves = [order[half::2] for half in (0, 1)]
+    with hook:
+        for part in images.tensor_split(-(-len(images) // TOGETHER)):
+            network(part)
+    features, losses = torch.cat(seen), []
+    for told, other in (halves, halves[::-1]):
+        own = fitted(features[other], labels[other], last.out_features)
+        losses.append(of_images("loss", F.linear(features[told], own.weight, own.bias), labels[told]))
+    return -float(torch.cat(losses).double().mean()) * UNIT
+
+
 PROXIES: Mapping[str, Callable[[nn.Module, Tensor, Tensor], float]] = MappingProxyType(
-    {"synflow": synflow, "naswot": naswot, "grad_norm": grad_norm}
+    {"synflow": synflow, "naswot": naswot, "grad_norm": grad_norm, "random_features": random_features}
 )
 """The proxies by their names."""
 
 
-def proxy(name: str, problem: CARSProblem, *, images: int = 64, seed: int = 0) -> Callable[[Architecture], float]:
+IMAGES = MappingProxyType({"random_features": 2000})
+"""Images that a proxy takes where nothing else is said, if not ``FEW``."""
+
+FEW = 64
+
+TOGETHER = 500
+"""Images of a batch of random_features, at most."""
+
+
+def proxy(
+    name: str, problem: CARSProblem, *, images: int | None = None, seed: int = 0
+) -> Callable[[Architecture], float]:
     """Return an objective, minimised: a proxy's negative, of a genotype's untrained network at the search's widths.
 
     Args:
-        name: ``"synflow"`` (its logarithm), ``"naswot"`` or ``"grad_norm"``.
+        name: ``"synflow"`` (its logarithm), ``"naswot"``, ``"grad_norm"`` or ``"random_features"``.
         problem: whose networks and search-train images are taken.
-        images: how many, of each class its share.
+        images: how many, of each class its share; if not given 64, or 2,000 for random_features, which has to fit.
         seed: draws them, and the initial weights of each network.
 
     Raises:
-        ValueError: for another name.
+        ValueError: for another name, or fewer images than it needs.
 
     Example:
         >>> from carsmoo import CARSProblem, zoo
@@ -118,9 +160,11 @@ def proxy(name: str, problem: CARSProblem, *, images: int = 64, seed: int = 0) -
     """
     measure = PROXIES[choice("proxy", name, PROXIES)]
     instance("problem", problem, CARSProblem)
-    integer("images", images, 2)
+    images = IMAGES.get(name, FEW) if images is None else integer("images", images, 2)
     data, network = problem.images, problem.network
     some = at_random(data.train, images, seed)
+    if name == "random_features" and (least := int(torch.bincount(some.labels).min())) < 2:
+        raise ValueError(f"images: expected two or more of each class for {name}, got {least} in {len(some)}")
     plain = dataclasses.replace(network, drop_path_prob=0.0, auxiliary_head=False)
 
     def objective(genotype: Architecture) -> float:

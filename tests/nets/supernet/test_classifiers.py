@@ -4,7 +4,7 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from carsmoo.nets.supernet.classifiers import STRENGTH, OwnClassifier, features_of, fitted, require_each_class
+from carsmoo.nets.supernet.classifiers import STRENGTH, OwnClassifier, fitted, pooled, require_each_class
 from tests.support.networks import generator
 
 
@@ -68,6 +68,11 @@ def test_a_class_without_images_is_never_told() -> None:
     assert logits.softmax(dim=1)[:, [1, 3, 5]].max() == 0
 
 
+def test_one_class_alone_is_told_of_everything() -> None:
+    found = fitted(torch.eye(4), torch.full((4,), 2), 3)
+    assert found.logits(torch.randn(5, 4, generator=generator())).softmax(dim=1).tolist() == [[0, 0, 1]] * 5
+
+
 def test_features_that_are_all_alike_tell_how_often_classes_are() -> None:
     labels = torch.tensor([0] * 30 + [1] * 10)
     found = fitted(torch.full((40, 3), 7.0), labels, 2)
@@ -88,8 +93,9 @@ def test_a_classifier_reads_means_over_pixels_as_a_linear_layer_does() -> None:
     own = OwnClassifier(torch.randn(3, 5, generator=generator(1)), torch.randn(3, generator=generator(2)))
     layer = torch.nn.Linear(5, 3)
     own.put_into(layer)
-    assert torch.equal(own.logits(x), layer(features_of(x)))
-    assert torch.allclose(features_of(x), x.flatten(2).sum(dim=2) / 6)
+    assert torch.equal(own.logits(x), layer(pooled(x)))
+    assert torch.allclose(pooled(x), x.flatten(2).sum(dim=2) / 6)
+    assert torch.equal(pooled(pooled(x)), pooled(x))
 
 
 def test_images_to_fit_to_have_every_class_and_more_than_one() -> None:

@@ -141,7 +141,7 @@ def test_classifiers_are_fitted_to_training_images_of_each_class_its_share_which
     assert made.provenance()["classifiers"] == "of each network, fitted to 20 training images at most"
     assert "scikit-learn" in made.reproducibility()
     assert made.trust is not None
-    assert not made.trust.shared  # what few steps of shared weights warn of was measured with the shared classifier
+    assert made.trust.shared  # young weights may order networks steadily and wrong by their own classifiers, too
     other = problem(training=dataclasses.replace(PLAN, classifier_images=20), seed=1)
     other.evaluate(draw(1))
     assert not torch.equal(other._running().fitted_to.images, fitted_to.images)

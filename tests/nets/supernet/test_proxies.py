@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from carsmoo import CARSProblem, NetworkConfig, SupernetTraining
 from carsmoo.nets.data import ImageData
-from carsmoo.nets.supernet.proxies import PROXIES, grad_norm, naswot, proxy, synflow
+from carsmoo.nets.supernet.classifiers import STRENGTH
+from carsmoo.nets.supernet.proxies import PROXIES, grad_norm, naswot, proxy, random_features, synflow
 from carsmoo.zoo import GENOTYPES
 
 IMAGES = torch.randn(6, 2, 5, 5, generator=torch.Generator().manual_seed(0))
@@ -65,6 +69,24 @@ def test_the_gradients_norm_is_that_of_a_backward_pass() -> None:
     assert all(p.grad is None for p in again.parameters())
 
 
+def test_random_features_are_worth_what_a_classifier_fitted_to_other_images_makes_of_them() -> None:
+    network = Small()
+    images = torch.randn(40, 2, 5, 5, generator=torch.Generator().manual_seed(1))
+    labels = torch.arange(40) % 2
+    images[labels == 1] += 1
+    with torch.no_grad():
+        features = F.relu(network.linear(F.relu(Small().norm(network.conv(images))).flatten(1))).double().numpy()
+    apart = [[k for c in (0, 1) for k in np.flatnonzero(labels == c)[half::2]] for half in (0, 1)]
+    losses = []
+    for told, other in (apart, apart[::-1]):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, tol=1e-3))
+        chances = model.fit(features[other], labels[other]).predict_proba(features[told])
+        losses += (-np.log(chances[np.arange(20), labels[told].numpy()])).tolist()
+    assert random_features(network, images, labels) == pytest.approx(-np.mean(losses), abs=1e-3)
+    shuffled = labels[torch.randperm(40, generator=torch.Generator().manual_seed(0))]
+    assert random_features(network, images, labels) > -np.log(2) > random_features(network, images, shuffled) - 0.1
+
+
 def test_images_of_all_classes_are_taken_and_nothing_is_dropped() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (90, 8, 8), dtype=np.uint8)
     labels = np.repeat(np.arange(3), 30)  # in the order of their classes, as where a folder has splits of its own
@@ -88,9 +110,19 @@ def test_images_of_all_classes_are_taken_and_nothing_is_dropped() -> None:
 @pytest.mark.parametrize("name", PROXIES)
 def test_a_proxy_is_an_objective_of_a_search(name: str) -> None:
     small = {"network": NetworkConfig(channels=2, layers=3), "training": SupernetTraining(warmup_epochs=1, pop_size=4)}
-    objective = proxy(name, CARSProblem(**small), images=8)
+    objective = proxy(name, CARSProblem(**small), images=40)
     assert objective(GENOTYPES["CARS-A"]) == objective(GENOTYPES["CARS-A"])
     assert objective(GENOTYPES["CARS-A"]) != objective(GENOTYPES["CARS-I"])
     assert CARSProblem(**small, objectives=("error", objective)).objective_names == ("error", name)
-    with pytest.raises(ValueError, match="proxy: expected one of synflow, naswot, grad_norm, got 'zen'"):
+    with pytest.raises(
+        ValueError, match="proxy: expected one of synflow, naswot, grad_norm, random_features, got 'zen'"
+    ):
         proxy("zen", CARSProblem(**small))
+
+
+def test_random_features_need_two_images_of_a_class() -> None:
+    problem = CARSProblem(network=NetworkConfig(channels=2, layers=3))
+    with pytest.raises(
+        ValueError, match=r"^images: expected two or more of each class for random_features, got 0 in 8"
+    ):
+        proxy("random_features", problem, images=8)

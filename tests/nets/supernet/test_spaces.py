@@ -168,10 +168,10 @@ def test_what_sees_networks_and_proxies_are_objectives(space: SearchSpace) -> No
             return float(network(IMAGES.normalise(IMAGES.validation.images[:8])).softmax(1).amax(1).mean())
 
     plain = problem(space)
-    made = problem(space, objectives=("error", confidence, *(proxy(name, plain, images=4) for name in PROXIES)))
+    made = problem(space, objectives=("error", confidence, *(proxy(name, plain, images=8) for name in PROXIES)))
     X = vectors(space)
     F = made.evaluate(X)
-    assert F.shape == (4, 5)
+    assert F.shape == (4, 2 + len(PROXIES))
     assert np.isfinite(F).all()
     assert made.moving == (0, 1)
     assert len(np.unique(F[:, 2])) > 1
