@@ -153,6 +153,8 @@ class SupernetTraining:
             if self.weights == "own" and getattr(self, name) != value:
                 raise ValueError(f"{name}: expected {value!r} with weights='own', got {getattr(self, name)!r}")
         self._check_main_effects()
+        if self.classifier_images == 1:
+            raise ValueError("classifier_images: expected 0 or at least 2, of different classes, got 1")
         if self.classifier_images and self.weights == "own" and not self.supernet_epochs:
             raise ValueError(
                 f"classifier_images: expected 0 with weights='own' and no supernet_epochs, got {self.classifier_images}"

@@ -90,8 +90,9 @@ def of_search(problem: CARSProblem, genotype: Architecture) -> Source:
     about = problem.provenance()
     accuracy = {key: about[key] for key in ("split", "epoch", "weights")}
     shared = problem.training.weights == "shared"
+    fitted = ", the classifier fitted to search-train images" if problem.training.classifier_images else ""
     recipe = {
-        "weights": "inherited from the supernet of a search" if shared else "of a search, the network's own",
+        "weights": f"inherited from the supernet of a search{fitted}" if shared else "of a search, the network's own",
         "batch_norm": "measured on search-train images" if shared else "running statistics of its training",
         "seed": problem.seed,
         "training": dataclasses.asdict(problem.training),

@@ -108,7 +108,7 @@ def weights_in_words(weights: str) -> str:
 
 
 def provenance(about: Mapping[str, Any], split: str = "{} split") -> str:
-    """Return what an error belongs to in words: split, what scores if not the network itself, weights, epoch.
+    """Return what an error belongs to in words: split, what scores but the network itself, weights, classifiers, epoch.
 
     Args:
         about: of a front.
@@ -118,6 +118,7 @@ def provenance(about: Mapping[str, Any], split: str = "{} split") -> str:
     parts += [str(about["scores"])] if "scores" in about else []
     if "weights" in about:
         parts.append(weights_in_words(str(about["weights"])))
+    parts += [str(about["classifiers"])] if "classifiers" in about else []
     if "epoch" in about:
         epochs = about["epoch"] if isinstance(about["epoch"], list) and about["epoch"] else [about["epoch"]]
         different = sorted(set(map(str, epochs)), key=lambda text: (len(text), text))

@@ -132,6 +132,11 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
             ValueError,
             "classifier_images: expected 0 with weights='own' and no supernet_epochs, got 9",
         ),
+        (
+            {"classifier_images": 1},
+            ValueError,
+            "classifier_images: expected 0 or at least 2, of different classes, got 1",
+        ),
         ({"classifier_images": -1}, ValueError, "classifier_images: expected at least 0, got -1"),
         ({"probes": 5}, ValueError, "probes: expected 0 or at least 6, got 5"),
         ({"probes": -1}, ValueError, "probes: expected at least 0, got -1"),

@@ -66,4 +66,6 @@ def test_provenance_and_operations_in_words() -> None:
     fitted = {"split": "search-validation", "scores": "main effects of 99 networks", "epoch": 3}
     assert provenance(fitted) == "search-validation split, main effects of 99 networks, epoch 3"
     assert provenance(fitted, split="{}") == "search-validation, main effects of 99 networks, epoch 3"
+    own = {"weights": "supernet", "classifiers": "classifiers of their own, fitted to 9 images", "epoch": 3}
+    assert provenance(own) == "weights of the supernet, classifiers of their own, fitted to 9 images, epoch 3"
     assert provenance({}) == "split, weights and epoch not recorded"

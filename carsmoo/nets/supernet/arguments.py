@@ -15,9 +15,11 @@ from carsmoo.cost.latency_table import LatencyTable
 from carsmoo.cost.memory import require_search
 from carsmoo.cost.objectives import Objective, Objectives
 from carsmoo.nets.data import DataLike, ImageData, load
+from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.distributed.group import Group, current
 from carsmoo.nets.models.device import memory_of, pick
 from carsmoo.nets.supernet.budget import BudgetPlan, planned_together, usual_training
+from carsmoo.nets.supernet.classifiers import require_each_class
 from carsmoo.space.darts import DARTSSpace
 from carsmoo.space.graph_rules import require_searchable
 from carsmoo.space.search_space import SearchSpace
@@ -99,6 +101,9 @@ def settled(
     network = dataclasses.replace(network, drop_path_prob=0.0, auxiliary_head=False)  # those are for training alone
     require_searchable(space, network)
     require_search(space, network, training, len(images.train), memory_of(place))
+    if training.classifier_images:  # of each class as many, whatever the seed
+        fitted_to = at_random(images.train, training.classifier_images, seed)
+        require_each_class(fitted_to.labels, images.train.labels)
     minimised = Objectives(objectives, space, network, latency)
     if minimised.score != "error" and training.racing:
         raise ValueError(f"racing: expected False with {minimised.score!r}, whose bounds are not known, got True")

@@ -65,7 +65,7 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
-    X = features.double().cpu().numpy()
+    X = features.cpu().double().numpy()
     weight, bias = np.zeros((classes, X.shape[1])), np.full(classes, UNSEEN)
     present = np.unique(labels.cpu().numpy())
     if not np.isfinite(X).all():
@@ -77,6 +77,7 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
         model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS, tol=TOLERANCE)
         with threadpool_limits(1), warnings.catch_warnings():  # the bits of a fit depend on the number of threads
             warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # there may be many
             model.fit(scaler.transform(X), labels.cpu().numpy())
         coefficients, intercepts = model.coef_, model.intercept_
         if len(model.classes_) == 2:  # told by the odds of the second one alone

@@ -81,7 +81,8 @@ def tally(
         listener: called once an architecture, at even distances.
     """
     found = np.empty((len(genotypes), 2, 2), dtype=np.int64)
-    whole = min(batch, len(split)) if calibration is None else max(map(len, calibration), default=1)  # images at once
+    most = max(len(split), 0 if fitted_to is None else len(fitted_to))
+    whole = min(batch, most) if calibration is None else max(map(len, calibration), default=1)  # images at once
     done = 0
 
     def further(step: Step) -> None:
@@ -91,7 +92,8 @@ def tally(
     size = memory // (HELD * BYTES * whole)
     for group, graph in fitting_graphs(supernet, genotypes, size, classified=fitted_to is None, held=held):
         raced = race.among(group) if race is not None and len(group) == len(genotypes) else None
-        passes = Passes(graph, normalise, batch, calibration, memory - BYTES * whole * held * len(group))
+        left = memory - BYTES * whole * held * len(group)
+        passes = Passes(graph, normalise, batch, calibration, max(left, memory // 2))
         found[group] = _count(passes, split, score, fitted_to, raced, further)
         done += len(group)
     return in_units(score, found)

@@ -106,8 +106,10 @@ class CARSProblem(LearningProblem):
         if self.training.main_effects:
             fitted = f"{n} networks" if (n := self.training.networks_drawn) else "the population"
             made["scores"] = f"main effects of {fitted}{' and of a supernet' if self.training.supernet_epochs else ''}"
-        if (images := self.training.classifier_images) and self.training.weights == "shared":
-            made["classifiers"] = f"of each network, fitted to {images} training images at most"
+        if self.training.classifier_images:
+            fitted_to = min(self.training.classifier_images, len(self.images.train))
+            where = "" if self.training.weights == "shared" else " in the supernet"
+            made["classifiers"] = f"classifiers of their own{where}, fitted to {fitted_to} images"
         return {**measured, **made, "epoch": self.epoch, "generation": self.time, "seed": self.seed}
 
     def evaluate_on_test(self, genotype: Architecture) -> float:

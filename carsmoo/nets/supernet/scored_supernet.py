@@ -17,7 +17,6 @@ from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.distributed.group import Group
 from carsmoo.nets.models.base import ArchitectureNetwork, SharedWeights
 from carsmoo.nets.models.network import build
-from carsmoo.nets.supernet.classifiers import require_each_class
 from carsmoo.nets.supernet.evaluation import own_classifier, tally
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.sharding import score_together
@@ -59,8 +58,6 @@ class ScoredSupernet:
         self.calibration = [data.normalise(part) for part in fixed.tensor_split(max(len(fixed) // plan.batch_size, 1))]
         self.scored = at_random(data.validation, plan.score_images, seed)
         self.fitted_to = at_random(data.train, plan.classifier_images, seed) if plan.classifier_images else None
-        if self.fitted_to is not None:
-            require_each_class(self.fitted_to.labels, data.train.labels)
 
     def errors(self, *args: Any, **kwargs: Any) -> NDArray[np.float64]:
         """Return the errors of architectures on a split with the current weights, (n,); see :meth:`tally`."""

@@ -89,6 +89,8 @@ class SharedGraph:
         last = self._last_readers(readers)
         values = {} if values is None else values
         values[IMAGES] = images
+        for k in readers.get(IMAGES, ()):
+            yield k, images
         for number, computation in enumerate(self.computations):
             if last[number] == UNREAD or number == IMAGES:
                 continue
@@ -142,7 +144,10 @@ class SharedGraph:
                 numbers.append(self._apply(vertex, *(inputs or [IMAGES])))
             else:
                 numbers.append(self._join(vertex, tuple(inputs)))
-        return numbers[-1] if self.classified else numbers[vertices[-1].inputs[0]]
+        if self.classified:
+            return numbers[-1]
+        read = vertices[-1].inputs
+        return numbers[read[0]] if read else IMAGES
 
     def _apply(self, vertex: Vertex, i: int) -> int:
         layer = self.supernet.layer_at(vertex.slot)

@@ -68,6 +68,14 @@ def test_a_class_without_images_is_never_told() -> None:
     assert logits.softmax(dim=1)[:, [1, 3, 5]].max() == 0
 
 
+def test_there_may_be_nearly_as_many_classes_as_images() -> None:
+    labels = torch.arange(45) % 30
+    features = torch.eye(30)[labels] + 0.01 * torch.randn(45, 30, generator=generator())
+    found = fitted(features, labels, 30)  # scikit-learn warns of so many
+    told = torch.nn.functional.linear(features, found.weight, found.bias).argmax(dim=1)
+    assert torch.equal(told[:15], labels[:15])  # of two images each
+
+
 def test_one_class_alone_is_told_of_everything() -> None:
     found = fitted(torch.eye(4), torch.full((4,), 2), 3)
     assert found.logits(torch.randn(5, 4, generator=generator())).softmax(dim=1).tolist() == [[0, 0, 1]] * 5

@@ -13,13 +13,15 @@ from carsmoo.nets.models.supernet import Supernet
 from carsmoo.nets.supernet import evaluation
 from carsmoo.nets.supernet.classifiers import STRENGTH
 from carsmoo.nets.supernet.evaluation import MEMORY, errors, features_held, own_classifier, recalibrate, tally
-from carsmoo.nets.supernet.passes import BYTES, HELD, fitting_graphs
+from carsmoo.nets.supernet.passes import BYTES, HELD, Passes, fitting_graphs
 from carsmoo.nets.supernet.racing import Race
 from carsmoo.nets.supernet.shared_graph import SharedGraph
 from carsmoo.problems.trust import scores_of
 from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import Step
 from tests.support.networks import SMALL, SPACE, generator, genotypes, images
+
+FITTED = Split(images(n=70, seed=5), torch.arange(70) % 10)
 
 
 def split(n: int = 50) -> Split:
@@ -104,7 +106,8 @@ def test_with_the_statistics_of_a_batch_the_whole_of_it_has_to_fit(monkeypatch: 
     monkeypatch.setattr(evaluation, "fitting_graphs", fitting)
     for batch, part in ((20, split()), (500, split())):
         errors(shared, pool, part, lambda x: x, batch=batch, calibration=None, memory=1 << 20)
-    assert sizes == [(1 << 20) // (HELD * BYTES * images_at_once) for images_at_once in (20, 50)]
+    errors(shared, pool, split(20), lambda x: x, batch=60, calibration=None, memory=1 << 20, fitted_to=FITTED)
+    assert sizes == [(1 << 20) // (HELD * BYTES * images_at_once) for images_at_once in (20, 50, 60)]
 
 
 def test_the_option_takes_the_statistics_of_the_validation_batch() -> None:
@@ -130,8 +133,6 @@ def test_nothing_is_trained_and_progress_is_told() -> None:
 
 
 # ---------------------------------------------------------------------- classifiers of their own
-
-FITTED = Split(images(n=70, seed=5), torch.arange(70) % 10)
 
 
 def own(pool: list[Genotype], shared: Supernet | None = None, **settings: Any) -> np.ndarray:
@@ -200,6 +201,21 @@ def test_progress_counts_what_is_fitted_to_as_well_and_memory_what_is_held_of_it
     settings = {"classified": False, "held": 10}
     assert len(list(fitting_graphs(shared, pool, peak + 60, **settings))) == 1
     assert len(list(fitting_graphs(shared, pool, peak + 59, **settings))) == 2
+
+
+def test_what_is_held_of_images_leaves_passes_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+
+    def passes(*made: Any) -> Passes:
+        left.append(made[-1])
+        return Passes(*made)
+
+    monkeypatch.setattr(evaluation, "Passes", passes)
+    held = BYTES * features_held(Supernet(SPACE, SMALL, generator()), genotypes(1), FITTED)
+    for memory in (held, 10**8):
+        own(genotypes(1), memory=memory)
+    assert left[0] == held // 2
+    assert 10**8 - 2 * held < left[1] <= 10**8 - held
 
 
 def test_where_nobody_loses_a_race_own_classifiers_score_as_without_one() -> None:

@@ -138,7 +138,7 @@ def test_classifiers_are_fitted_to_training_images_of_each_class_its_share_which
     assert np.bincount(fitted_to.labels).tolist() == [2] * 10
     training = {image.numpy().tobytes() for image in made.images.train.images}
     assert {image.numpy().tobytes() for image in fitted_to.images} <= training
-    assert made.provenance()["classifiers"] == "of each network, fitted to 20 training images at most"
+    assert made.provenance()["classifiers"] == "classifiers of their own, fitted to 20 images"
     assert "scikit-learn" in made.reproducibility()
     assert made.trust is not None
     assert made.trust.shared  # young weights may order networks steadily and wrong by their own classifiers, too
@@ -146,7 +146,7 @@ def test_classifiers_are_fitted_to_training_images_of_each_class_its_share_which
     other.evaluate(draw(1))
     assert not torch.equal(other._running().fitted_to.images, fitted_to.images)
     with pytest.raises(ValueError, match=r"^classifier_images: expected an image of each of 10 classes, got 9 images"):
-        problem(training=dataclasses.replace(PLAN, classifier_images=9)).evaluate(draw(1))
+        problem(training=dataclasses.replace(PLAN, classifier_images=9))
 
 
 def test_a_supernet_that_is_not_trained_knows_something_by_own_classifiers() -> None:

@@ -46,6 +46,16 @@ def test_without_the_classifier_a_subnet_ends_with_what_that_reads() -> None:
     assert len(whole.computations) - len(graph.computations) == len(pool)
 
 
+def test_a_classifier_may_read_the_images_themselves() -> None:
+    x, pool = images(n=5), genotypes(2)
+    graph = SharedGraph(Supernet(SPACE, SMALL, generator()), pool, classified=False)
+    graph.outputs[0] = IMAGES
+    with torch.no_grad():
+        found = dict(graph.run(x))
+    assert found.keys() == {0, 1}
+    assert torch.equal(found[0], x)
+
+
 def test_what_is_shared_is_there_once() -> None:
     shared = Supernet(SPACE, SMALL, generator())
     pool = genotypes(4)
