@@ -17,6 +17,10 @@ Figures, for each truth set NAME, means over seeds:
 - ``tau_own_effects_NAME``, ``core_seconds_tau_own_effects_NAME``: main effects fitted to the cross entropy of the
   very networks that they order, with own weights of 18 epochs; ``tau_both_NAME``, ``core_seconds_tau_both_NAME``: the
   mean of these and a supernet's main effects on their scale, at the compute of both;
+- ``tau_refitted_NAME``, ``core_seconds_tau_refitted_NAME``: one supernet of 9 epochs, by the cross entropy of networks
+  with classifiers of their own, fitted to 1,000 training images, the fits and their passes counted in;
+  ``..._refitted_effects_NAME``: by main effects of 384 such, ``..._both_refitted_NAME``: with these in both opinions;
+  ``..._untrained_NAME``: by the mean of four supernets that were not trained at all;
 - ``tau_LEVER_NAME``, ``core_seconds_tau_LEVER_NAME``: ways that are no defaults, at 0.8 to 2.5 times the compute of one
   supernet's 9 epochs, by the cross entropy; see :mod:`benchmarks.truth.kinds`;
 - ``tau_params_NAME``: of "more parameters first"; ``tau_seeds_NAME``: between two trainings of the same
@@ -27,7 +31,7 @@ Figures, for each truth set NAME, means over seeds:
 - ``compute_to_tau_gain_NAME``: core-seconds with which one supernet reaches the best tau that it has by the error, over
   those with which it has that tau by the cross entropy; ``compute_to_tau_gain_LEVER_NAME``: over those of supernets of
   two epochs each (``ensemble``), of main effects (``effects``), of own weights' (``own_effects``) and of both, and of
-  classifiers refitted and their main effects;
+  those with classifiers of their own;
 - ``extrapolated_to_params_NAME``, ``extrapolated_to_params_own_NAME``: core-seconds at which one supernet, or own
   weights, would order networks by the cross entropy as truly as "more parameters first" does, on a straight line of
   tau over the logarithm of compute, fitted to all lengths; those of the shortest where it
@@ -73,6 +77,9 @@ COLOURS = (
     *("#8a6d3b", "#c9b037", "#5a7d4f", "#6f8fd0", "#a0522d", "#2f6f8f"),
 )
 """Of the levers of a row, in their order."""
+
+FITTED = ("effects", "refitted", "refitted_effects", "untrained", "own_effects", "both", "both_refitted")
+"""Levers that fit something to what networks make of images, or to their scores."""
 
 ROWS = {"": OFFERED, ", tried": ("default", *TRIED)}
 """Of the picture: the levers in it, by what its titles say."""
@@ -133,7 +140,7 @@ def figures(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], fold
             found[f"tau{name}_seeds_{data}"] = between.get(f"tau_seeds{name}")
         told = {"": ("own", "error"), "_shared": ("default", "loss"), "_ensemble": ("ensemble", "loss")}
         told |= {"_loss": ("own", "loss"), "_shared_error": ("default", "error")}
-        told |= {f"_{name}": (name, "loss") for name in ("effects", "own_effects", "both", *TRIED)}
+        told |= {f"_{name}": (name, "loss") for name in (*FITTED, *TRIED)}
         for name, way in told.items():
             found[f"core_seconds_tau{name}_{data}"], found[f"tau{name}_{data}"] = at(records, data, truth, *way)
             found[f"tau_thirds{name}_{data}"] = at(records, data, truth, *way, tau_at_like_sizes)[1]
@@ -148,7 +155,7 @@ def figures(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], fold
                 thirds = curves(records, data, truth, score, tau_at_like_sizes).get("default", [])
                 found[f"best_shared{name}_thirds_{data}"] = thirds[at_best][1] if len(thirds) > at_best else None
             found[f"compute_to_tau_gain_{data}"] = gain(by_error["default"], by_loss["default"])
-            for lever in ("ensemble", "effects", "own_effects", "both", "refitted", "refitted_effects"):
+            for lever in ("ensemble", *FITTED):
                 found[f"compute_to_tau_gain_{lever}_{data}"] = gain(by_error["default"], by_loss.get(lever, []))
     found |= correlations(measured, truths) | foretold(measured, truths) | endings(measured, truths)
     return {name: value for name, value in found.items() if value is not None}

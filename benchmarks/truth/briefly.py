@@ -9,9 +9,10 @@ sizes; here they are drawn.
   draws' extremes for 32. ``trust_correlation_briefly`` is that of all networks, with the mean tau of all other seeds;
 - ``trust_correlation_size``: of the order's tau with "more parameters first", which needs no training;
 - all of these also by name of a truth set, ``..._NAME``, and of the orders by shared weights alone, ``..._shared``;
-- ``trust_correlation_briefly_tried``, ``..._effects``, ``..._STEPS_steps``, the last also by truth set and
-  ``..._shared``: that of all networks, for orders in ways that are only tried, for those of main effects, and held
-  against own weights of other lengths, where another seed has them, which may be one alone;
+- ``trust_correlation_briefly_tried``, ``..._effects``, ``..._classifiers``, ``..._STEPS_steps``, the last also by truth
+  set and ``..._shared``: that of all networks, for orders in ways that are only tried, for those of main effects, for
+  those by classifiers of their own, main effects or not, and held against own weights of other lengths, where another
+  seed has them, which may be one alone;
 - ``trust_correlation_briefly_left_M``: that of M networks with the true tau of the networks left, to be compared with
   ``trust_correlation_retrained_M``, whose networks train for long;
 - ``trust_told``: share of draws in which 32 networks agree with an order no more than chance may, so that
@@ -21,7 +22,8 @@ sizes; here they are drawn.
   it would be said of the truth itself;
 - ``core_seconds_briefly``: of the training of a network, a median.
 
-``trust_n_briefly``, ``..._NAME``, ``..._shared``, ``..._tried``, ``..._effects``, ``..._STEPS_steps``: the orders.
+``trust_n_briefly``, ``..._NAME``, ``..._shared``, ``..._tried``, ``..._effects``, ``..._classifiers``,
+``..._STEPS_steps``: the orders.
 """
 
 from __future__ import annotations
@@ -88,7 +90,9 @@ def foretold(records: Sequence[dict[str, Any]], truths: Mapping[str, Truth], dra
             [(tau(order.scores, -order.truth.params), order.true()) for order in some]
         )
     found |= _all("_tried", [order for order in orders if order.lever in TRIED])
-    found |= _all("_effects", [one for one in orders if LEVERS[one.lever].fitted and one.lever not in TRIED])
+    offered = [(one, LEVERS[one.lever]) for one in orders if one.lever not in TRIED]
+    found |= _all("_effects", [one for one, lever in offered if lever.fitted and not lever.classified])
+    found |= _all("_classifiers", [one for one, lever in offered if lever.classified])
     for epochs in {one["epochs"] for one in alone} - {TOLD[BRIEF]}:
         others = [one for one in alone if one["epochs"] == epochs]
         some = [order for order in _orders(records, others, truths) if order.lever not in LEFT_OUT]

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -20,9 +21,12 @@ from benchmarks.truth.sets import SETS, Architecture, architectures
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.distributed.group import ALONE
+from carsmoo.nets.supernet.ensemble import Ensemble
 from carsmoo.nets.supernet.main_effects import MainEffects
 from carsmoo.nets.supernet.problem import CARSProblem
+from carsmoo.nets.supernet.training_state import SupernetState
 from carsmoo.problems.trust import trust_of
+from carsmoo.space.genotype import Genotype
 from carsmoo.utils.progress import PhaseClock
 
 FILE = "fidelity.jsonl"
@@ -52,7 +56,7 @@ def measure(task: Task) -> dict[str, Any]:
     """Return what a search would know of the random architectures of a truth set: their scores on two halves."""
     made, lever = SETS[task.data], LEVERS[task.lever]
     chosen = [one for one in architectures() if one.group != "published"]
-    supernets = max(task.epochs // lever.epochs_each, 1) if lever.epochs_each else 1
+    supernets = max(task.epochs // lever.epochs_each, 1) if lever.epochs_each else lever.supernets
     plan = SupernetTraining(
         **lever.plan,
         n_supernets=supernets,
@@ -100,10 +104,27 @@ def _searched(problem: CARSProblem, chosen: Sequence[Architecture]) -> Found:
     taken = clock.take()
     tallies = {what: problem.tallies(genotypes, what) for what in SCORES}
     updates = None if problem.trust is None else problem.trust.updates
-    if not problem.training.main_effects:
-        return Found(taken["warm-up"], tallies, updates)
-    fitted = problem.moving_values(problem.space.encode(genotypes))[:, 0].round(6).tolist()
-    return Found(taken["warm-up"] + taken["scoring"], tallies, updates, fitted)  # of others than those asked for
+    trained, scored = (taken.get(phase, 0.0) for phase in ("warm-up", "scoring"))
+    if problem.training.main_effects:  # others than those asked for were scored
+        fitted = problem.moving_values(problem.space.encode(genotypes))[:, 0].round(6).tolist()
+        return Found(trained + scored, tallies, updates, fitted)
+    fits = 0.0
+    if problem.training.classifier_images:  # but for what other ways are not charged for
+        begun = time.process_time()
+        by_shared_classifier(problem, genotypes)
+        fits = scored - (time.process_time() - begun)
+    return Found(trained + max(fits, 0.0), tallies, updates)
+
+
+def by_shared_classifier(problem: CARSProblem, genotypes: Sequence[Genotype], score: str = "loss") -> NDArray[Any]:
+    """Return the tallies that genotypes had if each were scored by the shared classifier, not by one of its own."""
+    world, found = problem._running(), []
+    for one in world.members if isinstance(world, Ensemble) else [world]:
+        assert isinstance(one, SupernetState)
+        kept, one.fitted_to = one.fitted_to, None
+        found.append(one.scores(genotypes, score))
+        one.fitted_to = kept
+    return np.stack(found, axis=1)
 
 
 def _trained(kind: Kind, problem: CARSProblem, chosen: Sequence[Architecture]) -> Found:

@@ -14,15 +14,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from carsmoo.config.network import NetworkConfig
 from carsmoo.config.supernet import SupernetTraining
 from carsmoo.nets.data import ImageData
-from carsmoo.nets.data.splits import at_random
 from carsmoo.nets.models.base import ArchitectureNetwork
 from carsmoo.nets.models.ops import Depthwise, Separable
 from carsmoo.nets.supernet.own_weights import OwnWeights
@@ -33,9 +29,6 @@ from carsmoo.space.architecture import Architecture
 from carsmoo.space.darts import GENES_PER_NODE, DARTSSpace
 from carsmoo.space.search_space import SearchSpace
 from carsmoo.utils.progress import Listener, unheard
-
-REFITTED_ON = 1000
-"""Training images that classifiers of their own are fitted to."""
 
 
 class Fair(SupernetState):
@@ -171,47 +164,6 @@ class Part(SupernetState):
             X = self.random_state.integers(self.space.xl, self.space.xu + 1, size=(n, self.space.n_var))
             X[:, 1:GENES_PER_NODE] = X[:, 1:GENES_PER_NODE] % half + half * np.array(self.halves)
             yield self.space.decode(X)
-
-
-class Refitted(SupernetState):
-    """A supernet whose architectures are scored with classifiers of their own, fitted to what each makes of images.
-
-    The classifier is shared by all architectures, whichever features they make. One of an architecture's own (a linear
-    probe, Alain and Bengio 2016) is fitted by logistic regression to training images, as batch norm is calibrated.
-
-    Attributes:
-        fitted: scikit-learn's fits, by genotype.
-    """
-
-    fitted: dict[Architecture, Pipeline]
-
-    def join(self, X: NDArray[np.int64], listener: Listener = unheard) -> bool:
-        """Fit a classifier for each of some vectors, and return that weights changed."""
-        some, self.fitted = at_random(self.data.train, REFITTED_ON, 0), {}
-        for genotype in self.space.decode(X):
-            made = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=100, tol=1e-3))
-            self.fitted[genotype] = made.fit(self.features(genotype, some.images), some.labels.numpy())
-        return True
-
-    def scores(
-        self, genotypes: Sequence[Architecture], score: str = "error", *args: Any, **kwargs: Any
-    ) -> NDArray[Any]:
-        """Return the tallies of the scored images, (n, 2, 2), each architecture's by its own classifier."""
-        labels, found = self.scored.labels.numpy(), []
-        for genotype in genotypes:
-            told = self.fitted[genotype].predict_proba(self.features(genotype, self.scored.images))
-            true = told[np.arange(len(labels)), labels]
-            values = -np.log(true) if score == "loss" else (told.argmax(axis=1) != labels).astype(float)
-            found.append([[values[k::2].sum() for k in (0, 1)], [len(values[k::2]) for k in (0, 1)]])
-        return np.array(found)
-
-    @torch.no_grad()
-    def features(self, genotype: Architecture, images: Tensor) -> NDArray[np.float64]:
-        """Return what an architecture gives the classifier of images (n, c, h, w), (n, d)."""
-        network = self.subnet(genotype)
-        network.classifier = nn.Identity()  # type: ignore[assignment]
-        parts = [network(self.data.normalise(part)) for part in images.split(500)]
-        return torch.cat(parts).double().numpy()
 
 
 class FewShot:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Nested, Present, Refitted, Sandwich, StrictlyFair
+from benchmarks.truth.kinds import Fair, FewShot, FromSupernet, Nested, Present, Sandwich, StrictlyFair
 from carsmoo.config.supernet import SupernetTraining
 
 Kind = Callable[..., Any]
@@ -21,7 +21,8 @@ class Lever:
     Args:
         label: in the picture.
         plan: settings of the supernet's training that differ from the defaults.
-        epochs_each: epochs of each supernet of an ensemble; None for one supernet that has all.
+        epochs_each: epochs of each supernet of an ensemble; None where their number does not follow from the epochs.
+        supernets: their number then.
         images: of search-validation, of each class its share, that networks are scored on, an equal part by each
             supernet.
         flip: whether images are mirrored in training where the data's are.
@@ -32,6 +33,7 @@ class Lever:
     label: str
     plan: dict[str, Any]
     epochs_each: int | None = None
+    supernets: int = 1
     images: int = 1000
     flip: bool = True
     kind: Kind | None = None
@@ -42,11 +44,19 @@ class Lever:
         """Whether networks are scored by what their operations add in others."""
         return "main_effects" in self.plan
 
+    @property
+    def classified(self) -> bool:
+        """Whether networks are scored by classifiers of their own."""
+        return "classifier_images" in self.plan
+
 
 OWN: dict[str, Any] = {"weights": "own"}
 
 QUICK = {"batch_size": 32, "learning_rate": 0.1, "learning_rate_min": 0.001, "weight_decay": 5e-4}
 """What trains a network alone fast."""
+
+
+CLASSIFIERS: dict[str, Any] = {"classifier_images": 1000}
 
 
 def rated(subnets: int) -> dict[str, Any]:
@@ -62,6 +72,11 @@ LEVERS = {
     "own": Lever(label="own weights", plan={**QUICK, **OWN}),
     "widening": Lever(label="one supernet, widening", plan={"warmup_widening": 0.8}),
     "effects": Lever(label="one supernet, main effects", plan={"main_effects": 384}, images=500),
+    "refitted": Lever(label="one supernet, own classifiers", plan=CLASSIFIERS),
+    "refitted_effects": Lever(
+        label="one supernet, own classifiers, main effects", plan={**CLASSIFIERS, "main_effects": 384}, images=500
+    ),
+    "untrained": Lever(label="four untrained supernets, own classifiers", plan=CLASSIFIERS, supernets=4),
     "fair": Lever(label="one supernet, fair", plan={}, kind=Fair),
     "strict": Lever(label="one supernet, strictly fair", plan=rated(8), kind=StrictlyFair),
     "strict_effects": Lever(
@@ -79,16 +94,15 @@ LEVERS = {
     "few_shot": Lever(label="four supernets from one", plan={}, kind=FewShot),
     "adapted": Lever(label="one supernet, adapted", plan=OWN, kind=partial(FromSupernet, share=0.75)),
     "grown": Lever(label="own weights from a supernet", plan={**QUICK, **OWN}, kind=partial(FromSupernet, share=0.5)),
-    "refitted": Lever(label="one supernet, classifiers refitted", plan={}, kind=Refitted),
-    "refitted_effects": Lever(label="the same, main effects", plan={}, follows=True),
     "own_effects": Lever(label="own weights, main effects", plan={}, follows=True),
     "both": Lever(label="own weights, main effects, and a supernet's", plan={}, follows=True),
+    "both_refitted": Lever(label="the same, own classifiers in the supernet", plan={}, follows=True),
 }
 """By name. All fall to their least learning rate at the end of their epochs."""
 
 TRIED = (
     *("fair", "strict", "strict_effects", "several", "sandwich", "present"),
-    *("nested", "plain", "calibrated", "few_shot", "adapted", "grown", "refitted", "refitted_effects"),
+    *("nested", "plain", "calibrated", "few_shot", "adapted", "grown"),
 )
 """Those that were measured at about one budget, to see whether they are worth having; none is a default."""
 
@@ -100,6 +114,9 @@ EPOCHS = {
     "own": (4, 9, 18, 36),
     "widening": (4, 9, 18),
     "effects": (9, 18, 36),
+    "refitted": (0, 2, 9),
+    "refitted_effects": (9,),
+    "untrained": (0,),
     "fair": (9,),
     "strict": (1,),
     "strict_effects": (1,),
@@ -112,15 +129,15 @@ EPOCHS = {
     "few_shot": (9,),
     "adapted": (12,),
     "grown": (18,),
-    "refitted": (2, 4, 9),
-    "refitted_effects": (2, 4, 9),
     "own_effects": (4, 9, 18, 36),
     "both": (4, 9, 18, 36),
+    "both_refitted": (4, 9, 18, 36),
 }
 """Epochs of search-train that all architectures share, by lever; of both, those with own weights."""
 
 TOLD = {
-    **{"ensemble": 8, "default": 9, "own": 18, "effects": 9, "own_effects": 18, "both": 18},
+    **{"ensemble": 8, "default": 9, "own": 18, "effects": 9, "own_effects": 18, "both": 18, "both_refitted": 18},
+    **{"refitted": 9, "refitted_effects": 9, "untrained": 0},
     **{name: max(EPOCHS[name]) for name in TRIED},
 }
 """Of these, those at which figures are told."""

@@ -1,7 +1,7 @@
 """Do the figures of trust foretell how true an order is? Spearman's correlations with the true tau.
 
 Over the measurements of ``benchmarks.bench_fidelity``, of the order by the cross entropy, but for those of main
-effects, which have no halves of images, and for ways that are only tried:
+effects, which have no halves of images, of classifiers of their own, and of ways that are only tried:
 
 - ``trust_correlation``: of the tau that trust expects (``Trust.ceiling``), and ``trust_correlation_ensembles``: that of
   ensembles of supernets alone;
@@ -33,7 +33,7 @@ from benchmarks.truth.levers import LEVERS, OFFERED, TRIED
 from benchmarks.truth.summary import Truth, scores, tau
 from carsmoo.problems.trust import Trust
 
-LEFT_OUT = (*TRIED, *(name for name in OFFERED if LEVERS[name].fitted))
+LEFT_OUT = (*TRIED, *(name for name in OFFERED if LEVERS[name].fitted or LEVERS[name].classified))
 """The levers that do not count."""
 
 RETRAINED = (6, 12, 20)

@@ -83,16 +83,19 @@ def test_own_weights_count_too_but_not_as_shared_ones(made: Made) -> None:
     assert found["trust_correlation_briefly_shared"] == pytest.approx(by_hand(shared, *owns))
 
 
-def test_lengths_ways_that_are_tried_and_main_effects_count_apart(made: Made) -> None:
+def test_lengths_ways_that_are_tried_main_effects_and_own_classifiers_count_apart(made: Made) -> None:
     usual = [made.record(level) for level in (0.0, 0.03, 0.2)]
     tried = [made.record(level, lever) for level in (0.2, 0.02, 0.0) for lever in ("strict", "strict_effects")]
     effects = [made.record(level, "effects", sign=-1) for level in (0.2, 0.03, 0.0)]
+    ways = ("refitted", "refitted_effects", "untrained")
+    classified = [made.record(level, lever) for level in (0.01, 0.1, 0.3) for lever in ways]
     brief, short = made.record(0.0, "own"), made.record(0.05, "own", epochs=9, updates=29, core_seconds=9.0)
-    found = foretold([*usual, *tried, *effects, brief, short], TRUTHS, draws=2)
-    names = ("", "_tried", "_effects", "_29_steps", "_29_steps_cifar16")
-    assert [found[f"trust_n_briefly{name}"] for name in names] == [4, 6, 3, 4, 4]  # the short ones are an order, too
+    found = foretold([*usual, *tried, *effects, *classified, brief, short], TRUTHS, draws=2)
+    names = ("", "_tried", "_effects", "_classifiers", "_29_steps", "_29_steps_cifar16")
+    assert [found[f"trust_n_briefly{name}"] for name in names] == [4, 6, 3, 9, 4, 4]  # the short ones are an order, too
     assert found["trust_correlation_briefly_29_steps"] == pytest.approx(by_hand([*usual, brief], short))
     assert found["trust_correlation_briefly_effects"] == pytest.approx(by_hand(effects, brief))
+    assert found["trust_correlation_briefly_classifiers"] == pytest.approx(by_hand(classified, brief))
     assert found["trust_correlation_briefly_tried"] == pytest.approx(by_hand(tried, brief))
     assert found["core_seconds_briefly"] == pytest.approx(33 / len(TRUTH.names))
     assert foretold(usual, TRUTHS) == {}

@@ -75,8 +75,16 @@ def test_size_and_score_count_alike() -> None:
     )
 
 
-def test_main_effects_of_refitted_classifiers_are_fitted_alike() -> None:
-    losses = 2 + 0.1 * np.random.default_rng(0).standard_normal(len(CHOSEN))
-    (found,) = derived([record(losses, lever="refitted", epochs=9)])
-    assert (found["lever"], found["epochs"]) == ("refitted_effects", 9)
-    assert scores(found) == pytest.approx(scores(own_effects(record(losses))))
+def test_an_opinion_with_own_classifiers_is_joined_alike() -> None:
+    random_state = np.random.default_rng(0)
+    own, plain, refitted = (2 + 0.1 * random_state.standard_normal(len(CHOSEN)) for _ in range(3))
+    given = [
+        record(own),
+        record(plain, lever="effects", epochs=9),
+        record(refitted, lever="refitted_effects", epochs=9),
+    ]
+    found = {one["lever"]: one for one in derived(given)}
+    assert list(found) == ["own_effects", "both", "both_refitted"]
+    swapped = derived([given[0], given[1] | {"loss": given[2]["loss"]}])
+    assert scores(found["both_refitted"]) == pytest.approx(scores(swapped[1]))
+    assert scores(found["both_refitted"]) != pytest.approx(scores(found["both"]))

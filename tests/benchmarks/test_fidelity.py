@@ -28,9 +28,9 @@ TINY = TruthSet(
 @pytest.mark.parametrize(
     "lever",
     [
-        *("default", "adapted"),
+        *("default", "adapted", "untrained"),
         *(pytest.param(k, marks=pytest.mark.end_to_end) for k in ("own", "ensemble", "widening", "effects")),
-        pytest.param("strict_effects", marks=pytest.mark.end_to_end),
+        *(pytest.param(k, marks=pytest.mark.end_to_end) for k in ("strict_effects", "refitted", "refitted_effects")),
     ],
 )
 def test_a_measurement_tells_the_scores_of_the_random_architectures(
@@ -50,7 +50,8 @@ def test_a_measurement_tells_the_scores_of_the_random_architectures(
     assert all(0.3 < value <= 1 for halves in one["error"].values() for value in halves)
     assert all(value > 1 for halves in one["loss"].values() for value in halves)
     assert one["updates"] >= 0
-    assert one["core_seconds"] > 0
+    assert one["core_seconds"] >= 0
+    assert one["n_members"] == LEVERS[lever].supernets
 
 
 def test_the_gain_is_the_compute_of_the_best_tau_over_the_least_that_another_curve_needs_for_it() -> None:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from benchmarks.truth.kinds import (
     Distilling,
@@ -18,7 +16,6 @@ from benchmarks.truth.kinds import (
     FromSupernet,
     Nested,
     Present,
-    Refitted,
     Sandwich,
     StrictlyFair,
 )
@@ -141,28 +138,3 @@ def test_small_kernels_are_the_middle_of_large_ones_and_learn_with_them(images: 
         x = torch.randn(4, len(large.depthwise[0].weight), 6, 6, generator=random)
         torch.testing.assert_close(small(x), apart(x))
         assert {id(p) for p in small.parameters()} == {id(p) for p in large.parameters()}
-
-
-def test_each_network_is_scored_by_a_classifier_fitted_to_its_features_of_training_images(images: ImageData) -> None:
-    weights = made(Refitted, images)
-    weights.begin()
-    X = np.random.default_rng(0).integers(SPACE.xl, SPACE.xu + 1, size=(3, SPACE.n_var))
-    genotypes = SPACE.decode(X)
-    before = weights.state_dict()
-    assert weights.join(X)
-    assert all(np.array_equal(value, before[name]) for name, value in weights.state_dict().items())
-    features = weights.features(genotypes[0], images.train.images)  # fewer than a thousand: all of them
-    usual = LogisticRegression(C=0.01, max_iter=1000)
-    scale = StandardScaler().fit(features)
-    usual.fit(scale.transform(features), images.train.labels.numpy())
-    told = usual.predict_proba(scale.transform(weights.features(genotypes[0], weights.scored.images)))
-    labels = weights.scored.labels.numpy()
-    losses = -np.log(told[np.arange(len(labels)), labels])
-    found = weights.scores(genotypes, "loss")
-    assert found.shape == (3, 2, 2)
-    assert found[0, 0] == pytest.approx([losses[::2].sum(), losses[1::2].sum()], rel=1e-2)
-    assert found[:, 1].tolist() == [[len(labels[::2]), len(labels[1::2])]] * 3
-    wrong = weights.scores(genotypes)
-    assert wrong[0, 0].sum() == pytest.approx((told.argmax(axis=1) != labels).sum(), abs=1)
-    shared = SupernetState.scores(weights, genotypes)
-    assert wrong[:, 0].sum() < shared[:, 0].sum()  # after an epoch the shared one knows next to nothing
