@@ -100,7 +100,7 @@ def random_features(network: nn.Module, images: Tensor, labels: Tensor) -> float
     """Return minus the mean cross entropy, nats, of a classifier fitted to the network's features; higher is better.
 
     Every other image of a class is one half: either is told by the logistic regression that is fitted to the other
-    (:mod:`carsmoo.nets.supernet.classifiers`). Batch norm normalises by batches of at most ``TOGETHER`` images.
+    (as ``nets.supernet.classifiers`` does). Batch norm normalises by batches of at most ``TOGETHER`` images.
 
     Args:
         network: in training mode, with a linear ``classifier``, whose inputs are the features.
