@@ -50,7 +50,7 @@ def test_a_measurement_tells_the_scores_of_the_random_architectures(
     assert all(0.3 < value <= 1 for halves in one["error"].values() for value in halves)
     assert all(value > 1 for halves in one["loss"].values() for value in halves)
     assert one["updates"] >= 0
-    assert one["core_seconds"] >= 0
+    assert one["core_seconds"] > 0 or lever == "untrained"  # of few images fits take next to nothing
     assert one["n_members"] == LEVERS[lever].supernets
 
 

@@ -153,3 +153,11 @@ def test_wrong_networks_are_refused(fields: dict, error: type, says: str) -> Non
 def test_wrong_plans_are_refused(fields: dict, error: type, says: str) -> None:
     with pytest.raises(error, match=says):
         SupernetTraining(**fields)
+
+
+def test_the_supernet_that_own_weights_ask_is_scored_as_the_plan_says() -> None:
+    scored = {"classifier_images": 50, "score_images": 40, "eval_batch_size": 30, "score_memory": 20}
+    own: dict = {"weights": "own", "main_effects": "population", "learning_rate": 0.5}
+    asked = SupernetTraining(supernet_epochs=3, **own, **scored).of_supernet
+    assert asked == SupernetTraining(warmup_epochs=3, n_generations=0, **scored)
+    assert SupernetTraining(**own).of_supernet is None

@@ -19,10 +19,10 @@ STRENGTH = 0.01
 """Inverse strength of the fit's penalty, of features that have a standard deviation of 1 (``LogisticRegression.C``)."""
 
 ITERATIONS, TOLERANCE = 100, 1e-3
-"""Where the fit ends; further on orders do not change (``benchmarks/bench_fidelity.py``)."""
+"""Where the fit ends, short of the last digits (``LogisticRegression.max_iter``, ``tol``)."""
 
 UNSEEN = -1e4
-"""Logit of a class of which there is no image."""
+"""Logit of a class of which there is no image, as where a plan is measured that is refused afterwards."""
 
 
 class OwnClassifier(NamedTuple):
@@ -57,7 +57,7 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
 
     Args:
         features: (n, d), of the images that it is fitted to. Where one is no number, all logits are none.
-        labels: (n,). Where all are of one class, it is told of everything.
+        labels: (n,), of two classes or more.
         classes: how many the classifier tells apart.
     """
     from sklearn.exceptions import ConvergenceWarning
@@ -67,11 +67,8 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
 
     X = features.cpu().double().numpy()
     weight, bias = np.zeros((classes, X.shape[1])), np.full(classes, UNSEEN)
-    present = np.unique(labels.cpu().numpy())
     if not np.isfinite(X).all():
         bias[:] = np.nan
-    elif len(present) == 1:
-        bias[present] = 0
     else:
         scaler = StandardScaler().fit(X)
         model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS, tol=TOLERANCE)
@@ -88,7 +85,7 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> OwnClassifier:
 
 
 def require_each_class(labels: Tensor, known: Tensor) -> None:
-    """Check that images to fit to have all classes, two or more.
+    """Check that images to fit to have all classes.
 
     Args:
         labels: of the images, (n,).
@@ -98,8 +95,8 @@ def require_each_class(labels: Tensor, known: Tensor) -> None:
         ValueError: if they have not.
     """
     got, classes = len(torch.unique(labels)), len(torch.unique(known))
-    if got < max(classes, 2):
+    if got < classes:
         raise ValueError(
-            f"classifier_images: expected an image of each of {max(classes, 2)} classes, got {len(labels)} images of "
-            f"{got}; give more, each class has its share"
+            f"classifier_images: expected an image of each of {classes} classes, got {len(labels)} images of {got}; "
+            "give more, each class has its share"
         )

@@ -27,6 +27,12 @@ from carsmoo.nets.supernet.scores import UNIT, of_images
 from carsmoo.space.architecture import Architecture
 from carsmoo.utils.validation import choice, instance, integer
 
+FEW, MANY = 64, 2000
+"""Images that a proxy takes where nothing else is said: random_features, which has to fit a classifier, many."""
+
+TOGETHER = 500
+"""Images of a batch of random_features, at most."""
+
 
 class _Unchanged(nn.Module):
     """Stands in the place of a batch norm."""
@@ -128,15 +134,6 @@ PROXIES: Mapping[str, Callable[[nn.Module, Tensor, Tensor], float]] = MappingPro
 """The proxies by their names."""
 
 
-IMAGES = MappingProxyType({"random_features": 2000})
-"""Images that a proxy takes where nothing else is said, if not ``FEW``."""
-
-FEW = 64
-
-TOGETHER = 500
-"""Images of a batch of random_features, at most."""
-
-
 def proxy(
     name: str, problem: CARSProblem, *, images: int | None = None, seed: int = 0
 ) -> Callable[[Architecture], float]:
@@ -160,7 +157,8 @@ def proxy(
     """
     measure = PROXIES[choice("proxy", name, PROXIES)]
     instance("problem", problem, CARSProblem)
-    images = IMAGES.get(name, FEW) if images is None else integer("images", images, 2)
+    usual = MANY if name == "random_features" else FEW
+    images = usual if images is None else integer("images", images, 2)
     data, network = problem.images, problem.network
     some = at_random(data.train, images, seed)
     if name == "random_features" and (least := int(torch.bincount(some.labels).min())) < 2:

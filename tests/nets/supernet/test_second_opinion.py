@@ -73,6 +73,8 @@ def test_a_score_is_the_mean_of_the_living_networks_main_effects_and_a_supernets
     assert trust.n_members == 2
     assert trust.members is not None
     assert made.provenance()["scores"] == "main effects of the population and of a supernet"
+    told = problem(classifier_images=20).provenance()
+    assert told["classifiers"] == "classifiers of their own in the supernet, fitted to 20 images"
 
 
 @pytest.mark.end_to_end
